@@ -1,0 +1,77 @@
+"""Built-in arithmetic and algebra word problems: seeded, with exact answers, and templates kept back for evaluation.
+
+A template's combinations of numbers are divided once and for all between training and evaluation, so a `seen` problem
+never has the numbers of a `train` problem, whatever the seeds and counts.
+"""
+
+from collections.abc import Collection, Iterator
+from itertools import chain, islice
+from random import Random
+
+from ...errors import RecipeError
+from ...records import Kind, Problem, content_id
+from . import counting, measures, money, unseen
+from .template import Draft, Template
+
+TEMPLATES: tuple[Template, ...] = (*money.TEMPLATES, *counting.TEMPLATES, *measures.TEMPLATES, *unseen.TEMPLATES)
+SPLITS = ("train", "seen", "unseen")
+
+SEEN_SHARE = 4
+"""One in so many combinations of numbers is kept from training, for the `seen` split."""
+ATTEMPTS = 20_000
+"""Draws in a row without a new problem after which a template counts as used up."""
+
+
+def generate_procedural(
+    *, count: int, seed: int = 0, split: str = "train", exclude: Collection[str] = ()
+) -> list[Problem]:
+    """Return `count` distinct problems, spread evenly over the split's templates.
+
+    `train` and `seen` share templates but no numbers; `unseen` has templates of its own. A smaller count gives the
+    first problems of a larger one. `exclude` holds content hashes that must not occur. Raises RecipeError for an
+    unknown split or when the templates have no more problems.
+
+    >>> problem = generate_procedural(count=1, seed=3)[0]
+    >>> problem.source, problem.metadata["steps"]
+    ('procedural:change', 2)
+    """
+    if split not in SPLITS:
+        raise RecipeError(f"procedural problems have the splits {', '.join(SPLITS)}, got {split!r}")
+    templates = [template for template in TEMPLATES if template.held_out == (split == "unseen")]
+    streams = [_stream(template, seed, split, frozenset(exclude)) for template in templates]
+    # One problem of each template in turn.
+    problems = list(islice(chain.from_iterable(zip(*streams, strict=False)), count))
+    if len(problems) < count:
+        raise RecipeError(f"procedural {split} problems: {count} asked, only {len(problems)} exist; lower the count")
+    return problems
+
+
+def _stream(template: Template, seed: int, split: str, exclude: frozenset[str]) -> Iterator[Problem]:
+    rng = Random(f"{template.name}/{split}/{seed}")
+    taken = set(exclude)
+    failures = 0
+    while failures < ATTEMPTS:
+        failures += 1
+        draft = template.draw(rng)
+        if draft is None or _is_for_seen(template, draft) != (split == "seen"):
+            continue
+        problem = _problem(template, draft, split)
+        if problem.id not in taken:
+            taken.add(problem.id)
+            failures = 0
+            yield problem
+
+
+def _is_for_seen(template: Template, draft: Draft) -> bool:
+    return not template.held_out and int(content_id(template.name, draft.numbers), 16) % SEEN_SHARE == 0
+
+
+def _problem(template: Template, draft: Draft, split: str) -> Problem:
+    return Problem(
+        id=content_id(Kind.MATH, draft.question, draft.answer, None),
+        question=draft.question,
+        answer=draft.answer,
+        source=f"procedural:{template.name}",
+        split=split,
+        metadata={"template": template.name, "steps": template.steps, "working": draft.working},
+    )

@@ -1,0 +1,120 @@
+"""Templates about prices, change, saving and earning."""
+
+from .template import Template
+from .words import CLOTHES, FRIENDS, GOODS, PEOPLE, TOOLS
+
+TEMPLATES = (
+    Template(
+        name="change",
+        wordings=(
+            "{p} buys {n} {thing} for ${price} each and pays with a ${note} bill. "
+            "How many dollars of change does {p.she} get?",
+            "At a shop, {thing} cost ${price} each. {p} takes {n} of them and hands over ${note}. "
+            "How many dollars does {p.she} get back?",
+            "{p} has ${note} and buys {n} {thing} at ${price} each. How many dollars does {p.she} have left?",
+        ),
+        words={"p": PEOPLE, "thing": GOODS},
+        numbers={"note": (20, 50, 100), "n": range(2, 10), "price": range(2, 16)},
+        solution="note - n * price",
+    ),
+    Template(
+        name="two_kinds_cost",
+        wordings=(
+            "{p} buys {a} {x} at ${b} each and {c} {y} at ${d} each. How many dollars does {p.she} pay in total?",
+            "A shop sells {x} for ${b} each and {y} for ${d} each. "
+            "How many dollars do {a} {x} and {c} {y} cost together?",
+            "For the school, {p} orders {a} {x} costing ${b} each and {c} {y} costing ${d} each. "
+            "What is the total cost in dollars?",
+        ),
+        words={"p": PEOPLE, "x": GOODS, "y": TOOLS},
+        numbers={"a": range(2, 7), "b": range(2, 10), "c": range(2, 7), "d": range(2, 10)},
+        solution="a * b + c * d",
+    ),
+    Template(
+        name="saving",
+        wordings=(
+            "{p} has ${b} and saves ${a} every week. How many dollars does {p.she} have after {n} weeks?",
+            "There are ${b} in {p}'s money box. Each week {p.she} puts in ${a} more. "
+            "How many dollars are in it after {n} weeks?",
+            "{p} starts with ${b} and adds ${a} per week for {n} weeks. How many dollars does {p.she} have then?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"b": range(5, 60), "a": range(3, 13), "n": range(3, 10)},
+        solution="b + a * n",
+    ),
+    Template(
+        name="wages",
+        wordings=(
+            "{p} earns ${a} an hour and works {n} hours. Then {p.she} spends ${c} on a {thing.one}. "
+            "How many dollars are left of {p.her} pay?",
+            "{p} works {n} hours for ${a} an hour and pays ${c} for a {thing.one}. How many dollars does {p.she} keep?",
+            "For each hour of work {p} gets ${a}. After {n} hours {p.she} buys a {thing.one} for ${c}. "
+            "How many dollars remain?",
+        ),
+        words={"p": PEOPLE, "thing": CLOTHES},
+        numbers={"n": range(3, 11), "a": range(6, 16), "c": range(5, 50)},
+        solution="a * n - c",
+    ),
+    Template(
+        name="cheaper_each",
+        wordings=(
+            "A {thing.one} normally costs ${a}, but today it is ${b} cheaper. "
+            "How many dollars do {n} {thing} cost today?",
+            "The price of a {thing.one} drops from ${a} by ${b}. {p} buys {n} of them at the new price. "
+            "How many dollars does {p.she} pay?",
+            "With a coupon, {p} gets ${b} off each {thing.one} that costs ${a}. "
+            "How many dollars does {p.she} pay for {n} {thing}?",
+        ),
+        words={"p": PEOPLE, "thing": CLOTHES},
+        numbers={"a": range(10, 40), "b": range(2, 10), "n": range(2, 7)},
+        solution="(a - b) * n",
+    ),
+    Template(
+        name="percent_off",
+        wordings=(
+            "A {thing.one} costs ${a}. In the sale the price is reduced by {q}%. What is the sale price in dollars?",
+            "{p} wants a {thing.one} that costs ${a} and gets a discount of {q}%. How many dollars does {p.she} pay?",
+        ),
+        words={"p": PEOPLE, "thing": CLOTHES},
+        numbers={"a": range(20, 181, 2), "q": (10, 20, 25, 50)},
+        solution="a - a * q / 100",
+        most=9000,
+    ),
+    Template(
+        name="split_bill",
+        wordings=(
+            "{k} {friend} share a meal equally. The food costs ${a} and the drinks cost ${b}. "
+            "How many dollars does each pay?",
+            "{p} and {p.her} {friend} are {k} people at a table. They pay ${a} for pizza and ${b} for juice "
+            "and split it equally. How many dollars is that per person?",
+            "A group of {k} {friend} rents a boat for ${a} and buys snacks for ${b}. They share the cost equally. "
+            "How many dollars does each one pay?",
+        ),
+        words={"p": PEOPLE, "friend": FRIENDS},
+        numbers={"a": range(12, 90), "b": range(6, 40), "k": range(3, 9)},
+        solution="(a + b) / k",
+    ),
+    Template(
+        name="price_of_one",
+        wordings=(
+            "{p} buys {n} identical {thing} and a {tool.one} for ${c}. {p.She} pays ${t} in total. "
+            "How many dollars does one {thing.one} cost?",
+            "Together {n} {thing} and one ${c} {tool.one} cost ${t}. The {thing} all have the same price. "
+            "What does one {thing.one} cost in dollars?",
+        ),
+        words={"p": PEOPLE, "thing": CLOTHES, "tool": TOOLS},
+        numbers={"t": range(20, 120), "c": range(3, 20), "n": range(2, 8)},
+        solution="(t - c) / n",
+    ),
+    Template(
+        name="change_of_two_kinds",
+        wordings=(
+            "{p} buys {a} {x} at ${b} each and {c} {y} at ${d} each. {p.She} pays with a ${note} bill. "
+            "How many dollars of change does {p.she} get?",
+            "{p} has ${note} and takes {a} {x} for ${b} each and {c} {y} for ${d} each. How many dollars are left?",
+        ),
+        words={"p": PEOPLE, "x": GOODS, "y": TOOLS},
+        numbers={"note": (50, 100), "a": range(2, 6), "b": range(2, 10), "c": range(2, 6), "d": range(2, 10)},
+        solution="note - (a * b + c * d)",
+    ),
+)

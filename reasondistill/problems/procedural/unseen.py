@@ -1,0 +1,109 @@
+"""Templates reserved for evaluation: other situations, the same kinds of steps as the templates for training."""
+
+from .template import Template
+from .words import PEOPLE, nouns
+
+_SNACKS = nouns("pretzel", "lemonade", "sandwich/sandwiches", "postcard", "bracelet")
+_TANKS = nouns("tank", "pool", "barrel")
+_TEAMS = nouns("hockey team", "football team", "chess club", "quiz team")
+
+TEMPLATES = (
+    Template(
+        name="stall_profit",
+        wordings=(
+            "At a market stall {p} buys {snack} for ${a} each and sells them for ${b} each. "
+            "What is {p.her} profit in dollars on {n} {snack}?",
+            "Each {snack.one} costs {p} ${a} to make and is sold for ${b}. "
+            "How many dollars of profit do {n} {snack} bring?",
+        ),
+        words={"p": PEOPLE, "snack": _SNACKS},
+        numbers={"b": range(5, 20), "a": range(2, 12), "n": range(4, 16)},
+        solution="(b - a) * n",
+        held_out=True,
+    ),
+    Template(
+        name="fill_tank",
+        wordings=(
+            "A {tank.one} holds {a} liters and already contains {b} liters. A tap adds {c} liters per minute. "
+            "After how many minutes is it full?",
+            "{p} fills a {tank.one} of {a} liters with a hose that gives {c} liters a minute. "
+            "It had {b} liters in it at first. How many minutes does it take to fill it?",
+        ),
+        words={"p": PEOPLE, "tank": _TANKS},
+        numbers={"a": range(40, 160), "b": range(8, 50), "c": range(4, 16)},
+        solution="(a - b) / c",
+        held_out=True,
+    ),
+    Template(
+        name="taxi_fare",
+        wordings=(
+            "A taxi charges ${b} to start and ${a} for every km. How many dollars does a ride of {n} km cost?",
+            "{p} takes a taxi for {n} km. The fare is ${b} plus ${a} per km. How many dollars does {p.she} pay?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"b": range(3, 15), "a": range(2, 8), "n": range(3, 26)},
+        solution="b + a * n",
+        held_out=True,
+    ),
+    Template(
+        name="garden_area",
+        wordings=(
+            "A rectangular garden measures {a} m by {b} m. A pond covers {c} square meters of it. "
+            "How many square meters are left?",
+            "{p} has a room of {a} m by {b} m and lays a carpet of {c} square meters. "
+            "How many square meters of floor stay uncovered?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(5, 16), "b": range(4, 13), "c": range(5, 40)},
+        solution="a * b - c",
+        held_out=True,
+    ),
+    Template(
+        name="cooling",
+        wordings=(
+            "A metal bar is at {a} degrees. It cools by {b} degrees every minute. "
+            "How many degrees is it after {n} minutes?",
+            "At noon an oven is at {a} degrees. Its temperature falls {b} degrees per minute for {n} minutes. "
+            "What is the temperature then?",
+        ),
+        numbers={"a": range(70, 181), "b": range(3, 10), "n": range(3, 12)},
+        solution="a - b * n",
+        held_out=True,
+    ),
+    Template(
+        name="match_points",
+        wordings=(
+            "A {team.one} gets {w} points for a win and {d} points for a draw. It wins {a} times and draws {b} times. "
+            "How many points does it have?",
+            "In a league a win is worth {w} points and a draw {d} points. How many points does a {team.one} have "
+            "after {a} wins and {b} draws?",
+        ),
+        words={"team": _TEAMS},
+        numbers={"w": range(3, 8), "a": range(3, 13), "d": range(2, 4), "b": range(2, 10)},
+        solution="a * w + b * d",
+        held_out=True,
+    ),
+    Template(
+        name="rectangle_side",
+        wordings=(
+            "The perimeter of a rectangle is {t} cm. Its length is {a} cm. What is its width in cm?",
+            "{p} bends a wire of {t} cm into a rectangle that is {a} cm long. How many cm wide is it?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"t": range(30, 161, 2), "a": range(6, 50)},
+        solution="t / 2 - a",
+        held_out=True,
+    ),
+    Template(
+        name="cut_rope",
+        wordings=(
+            "{p} cuts {n} pieces of {b} cm each from a rope of {a} cm. How many cm of rope are left?",
+            "From a board that is {a} cm long, {n} shelves of {b} cm each are sawn off. "
+            "How many cm of the board remain?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(60, 200, 5), "n": range(2, 8), "b": range(8, 30)},
+        solution="a - n * b",
+        held_out=True,
+    ),
+)
