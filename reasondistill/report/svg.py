@@ -1,0 +1,81 @@
+"""From a matplotlib figure to an SVG element that stands inside a page and takes the page's colours and font.
+
+Charts draw with the marker colours below; here they become CSS variables, so that one chart reads in light and dark
+windows. Ids get the chart's name in front, since several charts share one page.
+"""
+
+import io
+import re
+import warnings
+from typing import Any
+from xml.etree import ElementTree
+
+WIDTH = 480
+"""Width of every chart in CSS pixels: narrow enough to be read on a telephone."""
+INK, MUTED, GRID, FAINT = "#010101", "#020202", "#030303", "#040404"
+SERIES = ("#050101", "#050202", "#050303", "#050404", "#050505", "#050606")
+
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    FAINT: "var(--faint)",
+    **{color: f"var(--series-{i})" for i, color in enumerate(SERIES, 1)},
+}
+_XLINK = "{http://www.w3.org/1999/xlink}href"
+
+
+def new_figure(height: int) -> Any:
+    """Return an empty figure of the common width, one unit of it a CSS pixel."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(WIDTH / 72, height / 72), dpi=72, facecolor="none")
+
+
+def inline_svg(figure: Any, *, name: str, label: str) -> str:
+    """Return the figure as an `<svg>` element: same figure, same bytes; nothing in it names another document."""
+    import matplotlib
+
+    file = io.StringIO()
+    # The font here only measures: the browser brings its own, so a glyph it lacks is no fault.
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(file.getvalue())
+    _drop(root, {"metadata", "style"})
+    for element in root.iter():
+        _adapt(element, name)
+    view = root.attrib["viewBox"]
+    root.attrib.clear()
+    root.attrib.update({"viewBox": view, "role": "img", "aria-label": label, "class": "chart"})
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _drop(parent: ElementTree.Element, names: set[str]) -> None:
+    for child in list(parent):
+        if _local(child.tag) in names:
+            parent.remove(child)
+        else:
+            _drop(child, names)
+
+
+def _adapt(element: ElementTree.Element, name: str) -> None:
+    element.tag = _local(element.tag)
+    if _XLINK in element.attrib:
+        element.attrib["href"] = element.attrib.pop(_XLINK)
+    for key, value in element.attrib.items():
+        if key == "id":
+            value = f"{name}-{value}"
+        elif key == "href":
+            value = f"#{name}-{value.removeprefix('#')}"
+        element.attrib[key] = _themed(value.replace("url(#", f"url(#{name}-"))
+
+
+def _themed(value: str) -> str:
+    return re.sub(r"#[0-9a-f]{6}\b", lambda m: _VARIABLES.get(m.group(), m.group()), value)
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]

@@ -1,0 +1,71 @@
+"""A small report with every part, and strings that try to break out of wherever they are put."""
+
+import pytest
+
+from reasondistill.records import Estimate
+from reasondistill.report.data import Bar, Comparison, Count, Figure, LossPoint, PageData, RolloutView
+
+HOSTILE = (
+    "</script><script>document.title='owned'</script><!-- <img src=x onerror=\"document.title='owned'\"> &amp; "
+    "\u2028\u2029 \ud800 \x00 \x1b[31mred\x1b]8;;http://evil.example\x07 \u202egnorw $x$ [bold]x[/bold] {{ 7*7 }} 你好"
+)
+
+
+@pytest.fixture
+def hostile() -> str:
+    return HOSTILE
+
+
+@pytest.fixture
+def page_data() -> PageData:
+    """120 rollouts: 60 problems, each seen by `before` (all wrong) and by `after` (two of three right)."""
+    return PageData(
+        title="a small run",
+        summary=["The student learnt."],
+        headline=[Figure(label="after", value="66.7 %", note="n = 60")],
+        accuracies=[
+            Bar(label="before", group="seen", estimate=Estimate(value=0.0, low=0.0, high=0.06, n=60)),
+            Bar(label="after", group="seen", estimate=Estimate(value=0.667, low=0.54, high=0.77, n=60)),
+            Bar(label="after", group="unseen", estimate=Estimate(value=0.25, low=0.1, high=0.4, n=40)),
+        ],
+        comparisons=[
+            Comparison(
+                label_a="before",
+                label_b="after",
+                difference=0.667,
+                low=0.54,
+                high=0.78,
+                n=60,
+                p_value=1e-9,
+                words="Training raised accuracy by 66.7 points.",
+            )
+        ],
+        waterfall=[
+            Count(stage="rollouts", kept=600),
+            Count(stage="correct", kept=381, dropped=219, reasons={"incorrect": 219}),
+        ],
+        loss=[LossPoint(step=step, loss=2.0 / step) for step in range(1, 9)],
+        seconds=[("generate", 402.0), ("train", 90.0)],
+        tokens=[("generate", 130800, 34200)],
+        rollouts=[_view(i, "before", False) for i in range(60)] + [_view(i, "after", i % 3 > 0) for i in range(60)],
+        provenance={"seed": "0", "command": "reasondistill run configs/quickstart.yaml"},
+    )
+
+
+def _view(number: int, who: str, correct: bool) -> RolloutView:
+    return RolloutView(
+        id=f"{who}{number:03d}",
+        problem_id=f"p{number:03d}",
+        set=f"student {who} / seen",
+        question=f"What is {number} + 1?",
+        reasoning=f"trace of {who} {number}",
+        content=f"\\boxed{{{number + 1}}}" if correct else "I do not know",
+        expected=str(number + 1),
+        extracted=str(number + 1) if correct else "",
+        outcome="correct" if correct else "no_answer",
+        method="exact",
+        reason="equal numbers" if correct else "no boxed answer",
+        finish_reason="stop",
+        tokens=12,
+        template="addition",
+    )
