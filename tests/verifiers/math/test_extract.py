@@ -1,0 +1,90 @@
+"""Finding the answer in a completion."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verifiers.math.extract import LIMIT, extract
+
+BOX = "\\boxed{"
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer", "method"),
+    [
+        (r"so \boxed{\frac{1}{2}}.", r"\frac{1}{2}", "boxed"),
+        (r"\boxed{1} and then \boxed{2}", "2", "boxed"),
+        (r"\boxed{\boxed{7}}", "7", "boxed"),
+        (r"\fbox{3}", "3", "boxed"),
+        (r"\boxed {3}", "3", "boxed"),
+        (r"a set \{1, \boxed{2}", "2", "boxed"),
+        (r"it is \boxed{5}, or \boxed{6", "5", "boxed"),
+        (r"the answer is 5 \boxed{}", None, "none"),
+        ("The answer is 42.", "42", "marker"),
+        ("The answer is $42$. I hope it is correct.", "42", "marker"),
+        ("**Answer:** $2 + i$", "2 + i", "marker"),
+        ("**Answer: 12**", "12", "marker"),
+        ("Final Answer: The final answer is $20\\%$. I hope it is correct.", r"20\%", "marker"),
+        ("Answer: The greatest number of points is 19.", "19", "marker"),
+        ("The answer is 5, which is less than 6.", "5", "marker"),
+        ("The answer is:\n\n\\[ x^2 \\]", "x^2", "marker"),
+        ("The answer is 3.5 m.", "3.5 m", "marker"),
+        ("step\n#### 1,234", "1,234", "marker"),
+        ("She pays $24 + $8 = $<<24+8=32>>32.\nA: 32", "32", "marker"),
+        ("Answer $$ 9 $$", "9", "math"),
+        (r"so \(x=11\)", "x=11", "math"),
+        (r"thus $28$ %", "28 %", "math"),
+        ("2/(-3)", "2/(-3)", "whole"),
+        ("64 square feet", "64 square feet", "whole"),
+        ("First compute 6*7 as people do.\nThat makes 42", "42", "number"),
+        ("It costs $5 now and the total will then be $7.", "$7", "number"),
+        ("one then two steps make it -1,234.50 in total then.", "-1,234.50", "number"),
+        ("Problem: what is 42?\nI refuse.", None, "none"),
+        ("I do not know.", None, "none"),
+        ("", None, "none"),
+        ("<think>is it 3?</think> \\boxed{4}", "4", "boxed"),
+        ("is it \\boxed{3}?</think> The answer is 4", "4", "marker"),
+        ("<think>it is \\boxed{3}", None, "none"),
+    ],
+)
+def test_the_answer_is_found(completion: str, answer: str | None, method: str) -> None:
+    found = extract(completion)
+    assert (found.text, found.method) == (answer, method)
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [("so 42", None), ("2/3", None), (r"\boxed{42}", "42"), ("The answer is 42", "42"), ("so $42$", "42")],
+)
+def test_strict_takes_marked_answers_only(completion: str, answer: str | None) -> None:
+    assert extract(completion, strict=True).text == answer
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(BOX, "$", "{", "}", "$ ", "\\(", "1,", "1.", "- ", "\\", "answer: ", "answer is ", ". ", "**", "$x. $", "a "),
+        *("<think>", "</think>", "\\frac{", "1 is ", "\n#", " ", "\\boxed ", "$1\n", "1/", "?", "and $1$ "),
+    ],
+)  # fmt: skip
+def test_a_hostile_million_characters_is_read_in_time(piece: str) -> None:
+    # With anything quadratic in it this would run into the timeout that every test has.
+    text = (piece * LIMIT)[:LIMIT]
+    extract(text)
+    extract("answer: " + text[20:])
+    extract(text[20:] + "\\boxed{5}")
+
+
+def test_a_completion_over_the_limit_is_not_read() -> None:
+    assert extract("\\boxed{5}" + " " * LIMIT).method == "over_limit"
+
+
+@given(st.text(alphabet="\\boxed{}$()[]1.,- answer:is\n*#<>/thinkA", max_size=80), st.booleans())
+def test_any_text_is_read(text: str, strict: bool) -> None:
+    found = extract(text, strict=strict)
+    assert found.text is None or found.text.strip()
+
+
+@given(st.text(alphabet="ab1 $\n.", max_size=40), st.text(alphabet="xy12+^", min_size=1, max_size=10))
+def test_the_last_box_wins_over_all_text_around_it(around: str, answer: str) -> None:
+    assert extract(f"{around} \\boxed{{0}} {around} \\boxed{{{answer}}} {around}").text == answer

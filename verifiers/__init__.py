@@ -1,0 +1,16 @@
+"""Decides whether a completion's answer is right. `from verifiers import Outcome, Verdict, verify`.
+
+Light to import: what computes lies in `verifiers.math` and is loaded when it is used.
+"""
+
+OWNER = "reasondistill"
+"""Tells our package from another one of this name; see `clash.py`."""
+
+from .clash import refuse_mixed_files  # noqa: E402 - must run before anything else of a mixed folder is read
+
+refuse_mixed_files()
+
+from .dispatch import verify  # noqa: E402
+from .verdict import Outcome, Verdict  # noqa: E402
+
+__all__ = ["OWNER", "Outcome", "Verdict", "verify"]

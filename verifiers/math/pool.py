@@ -1,0 +1,199 @@
+"""Worker processes that run math-verify under a time limit; usable from threads, asyncio and forked processes.
+
+A worker takes a second to start and is kept. One that exceeds its time is killed and another started when needed.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+_STARTUP_SECONDS = 60.0
+_TRIES = 2
+
+
+class Answered(StrEnum):
+    """How a question to the workers ended."""
+
+    YES = "yes"
+    NO = "no"
+    TOO_SLOW = "verifier_timeout"
+    DIED = "verifier_died"
+    """The worker died on this pair twice, out of memory most likely."""
+    UNAVAILABLE = "verifier_unavailable"
+    """No worker could be started: our side is broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a worker says about a pair."""
+
+    answered: Answered
+    version: str = ""
+    gold_read: bool = True
+    answer_read: bool = True
+
+
+class WorkerPool:
+    """At most `size` workers; a caller that finds none free waits for one."""
+
+    def __init__(self, size: int) -> None:
+        self._slots = threading.BoundedSemaphore(size)
+        self._idle: list[_Worker] = []
+
+    def ask(self, answer: str, gold: str, *, seconds: float) -> Reply:
+        """Return whether the answer equals the gold one, computing for at most so many seconds."""
+        with self._slots:
+            for _ in range(_TRIES):
+                reply = self._ask_one(answer, gold, seconds)
+                if reply.answered not in (Answered.DIED, Answered.UNAVAILABLE):
+                    break
+        return reply
+
+    def _ask_one(self, answer: str, gold: str, seconds: float) -> Reply:
+        worker = self._idle.pop() if self._idle else _Worker()
+        kept = False
+        try:
+            reply = worker.ask(answer, gold, seconds)
+            kept = reply.answered in (Answered.YES, Answered.NO)
+        finally:  # also on KeyboardInterrupt: a worker with an unread reply must not serve another question
+            if kept:
+                self._idle.append(worker)
+            else:
+                worker.kill()
+        return reply
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers that wait for work."""
+        return [worker.process.pid for worker in self._idle]
+
+    def close(self) -> None:
+        """End the workers that wait for work."""
+        while self._idle:
+            self._idle.pop().kill()
+
+    def forget(self) -> None:
+        """Let go of the workers without ending them: in a forked child they are the parent's."""
+        while self._idle:
+            self._idle.pop().forget()
+
+
+class _Worker:
+    """One process and the pipes to it."""
+
+    def __init__(self) -> None:
+        file = Path(__file__).with_name("worker.py")
+        # -P: neither the folder of the script (it holds `math`'s files) nor the working directory is on its path.
+        # A session of its own keeps the terminal's Ctrl-C away from it: it ends when this process closes the pipe.
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", str(file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._version: str | None = None
+
+    def ask(self, answer: str, gold: str, seconds: float) -> Reply:
+        if self._version is None:
+            ready = self._receive(_STARTUP_SECONDS)
+            if not isinstance(ready, dict):
+                return Reply(answered=Answered.UNAVAILABLE)
+            self._version = ready["ready"]
+        if not self._send({"answer": answer, "gold": gold, "seconds": seconds}):
+            return Reply(answered=Answered.DIED)
+        reply = self._receive(seconds)
+        if isinstance(reply, Answered):
+            return Reply(answered=reply, version=self._version or "")
+        return Reply(
+            answered=Answered.YES if reply["equal"] else Answered.NO,
+            version=self._version or "",
+            gold_read=reply["gold_read"],
+            answer_read=reply["answer_read"],
+        )
+
+    def _send(self, case: dict[str, Any]) -> bool:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(case).encode() + b"\n")
+        except BrokenPipeError:
+            return False
+        return True
+
+    def _receive(self, seconds: float) -> dict[str, Any] | Answered:
+        """Read one reply; a timer ends the worker, and with it the reading, when the time is over."""
+        assert self.process.stdout is not None
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self.process.kill()
+
+        timer = threading.Timer(seconds, expire)
+        timer.daemon = True
+        timer.start()
+        line = self.process.stdout.readline()
+        timer.cancel()
+        if line.endswith(b"\n") and not expired.is_set():
+            reply: dict[str, Any] = json.loads(line)
+            return reply
+        return Answered.TOO_SLOW if expired.is_set() else Answered.DIED
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._close_pipes()
+
+    def forget(self) -> None:
+        self.process.returncode = 0  # or Popen would warn that the parent's process still runs
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+_lock = threading.Lock()
+_pools: list[WorkerPool] = []
+"""The one pool of this process, once it is needed: workers are too dear to start for each call."""
+
+
+def shared_pool() -> WorkerPool:
+    """Return this process's pool, with one worker a core; made at first use, closed at exit."""
+    with _lock:
+        if not _pools:
+            _pools.append(WorkerPool(cores()))
+            atexit.register(_close)
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=_forget)
+        return _pools[0]
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _close() -> None:
+    for pool in _pools:
+        pool.close()
+
+
+def _forget() -> None:
+    """After a fork: the workers and the lock's state are the parent's."""
+    global _lock
+    _lock = threading.Lock()
+    for pool in _pools:
+        pool.forget()
+    _pools.clear()
