@@ -1,0 +1,187 @@
+"""The command line: what can be typed, and how errors and interrupts leave. The work is in `commands`."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+
+Run = Callable[[argparse.Namespace], int]
+
+DONE, REFUSED, INTERRUPTED = 0, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status: 0 done, 1 the answer is no, 2 a mistake to mend, 130 interrupted."""
+    given = build_parser().parse_args(arguments)
+    from .errors import UserError
+
+    try:
+        return int(given.run(given))
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        print("stopped; what is finished is kept, the same command goes on where it was", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`): nothing to tell anybody.
+        sys.stderr.close()
+        return DONE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="reasondistill", description="Distil math and code reasoning: sample, verify, train, measure."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (
+        _add_run,
+        _add_steps,
+        _add_problems,
+        _add_generate,
+        _add_verify,
+        _add_train,
+        _add_evaluate,
+        _add_models,
+    ):
+        add(commands)
+    _command(commands, "doctor", "say what this machine can run; status 1 if not the quickstart")
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = _command(commands, "run", "do everything a recipe says, from problems to the report")
+    run.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
+    _overrides(run)
+    run.add_argument("--dry-run", action="store_true", help="print what would be done, what is there, and the tokens")
+
+
+def _add_steps(commands: Any) -> None:
+    texts = {
+        "curate": "choose the rollouts of a run that become examples, and say why the others do not",
+        "export": "write the dataset of a run",
+        "report": "write report.json and report.html of a run",
+    }
+    for step, text in texts.items():
+        parser = _command(commands, step, text, run="step")
+        parser.set_defaults(step=step)
+        parser.add_argument("recipe", type=Path, metavar="RUN", help="a run folder, or its recipe")
+        _overrides(parser)
+
+
+def _add_problems(commands: Any) -> None:
+    problems = _command(commands, "problems", "write a problem file from any source")
+    problems.add_argument("source", help="procedural, gym:NAME, a .jsonl/.parquet file, or a dataset's hub id")
+    problems.add_argument("--count", type=_positive)
+    problems.add_argument("--split", help="procedural: train, seen or unseen; else the name the problems get")
+    problems.add_argument("--seed", type=int, default=0)
+    problems.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
+    problems.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+
+
+def _add_generate(commands: Any) -> None:
+    generate = _command(commands, "generate", "sample a teacher on a file of problems; the same command again resumes")
+    generate.add_argument("--problems", required=True, metavar="FILE.jsonl")
+    generate.add_argument("--limit", type=_positive, help="first problems only")
+    generate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
+    generate.add_argument("--strategy", default="cot", choices=("cot",))
+    generate.add_argument("--samples", type=_positive, default=1, help="rollouts of each problem")
+    generate.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
+    _model(generate, template="math-zero-shot", max_tokens=1024)
+    generate.add_argument("--temperature", type=float, help="default: the model's own")
+    _out(generate)
+
+
+def _add_verify(commands: Any) -> None:
+    verify = _command(commands, "verify", "judge the rollouts of a file or a run folder")
+    verify.add_argument("rollouts", type=Path, metavar="FILE.jsonl|DIR", help="rows with `messages` or `completion`")
+    verify.add_argument("--problems", type=Path, metavar="FILE", help="supplies answers by problem_id")
+    verify.add_argument("--strict", action="store_true", help="only a marked answer counts")
+    verify.add_argument("--timeout", type=float, default=2.0, help="seconds that one comparison may take")
+    _out(verify)
+
+
+def _add_train(commands: Any) -> None:
+    train = _command(commands, "train", "fine-tune a student on a dataset folder; the same command again resumes")
+    train.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="holds data/train-*.parquet")
+    train.add_argument("--student", required=True, metavar="MODEL")
+    train.add_argument("options", nargs="*", metavar="key=value", help="such as epochs=2 learning_rate=1e-4 mode=lora")
+    _out(train)
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = _command(commands, "evaluate", "measure a model on a file of problems")
+    evaluate.add_argument("--benchmark", required=True, metavar="FILE.jsonl", help="or any other source of problems")
+    evaluate.add_argument("--split", help="procedural: seen or unseen")
+    evaluate.add_argument("--limit", type=_positive, help="first problems only")
+    evaluate.add_argument("--samples", type=_positive, default=1)
+    evaluate.add_argument("--decode", choices=("greedy", "sample"), default="greedy")
+    evaluate.add_argument("--temperature", type=float, help="with --decode sample; default: the model's own")
+    evaluate.add_argument("--strict", action="store_true", help="only a marked answer counts")
+    _model(evaluate, template="math-zero-shot", max_tokens=1024)
+    _out(evaluate)
+
+
+def _add_models(commands: Any) -> None:
+    models = _command(commands, "models", "list, fetch and find the models of the catalogue")
+    models.add_argument("action", choices=("list", "fetch", "path"))
+    models.add_argument("name", nargs="?", help="a model reference, for fetch and path")
+
+
+def _command(commands: Any, name: str, text: str, *, run: str | None = None) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=_lazy(run or name))
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object on standard output")
+    return parser
+
+
+def _lazy(name: str) -> Run:
+    """Import `commands` only when a command runs: `--help` stays fast."""
+
+    def run(given: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(".commands", __package__), name)(given))
+
+    return run
+
+
+def _overrides(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that win over the recipe's")
+
+
+def _model(parser: argparse.ArgumentParser, *, template: str, max_tokens: int) -> None:
+    parser.add_argument(
+        "--model", required=True, help="catalogue name, hub id, directory, .gguf file, or a server's name"
+    )
+    parser.add_argument("--model-id", help="name to record instead; tells models of one name apart")
+    parser.add_argument("--engine", default="auto", help="auto, vllm, transformers, llamacpp, openai or replay")
+    parser.add_argument("--base-url", help="address of an OpenAI-compatible server; the key comes from OPENAI_API_KEY")
+    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--concurrency", type=_positive, default=64, help="requests in flight at once")
+    parser.add_argument("--request-timeout", type=float, default=600.0, metavar="SECONDS")
+    parser.add_argument("--max-context", type=_positive, default=4096, help="tokens of prompt and completion together")
+    parser.add_argument("--replay", metavar="DIR", help="recorded rollouts, for the replay engine")
+    parser.add_argument("--template", default=template, help="prompt template: a built-in name or a YAML file")
+    parser.add_argument("--max-tokens", type=_positive, default=max_tokens, help="cap of one completion")
+    parser.add_argument("--top-p", type=float)
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""The commands behind the command line: each takes the parsed arguments, prints its result and returns a status."""
+
+import json
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import RecipeError
+from .records import Row, Sampling
+from .store import RunFolder
+
+
+def run(given: Namespace) -> int:
+    """Run a recipe; print the closing table, or with --json the report."""
+    from .pipeline import Pipeline
+    from .recipe import load_recipe
+
+    pipeline = Pipeline(
+        load_recipe(given.recipe, given.overrides), recipe_folder=given.recipe.parent, command=_command_line()
+    )
+    if given.dry_run:
+        from .dryrun import dry_run
+
+        return _print(given, *dry_run(pipeline.plan))
+    report, page = pipeline.run()
+    if given.json:
+        print(json.dumps(report))
+    else:
+        _summary(page, pipeline.folder.path / "report.html")
+    return 0
+
+
+def step(given: Namespace) -> int:
+    """Run one step of a run folder again, with overrides if any."""
+    from .pipeline import Pipeline
+    from .recipe import load_recipe
+
+    path: Path = given.recipe / "recipe.yaml" if given.recipe.is_dir() else given.recipe
+    pipeline = Pipeline(load_recipe(path, given.overrides), recipe_folder=path.parent, command=_command_line())
+    with pipeline.writing():
+        result = getattr(pipeline, given.step)()
+    if given.step != "report":
+        return 0
+    report, page = result
+    if given.json:
+        print(json.dumps(report))
+    else:
+        _summary(page, pipeline.folder.path / "report.html")
+    return 0
+
+
+def problems(given: Namespace) -> int:
+    """Write a problem file."""
+    from .problems import get_problems, write_problems
+
+    found = get_problems(
+        given.source,
+        count=given.count,
+        seed=given.seed,
+        split=given.split,
+        skip_bad=given.skip_bad,
+        require_reference=False,
+    )
+    write_problems(given.out, found)
+    return _print(given, {"problems": len(found), "out": str(given.out)}, [f"{len(found)} problems in {given.out}"])
+
+
+def generate(given: Namespace) -> int:
+    """Sample a model on a file of problems into DIR/rollouts and judge what comes back into DIR/verdicts."""
+    from .sampling_run import SamplingRun
+
+    sampling = Sampling(temperature=given.temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
+    run = SamplingRun(
+        folder=given.out, source=given.problems, engine=_engine(given), template=given.template, sampling=sampling
+    )
+    result = run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad, judged=not given.no_verify)
+    return _print(given, result, [_sampled_line(result, given.out)])
+
+
+def evaluate(given: Namespace) -> int:
+    """Measure a model on a benchmark; DIR keeps the rollouts, the verdicts and report.json."""
+    from .sampling_run import SamplingRun
+
+    temperature = 0.0 if given.decode == "greedy" else given.temperature
+    sampling = Sampling(temperature=temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
+    run = SamplingRun(
+        folder=given.out,
+        source=given.benchmark,
+        split=given.split,
+        engine=_engine(given),
+        template=given.template,
+        sampling=sampling,
+        strict=given.strict,
+    )
+    run.sample(limit=given.limit, samples=given.samples)
+    report = run.report()
+    return _print(given, report, [f"{name}: {_estimate(row)}" for name, row in report["metrics"].items()])
+
+
+def verify(given: Namespace) -> int:
+    """Judge rollouts made anywhere; DIR/verdicts holds a row for each."""
+    from .rescoring import verify_file
+    from .verification import VerifyOptions
+
+    options = VerifyOptions(strict=given.strict, timeout=given.timeout)
+    result = verify_file(given.rollouts, given.out, problems=given.problems, options=options)
+    outcomes = ", ".join(f"{name} {n}" for name, n in result["outcomes"].items())
+    return _print(
+        given, result, [f"{result['rollouts']} rollouts: {outcomes}", f"verdicts in {given.out / 'verdicts'}"]
+    )
+
+
+def train(given: Namespace) -> int:
+    """Fine-tune a student on a dataset folder."""
+    from .recipe import parse_values
+    from .stage import TrainStage, run_stage
+    from .training.options import TrainOptions
+
+    options = TrainOptions.from_row(parse_values(given.options))
+    label = given.out.name
+    stage = TrainStage(
+        label=f"train {label}", student=given.student, dataset=given.dataset, out=given.out, options=options
+    )
+    with RunFolder(given.out.parent / f".{label}-training") as folder:
+        result = run_stage(stage, lock_fd=folder.lock_fd)
+    return _print(
+        given, result, [f"trained {given.out}: {result['steps']} steps, {result['trained_tokens']} trained tokens"]
+    )
+
+
+def models(given: Namespace) -> int:
+    """List the catalogue, fetch a model, or print where it is."""
+    from .engines.models import list_models, resolve, weights_directory
+
+    if given.action == "list":
+        rows = [{**asdict(m), "path": str(m.path) if m.path else None} for m in list_models()]
+        lines = [
+            f"{m['name']:32} {m['size'] / 2**20:7.0f} MB  {m['licence']:12} {m['path'] or 'not fetched'}" for m in rows
+        ]
+        return _print(given, {"models": rows}, lines)
+    if not given.name:
+        raise RecipeError(f"models {given.action}: name a model, for instance smollm2-135m-instruct")
+    if given.action == "fetch":
+        weights_directory(given.name)
+    files = resolve(given.name, fetch_missing=False)
+    if files.path is None:
+        raise RecipeError(f"{given.name}: not in the cache; run `reasondistill models fetch {given.name}`")
+    return _print(given, {"name": files.name, "path": str(files.path)}, [str(files.path)])
+
+
+def doctor(given: Namespace) -> int:
+    """Print what this machine can run; status 1 when the quickstart cannot."""
+    from .doctor import examine
+
+    findings = examine()
+    able = all(f.ok for f in findings)
+    lines = [f"{'ok ' if f.ok else 'NO '} {f.name}: {f.value}" for f in findings]
+    verdict = "the quickstart can run here" if able else "the quickstart cannot run here: mend the lines marked NO"
+    _print(given, {"quickstart": able, "findings": [f.to_row() for f in findings]}, [*lines, verdict])
+    return 0 if able else 1
+
+
+def _engine(given: Namespace) -> Any:
+    from .engines import EngineOptions
+
+    return EngineOptions(**{f.name: getattr(given, f.name) for f in fields(EngineOptions)})
+
+
+def _print(given: Namespace, result: Row, lines: Sequence[str]) -> int:
+    print(json.dumps(result) if given.json else "\n".join(lines))
+    return 0
+
+
+def _summary(page: Any, path: Path) -> None:
+    from rich.console import Console
+
+    from .report.terminal import print_summary
+
+    print_summary(page, Console(), page=path)
+
+
+def _sampled_line(result: Row, out: Path) -> str:
+    accuracy = f", {_estimate(result['accuracy'])} right" if result.get("accuracy") else ""
+    return f"{result['rollouts']} of {result['wanted']} rollouts in {out / 'rollouts'}{accuracy}"
+
+
+def _estimate(row: Row) -> str:
+    from .records import Estimate
+
+    return str(Estimate.from_row(row))
+
+
+def _command_line() -> str:
+    return shlex.join(["reasondistill", *sys.argv[1:]])

@@ -1,0 +1,41 @@
+"""The drop ledger: one row for every rollout that did not become an example, with step, reason and evidence."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+
+from ..records import SCHEMA, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Why one rollout was left out."""
+
+    rollout_id: str
+    problem_id: str
+    step: str
+    """The curation step that dropped it."""
+    reason: str
+    evidence: str = ""
+    """What a person needs to agree: the matching text, the id of the twin, the count."""
+
+    def to_row(self) -> Row:
+        """Return the row of the `drops` table."""
+        return {**asdict(self), "schema": SCHEMA}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Collects drops while rollouts pass through the steps, so that the counts of the steps add up."""
+
+    drops: list[Drop] = field(default_factory=list)
+
+    def add(self, drop: Drop) -> None:
+        """Enter one drop."""
+        self.drops.append(drop)
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """Return the number of drops by step and reason."""
+        counts: dict[str, Counter[str]] = {}
+        for drop in self.drops:
+            counts.setdefault(drop.step, Counter())[drop.reason] += 1
+        return counts

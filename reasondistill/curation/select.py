@@ -1,0 +1,60 @@
+"""The curation steps in the recipe's order, from every judged rollout to those that become examples."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..records import Problem
+from .decontamination import HeldOut
+from .ledger import Ledger
+from .steps import (
+    Candidate,
+    drop_contaminated,
+    drop_duplicates,
+    keep_complete,
+    keep_outcome,
+    keep_pass_rate,
+    limit_per_problem,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What stayed, in order, and why the others did not."""
+
+    kept: tuple[Candidate, ...]
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectOptions:
+    """The knobs of `select`; the recipe's `curate` block."""
+
+    keep: str = "correct"
+    deduplicate: bool = True
+    decontaminate: bool = True
+    ngram: int = 8
+    coverage: float = 0.5
+    max_per_problem: int | None = None
+    pass_rate: tuple[float, float] | None = None
+    """Open interval of the problem's pass rate under the reference model."""
+
+
+def select(
+    candidates: Iterable[Candidate],
+    options: SelectOptions,
+    held_out: Iterable[Problem],
+    rates: Mapping[str, float] | None = None,
+) -> Selection:
+    """Run the steps; decontamination comes last, on what would be trained on. Each rollout is kept or in the ledger."""
+    ledger = Ledger()
+    stream = keep_complete(keep_outcome(candidates, options.keep, ledger), ledger)
+    if options.deduplicate:
+        stream = drop_duplicates(stream, ledger)
+    if options.pass_rate is not None:
+        stream = keep_pass_rate(stream, rates or {}, *options.pass_rate, ledger)
+    if options.max_per_problem is not None:
+        stream = limit_per_problem(stream, options.max_per_problem, ledger)
+    if options.decontaminate:
+        index = HeldOut(held_out, ngram=options.ngram, coverage=options.coverage)
+        stream = drop_contaminated(stream, index, ledger)
+    return Selection(kept=tuple(stream), ledger=ledger)

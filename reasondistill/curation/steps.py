@@ -1,0 +1,114 @@
+"""The curation steps: each takes candidates, yields the ones that stay and enters the others in the ledger.
+
+A step sees candidates in a fixed order (problems as given, then index), so its result does not depend on the order in
+which rollouts were sampled.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from verifiers import Outcome, Verdict
+
+from ..records import FinishReason, Problem, Rollout
+from .decontamination import HeldOut
+from .ledger import Drop, Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A rollout with what is known of it."""
+
+    problem: Problem
+    rollout: Rollout
+    verdict: Verdict
+
+    def drop(self, step: str, reason: str, evidence: str = "") -> Drop:
+        """Return the ledger's row for leaving it out."""
+        return Drop(rollout_id=self.rollout.id, problem_id=self.problem.id, step=step, reason=reason, evidence=evidence)
+
+
+Candidates = Iterable[Candidate]
+
+
+def keep_outcome(candidates: Candidates, keep: str, ledger: Ledger) -> Iterator[Candidate]:
+    """Keep `correct` rollouts, `wrong` ones (incorrect, no answer, timeout), or `all` that were judged.
+
+    What no verifier could decide is never called right or wrong: `undecided` stays only under `all`, `error` never.
+    """
+    accepted = {
+        "correct": {Outcome.CORRECT},
+        "wrong": {Outcome.INCORRECT, Outcome.NO_ANSWER, Outcome.TIMEOUT},
+        "all": set(Outcome) - {Outcome.ERROR},
+    }[keep]
+    for candidate in candidates:
+        if candidate.verdict.outcome in accepted:
+            yield candidate
+        else:
+            ledger.add(candidate.drop("outcome", candidate.verdict.outcome, candidate.verdict.reason))
+
+
+def keep_complete(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]:
+    """Drop truncated and empty completions: a student should not learn to stop in the middle."""
+    for candidate in candidates:
+        if candidate.rollout.finish_reason is FinishReason.LENGTH:
+            ledger.add(candidate.drop("complete", "truncated", f"{candidate.rollout.usage.completion_tokens} tokens"))
+        elif not candidate.rollout.text.strip():
+            ledger.add(candidate.drop("complete", "empty"))
+        else:
+            yield candidate
+
+
+def drop_duplicates(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]:
+    """Keep the first of equal traces of one problem, and one problem of equal questions (case and space ignored)."""
+    owner: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
+    for candidate in candidates:
+        question = _fold(candidate.problem.question)
+        trace = question, _fold(f"{candidate.rollout.messages[-1].reasoning or ''}\n{candidate.rollout.text}")
+        if owner.setdefault(question, candidate.problem.id) != candidate.problem.id:
+            ledger.add(candidate.drop("duplicates", "same_question", owner[question]))
+        elif trace in seen:
+            ledger.add(candidate.drop("duplicates", "same_trace", seen[trace]))
+        else:
+            seen[trace] = candidate.rollout.id
+            yield candidate
+
+
+def keep_pass_rate(
+    candidates: Candidates, rates: Mapping[str, float], low: float, high: float, ledger: Ledger
+) -> Iterator[Candidate]:
+    """Keep problems whose pass rate under the reference model lies strictly within the band (open-r1: 0.1 to 0.9)."""
+    for candidate in candidates:
+        rate = rates.get(candidate.problem.id)
+        if rate is None:
+            ledger.add(candidate.drop("pass_rate", "unknown"))
+        elif low < rate < high:
+            yield candidate
+        else:
+            ledger.add(candidate.drop("pass_rate", "too_easy" if rate >= high else "too_hard", f"{rate:.3f}"))
+
+
+def limit_per_problem(candidates: Candidates, most: int, ledger: Ledger) -> Iterator[Candidate]:
+    """Keep the first `most` rollouts of each problem."""
+    kept: Counter[str] = Counter()
+    for candidate in candidates:
+        if kept[candidate.problem.id] >= most:
+            ledger.add(candidate.drop("limit", "enough_of_this_problem", f"{most} kept"))
+        else:
+            kept[candidate.problem.id] += 1
+            yield candidate
+
+
+def drop_contaminated(candidates: Candidates, held_out: HeldOut, ledger: Ledger) -> Iterator[Candidate]:
+    """Drop rollouts whose question stands in a held-out set."""
+    for candidate in candidates:
+        match = held_out.match(candidate.problem.question)
+        if match is None:
+            yield candidate
+        else:
+            ledger.add(candidate.drop("decontamination", match.reason, f"{match.problem_id}: {match.question}"))
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,93 @@
+"""What a run would do: rollouts wanted and there, tokens at most, students to train. Nothing is written."""
+
+from collections.abc import Iterator
+
+from .plan import Plan
+from .problems import get_problems
+from .recipe import STEPS, ProblemSource
+from .records import Problem, Row
+from .stage import SampleSet, SampleStage
+from .store import RunFolder, Table
+
+CHARACTERS_PER_TOKEN = 3.5
+"""A rough guess for prompts, whose tokenizer is not loaded here; a little low for English, so the guess is high."""
+
+
+def dry_run(plan: Plan) -> tuple[Row, list[str]]:
+    """Return what would be done as an object and as lines for people."""
+    until = STEPS.index(plan.recipe.until)
+    problems = {name: _problems(plan, name, source) for name, source in _sources(plan)}
+    stages = [("generate", plan.teacher())] if until >= STEPS.index("generate") else []
+    trained: list[Row] = []
+    if until >= STEPS.index("train"):
+        stages.append(("evaluate before", plan.before()))
+        trained = list(_trainings(plan))
+        stages += [(f"evaluate {arm.name}", plan.after(arm, "")) for arm in plan.arms()]
+    sampled = [_row(step, given, stage, problems) for step, stage in stages for given in stage.sets]
+    result = {
+        "folder": str(plan.folder),
+        "problems": {k: len(v) for k, v in problems.items()},
+        "sample": sampled,
+        "train": trained,
+    }
+    return result, list(_lines(result))
+
+
+def _sources(plan: Plan) -> Iterator[tuple[str, ProblemSource]]:
+    yield "train", plan.recipe.problems
+    yield from plan.recipe.held_out.items()
+
+
+def _problems(plan: Plan, name: str, source: ProblemSource) -> list[Problem]:
+    return get_problems(
+        source.source, count=source.count, seed=plan.recipe.seed, split=source.split, skip_bad=source.skip_bad
+    )
+
+
+def _row(step: str, given: SampleSet, stage: SampleStage, problems: dict[str, list[Problem]]) -> Row:
+    from .generation.prompts import load_template
+    from .generation.sampling import SamplingPlan
+
+    name = given.problems.stem
+    template = load_template(given.template, beside=given.beside)
+    plan = SamplingPlan(
+        problems=tuple(problems[name][: given.count]),
+        template=template,
+        sampling=given.sampling,
+        samples=given.samples,
+        strategy=given.strategy,
+        model=stage.model,
+    )
+    wanted = len(plan.problems) * plan.samples
+    missing = plan.missing(Table(given.folder / "rollouts", key="id"))
+    characters = sum(len(m.content) for _, problem, _ in missing for m in template.messages(problem))
+    return {
+        "step": step,
+        "set": given.label,
+        "model": stage.model,
+        "wanted": wanted,
+        "there": wanted - len(missing),
+        "prompt_tokens_about": round(characters / CHARACTERS_PER_TOKEN),
+        "completion_tokens_at_most": len(missing) * given.sampling.max_tokens,
+    }
+
+
+def _trainings(plan: Plan) -> Iterator[Row]:
+    for arm in plan.arms():
+        finished = RunFolder(plan.folder).read_json(f"models/{arm.name}/training.json") is not None
+        yield {"student": arm.name, "model": plan.recipe.student.model, "rows": arm.keep, "there": finished}
+
+
+def _lines(result: Row) -> Iterator[str]:
+    yield f"run folder: {result['folder']}"
+    yield "problems: " + ", ".join(f"{name} {n}" for name, n in result["problems"].items())
+    for row in result["sample"]:
+        there = f"{row['step']}: {row['set']}: {row['there']} of {row['wanted']} rollouts there"
+        cost = (
+            f"{row['prompt_tokens_about']:,} prompt and at most {row['completion_tokens_at_most']:,} completion tokens"
+        )
+        missing = row["wanted"] - row["there"]
+        yield f"{there}, {missing} to sample with {row['model']} (about {cost})" if missing else there
+    for row in result["train"]:
+        yield f"train {row['student']} on {row['rows']} rollouts: {'there' if row['there'] else 'to do'}"
+    yield "nothing was written"

@@ -1,0 +1,96 @@
+"""Prompt templates: small YAML files that turn a problem into the messages that are sent.
+
+A template has `user` (with `{question}` in it), and optionally `system` and `examples` (question and answer pairs, sent
+as earlier turns). Its hash covers the content and not the file's layout or name.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..errors import RecipeError
+from ..records import Message, Problem, content_id
+
+_KEYS = ("system", "examples", "user")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptTemplate:
+    """A prompt with a place for the question."""
+
+    name: str
+    user: str
+    system: str | None = None
+    examples: tuple[tuple[str, str], ...] = ()
+    """Worked (question, answer) pairs, shown as earlier turns."""
+
+    @property
+    def hash(self) -> str:
+        """Content hash, part of every rollout's id."""
+        return content_id("template", self.system, self.examples, self.user)
+
+    def messages(self, problem: Problem) -> tuple[Message, ...]:
+        """Return the conversation that asks the problem."""
+        turns = [Message(role="system", content=self.system)] if self.system else []
+        for question, answer in self.examples:
+            turns.append(Message(role="user", content=self._ask(question)))
+            turns.append(Message(role="assistant", content=answer))
+        return (*turns, Message(role="user", content=self._ask(problem.question)))
+
+    def _ask(self, question: str) -> str:
+        return self.user.replace("{question}", question)
+
+
+def load_template(reference: str, *, beside: Path | None = None) -> PromptTemplate:
+    """Return a built-in template by name, or one from a YAML file (relative to `beside` if it is there).
+
+    >>> load_template("math-zero-shot").messages(Problem(id="p", question="What is 1 + 1?"))[-1].role
+    'user'
+    """
+    import yaml
+
+    if reference in template_names():
+        text, where = _built_in().joinpath(f"{reference}.yaml").read_text(), reference
+    else:
+        path = next((p for p in ((beside or Path()) / reference, Path(reference)) if p.is_file()), None)
+        if path is None:
+            close = difflib.get_close_matches(reference, template_names(), n=1)
+            hint = f" (did you mean {close[0]}?)" if close else f"; built in: {', '.join(template_names())}"
+            raise RecipeError(f"prompt template {reference!r}: neither a built-in name nor a file{hint}")
+        text, where = path.read_text(), str(path)
+    try:
+        return _parse(yaml.safe_load(text), where)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"prompt template {where}: not YAML ({' '.join(str(error).split())})") from None
+
+
+def template_names() -> list[str]:
+    """Return the names of the built-in templates."""
+    return sorted(p.name.removesuffix(".yaml") for p in _built_in().iterdir() if p.name.endswith(".yaml"))
+
+
+def _built_in() -> Any:
+    return resources.files(__package__) / "templates"
+
+
+def _parse(given: object, where: str) -> PromptTemplate:
+    if not isinstance(given, Mapping):
+        raise RecipeError(f"prompt template {where}: a mapping with the keys {', '.join(_KEYS)} was expected")
+    for key in given:
+        if key not in _KEYS:
+            raise RecipeError(f"prompt template {where}: unknown key {key!r} (known: {', '.join(_KEYS)})")
+    user = given.get("user", "{question}")
+    if "{question}" not in user:
+        raise RecipeError(f"prompt template {where}: `user` must hold {{question}}, the place of the question")
+    pairs = given.get("examples") or []
+    try:
+        examples = tuple((str(e["question"]).strip(), str(e["answer"]).strip()) for e in pairs)
+    except (KeyError, TypeError):
+        raise RecipeError(f"prompt template {where}: each of `examples` needs `question` and `answer`") from None
+    system = given.get("system")
+    return PromptTemplate(
+        name=Path(where).stem, user=user.strip(), system=system.strip() if system else None, examples=examples
+    )

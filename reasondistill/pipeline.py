@@ -1,0 +1,265 @@
+"""The steps of a run in order. Each asks the run folder what is there and does what is missing.
+
+A step whose settings changed is done again with all that follows; what it had made goes to `superseded/`. Nothing that
+was sampled or trained is done twice.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .curation.select import Selection, select
+from .curation.steps import Candidate
+from .errors import EngineError
+from .evaluation.results import pass_rates, read_rollouts
+from .export.card import CardFacts, render_card
+from .export.dataset import dataset_hash, to_example, write_dataset
+from .generation.prompts import load_template
+from .plan import Arm, Plan
+from .problems import get_problems, load_problems, write_problems
+from .progress import say
+from .provenance import input_hash, model_row, versions
+from .recipe import STEPS, Recipe, dump_recipe
+from .records import Example, Problem, Row, content_id
+from .report.assemble import assemble_page, assemble_report
+from .report.data import PageData
+from .report.page import build_page
+from .stage import SampleStage, run_stage
+from .store import RunFolder, write_atomic
+from .verification import read_verdicts, verify_rollouts
+
+
+class Pipeline:
+    """One run: its recipe, its folder, and the steps.
+
+    `run()` does what is missing and returns the report; the steps can also be called one by one, in the order of
+    `recipe.STEPS`, inside `with pipeline.writing():`.
+    """
+
+    def __init__(
+        self, recipe: Recipe, *, recipe_folder: Path, command: str = "", say: Callable[[str], None] = say
+    ) -> None:
+        self.recipe = recipe
+        self.plan = Plan(recipe=recipe, folder=recipe.folder, recipe_folder=recipe_folder)
+        self.folder = RunFolder(recipe.folder)
+        self._command = command or f"reasondistill run {recipe.name}.yaml"
+        self._say = say
+
+    def run(self) -> tuple[Row, PageData]:
+        """Do every step up to the recipe's `until`; return report.json's object and what the page shows."""
+        with self.writing():
+            for step in STEPS[: STEPS.index(self.recipe.until) + 1]:
+                if step != "report":
+                    getattr(self, step)()
+            return self.report()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the run folder's lock and note recipe and versions. Refuses a folder of another recipe."""
+        with self.folder:
+            self.folder.claim(self.recipe.name)
+            write_atomic(self.folder.path / "recipe.yaml", dump_recipe(self.recipe))
+            self.folder.update_manifest(seed=self.recipe.seed, versions=versions())
+            self.folder.log("start", command=self._command)
+            yield
+            self.folder.log("end")
+
+    def problems(self) -> None:
+        """Write the training problems and the held-out sets."""
+        sources = {"train": self.recipe.problems, **self.recipe.held_out}
+        hashes = {name: input_hash(source) for name, source in sources.items()}
+        wanted = content_id([asdict(s) for s in sources.values()], hashes, self.recipe.seed)
+        there = all(self.plan.problem_file(name).exists() for name in sources)
+        if there and self._manifest("problems") == wanted:
+            return
+        with self._timed("problems"):
+            seen: set[str] = set()
+            # Held-out sets first: the training problems are made to differ from them.
+            for name in [*self.recipe.held_out, "train"]:
+                source = sources[name]
+                found = get_problems(
+                    source.source,
+                    count=source.count,
+                    seed=self.recipe.seed,
+                    split=source.split,
+                    exclude=seen,
+                    skip_bad=source.skip_bad,
+                    warn=self._say,
+                )
+                seen |= {p.content_hash for p in found}
+                write_problems(self.plan.problem_file(name), found)
+                self._say(f"problems: {len(found)} for {name} from {source.source}")
+        self.folder.update_manifest(inputs=hashes)
+        self._remember(problems=wanted)
+
+    def generate(self) -> None:
+        """Sample the teacher on the training problems and on the held-out ones."""
+        wanted = self.plan.sampling_fingerprint()
+        if self._manifest("generate") not in (None, wanted):
+            for name in ("rollouts", "verdicts", *(f"evaluations/teacher-{s}" for s in self.recipe.held_out)):
+                self.folder.supersede(name)
+        self._remember(generate=wanted)
+        self.folder.update_manifest(teacher=model_row(self.recipe.teacher))
+        self._sample("generate", self.plan.teacher())
+
+    def verify(self) -> None:
+        """Judge every rollout of the teacher that sampling left without a verdict."""
+        problems = {p.id: p for p in self._read_problems("train")}
+        with (
+            self._timed("verify"),
+            self.folder.table("verdicts", key="rollout_id", writable=True, warn=self._say) as table,
+        ):
+            verify_rollouts(read_rollouts(self.folder.path), problems, table, self.plan.verify())
+
+    def curate(self) -> None:
+        """Choose the rollouts that become examples and write the drop ledger."""
+        if self.recipe.curate.pass_rate.enabled:
+            self._sample("pass rate", self.plan.pass_rate())
+        with self._timed("curate"):
+            selection = self._select(self.recipe.curate.keep)
+            drops = [drop.to_row() for drop in selection.ledger.drops]
+            wanted = content_id(drops)
+            if self._manifest("drops") == wanted and (self.folder.path / "drops").exists():
+                return
+            self.folder.supersede("drops")
+            with self.folder.table("drops", key="rollout_id", writable=True) as table:
+                for row in drops:
+                    table.append(row)
+        self._remember(drops=wanted)
+
+    def export(self) -> None:
+        """Write the dataset, its control splits and its card."""
+        with self._timed("export"):
+            selection = self._select(self.recipe.curate.keep)
+            examples = self._examples(selection)
+            controls = {keep: self._examples(self._select(keep)) for keep in self.recipe.arms.controls}
+            hashes = {"main": dataset_hash(examples), **{keep: dataset_hash(rows) for keep, rows in controls.items()}}
+            card = render_card(self._card(selection, len(examples), {k: len(v) for k, v in controls.items()}))
+            wanted = content_id(hashes, card)
+            if self._manifest("export") != wanted or not (self.folder.path / "dataset").exists():
+                write_dataset(self.folder.path / "dataset", examples, controls, card)
+        self._remember(export=wanted, dataset=hashes)
+        self._say(f"export: {len(examples)} examples in {self.folder.path / 'dataset'}")
+
+    def train(self) -> None:
+        """Train the student, and the controls at the same number of trained tokens."""
+        tokens: int | None = None
+        for arm in self.plan.arms():
+            stage = self.plan.training(arm, None if arm.main else tokens)
+            wanted = self._training_fingerprint(arm, tokens)
+            if self._models().get(arm.name) != wanted:
+                self.folder.supersede(f"models/{arm.name}")
+                for held_out in self.recipe.held_out:
+                    self.folder.supersede(f"evaluations/{arm.name}-{held_out}")
+            self.folder.update_manifest(models={**self._models(), arm.name: wanted})
+            with self._timed(f"train {arm.name}"):
+                result = run_stage(stage, lock_fd=self.folder.lock_fd)
+            if arm.main and arm.seed == 0:
+                tokens = result["trained_tokens"]
+
+    def evaluate(self) -> None:
+        """Measure the untrained student and every trained one on the held-out sets."""
+        self.folder.update_manifest(student=model_row(self.recipe.student))
+        self._sample("evaluate before", self.plan.before())
+        for arm in self.plan.arms():
+            self._sample(f"evaluate {arm.name}", self.plan.after(arm, self._models()[arm.name]))
+
+    def report(self) -> tuple[Row, PageData]:
+        """Write report.json and report.html from what is in the folder."""
+        with self._timed("report"):
+            report = assemble_report(self.plan, self.folder, command=self._command)
+            page = assemble_page(self.plan, self.folder, report)
+            self.folder.write_json("report.json", report)
+            build_page(page, self.folder.path / "report.html")
+        return report, page
+
+    def _sample(self, step: str, stage: SampleStage) -> None:
+        with self._timed(step):
+            result = run_stage(stage, lock_fd=self.folder.lock_fd)
+        self.folder.log("sampled", step=step, **result)
+        for label, counts in result["sets"].items():
+            if counts["failed_share"] > self.recipe.generate.max_failed_share:
+                reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
+                raise EngineError(
+                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good ({reasons}); "
+                    "what finished is kept, the same command asks for the rest again"
+                )
+
+    def _select(self, keep: str) -> Selection:
+        verdicts = read_verdicts(self.folder.table("verdicts", key="rollout_id"))
+        problems = {p.id: p for p in self._read_problems("train")}
+        order = {identifier: i for i, identifier in enumerate(self._wanted_rollouts())}
+        rollouts = sorted((r for r in read_rollouts(self.folder.path) if r.id in order), key=lambda r: order[r.id])
+        candidates = (Candidate(problem=problems[r.problem_id], rollout=r, verdict=verdicts[r.id]) for r in rollouts)
+        held_out = [p for name in self.recipe.held_out for p in self._read_problems(name)]
+        rates = (
+            pass_rates(self.plan.folder / "evaluations" / "reference-train")
+            if self.recipe.curate.pass_rate.enabled
+            else None
+        )
+        return select(candidates, self.plan.select(keep), held_out, rates)
+
+    def _wanted_rollouts(self) -> list[str]:
+        stage = self.plan.teacher()
+        return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
+
+    def _examples(self, selection: Selection) -> list[Example]:
+        template = load_template(self.recipe.evaluate.template, beside=self.plan.recipe_folder)
+        return [to_example(candidate, template) for candidate in selection.kept]
+
+    def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
+        teacher = self._manifest_file().get("teacher", {})
+        template = load_template(self.recipe.generate.template, beside=self.plan.recipe_folder)
+        return CardFacts(
+            name=self.recipe.name,
+            teacher=teacher.get("name", ""),
+            teacher_licence=teacher.get("licence") or "not known",
+            teacher_terms=teacher.get("terms") or "",
+            sources=[self.recipe.problems.source],
+            template=template.name,
+            template_hash=template.hash,
+            verifier=selection.kept[0].verdict.verifier if selection.kept else "no verifier",
+            rollouts=examples + len(selection.ledger.drops),
+            examples=examples,
+            controls=controls,
+            ledger=selection.ledger,
+            held_out=[f"{name} ({s.source})" for name, s in self.recipe.held_out.items()]
+            if self.recipe.curate.decontaminate
+            else [],
+            command=self._command,
+            sampling=str(self.plan.train_set().sampling.identity()),
+        )
+
+    def _training_fingerprint(self, arm: Arm, tokens: int | None) -> str:
+        data = self._manifest("dataset")["main" if arm.main else arm.keep]
+        stage = self.plan.training(arm, None if arm.main else tokens)
+        return content_id(stage.student, stage.options.to_row(), data)
+
+    def _read_problems(self, name: str) -> list[Problem]:
+        return load_problems(self.plan.problem_file(name))
+
+    def _manifest_file(self) -> Row:
+        return dict(self.folder.read_json("manifest.json") or {})
+
+    def _manifest(self, step: str) -> Any:
+        return self._manifest_file().get("steps", {}).get(step)
+
+    def _remember(self, **steps: object) -> None:
+        self.folder.update_manifest(steps={**self._manifest_file().get("steps", {}), **steps})
+
+    def _models(self) -> dict[str, str]:
+        return dict(self._manifest_file().get("models", {}))
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        """Add the step's wall time to the manifest, also when it is interrupted."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds = self._manifest_file().get("seconds", {})
+            seconds[step] = round(seconds.get(step, 0.0) + time.monotonic() - began, 3)
+            self.folder.update_manifest(seconds=seconds)

@@ -1,0 +1,198 @@
+"""What a recipe asks for, as stages and paths: pure functions of the recipe, which a dry run only prints."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from .curation.select import SelectOptions
+from .engines import EngineOptions
+from .generation.prompts import load_template
+from .provenance import model_name
+from .recipe import ModelRecipe, Recipe
+from .records import Sampling, content_id
+from .stage import SampleSet, SampleStage, TrainStage
+from .training.options import TrainOptions
+from .verification import VerifyOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One student that is trained: which rows it sees, and with which seed."""
+
+    keep: str
+    seed: int
+    """Offset to the recipe's seed."""
+    main: bool
+    """The main arm is trained on what `curate` keeps; the others are controls."""
+
+    @property
+    def name(self) -> str:
+        """Folder under models/, and part of its evaluations' names.
+
+        >>> Arm(keep="all", seed=1, main=False).name
+        'control-all-seed1'
+        """
+        return self.kind if self.seed == 0 else f"{self.kind}-seed{self.seed}"
+
+    @property
+    def kind(self) -> str:
+        """The arm's name without the seed."""
+        return "student" if self.main else f"control-{self.keep}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A recipe and the folder that it runs in."""
+
+    recipe: Recipe
+    folder: Path
+    recipe_folder: Path
+    """Prompt templates given as relative paths are looked up here first."""
+
+    def problem_file(self, name: str) -> Path:
+        """Path of a set of problems: `train` or a held-out set's name."""
+        return self.folder / "problems" / f"{name}.jsonl"
+
+    def evaluation(self, who: str, held_out: str) -> Path:
+        """Folder with the rollouts and verdicts of one model on one held-out set."""
+        return self.folder / "evaluations" / f"{who}-{held_out}"
+
+    def model(self, arm: Arm) -> Path:
+        """Folder of a trained student."""
+        return self.folder / "models" / arm.name
+
+    def dataset(self, arm: Arm) -> Path:
+        """Folder that holds the arm's `data/train-*.parquet`."""
+        return self.folder / "dataset" if arm.main else self.folder / "dataset" / "splits" / arm.keep
+
+    def arms(self) -> Iterator[Arm]:
+        """Yield the students to train, the run's own first."""
+        for seed in range(self.recipe.arms.seeds):
+            yield Arm(keep=self.recipe.curate.keep, seed=seed, main=True)
+            for keep in self.recipe.arms.controls:
+                yield Arm(keep=keep, seed=seed, main=False)
+
+    def verify(self) -> VerifyOptions:
+        """How every rollout of the run is judged."""
+        return VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
+
+    def select(self, keep: str) -> SelectOptions:
+        """The curation of one arm; arms differ in the outcome they keep and in nothing else."""
+        curate = self.recipe.curate
+        band = (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
+        return SelectOptions(
+            keep=keep,
+            deduplicate=curate.deduplicate,
+            decontaminate=curate.decontaminate,
+            ngram=curate.ngram,
+            coverage=curate.coverage,
+            max_per_problem=curate.max_per_problem,
+            pass_rate=band,
+        )
+
+    def train_set(self) -> SampleSet:
+        """The teacher's rollouts of the training problems."""
+        generate = self.recipe.generate
+        return SampleSet(
+            label="teacher / train",
+            problems=self.problem_file("train"),
+            folder=self.folder,
+            template=generate.template,
+            sampling=generate.sampling.sampling(self.recipe.seed),
+            samples=generate.samples,
+            strategy=generate.strategy,
+            beside=self.recipe_folder,
+        )
+
+    def teacher(self) -> SampleStage:
+        """The teacher on the training problems and, greedily, on the held-out ones."""
+        greedy = Sampling(temperature=0.0, max_tokens=self.recipe.generate.sampling.max_tokens, seed=self.recipe.seed)
+        count = self.recipe.evaluate.teacher_count
+        measured = self._held_out("teacher", self.recipe.generate.template, greedy, count=count)
+        return self._stage(self.recipe.teacher, (self.train_set(), *measured))
+
+    def before(self) -> SampleStage:
+        """The untrained student: its own prompt, and the teacher's few-shot one if asked."""
+        sets = self._student_sets("before")
+        if self.recipe.arms.few_shot:
+            sets += self._held_out("few-shot", self.recipe.generate.template, self._greedy())
+        return self._stage(self.recipe.student, sets)
+
+    def pass_rate(self) -> SampleStage:
+        """The reference model, by default the untrained student, on the training problems."""
+        band = self.recipe.curate.pass_rate
+        reference = self.recipe.student if band.model is None else ModelRecipe(model=band.model)
+        given = SampleSet(
+            label="reference / train",
+            problems=self.problem_file("train"),
+            folder=self.folder / "evaluations" / "reference-train",
+            template=self.recipe.evaluate.template,
+            sampling=Sampling(
+                temperature=1.0, max_tokens=self.recipe.evaluate.sampling.max_tokens, seed=self.recipe.seed
+            ),
+            samples=band.samples,
+            beside=self.recipe_folder,
+        )
+        return self._stage(reference, (given,))
+
+    def after(self, arm: Arm, fingerprint: str) -> SampleStage:
+        """A trained student on the held-out sets; its weights' fingerprint is part of its name."""
+        student = self.recipe.student
+        trained = ModelRecipe(
+            model=str(self.model(arm)),
+            model_id=f"{self.recipe.name}/{arm.name}@{fingerprint[:8]}",
+            engine=student.engine,
+            dtype=student.dtype,
+            concurrency=student.concurrency,
+            max_context=student.max_context,
+        )
+        return self._stage(trained, self._student_sets(arm.name))
+
+    def training(self, arm: Arm, tokens: int | None) -> TrainStage:
+        """The training of one arm; controls see as many trained tokens as the main arm."""
+        train = self.recipe.train
+        knobs = {f.name: getattr(train, f.name) for f in fields(train)}
+        options = TrainOptions(**knobs, seed=self.recipe.seed + arm.seed, tokens=tokens)
+        return TrainStage(
+            label=f"train {arm.name}",
+            student=self.recipe.student.model,
+            dataset=self.dataset(arm),
+            out=self.model(arm),
+            options=options,
+        )
+
+    def sampling_fingerprint(self) -> str:
+        """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""
+        given = self.train_set()
+        template = load_template(given.template, beside=given.beside).hash
+        return content_id(model_name(self.recipe.teacher), given.sampling.identity(), template)
+
+    def _student_sets(self, who: str) -> tuple[SampleSet, ...]:
+        return self._held_out(who, self.recipe.evaluate.template, self._greedy())
+
+    def _held_out(
+        self, who: str, template: str, sampling: Sampling, *, count: int | None = None
+    ) -> tuple[SampleSet, ...]:
+        return tuple(
+            SampleSet(
+                label=f"{who} / {name}",
+                problems=self.problem_file(name),
+                folder=self.evaluation(who, name),
+                template=template,
+                sampling=sampling,
+                count=count,
+                beside=self.recipe_folder,
+            )
+            for name in self.recipe.held_out
+        )
+
+    def _greedy(self) -> Sampling:
+        return self.recipe.evaluate.sampling.sampling(self.recipe.seed)
+
+    def _stage(self, model: ModelRecipe, sets: tuple[SampleSet, ...]) -> SampleStage:
+        return SampleStage(engine=engine_options(model), model=model_name(model), sets=sets, verify=self.verify())
+
+
+def engine_options(model: ModelRecipe) -> EngineOptions:
+    """Return the options that open the model's engine."""
+    return EngineOptions(**{f.name: getattr(model, f.name) for f in fields(EngineOptions)})

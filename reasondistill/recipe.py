@@ -1,0 +1,357 @@
+"""A recipe: one YAML file that says everything about a run, read into frozen records.
+
+Unknown keys are refused with the nearest known one. Values on the command line (`key=value`) win over the file. No
+secret belongs in a recipe: keys come from the environment.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import RecipeError
+from .records import Row, Sampling
+from .store import mask_secrets
+
+STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
+"""The steps of a run, in order."""
+KEEP = ("correct", "all", "wrong")
+ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+@dataclass
+class ProblemSource:
+    """Where a set of problems comes from."""
+
+    source: str = "procedural"
+    """`procedural`, `gym:NAME`, a .jsonl/.parquet file, or a dataset's hub id."""
+    split: str = "train"
+    """procedural: train, seen or unseen; a hub dataset: the name of its split."""
+    count: int | None = None
+    """How many problems at most; procedural sets need it."""
+    skip_bad: bool = False
+    """Leave out rows that cannot be read instead of stopping."""
+
+
+@dataclass
+class ModelRecipe:
+    """A model and how it is run."""
+
+    model: str = ""
+    """Model reference: catalogue name, hub id, directory, .gguf file, or the name that a server serves."""
+    model_id: str | None = None
+    engine: str = "auto"
+    base_url: str | None = None
+    dtype: str = "auto"
+    concurrency: int = 64
+    max_context: int = 1024
+    request_timeout: float = 600.0
+    replay: str | None = None
+
+
+@dataclass
+class SamplingRecipe:
+    """How tokens are drawn; see records.Sampling."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int = 1024
+    stop: list[str] = field(default_factory=list)
+
+    def sampling(self, seed: int) -> Sampling:
+        """Return the record."""
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.max_tokens,
+            stop=tuple(self.stop),
+            seed=seed,
+        )
+
+
+@dataclass
+class GenerateRecipe:
+    """What is asked of the teacher."""
+
+    strategy: str = "cot"
+    template: str = "math-few-shot"
+    """Prompt template: a built-in name or a YAML file."""
+    samples: int = 1
+    """Rollouts of each problem."""
+    sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
+    max_failed_share: float = 0.02
+    """The stage fails when a larger share of its requests failed for good."""
+
+
+@dataclass
+class VerifyRecipe:
+    """How rollouts are judged."""
+
+    strict: bool = True
+    """Only a marked answer counts (a box, `####`, "the answer is")."""
+    timeout: float = 2.0
+    """Seconds that one comparison may take."""
+
+
+@dataclass
+class PassRateRecipe:
+    """Keep problems that the student, or a named model, solves sometimes. Meant for RL data; off for SFT."""
+
+    enabled: bool = False
+    low: float = 0.1
+    high: float = 0.9
+    samples: int = 4
+    model: str | None = None
+    """Reference model; None is the untrained student."""
+
+
+@dataclass
+class CurateRecipe:
+    """Which rollouts become training examples."""
+
+    keep: str = "correct"
+    """correct, wrong, or all."""
+    deduplicate: bool = True
+    decontaminate: bool = True
+    ngram: int = 8
+    """Words of an n-gram in decontamination (s1, open-r1)."""
+    coverage: float = 0.5
+    """Share of a problem's n-grams found in one held-out problem from which it counts as contaminated."""
+    max_per_problem: int | None = None
+    pass_rate: PassRateRecipe = field(default_factory=PassRateRecipe)
+
+
+@dataclass
+class TrainRecipe:
+    """How the student is trained; see training.TrainOptions."""
+
+    mode: str = "full"
+    epochs: float = 1.0
+    max_steps: int = -1
+    batch_size: int = 8
+    gradient_accumulation: int = 1
+    learning_rate: float = 2e-4
+    warmup_ratio: float = 0.05
+    scheduler: str = "cosine"
+    weight_decay: float = 0.0
+    max_length: int = 1024
+    max_truncated_share: float = 0.05
+    dtype: str = "auto"
+    save_steps: int = 20
+    lora_rank: int = 16
+    lora_alpha: int = 32
+
+
+@dataclass
+class EvaluateRecipe:
+    """How models are measured on the held-out sets."""
+
+    sampling: SamplingRecipe = field(default_factory=lambda: SamplingRecipe(temperature=0.0, max_tokens=160))
+    template: str = "math-zero-shot"
+    """The student's prompt, in training and evaluation."""
+    teacher_count: int | None = None
+    """Problems of each held-out set that the teacher is measured on; None is all."""
+
+
+@dataclass
+class ArmsRecipe:
+    """Comparisons that keep the claim honest."""
+
+    few_shot: bool = True
+    """Measure the untrained student with the teacher's prompt too: how much is only format?"""
+    controls: list[str] = field(default_factory=list)
+    """Also train on `all` (unverified) and/or `wrong` rollouts, at the same number of training tokens."""
+    seeds: int = 1
+    """Train each arm this many times, with other seeds."""
+
+
+@dataclass
+class Recipe:
+    """Everything about a run."""
+
+    name: str = "run"
+    seed: int = 0
+    until: str = "report"
+    """Last step to do; `until: export` makes a dataset and trains nothing. The report is always written."""
+    out: str | None = None
+    """Run folder; None is runs/NAME."""
+    problems: ProblemSource = field(default_factory=ProblemSource)
+    held_out: dict[str, ProblemSource] = field(default_factory=dict)
+    """Evaluation sets by name; `seen` is the headline, the others stand beside it."""
+    teacher: ModelRecipe = field(default_factory=ModelRecipe)
+    student: ModelRecipe = field(default_factory=ModelRecipe)
+    generate: GenerateRecipe = field(default_factory=GenerateRecipe)
+    verify: VerifyRecipe = field(default_factory=VerifyRecipe)
+    curate: CurateRecipe = field(default_factory=CurateRecipe)
+    train: TrainRecipe = field(default_factory=TrainRecipe)
+    evaluate: EvaluateRecipe = field(default_factory=EvaluateRecipe)
+    arms: ArmsRecipe = field(default_factory=ArmsRecipe)
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return Path(self.out or f"runs/{self.name}")
+
+    def to_row(self) -> Row:
+        """Return the recipe as a plain JSON object."""
+        return asdict(self)
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file, apply `key=value` overrides, check it.
+
+    Raises RecipeError naming the file, the key, and what to write instead.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if not path.is_file():
+        raise RecipeError(f"{path}: no such recipe file{_similar_files(path)}")
+    try:
+        given = OmegaConf.load(path)
+        _check_keys(str(path), OmegaConf.to_container(given), Recipe())
+        for override in overrides:
+            _check_override(override)
+        merged = OmegaConf.merge(OmegaConf.structured(Recipe), given, OmegaConf.from_dotlist(list(overrides)))
+        recipe = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None)
+        raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
+    except RecipeError:
+        raise
+    except ValueError as error:  # PyYAML's errors are not OmegaConf's
+        raise RecipeError(f"{path}: {' '.join(str(error).split())}") from None
+    assert isinstance(recipe, Recipe)
+    check_recipe(recipe, str(path))
+    return recipe
+
+
+def parse_values(pairs: Sequence[str]) -> Row:
+    """Read `key=value` words as YAML values.
+
+    >>> parse_values(["epochs=2", "mode=lora"])
+    {'epochs': 2, 'mode': 'lora'}
+    """
+    from omegaconf import OmegaConf
+
+    for pair in pairs:
+        if "=" not in pair:
+            raise RecipeError(f"{pair}: an option is written key=value, for instance epochs=2")
+    values = OmegaConf.to_container(OmegaConf.from_dotlist(list(pairs)))
+    return {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return the resolved recipe as YAML, without user and password in addresses."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(mask_secrets(recipe.to_row())))
+
+
+def check_recipe(recipe: Recipe, where: str) -> None:
+    """Raise RecipeError for the first value that cannot work, naming its key."""
+    positive = {
+        "generate.samples": recipe.generate.samples,
+        "generate.sampling.max_tokens": recipe.generate.sampling.max_tokens,
+        "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
+        "teacher.concurrency": recipe.teacher.concurrency,
+        "student.concurrency": recipe.student.concurrency,
+        "arms.seeds": recipe.arms.seeds,
+        "curate.ngram": recipe.curate.ngram,
+        "verify.timeout": recipe.verify.timeout,
+    }
+    for key, value in positive.items():
+        if value < 1 and not (key == "verify.timeout" and value > 0):
+            raise RecipeError(f"{where}: {key} must be at least 1, got {value}")
+    for key, share in {
+        "curate.coverage": recipe.curate.coverage,
+        "generate.max_failed_share": recipe.generate.max_failed_share,
+    }.items():
+        if not 0 <= share <= 1:
+            raise RecipeError(f"{where}: {key} must be between 0 and 1, got {share}")
+    choices = {
+        "curate.keep": ([recipe.curate.keep], KEEP),
+        "arms.controls": (recipe.arms.controls, KEEP),
+        "generate.strategy": ([recipe.generate.strategy], ("cot",)),
+        "teacher.engine": ([recipe.teacher.engine], ENGINES),
+        "student.engine": ([recipe.student.engine], ENGINES),
+        "teacher.dtype": ([recipe.teacher.dtype], DTYPES),
+        "student.dtype": ([recipe.student.dtype], DTYPES),
+        "until": ([recipe.until], STEPS),
+        "train.mode": ([recipe.train.mode], ("full", "lora")),
+    }
+    for key, (words, accepted) in choices.items():
+        for word in words:
+            if word not in accepted:
+                raise RecipeError(
+                    f"{where}: {key} must be one of {', '.join(accepted)}, got {word!r}{_nearest(word, accepted)}"
+                )
+    trains = STEPS.index(recipe.until) >= STEPS.index("train")
+    for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
+        if not model and (trains or key == "teacher.model"):
+            raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
+    if trains and not recipe.held_out:
+        raise RecipeError(f"{where}: held_out names no evaluation set; add one under held_out.seen")
+    for name in recipe.held_out:
+        if not name.isidentifier():
+            raise RecipeError(f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only")
+
+
+def _check_keys(where: str, given: Any, known: Any, prefix: str = "") -> None:
+    """Raise RecipeError for the first key that no field has."""
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        raise RecipeError(f"{where}: {prefix.rstrip('.') or 'the file'} must be a mapping of keys to values")
+    names = [f.name for f in fields(known)]
+    for key, value in given.items():
+        if key not in names:
+            raise RecipeError(f"{where}: unknown key {prefix}{key}{_nearest(str(key), names, prefix)}")
+        inner = getattr(known, key)
+        if is_dataclass(inner):
+            _check_keys(where, value, inner, f"{prefix}{key}.")
+        elif key == "held_out":
+            for name, source in (value or {}).items():
+                _check_keys(where, source, ProblemSource(), f"held_out.{name}.")
+
+
+def _check_override(override: str) -> None:
+    key, equals, _ = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"{override}: an override is written key=value, for instance generate.samples=2")
+    known: Any = Recipe()
+    path = key.split(".")
+    for depth, part in enumerate(path):
+        names = [f.name for f in fields(known)] if is_dataclass(known) else []
+        if part not in names:
+            raise RecipeError(f"{override}: unknown key {key}{_nearest(part, names, '.'.join([*path[:depth], '']))}")
+        known = getattr(known, part)
+        if part == "held_out":
+            _check_keys(
+                override,
+                {path[-1]: None} if len(path) == 3 else {},
+                ProblemSource(),
+                f"{part}.{path[1]}." if len(path) > 1 else "",
+            )
+            return
+
+
+def _nearest(word: str, known: Sequence[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f" (did you mean {prefix}{close[0]}?)"
+    return f" (known here: {', '.join(known)})" if known else ""
+
+
+def _similar_files(path: Path) -> str:
+    beside = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    close = difflib.get_close_matches(str(path), beside, n=1)
+    if close:
+        return f" (did you mean {close[0]}?)"
+    return f"; beside it: {', '.join(beside[:5])}" if beside else ""

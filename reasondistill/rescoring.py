@@ -1,0 +1,90 @@
+"""Judging rollouts that were made elsewhere: rows with `messages` or `completion`, and a reference of their own or from
+a problem file."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from verifiers import Verdict, verify
+from verifiers.math import grade_many
+
+from .errors import DataError
+from .problems import load_problems
+from .progress import StageProgress, say
+from .records import SCHEMA, Row, content_id
+from .store import RunFolder, Table, read_rows
+from .verification import OutcomeCounts, VerifyOptions
+
+REFERENCE_KEYS = ("answer", "gold", "expected_answer", "tests")
+
+
+def verify_file(given: Path, out: Path, *, problems: Path | None, options: VerifyOptions) -> Row:
+    """Judge every row of a file, or of a folder's `rollouts`, into `out/verdicts`; return counts by outcome.
+
+    Rows that have a verdict there are left alone. Raises DataError for a row without completion or reference.
+    """
+    references = {p.id: p.to_row() for p in load_problems(problems)} if problems else {}
+    rows = [_case(number, row, references, given) for number, row in enumerate(_read(given), 1)]
+    with RunFolder(out) as folder, folder.table("verdicts", key="rollout_id", writable=True, warn=say) as table:
+        todo = [row for row in rows if row["rollout_id"] not in table]
+        with StageProgress() as progress:
+            progress.start("verify", len(rows), done=len(rows) - len(todo))
+            for row, verdict in zip(todo, _judge(todo, options), strict=True):
+                table.append({"rollout_id": row["rollout_id"], "schema": SCHEMA, **verdict.to_row()})
+                progress.advance("verify")
+        counts = OutcomeCounts()
+        wanted = {row["rollout_id"] for row in rows}
+        for stored in table:
+            if stored["rollout_id"] in wanted:
+                counts.add(Verdict.from_row(stored).outcome)
+    outcomes = {str(outcome): n for outcome, n in counts.outcomes.items()}
+    return {"rollouts": len(rows), "outcomes": outcomes, "accuracy": counts.accuracy}
+
+
+def _read(given: Path) -> Iterator[Row]:
+    if given.is_dir():
+        return iter(Table(given / "rollouts", key="id"))
+    if not given.is_file():
+        raise DataError(f"{given}: no such file or folder of rollouts")
+    return read_rows(given, warn=say)
+
+
+def _case(number: int, row: Row, references: Mapping[str, Row], where: Path) -> Row:
+    """Return `{rollout_id, completion, kind, answer|tests}` of one row."""
+    completion = _completion(row)
+    if completion is None:
+        raise DataError(
+            f"{where}:{number}: neither `completion` nor `messages` with an assistant turn; it has {_keys(row)}"
+        )
+    reference = references.get(str(row.get("problem_id")), row)
+    key = next((k for k in REFERENCE_KEYS if reference.get(k) is not None), None)
+    if key is None:
+        how = "add `answer` or `tests` to the row, or --problems FILE with its problem_id"
+        raise DataError(f"{where}:{number}: no reference; {how} (it has {_keys(row)})")
+    kind = reference.get("kind") or ("code" if key == "tests" else "math")
+    identifier = str(row.get("id") or row.get("rollout_id") or content_id(row))
+    return {
+        "rollout_id": identifier,
+        "completion": completion,
+        "kind": kind,
+        ("tests" if key == "tests" else "answer"): reference[key],
+    }
+
+
+def _completion(row: Row) -> str | None:
+    if isinstance(row.get("completion"), str):
+        return str(row["completion"])
+    for message in reversed(row.get("messages") or []):
+        if message.get("role") == "assistant":
+            return str(message.get("content") or "")
+    return None
+
+
+def _judge(rows: list[Row], options: VerifyOptions) -> Iterator[Verdict]:
+    if all(row["kind"] == "math" for row in rows):
+        cases = ((row["completion"], str(row["answer"])) for row in rows)
+        return grade_many(cases, strict=options.strict, timeout=options.timeout)
+    return (verify(row, row["completion"]) for row in rows)
+
+
+def _keys(row: Row) -> str:
+    return ", ".join(row) or "no keys"

@@ -1,0 +1,151 @@
+"""A folder with the rollouts of one model on one set of problems: `generate` and `evaluate` without a recipe."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .engines import EngineOptions
+from .errors import EngineError
+from .evaluation.results import SetResult, measure
+from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
+from .problems import get_problems, write_problems
+from .progress import say
+from .provenance import model_name, versions
+from .recipe import ModelRecipe
+from .records import Estimate, Row, Sampling
+from .stage import SampleSet, SampleStage, run_stage
+from .store import RunFolder, mask_url
+from .verification import VerifyOptions
+
+MAX_FAILED_SHARE = 0.02
+"""Share of failed requests above which the command fails, with what it has kept."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SamplingRun:
+    """What is sampled and where to; `sample` does what is missing, `report` measures it."""
+
+    folder: Path
+    source: str
+    """Problem file or any other source of problems."""
+    engine: EngineOptions
+    template: str
+    sampling: Sampling
+    split: str | None = None
+    strict: bool = False
+    say: Callable[[str], None] = say
+
+    def sample(self, *, limit: int | None = None, samples: int = 1, skip_bad: bool = False, judged: bool = True) -> Row:
+        """Sample what is missing; return counts and, if judged, the accuracy so far.
+
+        Raises EngineError when too many requests failed.
+        """
+        problems = get_problems(
+            self.source,
+            count=limit,
+            seed=self.sampling.seed,
+            split=self.split,
+            skip_bad=skip_bad,
+            require_reference=judged,
+        )
+        with RunFolder(self.folder) as folder:
+            folder.claim("sampling")
+            self._note_address(folder)
+            write_problems(self.folder / "problems" / "problems.jsonl", problems)
+            folder.update_manifest(
+                versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
+            )
+            stage = self._stage(samples, judged)
+            result = run_stage(stage, lock_fd=folder.lock_fd)
+            folder.log("sampled", **result)
+        return self._summary(stage, result, judged)
+
+    def report(self) -> Row:
+        """Write report.json: every metric with its interval and n."""
+        folder = RunFolder(self.folder)
+        manifest = folder.read_json("manifest.json")
+        stage = self._stage(manifest["samples"], manifest["judged"])
+        result = self._measure(stage)
+        row = {
+            "schema": 1,
+            "model": stage.model,
+            "benchmark": self.source,
+            "metrics": {name: estimate.to_row() for name, estimate in _metrics(result, manifest["samples"]).items()},
+            "outcomes": result.outcomes if result else {},
+            "truncated": result.truncated if result else 0,
+            "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens} if result else {},
+            "sampling": self.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
+            "prompt": {"template": self.template, "hash": stage.sets[0].plan(stage.model).template.hash},
+            "versions": manifest["versions"],
+        }
+        folder.write_json("report.json", row)
+        return row
+
+    def _stage(self, samples: int, judged: bool) -> SampleStage:
+        given = SampleSet(
+            label=self.folder.name,
+            problems=self.folder / "problems" / "problems.jsonl",
+            folder=self.folder,
+            template=self.template,
+            sampling=self.sampling,
+            samples=samples,
+            require_reference=judged,
+        )
+        model = model_name(
+            ModelRecipe(**{k: getattr(self.engine, k) for k in ("model", "model_id", "engine", "base_url")})
+        )
+        return SampleStage(engine=self.engine, model=model, sets=(given,), verify=VerifyOptions(strict=self.strict))
+
+    def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
+        plan = stage.sets[0].plan(stage.model)
+        wanted = [identifier for identifier, _, _ in plan.wanted()]
+        with RunFolder(self.folder).table("rollouts", key="id") as table:
+            there = sum(identifier in table for identifier in wanted)
+        failed: Counter[str] = Counter()
+        for counts in result["sets"].values():
+            failed.update(counts["failed"])
+        if failed.total() > MAX_FAILED_SHARE * len(wanted):
+            reasons = ", ".join(f"{reason} {n}" for reason, n in failed.items())
+            raise EngineError(
+                f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({reasons}); "
+                f"{there} rollouts are kept, the same command asks for the rest again"
+            )
+        measured = self._measure(stage) if judged else None
+        accuracy = measured.accuracy.to_row() if measured else None
+        return {
+            "wanted": len(wanted),
+            "rollouts": there,
+            "failed": dict(failed),
+            "accuracy": accuracy,
+            "engine": result["engine"],
+        }
+
+    def _measure(self, stage: SampleStage) -> SetResult | None:
+        wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
+        return measure(self.folder, only=wanted)
+
+    def _note_address(self, folder: RunFolder) -> None:
+        """Keep the server's address in the manifest, and say so when a resumed run asks another one."""
+        earlier = (folder.read_json("manifest.json") or {}).get("base_url")
+        address = mask_url(self.engine.base_url)
+        if earlier and address and earlier != address:
+            self.say(
+                f"{self.folder}: earlier rollouts came from {earlier}, these come from {address}; "
+                "tell two models of one name apart with --model-id"
+            )
+        folder.update_manifest(base_url=address)
+
+
+def _metrics(result: SetResult | None, samples: int) -> dict[str, Estimate]:
+    """Return pass@1 (the mean over rollouts) and, with several rollouts a problem, avg@n and pass@n."""
+    if result is None:
+        return {"pass@1": wilson(0, 0)}
+    if samples == 1:
+        return {"pass@1": result.accuracy}
+    chances = [pass_at_k(samples, round(score * samples), samples) for score in result.scores.values()]
+    return {
+        "pass@1": result.accuracy,
+        f"avg@{samples}": result.accuracy,
+        f"pass@{samples}": bootstrap_mean(chances),
+    }

@@ -1,0 +1,275 @@
+"""Stages that load a model, each in a process of its own, so that its memory is free again when it ends.
+
+A job is a JSON object on the child's standard input, the result one on its standard output; progress goes to standard
+error. The child dies with its parent, and holds the run folder's lock as long as it lives.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from . import errors
+from .engines import EngineOptions, open_engine
+from .errors import EngineError, UserError
+from .generation.prompts import load_template
+from .generation.sampling import SamplingCounts, SamplingJob, SamplingPlan, sample
+from .problems import load_problems
+from .progress import StageProgress, say
+from .records import Rollout, Row, Sampling
+from .store import Table
+from .training.options import TrainOptions
+from .verification import OutcomeCounts, VerdictStream, VerifyOptions
+
+LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
+"""Engines that load a model into the process that opens them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSet:
+    """One set of problems to sample: where it is read from and where its rollouts and verdicts go."""
+
+    label: str
+    problems: Path
+    folder: Path
+    """Holds the tables `rollouts` and, unless `verify` is off, `verdicts`."""
+    template: str
+    sampling: Sampling
+    samples: int = 1
+    count: int | None = None
+    """First problems only."""
+    strategy: str = "cot"
+    beside: Path | None = None
+    """Folder that a template file's relative path starts from."""
+    require_reference: bool = True
+    """Off: problems without a reference are sampled too, and nothing is judged."""
+
+    def plan(self, model: str) -> SamplingPlan:
+        """Read problems and template. Raises DataError or RecipeError."""
+        problems = load_problems(self.problems, limit=self.count, require_reference=self.require_reference)
+        return SamplingPlan(
+            problems=tuple(problems),
+            template=load_template(self.template, beside=self.beside),
+            sampling=self.sampling,
+            samples=self.samples,
+            strategy=self.strategy,
+            model=model,
+        )
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Rebuild from the JSON form of `asdict`."""
+        paths = {k: Path(row[k]) for k in ("problems", "folder")}
+        beside = Path(row["beside"]) if row["beside"] else None
+        return cls(**{**row, **paths, "beside": beside, "sampling": Sampling.from_row(row["sampling"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleStage:
+    """Sample several sets with one engine."""
+
+    engine: EngineOptions
+    model: str
+    """The name recorded in the rollouts."""
+    sets: tuple[SampleSet, ...]
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
+
+    def run(self) -> Row:
+        """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""
+        return asyncio.run(_sample(self))
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Rebuild from the JSON form of `asdict`."""
+        return cls(
+            engine=EngineOptions(**row["engine"]),
+            model=row["model"],
+            sets=tuple(SampleSet.from_row(s) for s in row["sets"]),
+            verify=VerifyOptions(**row["verify"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStage:
+    """Train one student."""
+
+    label: str
+    student: str
+    dataset: Path
+    out: Path
+    options: TrainOptions
+
+    def run(self) -> Row:
+        """Train, going on from a checkpoint if there is one; return the result's row."""
+        from .training.sft import train_sft
+
+        with StageProgress() as progress:
+            started: list[int] = []
+
+            def show(update: Mapping[str, Any]) -> None:
+                if not started:
+                    progress.start(self.label, int(update["total"]), done=int(update["step"]) - 1)
+                progress.advance(
+                    self.label, by=int(update["step"]) - sum(started) if started else 1, note=_loss_note(update)
+                )
+                started[:] = [int(update["step"])]
+
+            result = train_sft(
+                student=self.student, dataset=self.dataset, out=self.out, options=self.options, progress=show
+            )
+        return result.to_row()
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Rebuild from the JSON form of `asdict`."""
+        paths = {k: Path(row[k]) for k in ("dataset", "out")}
+        return cls(**{**row, **paths, "options": TrainOptions.from_row(row["options"])})
+
+
+Stage = SampleStage | TrainStage
+_STAGES: Mapping[str, type[SampleStage] | type[TrainStage]] = {"SampleStage": SampleStage, "TrainStage": TrainStage}
+
+
+def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:
+    """Run a stage: in a child process if it loads a model, here if it only talks to a server or replays.
+
+    Raises what the stage raised; EngineError when the child died without a word (out of memory, say).
+    """
+    if isinstance(stage, SampleStage) and stage.engine.engine not in LOCAL_ENGINES:
+        return stage.run()
+    if (
+        isinstance(stage, SampleStage)
+        and stage.engine.engine == "auto"
+        and (stage.engine.base_url or stage.engine.replay)
+    ):
+        return stage.run()
+    job = json.dumps({"stage": type(stage).__name__, "job": asdict(stage)}, default=str)
+    command = [sys.executable, "-m", "reasondistill.stage", str(os.getpid())]
+    fds = () if lock_fd is None else (lock_fd,)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, text=True) as child:
+        try:
+            answer, _ = child.communicate(job)
+        except KeyboardInterrupt:
+            # The terminal has sent the signal to the child too; give it time to close its tables.
+            child.wait(timeout=60)
+            raise
+    return _read_answer(answer, child.returncode, type(stage).__name__)
+
+
+def main() -> None:
+    """Run the job on standard input; called in the child."""
+    _die_with_parent(int(sys.argv[1]))
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # libraries print to standard output; the answer must stand alone there
+    given = json.loads(sys.stdin.read())
+    try:
+        result: Row = {"result": _STAGES[given["stage"]].from_row(given["job"]).run()}
+    except UserError as error:
+        result = {"error": type(error).__name__, "message": str(error)}
+    except KeyboardInterrupt:
+        sys.exit(130)
+    answer.write(json.dumps(result))
+    answer.close()
+    # Libraries with threads of their own can hang or crash while the interpreter is torn down; all is stored.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _read_answer(answer: str, status: int, name: str) -> Row:
+    if status == 130 or status == -signal.SIGINT:
+        raise KeyboardInterrupt
+    try:
+        given = json.loads(answer)
+    except ValueError:
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        hint = "; out of memory? lower concurrency or batch_size" if status == -signal.SIGKILL else ""
+        raise EngineError(
+            f"{name}: the process ended with {how}{hint}; the same command goes on where it was"
+        ) from None
+    if "error" in given:
+        raise getattr(errors, given["error"], EngineError)(given["message"])
+    return dict(given["result"])
+
+
+def _die_with_parent(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+async def _sample(stage: SampleStage) -> Row:
+    plans = {s.label: s.plan(stage.model) for s in stage.sets}
+    with StageProgress() as progress:
+        async with AsyncExitStack() as stack:
+            jobs = {s.label: await _job(s, plans[s.label], stage, progress, stack) for s in stage.sets}
+            if not any(job.plan.missing(job.table) for job in jobs.values()):
+                return {"engine": None, "load_seconds": 0.0, "seconds": 0.0, "sets": {}}
+            began = time.monotonic()
+            engine = await open_engine(stage.engine, say=say)
+            stack.push_async_callback(engine.aclose)
+            loaded = time.monotonic()
+            await sample(engine, list(jobs.values()), concurrency=stage.engine.concurrency)
+            seconds = time.monotonic() - loaded
+    return {
+        "engine": engine.name,
+        "load_seconds": round(loaded - began, 3),
+        "seconds": round(seconds, 3),
+        "sets": {label: _counts_row(job.counts) for label, job in jobs.items()},
+    }
+
+
+async def _job(
+    given: SampleSet, plan: SamplingPlan, stage: SampleStage, progress: StageProgress, stack: AsyncExitStack
+) -> SamplingJob:
+    """Open a set's tables and its stream of verdicts; a row counts as done when it is judged."""
+    rollouts = stack.enter_context(Table(given.folder / "rollouts", key="id", writable=True, warn=say))
+    total = len(plan.problems) * plan.samples
+    progress.start(given.label, total, done=total - len(plan.missing(rollouts)))
+    tokens = [0]
+    if not given.require_reference:
+
+        def count(rollout: Rollout) -> None:
+            tokens[0] += rollout.usage.completion_tokens
+            progress.advance(given.label, note=f"{tokens[0]} tokens")
+
+        return SamplingJob(plan=plan, table=rollouts, on_rollout=count)
+    verdicts = stack.enter_context(Table(given.folder / "verdicts", key="rollout_id", writable=True, warn=say))
+    outcomes = OutcomeCounts()
+
+    def show(rollout: Rollout, outcome: Any) -> None:
+        outcomes.add(outcome)
+        tokens[0] += rollout.usage.completion_tokens
+        progress.advance(given.label, note=f"{100 * outcomes.accuracy:.0f} % right, {tokens[0]} tokens")
+
+    problems = {p.id: p for p in plan.problems}
+    stream = await stack.enter_async_context(VerdictStream(problems, verdicts, stage.verify, show))
+    return SamplingJob(plan=plan, table=rollouts, on_rollout=stream.put)
+
+
+def _counts_row(counts: SamplingCounts) -> Row:
+    return {
+        "stored": counts.stored,
+        "truncated": counts.truncated,
+        "failed": dict(counts.failed),
+        "failed_share": counts.failed_share,
+        "usage": asdict(counts.usage),
+    }
+
+
+def _loss_note(update: Mapping[str, Any]) -> str:
+    loss = update.get("loss")
+    return f"loss {loss:.3f}" if isinstance(loss, float) else ""
+
+
+if __name__ == "__main__":
+    main()

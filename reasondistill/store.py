@@ -1,0 +1,394 @@
+"""The run folder: append-only tables that survive `kill -9`, one writer at a time, and a manifest.
+
+A table is a folder of JSONL shards. The newest shard is plain `NNNNN.jsonl`; full ones are `NNNNN.jsonl.zst` with
+their ids in `NNNNN.ids`. A row that was appended is kept whatever happens to the process; a torn last line is dropped.
+Power loss may cost the rows of the last seconds: nothing is synced to the platter until a shard closes.
+"""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from .errors import DataError, StoreError
+from .records import Row
+
+SHARD_BYTES = 64 << 20
+"""Size at which a shard is closed and compressed."""
+
+Warn = Callable[[str], None]
+
+
+class Table:
+    """Rows with an id, kept in the order in which they were appended; the newest row of an id counts.
+
+    Open it for reading at any time; open it for writing only while holding the run folder's lock.
+
+    >>> import tempfile
+    >>> with Table(Path(tempfile.mkdtemp()) / "rollouts", key="id", writable=True) as table:
+    ...     table.append({"id": "a", "n": 1})
+    ...     table.append({"id": "a", "n": 2})
+    ...     [row["n"] for row in table]
+    [2]
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        key: str,
+        writable: bool = False,
+        warn: Warn | None = None,
+        shard_bytes: int = SHARD_BYTES,
+    ) -> None:
+        self.folder = folder
+        self._key = key
+        self._warn = warn or (lambda _: None)
+        self._shard_bytes = shard_bytes
+        self._newest: dict[str, tuple[str, int]] = {}
+        self._counts: dict[str, int] = {}
+        self._open: _OpenShard | None = None
+        if writable:
+            with _store_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._tidy()
+        for stem in self._stems():
+            for number, identifier in enumerate(self._shard_ids(stem)):
+                self._note(identifier, stem, number)
+        if writable:
+            self._start_shard()
+
+    def __contains__(self, identifier: str) -> bool:
+        return identifier in self._newest
+
+    def __len__(self) -> int:
+        return len(self._newest)
+
+    def __iter__(self) -> Iterator[Row]:
+        for stem in self._stems():
+            for number, row in enumerate(self._shard_rows(stem)):
+                if self._newest.get(row[self._key]) == (stem, number):
+                    yield row
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def ids(self) -> set[str]:
+        """Return the ids that have a row."""
+        return set(self._newest)
+
+    def append(self, row: Row) -> None:
+        """Write one row; when this returns, the row outlives the process. Raises StoreError when the disk is full."""
+        if self._open is None:
+            raise StoreError(f"{self.folder}: opened for reading, cannot append")
+        stem, number = self._open.stem, self._counts.get(self._open.stem, 0)
+        with _store_errors(self.folder):
+            self._open.write(json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+        self._note(row[self._key], stem, number)
+        if self._open.size >= self._shard_bytes:
+            with _store_errors(self.folder):
+                self._open.close()
+                self._compress(stem)
+            self._start_shard()
+
+    def close(self) -> None:
+        """Close the open shard. Reading still works."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _note(self, identifier: str, stem: str, number: int) -> None:
+        self._newest[identifier] = (stem, number)
+        self._counts[stem] = number + 1
+
+    def _stems(self) -> list[str]:
+        return sorted({p.name.split(".")[0] for p in self.folder.glob("*.jsonl*") if ".tmp" not in p.name})
+
+    def _shard_ids(self, stem: str) -> Iterator[str]:
+        index = self.folder / f"{stem}.ids"
+        if index.exists():
+            yield from index.read_text().splitlines()
+        else:
+            for row in self._shard_rows(stem):
+                yield row[self._key]
+
+    def _shard_rows(self, stem: str) -> Iterator[Row]:
+        closed = self.folder / f"{stem}.jsonl.zst"
+        yield from read_rows(closed if closed.exists() else self.folder / f"{stem}.jsonl", warn=self._warn)
+
+    def _start_shard(self) -> None:
+        stems = self._stems()
+        last = stems[-1] if stems else "00000"
+        stem = last if (self.folder / f"{last}.jsonl").exists() else f"{int(last) + 1:05d}"
+        with _store_errors(self.folder):
+            self._open = _OpenShard(self.folder / f"{stem}.jsonl")
+
+    def _compress(self, stem: str) -> None:
+        import zstandard
+
+        plain, closed, index = (self.folder / f"{stem}{end}" for end in (".jsonl", ".jsonl.zst", ".ids"))
+        write_atomic(index, "\n".join(row[self._key] for row in read_rows(plain)) + "\n")
+        part = closed.with_suffix(".zst.tmp")
+        with plain.open("rb") as source, part.open("wb") as target:
+            zstandard.ZstdCompressor(level=6).copy_stream(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        part.replace(closed)
+        plain.unlink()
+
+    def _tidy(self) -> None:
+        """Finish what a killed writer left: half-made files, a shard that is already compressed, a torn last line."""
+        for part in self.folder.glob("*.tmp"):
+            part.unlink()
+        for plain in self.folder.glob("*.jsonl"):
+            if plain.with_suffix(".jsonl.zst").exists():
+                plain.unlink()
+                continue
+            plain.with_suffix(".ids").unlink(missing_ok=True)
+            _drop_torn_line(plain, self._warn)
+
+
+class _OpenShard:
+    """An append-only file that holds whole lines only, also when the disk fills up in the middle of one."""
+
+    def __init__(self, path: Path) -> None:
+        self.stem = path.name.split(".")[0]
+        self._file = path.open("ab", buffering=0)
+        self.size = self._file.tell()
+
+    def write(self, line: bytes) -> None:
+        view = memoryview(line)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            self._file.truncate(self.size)
+            raise
+        self.size += len(line)
+
+    def close(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def read_rows(path: Path, *, warn: Warn | None = None) -> Iterator[Row]:
+    """Yield the rows of a JSONL file, plain, .gz or .zst; a torn last line is left out with a warning.
+
+    Raises DataError for a line in the middle that is no JSON object.
+    """
+    torn: tuple[int, str] | None = None
+    for number, line in enumerate(_lines(path), 1):
+        if torn:
+            raise DataError(f"{path}:{torn[0]}: {torn[1]}; the file is damaged, restore it or delete that line")
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            torn = (number, "not a JSON object")
+            continue
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: a JSON object was expected, got {type(row).__name__}")
+        yield row
+    if torn and warn:
+        warn(f"{path}: dropped a torn last line (line {torn[0]})")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    if path.suffix == ".gz":
+        import gzip
+
+        with gzip.open(path, "rb") as packed:
+            yield from packed
+    elif path.suffix == ".zst":
+        import io
+
+        import zstandard
+
+        with path.open("rb") as packed_file, zstandard.ZstdDecompressor().stream_reader(packed_file) as stream:
+            yield from io.BufferedReader(stream)
+    else:
+        with path.open("rb") as plain:
+            yield from plain
+
+
+def _drop_torn_line(path: Path, warn: Warn) -> None:
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        keep = size
+        while keep > 0:
+            start = max(0, keep - 65536)
+            file.seek(start)
+            block = file.read(keep - start)
+            cut = block.rfind(b"\n")
+            if cut >= 0:
+                keep = start + cut + 1
+                break
+            keep = start
+        if keep < size:
+            warn(f"{path}: dropped a torn last line of {size - keep} bytes; it will be done again")
+            file.truncate(keep)
+
+
+class RunFolder:
+    """One run's folder: its lock, tables, manifest and log. Use it as a context manager to hold the lock.
+
+    The lock is inherited by child processes through `lock_fd`, so that a stage that outlives a killed parent still
+    keeps a second writer out.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        self.lock_fd: int | None = None
+
+    def __enter__(self) -> Self:
+        with _store_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        self.lock_fd = _take_lock(self.path / "lock")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.lock_fd is not None:
+            os.close(self.lock_fd)
+            self.lock_fd = None
+
+    def claim(self, owner: str) -> None:
+        """Note whose run this folder holds. Raises StoreError when it holds another's, or anything but a run."""
+        noted = (self.read_json("manifest.json") or {}).get("run")
+        if noted not in (None, owner):
+            raise StoreError(f"{self.path}: holds the run {noted!r}, not {owner!r}; choose another folder")
+        if noted is None and any(p.name != "lock" for p in self.path.iterdir()):
+            raise StoreError(f"{self.path}: is not empty and holds no run; choose another folder")
+        self.update_manifest(run=owner)
+
+    def table(self, name: str, *, key: str, writable: bool = False, warn: Warn | None = None) -> Table:
+        """Open the table in the sub-folder `name`."""
+        return Table(self.path / name, key=key, writable=writable, warn=warn)
+
+    def read_json(self, name: str) -> Any:
+        """Return the JSON value of a file in the folder, or None when there is no such file."""
+        path = self.path / name
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text())
+        except ValueError:
+            raise DataError(f"{path}: not JSON; the file is damaged, delete it and run again") from None
+
+    def write_json(self, name: str, value: object) -> None:
+        """Replace a JSON file in the folder, whole or not at all."""
+        write_atomic(self.path / name, json.dumps(value, indent=1, ensure_ascii=True) + "\n")
+
+    def update_manifest(self, **entries: object) -> None:
+        """Merge entries into manifest.json."""
+        self.write_json("manifest.json", {**(self.read_json("manifest.json") or {}), **entries})
+
+    def log(self, event: str, **details: object) -> None:
+        """Append one line to log.jsonl."""
+        line = json.dumps({"time": round(self._clock(), 3), "event": event, **details}, ensure_ascii=True)
+        with _store_errors(self.path), (self.path / "log.jsonl").open("a") as file:
+            file.write(line + "\n")
+
+    def supersede(self, name: str) -> None:
+        """Move a file or folder that a changed recipe made stale to `superseded/`; nothing is deleted."""
+        old = self.path / name
+        if not old.exists():
+            return
+        place = self.path / "superseded"
+        with _store_errors(self.path):
+            place.mkdir(exist_ok=True)
+            number = 1
+            while (target := place / f"{name.replace('/', '.')}-{number}").exists():
+                number += 1
+            old.replace(target)
+        self.log("superseded", name=name, to=target.name)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises StoreError when it cannot be written."""
+    part = path.with_name(path.name + ".tmp")
+    with _store_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+
+def mask_url(url: str | None) -> str | None:
+    """Return the address without user, password, query and fragment.
+
+    >>> mask_url("http://me:secret@host:8000/v1?key=1")
+    'http://host:8000/v1'
+    """
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def mask_secrets(value: Any) -> Any:
+    """Return a JSON value with every address in it masked."""
+    if isinstance(value, Mapping):
+        return {k: mask_secrets(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_secrets(v) for v in value]
+    return mask_url(value) if isinstance(value, str) and "://" in value and "@" in value else value
+
+
+def _take_lock(path: Path) -> int:
+    """Lock the file for this process and its children; the kernel frees it when the last of them is gone."""
+    import fcntl
+
+    with _store_errors(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+        os.close(handle)
+        raise StoreError(
+            f"{path.parent}: another process (pid {owner}) is writing this run; wait for it or choose another folder"
+        ) from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
+
+
+class _store_errors:
+    """Turn the operating system's refusals to write into one clear line."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and not isinstance(error, StoreError):
+            raise disk_error(error, self._place) from None
+
+
+def disk_error(error: OSError, place: Path) -> StoreError:
+    """Return the line to show for a refused write: what, where, how to go on."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(
+            f"{place}: no space left on the disk; free some and run the same command again, nothing is lost"
+        )
+    return StoreError(f"{place}: cannot be written ({error.strerror or error}); mend that or choose another folder")

@@ -1,0 +1,166 @@
+"""Rollouts to verdicts: each rollout is judged once, when it is stored or later, and the verdict is stored beside it.
+
+A verdict row is `{rollout_id, schema, completion_hash, **verdict}`. A verdict of an earlier completion of the same
+rollout is stale and made again; an `error` on our side is tried at most three times, a bad reference never again.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from verifiers import Outcome, Verdict, verify
+from verifiers.math import grade_many
+
+from .errors import DataError
+from .records import SCHEMA, Kind, Problem, Rollout, Row, content_id
+from .store import Table
+
+MAX_TRIES = 3
+"""How often a verdict that our side could not give is tried in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """How rollouts are judged."""
+
+    strict: bool = True
+    """Only a marked answer counts."""
+    timeout: float = 2.0
+    """Seconds that one comparison may take."""
+
+
+@dataclass(slots=True)
+class OutcomeCounts:
+    """Verdicts by outcome."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one verdict."""
+        self.outcomes[outcome] += 1
+
+    @property
+    def judged(self) -> int:
+        """Verdicts that count: all but the errors of our side."""
+        return self.outcomes.total() - self.outcomes[Outcome.ERROR]
+
+    @property
+    def accuracy(self) -> float:
+        """correct / (all - error); 0 when nothing was judged."""
+        return self.outcomes[Outcome.CORRECT] / self.judged if self.judged else 0.0
+
+
+def verdict_row(rollout: Rollout, verdict: Verdict, tries: int = 1) -> Row:
+    """Return the row of the verdict table."""
+    return {
+        "rollout_id": rollout.id,
+        "schema": SCHEMA,
+        "completion_hash": completion_hash(rollout),
+        "tries": tries,
+        **verdict.to_row(),
+    }
+
+
+def completion_hash(rollout: Rollout) -> str:
+    """Hash of what came back: tells the verdict of an earlier, shorter completion from a current one."""
+    return content_id([m.to_row() for m in rollout.completion])
+
+
+def judge(rollout: Rollout, problem: Problem, options: VerifyOptions) -> Verdict:
+    """Judge one rollout; may take up to `options.timeout` seconds."""
+    if problem.kind is Kind.MATH:
+        return next(
+            iter(grade_many([_case(rollout, problem)], strict=options.strict, timeout=options.timeout, workers=1))
+        )
+    return verify(problem.to_row(), rollout.text)
+
+
+def verify_rollouts(
+    rollouts: Iterable[Rollout],
+    problems: Mapping[str, Problem],
+    table: Table,
+    options: VerifyOptions,
+    *,
+    on_verdict: Callable[[Rollout, Outcome], None] = lambda _rollout, _outcome: None,
+) -> int:
+    """Judge every rollout that has no current verdict, on all cores; return how many were judged."""
+    done = {row["rollout_id"]: row for row in table}
+    todo = [(r, done.get(r.id)) for r in rollouts if _is_missing(r, done.get(r.id))]
+    for (rollout, earlier), verdict in zip(todo, _judge_many([r for r, _ in todo], problems, options), strict=True):
+        table.append(verdict_row(rollout, verdict, tries=1 + (earlier or {}).get("tries", 0)))
+        on_verdict(rollout, verdict.outcome)
+    return len(todo)
+
+
+def read_verdicts(table: Table) -> dict[str, Verdict]:
+    """Return the verdicts by rollout id."""
+    return {row["rollout_id"]: Verdict.from_row(row) for row in table}
+
+
+def _is_missing(rollout: Rollout, row: Row | None) -> bool:
+    if row is None or row["completion_hash"] != completion_hash(rollout):
+        return True
+    return row["outcome"] == Outcome.ERROR and not row["reason"].startswith("bad_gold") and row["tries"] < MAX_TRIES
+
+
+def _judge_many(rollouts: list[Rollout], problems: Mapping[str, Problem], options: VerifyOptions) -> Iterator[Verdict]:
+    for rollout in rollouts:
+        if rollout.problem_id not in problems:
+            raise DataError(
+                f"rollout {rollout.id}: problem {rollout.problem_id!r} is not among the problems; add its file"
+            )
+    if all(problems[r.problem_id].kind is Kind.MATH for r in rollouts):
+        cases = (_case(r, problems[r.problem_id]) for r in rollouts)
+        yield from grade_many(cases, strict=options.strict, timeout=options.timeout)
+    else:
+        for rollout in rollouts:
+            yield judge(rollout, problems[rollout.problem_id], options)
+
+
+def _case(rollout: Rollout, problem: Problem) -> tuple[str, str]:
+    return rollout.text, problem.answer or ""
+
+
+class VerdictStream:
+    """Judges rollouts while others are being sampled, in the order in which they come, in a thread of its own.
+
+    Use as an async context manager: leaving it waits for the rollouts that were put in.
+    """
+
+    def __init__(
+        self,
+        problems: Mapping[str, Problem],
+        table: Table,
+        options: VerifyOptions,
+        on_verdict: Callable[[Rollout, Outcome], None] = lambda _rollout, _outcome: None,
+    ) -> None:
+        self._problems = problems
+        self._table = table
+        self._options = options
+        self._on_verdict = on_verdict
+        self._waiting: asyncio.Queue[Rollout | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._work())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        self._waiting.put_nowait(None)
+        await self._task
+
+    def put(self, rollout: Rollout) -> None:
+        """Queue a stored rollout; what is not judged when the process dies is judged by `verify_rollouts` later."""
+        self._waiting.put_nowait(rollout)
+
+    async def _work(self) -> None:
+        while (rollout := await self._waiting.get()) is not None:
+            verdict = await asyncio.to_thread(judge, rollout, self._problems[rollout.problem_id], self._options)
+            self._table.append(verdict_row(rollout, verdict))
+            self._on_verdict(rollout, verdict.outcome)
