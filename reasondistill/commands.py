@@ -134,6 +134,7 @@ def train(given: Namespace) -> int:
 
 def models(given: Namespace) -> int:
     """List the catalogue, fetch a model, or print where it is."""
+    from .engines.fetch_progress import fetch_progress
     from .engines.models import list_models, resolve, weights_directory
 
     if given.action == "list":
@@ -145,7 +146,8 @@ def models(given: Namespace) -> int:
     if not given.name:
         raise RecipeError(f"models {given.action}: name a model, for instance smollm2-135m-instruct")
     if given.action == "fetch":
-        weights_directory(given.name)
+        with fetch_progress() as progress:
+            weights_directory(given.name, progress=progress)
     files = resolve(given.name, fetch_missing=False)
     if files.path is None:
         raise RecipeError(f"{given.name}: not in the cache; run `reasondistill models fetch {given.name}`")

@@ -13,6 +13,8 @@ from typing import Any
 
 from .curation.select import Selection, select
 from .curation.steps import Candidate
+from .engines.fetch_progress import fetch_progress
+from .engines.models import resolve
 from .errors import EngineError
 from .evaluation.results import pass_rates, read_rollouts
 from .export.card import CardFacts, render_card
@@ -21,7 +23,7 @@ from .generation.prompts import load_template
 from .plan import Arm, Plan
 from .problems import get_problems, load_problems, write_problems
 from .progress import say
-from .provenance import input_hash, model_row, versions
+from .provenance import input_hash, is_local, model_row, versions
 from .recipe import STEPS, Recipe, dump_recipe
 from .records import Example, Problem, Row, content_id
 from .report.assemble import assemble_page, assemble_report
@@ -51,6 +53,7 @@ class Pipeline:
     def run(self) -> tuple[Row, PageData]:
         """Do every step up to the recipe's `until`; return report.json's object and what the page shows."""
         with self.writing():
+            self._fetch_models()
             for step in STEPS[: STEPS.index(self.recipe.until) + 1]:
                 if step != "report":
                     getattr(self, step)()
@@ -175,6 +178,13 @@ class Pipeline:
             self.folder.write_json("report.json", report)
             build_page(page, self.folder.path / "report.html")
         return report, page
+
+    def _fetch_models(self) -> None:
+        """Fetch what is missing before the first step, so that a wrong name or a dead network costs no work."""
+        for model in (self.recipe.teacher, self.recipe.student):
+            if model.model and is_local(model):
+                with fetch_progress() as progress:
+                    resolve(model.model, progress=progress)
 
     def _sample(self, step: str, stage: SampleStage) -> None:
         with self._timed(step):

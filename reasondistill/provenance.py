@@ -57,14 +57,23 @@ def model_name(model: ModelRecipe) -> str:
     """Return the name that rollouts record: `model_id`, a server's name for it, or the resolved name."""
     if model.model_id:
         return model.model_id
-    if model.base_url or model.engine in ("openai", "replay"):
+    if not is_local(model):
         return model.model
     return resolve(model.model, fetch_missing=False).name
 
 
+def is_local(model: ModelRecipe) -> bool:
+    """Return whether the model's weights are loaded on this machine, and not by a server or replayed.
+
+    >>> is_local(ModelRecipe(model="smollm2-135m-instruct")), is_local(ModelRecipe(model="m", engine="openai"))
+    (True, False)
+    """
+    return not (model.base_url or model.replay or model.engine in ("openai", "replay"))
+
+
 def model_row(model: ModelRecipe) -> Row:
     """Return what the manifest and the dataset card say of a model."""
-    if model.base_url or model.engine in ("openai", "replay"):
+    if not is_local(model):
         return {"name": model.model_id or model.model, "licence": None, "source": "server"}
     files = resolve(model.model, fetch_missing=False)
     return {

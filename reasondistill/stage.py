@@ -30,6 +30,9 @@ from .store import Table
 from .training.options import TrainOptions
 from .verification import OutcomeCounts, VerdictStream, VerifyOptions
 
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+"""OpenMP threads that sleep at a barrier. Spinning ones bring torch and vLLM nearly to a halt (measured: a tenth of the
+speed and less) as soon as any other program wants a core. The user's own environment wins."""
 LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
 """Engines that load a model into the process that opens them."""
 
@@ -155,7 +158,14 @@ def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:
     job = json.dumps({"stage": type(stage).__name__, "job": asdict(stage)}, default=str)
     command = [sys.executable, "-m", "reasondistill.stage", str(os.getpid())]
     fds = () if lock_fd is None else (lock_fd,)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, text=True) as child:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=fds,
+        text=True,
+        env=PATIENT_THREADS | os.environ,
+    ) as child:
         try:
             answer, _ = child.communicate(job)
         except KeyboardInterrupt:
