@@ -88,7 +88,7 @@ async def sample(engine: Engine, jobs: Sequence[SamplingJob], *, concurrency: in
     """Ask the engine for every rollout that the jobs' tables lack; append each as it finishes.
 
     At most `concurrency` requests are in flight over all jobs. A request that fails for good is counted and the rest go
-    on. Raises EngineError when the engine is gone and StoreError when a table cannot be written; what finished is stored.
+    on. What finished is stored. Raises EngineError when the engine is gone, StoreError when a table cannot be written.
     """
     todo = ((job, task) for job in jobs for task in job.plan.missing(job.table))
 
