@@ -16,7 +16,7 @@ DONE, REFUSED, INTERRUPTED = 0, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0 done, 1 the answer is no, 2 a mistake to mend, 130 interrupted."""
-    given = build_parser().parse_args(arguments)
+    given = _parse(arguments)
     from .errors import UserError
 
     try:
@@ -31,6 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output is gone (`| head`): nothing to tell anybody.
         sys.stderr.close()
         return DONE
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; key=value words may stand before and after options, which argparse alone does not allow."""
+    parser = build_parser()
+    given, rest = parser.parse_known_args(arguments)
+    words: list[str] | None = getattr(given, "overrides", None)
+    if rest and (words is None or any(word.startswith("-") or "=" not in word for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if words is not None:
+        words.extend(rest)
+    return given
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -111,7 +123,7 @@ def _add_train(commands: Any) -> None:
     train = _command(commands, "train", "fine-tune a student on a dataset folder; the same command again resumes")
     train.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="holds data/train-*.parquet")
     train.add_argument("--student", required=True, metavar="MODEL")
-    train.add_argument("options", nargs="*", metavar="key=value", help="such as epochs=2 learning_rate=1e-4 mode=lora")
+    train.add_argument("overrides", nargs="*", metavar="key=value", help="such as epochs=2 learning_rate=1e-4 mode=lora")
     _out(train)
 
 

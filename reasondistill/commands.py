@@ -120,7 +120,7 @@ def train(given: Namespace) -> int:
     from .stage import TrainStage, run_stage
     from .training.options import TrainOptions
 
-    options = TrainOptions.from_row(parse_values(given.options))
+    options = TrainOptions.from_row(parse_values(given.overrides))
     label = given.out.name
     stage = TrainStage(
         label=f"train {label}", student=given.student, dataset=given.dataset, out=given.out, options=options
