@@ -1,13 +1,15 @@
 """The command line: what can be typed, and how errors and interrupts leave. The work is in `commands`."""
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
+from .engines import ENGINES
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -47,7 +49,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="reasondistill", description="Distil math and code reasoning: sample, verify, train, measure."
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -67,10 +69,39 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(REFUSED, f"error: {message}{_meant(message)}; see `{self.prog} --help`\n")
+
+
+def _meant(message: str) -> str:
+    """Return the nearest of the choices that argparse lists, as a question."""
+    _, _, listed = message.partition("invalid choice: ")
+    word, *choices = [part.strip(" '()") for part in listed.replace("(choose from", ",").split(",") if part.strip()] or [""]
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the words; `key=value` may stand anywhere, which argparse alone does not take after an option."""
+    parser = build_parser()
+    given, left = parser.parse_known_args(arguments)
+    values = getattr(given, "values", None)
+    if values is None or any(word.startswith("-") for word in left):
+        if left:
+            parser.error(f"unrecognized arguments: {' '.join(left)}")
+    else:
+        values.extend(left)
+    return given
+
+
 def _add_run(commands: Any) -> None:
     run = _command(commands, "run", "do everything a recipe says, from problems to the report")
     run.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
     _overrides(run)
+    run.add_argument("--skip-bad", action="store_true", help="leave out problems that cannot be read, in every set")
     run.add_argument("--dry-run", action="store_true", help="print what would be done, what is there, and the tokens")
 
 
@@ -123,7 +154,7 @@ def _add_train(commands: Any) -> None:
     train = _command(commands, "train", "fine-tune a student on a dataset folder; the same command again resumes")
     train.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="holds data/train-*.parquet")
     train.add_argument("--student", required=True, metavar="MODEL")
-    train.add_argument("overrides", nargs="*", metavar="key=value", help="such as epochs=2 learning_rate=1e-4 mode=lora")
+    train.add_argument("overrides", nargs="*", metavar="key=value", help="such as epochs=2 mode=lora")
     _out(train)
 
 
