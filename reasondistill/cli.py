@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import importlib
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -79,22 +80,9 @@ class _Parser(argparse.ArgumentParser):
 def _meant(message: str) -> str:
     """Return the nearest of the choices that argparse lists, as a question."""
     _, _, listed = message.partition("invalid choice: ")
-    word, *choices = [part.strip(" '()") for part in listed.replace("(choose from", ",").split(",") if part.strip()] or [""]
+    word, *choices = [part.strip(" '()") for part in listed.replace("(choose from", ",").split(",")]
     close = difflib.get_close_matches(word, choices, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the words; `key=value` may stand anywhere, which argparse alone does not take after an option."""
-    parser = build_parser()
-    given, left = parser.parse_known_args(arguments)
-    values = getattr(given, "values", None)
-    if values is None or any(word.startswith("-") for word in left):
-        if left:
-            parser.error(f"unrecognized arguments: {' '.join(left)}")
-    else:
-        values.extend(left)
-    return given
 
 
 def _add_run(commands: Any) -> None:
@@ -137,7 +125,7 @@ def _add_generate(commands: Any) -> None:
     generate.add_argument("--samples", type=_positive, default=1, help="rollouts of each problem")
     generate.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
     _model(generate, template="math-zero-shot", max_tokens=1024)
-    generate.add_argument("--temperature", type=float, help="default: the model's own")
+    generate.add_argument("--temperature", type=_temperature, help="default: the model's own")
     _out(generate)
 
 
@@ -146,7 +134,7 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument("rollouts", type=Path, metavar="FILE.jsonl|DIR", help="rows with `messages` or `completion`")
     verify.add_argument("--problems", type=Path, metavar="FILE", help="supplies answers by problem_id")
     verify.add_argument("--strict", action="store_true", help="only a marked answer counts")
-    verify.add_argument("--timeout", type=float, default=2.0, help="seconds that one comparison may take")
+    verify.add_argument("--timeout", type=_seconds, default=2.0, help="seconds that one comparison may take")
     _out(verify)
 
 
@@ -154,7 +142,7 @@ def _add_train(commands: Any) -> None:
     train = _command(commands, "train", "fine-tune a student on a dataset folder; the same command again resumes")
     train.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="holds data/train-*.parquet")
     train.add_argument("--student", required=True, metavar="MODEL")
-    train.add_argument("overrides", nargs="*", metavar="key=value", help="such as epochs=2 mode=lora")
+    train.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="such as epochs=2 mode=lora")
     _out(train)
 
 
@@ -163,9 +151,10 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--benchmark", required=True, metavar="FILE.jsonl", help="or any other source of problems")
     evaluate.add_argument("--split", help="procedural: seen or unseen")
     evaluate.add_argument("--limit", type=_positive, help="first problems only")
+    evaluate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
     evaluate.add_argument("--samples", type=_positive, default=1)
     evaluate.add_argument("--decode", choices=("greedy", "sample"), default="greedy")
-    evaluate.add_argument("--temperature", type=float, help="with --decode sample; default: the model's own")
+    evaluate.add_argument("--temperature", type=_temperature, help="with --decode sample; default: the model's own")
     evaluate.add_argument("--strict", action="store_true", help="only a marked answer counts")
     _model(evaluate, template="math-zero-shot", max_tokens=1024)
     _out(evaluate)
@@ -194,7 +183,9 @@ def _lazy(name: str) -> Run:
 
 
 def _overrides(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that win over the recipe's")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="values that win over the recipe's"
+    )
 
 
 def _model(parser: argparse.ArgumentParser, *, template: str, max_tokens: int) -> None:
@@ -202,16 +193,16 @@ def _model(parser: argparse.ArgumentParser, *, template: str, max_tokens: int) -
         "--model", required=True, help="catalogue name, hub id, directory, .gguf file, or a server's name"
     )
     parser.add_argument("--model-id", help="name to record instead; tells models of one name apart")
-    parser.add_argument("--engine", default="auto", help="auto, vllm, transformers, llamacpp, openai or replay")
+    parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the fastest one here")
     parser.add_argument("--base-url", help="address of an OpenAI-compatible server; the key comes from OPENAI_API_KEY")
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--concurrency", type=_positive, default=64, help="requests in flight at once")
-    parser.add_argument("--request-timeout", type=float, default=600.0, metavar="SECONDS")
+    parser.add_argument("--request-timeout", type=_seconds, default=600.0, metavar="SECONDS")
     parser.add_argument("--max-context", type=_positive, default=4096, help="tokens of prompt and completion together")
     parser.add_argument("--replay", metavar="DIR", help="recorded rollouts, for the replay engine")
     parser.add_argument("--template", default=template, help="prompt template: a built-in name or a YAML file")
     parser.add_argument("--max-tokens", type=_positive, default=max_tokens, help="cap of one completion")
-    parser.add_argument("--top-p", type=float)
+    parser.add_argument("--top-p", type=_share)
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -223,6 +214,27 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def _temperature(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, got {text}")
     return value
 
 
