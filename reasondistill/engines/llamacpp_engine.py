@@ -1,0 +1,175 @@
+"""The llamacpp engine: a GGUF file in llama.cpp's server, in this process. Needs no torch.
+
+The server listens on a loopback port of its own, behind a random key. llama.cpp renders the chat template that the
+file holds. Its speed hardly grows with the number of requests, so few are run side by side.
+"""
+
+import asyncio
+import functools
+import json
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..errors import EngineError, ModelError, RequestError
+from ..records import FinishReason, Message, Row, Sampling, Usage
+from .auto import calm_threads
+from .base import Completion, EngineOptions
+from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning, template_row
+
+_SLOTS = 4
+"""Requests run side by side at most; the others wait."""
+
+
+async def open_llamacpp(options: EngineOptions) -> "LlamaCppEngine":
+    """Load the GGUF file; ModelError when there is none or llama.cpp cannot read it."""
+    return await asyncio.to_thread(_load, options)
+
+
+class LlamaCppEngine:
+    """A loaded GGUF file. Settings that are left open are neutral: temperature 1, no top-p, no top-k."""
+
+    name = "llamacpp"
+
+    def __init__(self, server: Any, *, key: str, slots: int, max_context: int, name: str) -> None:
+        self.model, self._max_context = name, max_context
+        self._server, self._key = server, key
+        self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
+
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+    ) -> list[Completion]:
+        """Return n completions of the conversation, each continuing the assistant prefix if one is given."""
+        loop, started = asyncio.get_running_loop(), time.monotonic()
+        tasks = [
+            loop.run_in_executor(
+                self._threads, functools.partial(self._one, messages, sampling, prefix, sampling.seed + i, started)
+            )
+            for i in range(n)
+        ]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def aclose(self) -> None:
+        """Wait for the running requests, drop the waiting ones and free the model."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        self._server = None
+
+    def _one(
+        self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int, started: float
+    ) -> Completion:
+        prompt, opened = self._prompt(messages, prefix)
+        room = self._max_context - len(prompt)
+        if room < 1:
+            message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
+            raise RequestError(message, reason="prompt_too_long")
+        answer = self._post("/completion", _request(prompt, sampling, seed, min(sampling.max_tokens, room)))
+        return _completion(answer, sampling, opened, time.monotonic() - started)
+
+    def _prompt(self, messages: Sequence[Message], prefix: str) -> tuple[list[int], bool]:
+        """Return the ids of the rendered prompt and its prefix, and whether they end inside a thinking block."""
+        rendered = self._post("/apply-template", {"messages": [template_row(m) for m in messages]})
+        prompt = str(rendered["prompt"])
+        opened = prompt.rstrip().endswith(OPEN)
+        inside = (opened or OPEN in prefix) and CLOSE not in prefix
+        if opened and prefix.lstrip().startswith(OPEN):
+            prefix = prefix.lstrip()[len(OPEN) :]
+        return self._tokens(prompt, start=True) + self._tokens(prefix, start=False), inside
+
+    def _tokens(self, text: str, *, start: bool) -> list[int]:
+        answer = self._post("/tokenize", {"content": text, "add_special": start, "parse_special": True})
+        return list(answer["tokens"])
+
+    def _post(self, path: str, body: Row) -> Row:
+        request = urllib.request.Request(
+            self._server.listening_address + path,
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
+        )
+        # No proxy of the environment may stand between this process and itself.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            raise _refusal(path, error.read().decode(errors="replace")) from error
+        except (urllib.error.URLError, ConnectionError) as error:
+            raise EngineError(f"llama.cpp's server in this process is gone ({error}): start again") from error
+
+
+def _load(options: EngineOptions) -> LlamaCppEngine:
+    from .models import resolve
+
+    files = resolve(options.model)
+    if files.kind != "gguf" or files.path is None:
+        raise ModelError(f"{options.model}: the llamacpp engine runs GGUF files only; use --engine transformers")
+    calm_threads()
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise EngineError("llama.cpp is not installed: pip install 'reasondistill[llamacpp]'") from error
+    key, slots = secrets.token_hex(16), min(options.concurrency, _SLOTS)
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(files.path)
+    parameters.n_parallel = slots
+    parameters.n_ctx = slots * options.max_context
+    parameters.api_keys = [key]
+    parameters.verbosity = 0
+    try:
+        server = xllamacpp.Server(parameters)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{files.path}: llama.cpp cannot load this file: {error}") from error
+    name = options.model_id or files.name
+    return LlamaCppEngine(server, key=key, slots=slots, max_context=options.max_context, name=name)
+
+
+def _request(prompt: list[int], sampling: Sampling, seed: int, cap: int) -> Row:
+    return {
+        "prompt": prompt,
+        "n_predict": cap,
+        "seed": seed,
+        "stop": list(sampling.stop),
+        "temperature": 1.0 if sampling.temperature is None else sampling.temperature,
+        "top_p": 1.0 if sampling.top_p is None else sampling.top_p,
+        "top_k": sampling.top_k or 0,
+        "min_p": 0.0,
+        "cache_prompt": True,
+        "return_tokens": True,
+    }
+
+
+def _refusal(path: str, body: str) -> RequestError:
+    """Return what the server's error means for this request."""
+    try:
+        error = dict(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        error = {"message": body[:300]}
+    if error.get("type") == "exceed_context_size_error":
+        return RequestError(str(error["message"]), reason="prompt_too_long")
+    reason = "template_refused" if path == "/apply-template" else "bad_request"
+    return RequestError(str(error.get("message", "no reason given")), reason=reason)
+
+
+def _completion(answer: Row, sampling: Sampling, opened: bool, seconds: float) -> Completion:
+    whole, _ = cut_at_stop(str(answer["content"]), sampling.stop)
+    reasoning, text = split_reasoning(whole.rstrip("\ufffd"), opened)
+    timings = answer.get("timings") or {}
+    return Completion(
+        text=text,
+        reasoning=reasoning,
+        token_ids=tuple(answer["tokens"]) or None,
+        finish_reason=FinishReason.LENGTH if answer.get("stop_type") == "limit" else FinishReason.STOP,
+        usage=Usage(
+            prompt_tokens=answer["tokens_evaluated"],
+            cached_tokens=timings.get("cache_n", 0),
+            completion_tokens=answer["tokens_predicted"],
+        ),
+        seconds=seconds,
+    )

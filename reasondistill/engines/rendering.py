@@ -1,0 +1,182 @@
+"""Between messages and tokens, the same for every engine that runs a model in this process.
+
+A `Renderer` turns a conversation into prompt ids with the model's own chat template and ids back into text;
+`split_reasoning` takes `<think>` blocks out of a text. No model weights are touched here.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError, RequestError
+from ..records import Message, Row
+
+OPEN, CLOSE = "<think>", "</think>"
+_CONTEXT_IDS = 8
+"""Prompt tokens decoded with a completion: enough for a word boundary, too few to cost anything."""
+
+
+def split_reasoning(text: str, opened: bool = False) -> tuple[str | None, str]:
+    """Split a completion into its thinking and its content; `opened` says that the prompt opened the block.
+
+    A block that was never closed is a truncated thought: all of it is reasoning and the content is empty. A text that
+    continues a prefix keeps its leading space.
+
+    >>> split_reasoning("<think>2 + 2</think> 4")
+    ('2 + 2', '4')
+    >>> split_reasoning("2 + 2</think>4", opened=True)
+    ('2 + 2', '4')
+    >>> split_reasoning("no thinking, 4")
+    (None, 'no thinking, 4')
+    """
+    body = text.lstrip()
+    if body.startswith(OPEN):
+        opened, text = True, body[len(OPEN) :].lstrip()
+    thought, closed, content = text.partition(CLOSE)
+    if closed and OPEN not in thought:
+        return thought.rstrip(), content.lstrip()
+    return (text, "") if opened else (None, text)
+
+
+def cut_at_stop(text: str, stops: Iterable[str]) -> tuple[str, bool]:
+    """Return the text before its first stop string, and whether there was one.
+
+    >>> cut_at_stop("one. two; three", ["; ", ". "])
+    ('one', True)
+    """
+    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
+    return (text[: min(found)], True) if found else (text, False)
+
+
+class Renderer:
+    """The chat template and the tokenizer of one model."""
+
+    def __init__(self, tokenizer: Any, *, name: str = "model", end_ids: Iterable[int] = ()) -> None:
+        """Wrap a transformers tokenizer; `end_ids` are the generation config's own end tokens."""
+        if not tokenizer.chat_template:
+            raise ModelError(f"{name}: no chat template; name an instruct model, or put chat_template.jinja beside it")
+        self.tokenizer = tokenizer
+        self._special = _special_ids(tokenizer)
+        probe = self._render((Message(role="user", content="?"),), generation=True)
+        self.thinking_opened = probe.rstrip().endswith(OPEN)
+        """Whether the template's generation prompt itself opens the thinking block."""
+        self.end_ids = {*end_ids, *self._end_of_turn()}
+        """Tokens that end a completion: the generation config's, the tokenizer's and the template's end of turn."""
+
+    @classmethod
+    def load(cls, directory: Path, *, name: str = "") -> "Renderer":
+        """Read the tokenizer and the end tokens of a model directory."""
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False)
+        return cls(tokenizer, name=name or directory.name, end_ids=configured_end_ids(directory))
+
+    def prompt_text(self, messages: Sequence[Message], *, prefix: str = "") -> str:
+        """Render the conversation up to where the model goes on writing."""
+        return self._render(messages, generation=True) + self._continued(prefix)
+
+    def prompt_ids(self, messages: Sequence[Message], *, prefix: str = "") -> list[int]:
+        """Return the prompt's token ids: template, generation prompt, then the assistant prefix, left open.
+
+        The prefix never merges into the generation prompt's tokens. RequestError where the template refuses the
+        conversation, such as a system turn for a model without one.
+        """
+        base = self._encode(self._render(messages, generation=True))
+        prefix = self._continued(prefix)
+        if not prefix:
+            return base
+        joint = self._encode(self.prompt_text(messages, prefix=prefix))
+        return joint if joint[: len(base)] == base else base + self._encode(prefix)
+
+    def inside_thinking(self, prefix: str = "") -> bool:
+        """Return whether a completion of this prefix starts inside a thinking block."""
+        opened = self.thinking_opened or OPEN in prefix
+        return opened and CLOSE not in prefix
+
+    def decode(self, ids: Sequence[int], *, after: Sequence[int] = ()) -> str:
+        """Return the ids' text without special tokens; thinking tags stay, a character cut in two goes.
+
+        `after` are the ids of the prompt: some tokenizers drop the first space of a text that stands alone.
+        """
+        context = self._kept(after)[-_CONTEXT_IDS:]
+        before = self._decode(context)
+        whole = self._decode(context + self._kept(ids))
+        text = whole[len(before) :] if whole.startswith(before) else self._decode(self._kept(ids))
+        return text.rstrip("\ufffd")
+
+    def split(self, text: str, *, prefix: str = "") -> tuple[str | None, str]:
+        """Split a completion of this prefix into reasoning and content."""
+        return split_reasoning(text, self.inside_thinking(prefix))
+
+    def _render(self, messages: Sequence[Message], *, generation: bool) -> str:
+        from jinja2 import TemplateError
+
+        rows = [template_row(m) for m in messages]
+        try:
+            return str(self.tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=generation))
+        except TemplateError as error:
+            message = f"the chat template refuses this conversation: {error}"
+            raise RequestError(message, reason="template_refused") from error
+
+    def _continued(self, prefix: str) -> str:
+        """Drop the prefix's opening tag where the template has written it already."""
+        body = prefix.lstrip()
+        return body[len(OPEN) :] if self.thinking_opened and body.startswith(OPEN) else prefix
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def _kept(self, ids: Sequence[int]) -> list[int]:
+        return [i for i in ids if i not in self._special]
+
+    def _end_of_turn(self) -> set[int]:
+        """Return the tokenizer's end token and the special token that the template writes after an answer."""
+        ends = {self.tokenizer.eos_token_id} - {None}
+        turns = (Message(role="user", content="?"), Message(role="assistant", content="an answer"))
+        tail = self._encode(self._render(turns, generation=False).rpartition("an answer")[2])
+        return ends | set([i for i in tail if i in self._special][:1])
+
+
+def generation_defaults(directory: Path) -> Row:
+    """Return generation_config.json, the model's own sampling settings; empty without the file."""
+    path = directory / "generation_config.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def configured_end_ids(directory: Path) -> set[int]:
+    """Return the end tokens that generation_config.json names."""
+    ends = generation_defaults(directory).get("eos_token_id")
+    return set() if ends is None else {ends} if isinstance(ends, int) else set(ends)
+
+
+def _special_ids(tokenizer: Any) -> set[int]:
+    """Return the ids left out of a text; thinking tags are kept whatever the tokenizer calls them."""
+    marked = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    tags = {tokenizer.convert_tokens_to_ids(tag) for tag in (OPEN, CLOSE)}
+    unknown = {tokenizer.unk_token_id}
+    return (marked | set(tokenizer.all_special_ids)) - (tags - unknown)
+
+
+def template_row(message: Message) -> Row:
+    """Return the message as chat templates read it: reasoning_content, and tool arguments as objects."""
+    row = message.to_row()
+    if "reasoning" in row:
+        row["reasoning_content"] = row.pop("reasoning")
+    if message.tool_calls:
+        row["tool_calls"] = [_with_parsed_arguments(call) for call in message.tool_calls]
+    return row
+
+
+def _with_parsed_arguments(call: Row) -> Row:
+    function = call.get("function")
+    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
+        return call
+    try:
+        arguments = json.loads(function["arguments"])
+    except json.JSONDecodeError:
+        return call
+    return {**call, "function": {**function, "arguments": arguments}}

@@ -1,0 +1,162 @@
+"""The replay engine: answers that were recorded before, in the same order every time. No model runs.
+
+A request finds its recording by the messages before the answer; every assistant turn of a recorded rollout can be
+asked for, so rollouts with tool turns replay too.
+"""
+
+import asyncio
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError, RequestError
+from ..records import FinishReason, Message, Row, Sampling, Usage, content_id, to_messages
+from .base import Completion, EngineOptions
+
+
+async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "ReplayEngine":
+    """Read the recordings that `options.replay` names: a run folder, a folder of shards, or one file.
+
+    `latency` is waited before each answer, in seconds. DataError for a path that holds no rollouts.
+    """
+    if not options.replay:
+        raise DataError("the replay engine needs a folder or file of recorded rollouts: give --replay PATH")
+    rows = list(read_rows(Path(options.replay)))
+    model = options.model_id or options.model or str(rows[0].get("model", "replay"))
+    return ReplayEngine(rows, model=model, latency=latency)
+
+
+class ReplayEngine:
+    """Answers from recorded rollouts: the one with the request's seed, else the next one not yet given.
+
+    Several recordings of one prompt with one seed are given in recorded order, each once.
+    """
+
+    name = "replay"
+
+    def __init__(self, rows: Sequence[Row], *, model: str, latency: float = 0.0) -> None:
+        self.model = model
+        self._latency = latency
+        self._turns: defaultdict[str, list[_Turn]] = defaultdict(list)
+        self._given: Counter[str] = Counter()
+        for row in rows:
+            for key, turn in _turns(row):
+                self._turns[key].append(turn)
+
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+    ) -> list[Completion]:
+        """Return n recorded completions; RequestError with reason not_recorded when there are no more."""
+        turns = [self._find(messages, prefix, sampling.seed + i) for i in range(n)]
+        await asyncio.sleep(self._latency)
+        return [_completion(turn, prefix, self._latency) for turn in turns]
+
+    async def aclose(self) -> None:
+        """Forget the recordings."""
+        self._turns.clear()
+
+    def _find(self, messages: Sequence[Message], prefix: str, seed: int) -> "_Turn":
+        key = _key(messages)
+        turns = [t for t in self._turns.get(key, ()) if t.message.content.startswith(prefix)]
+        with_seed = [t for t in turns if t.seed == seed]
+        if len(with_seed) == 1:
+            return with_seed[0]
+        turns, place = (with_seed, content_id(key, prefix, seed)) if with_seed else (turns, content_id(key, prefix))
+        self._given[place] += 1
+        if self._given[place] > len(turns):
+            message = f"{len(turns)} answers are recorded for this prompt and one more was asked for"
+            raise RequestError(message, reason="not_recorded")
+        return turns[self._given[place] - 1]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rollout rows below a path, in the order of file names; a torn last line is left out."""
+    files = _files(path)
+    found = False
+    for file in files:
+        lines = _text(file).rstrip("\n").split("\n")
+        for number, line in enumerate(lines, start=1):
+            row = _row(line, file, number, last=number == len(lines))
+            if row is not None:
+                found = True
+                yield row
+    if not found:
+        raise DataError(f"{path}: no recorded rollouts there (.jsonl or .jsonl.zst with `messages`)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    message: Message
+    seed: int | None
+    finish_reason: FinishReason
+    usage: Usage
+    token_ids: tuple[int, ...] | None
+
+
+def _key(messages: Sequence[Message]) -> str:
+    return content_id([[m.role, m.content] for m in messages])
+
+
+def _turns(row: Mapping[str, object]) -> Iterator[tuple[str, _Turn]]:
+    """Yield each assistant turn after the last question; the last one carries the row's finish reason and usage."""
+    messages = to_messages(row["messages"])  # type: ignore[arg-type]
+    sampling, usage, ids = row.get("sampling"), row.get("usage"), row.get("token_ids")
+    seed = sampling.get("seed") if isinstance(sampling, Mapping) else None
+    last_question = max((i for i, m in enumerate(messages) if m.role == "user"), default=-1)
+    for i in range(last_question + 1, len(messages)):
+        message = messages[i]
+        if message.role != "assistant":
+            continue
+        final = i == len(messages) - 1
+        inner = FinishReason.TOOL_CALLS if message.tool_calls else FinishReason.STOP
+        turn = _Turn(
+            message=message,
+            seed=seed,
+            finish_reason=FinishReason(str(row.get("finish_reason", "stop"))) if final else inner,
+            usage=Usage(**usage) if final and isinstance(usage, Mapping) else Usage(),
+            token_ids=tuple(ids) if final and isinstance(ids, list) else None,
+        )
+        yield _key(messages[:i]), turn
+
+
+def _completion(turn: _Turn, prefix: str, seconds: float) -> Completion:
+    return Completion(
+        text=turn.message.content[len(prefix) :],
+        reasoning=turn.message.reasoning,
+        tool_calls=turn.message.tool_calls,
+        token_ids=None if prefix else turn.token_ids,
+        finish_reason=turn.finish_reason,
+        usage=turn.usage,
+        seconds=seconds,
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    folder = path / "rollouts" if (path / "rollouts").is_dir() else path
+    return sorted(f for f in folder.rglob("*") if f.name.endswith((".jsonl", ".jsonl.zst")))
+
+
+def _text(file: Path) -> str:
+    if file.suffix != ".zst":
+        return file.read_text(encoding="utf-8", errors="surrogatepass")
+    import zstandard
+
+    with file.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
+        return io.TextIOWrapper(stream, encoding="utf-8", errors="surrogatepass").read()
+
+
+def _row(line: str, file: Path, number: int, *, last: bool) -> Row | None:
+    if not line.strip():
+        return None
+    try:
+        row = json.loads(line)
+        return row if row["messages"] else None
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        if last and isinstance(error, json.JSONDecodeError):
+            return None
+        raise DataError(f"{file}:{number}: not a rollout row with `messages`: mend or remove the line") from error

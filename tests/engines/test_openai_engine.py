@@ -1,0 +1,338 @@
+"""The openai engine against a real server on a loopback port that misbehaves on purpose."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reasondistill.engines.base import Completion, EngineOptions
+from reasondistill.engines.openai_engine import masked, open_openai
+from reasondistill.engines.retry import Retry
+from reasondistill.errors import EngineError, RequestError
+from reasondistill.records import FinishReason, Message, Sampling, Usage
+
+QUESTION = (Message(role="user", content="What is 2 + 2?"),)
+
+
+class Clock:
+    """Stands for asyncio.sleep and remembers what was waited."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+async def ask(url: str, clock: Clock | None = None, **request: Any) -> list[Completion]:
+    timeout, retry = request.pop("timeout", 20.0), request.pop("retry", None)
+    options = EngineOptions(engine="openai", model="toy", base_url=url, request_timeout=timeout)
+    engine = await open_openai(options, retry=retry, sleep=(clock or Clock()).sleep)
+    try:
+        return await engine.complete(
+            request.pop("messages", QUESTION), request.pop("sampling", Sampling(max_tokens=50)), **request
+        )
+    finally:
+        await engine.aclose()
+
+
+def run(url: str, clock: Clock | None = None, **request: Any) -> list[Completion]:
+    return asyncio.run(ask(url, clock, **request))
+
+
+FAULTS: dict[str, Callable[[Any], None]] = {
+    "server error": lambda e: e.error(500, "boom"),
+    "bad gateway page": lambda e: e.raw(502, b"<html>bad gateway</html>"),
+    "request timeout status": lambda e: e.error(408),
+    "conflict": lambda e: e.error(409),
+    "rate limit": lambda e: e.error(429, "slow down"),
+    "not JSON": lambda e: e.raw(200, b"<html>hello</html>"),
+    "cut JSON": lambda e: e.raw(200, b'{"choices": [{"mess'),
+    "half a response": lambda e: e.raw(200, b'{"choices": [', length=4000),
+    "no choices": lambda e: e.json({"choices": []}),
+    "null choices": lambda e: e.json({"choices": None}),
+    "a list": lambda e: e.json([]),
+    "null": lambda e: e.json(None),
+    "null message": lambda e: e.message(None),
+    "null content": lambda e: e.answer(None),
+    "empty content": lambda e: e.answer(""),
+    "white space": lambda e: e.answer(" \n"),
+    "content of another type": lambda e: e.answer(7),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_tried_again(loopback: Any, toy_answer: str, fault: Callable[[Any], None]) -> None:
+    good = loopback.behaviours[0]
+    loopback.behaviours = [fault, fault, good]
+    clock = Clock()
+    [completion] = run(loopback.url, clock)
+    assert completion.text == toy_answer
+    assert len(loopback.requests) == 3
+    assert 0.25 <= clock.waits[0] <= 0.5 <= clock.waits[1] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("server error", "server_error"),
+        ("rate limit", "rate_limit"),
+        ("not JSON", "invalid_json"),
+        ("half a response", "connection"),
+        ("no choices", "no_choices"),
+        ("null content", "empty_answer"),
+    ],
+)
+def test_a_lasting_fault_fails_the_request_after_eight_tries(loopback: Any, fault: str, reason: str) -> None:
+    loopback.behaviours = [FAULTS[fault]]
+    with pytest.raises(RequestError, match="after 8 tries") as error:
+        run(loopback.url)
+    assert error.value.reason == reason
+    assert len(loopback.requests) == 8
+
+
+def test_a_hanging_server_is_left_at_the_timeout(loopback: Any, toy_answer: str) -> None:
+    loopback.behaviours = [loopback.hang, loopback.behaviours[0]]
+    [completion] = run(loopback.url, timeout=0.5)
+    assert completion.text == toy_answer
+
+
+def test_trying_again_ends_with_the_seconds_allowed(loopback: Any) -> None:
+    loopback.behaviours = [FAULTS["server error"]]
+    with pytest.raises(RequestError, match="after 1 tries"):
+        run(loopback.url, retry=Retry(total_seconds=0.0))
+
+
+@pytest.mark.parametrize(("header", "expected"), [("7", 7.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)])
+def test_retry_after_is_honoured(loopback: Any, header: str, expected: float) -> None:
+    loopback.behaviours = [lambda e: e.error(429, Retry_After=header), loopback.behaviours[0]]
+    clock = Clock()
+    run(loopback.url, clock)
+    assert clock.waits == [expected]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        (400, "temperature must be positive", "bad_request"),
+        (400, "This model's maximum context length is 2048 tokens", "prompt_too_long"),
+        (400, "the request exceeds the available context size", "prompt_too_long"),
+        (422, "field required", "http_422"),
+        (413, "body too large", "prompt_too_long"),
+    ],
+)
+def test_a_refused_request_fails_at_once(loopback: Any, status: int, message: str, reason: str) -> None:
+    loopback.behaviours = [lambda e: e.error(status, message)]
+    with pytest.raises(RequestError, match=message) as error:
+        run(loopback.url)
+    assert error.value.reason == reason
+    assert len(loopback.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "OPENAI_API_KEY"), (404, "'toy' the model's name")])
+def test_a_wrong_key_or_model_stops_everything(loopback: Any, status: int, hint: str) -> None:
+    loopback.behaviours = [lambda e: e.error(status, "no such thing")]
+    with pytest.raises(EngineError, match=hint):
+        run(loopback.url)
+
+
+def test_a_refusal_after_good_answers_fails_only_its_request(loopback: Any) -> None:
+    async def two() -> None:
+        engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url))
+        await engine.complete(QUESTION, Sampling())
+        loopback.behaviours = [lambda e: e.error(404, "gone")]
+        try:
+            await engine.complete(QUESTION, Sampling())
+        finally:
+            await engine.aclose()
+
+    with pytest.raises(RequestError, match="404") as error:
+        asyncio.run(two())
+    assert error.value.reason == "not_found"
+
+
+def dead_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_dead_port_is_told_with_the_password_masked() -> None:
+    clock = Clock()
+    with pytest.raises(EngineError, match="no server answers at") as error:
+        run(f"http://me:secret@127.0.0.1:{dead_port()}/v1", clock)
+    assert "secret" not in str(error.value)
+    assert "--base-url" in str(error.value)
+    assert sum(clock.waits) < 5
+
+
+def test_a_server_that_went_away_is_told(loopback: Any) -> None:
+    async def lose() -> None:
+        engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url), sleep=Clock().sleep)
+        await engine.complete(QUESTION, Sampling())
+        loopback.close()
+        try:
+            await engine.complete(QUESTION, Sampling())
+        finally:
+            await engine.aclose()
+
+    with pytest.raises(EngineError, match="stopped answering"):
+        asyncio.run(lose())
+
+
+def test_a_prefix_is_continued(loopback: Any, toy_answer: str) -> None:
+    [completion] = run(loopback.url, prefix="The sum")
+    assert completion.text == toy_answer.removeprefix("The sum")
+    request = loopback.requests[0]
+    assert request["messages"][-1] == {"role": "assistant", "content": "The sum"}
+    assert (request["continue_final_message"], request["add_generation_prompt"]) == (True, False)
+
+
+def test_a_server_that_refuses_the_continue_fields_gets_the_message_alone(loopback: Any, toy_answer: str) -> None:
+    good = loopback.behaviours[0]
+
+    def strict(exchange: Any) -> None:
+        if "continue_final_message" in exchange.body:
+            exchange.error(400, "Unrecognized request argument supplied: continue_final_message")
+        else:
+            good(exchange)
+
+    loopback.behaviours = [strict]
+    [completion] = run(loopback.url, prefix="The sum")
+    assert completion.text == toy_answer.removeprefix("The sum")
+    assert len(loopback.requests) == 2
+
+
+def test_a_prefix_that_the_server_repeats_is_taken_off(loopback: Any, toy_answer: str) -> None:
+    loopback.behaviours = [lambda e: e.answer(toy_answer)]
+    [completion] = run(loopback.url, prefix="The sum")
+    assert completion.text == toy_answer.removeprefix("The sum")
+
+
+@pytest.mark.parametrize(
+    ("message", "reasoning", "text"),
+    [
+        ({"content": "4", "reasoning_content": "2 + 2"}, "2 + 2", "4"),
+        ({"content": "4", "reasoning": "2 + 2"}, "2 + 2", "4"),
+        ({"content": "<think>\n2 + 2\n</think>\n\n4"}, "2 + 2", "4"),
+        ({"content": "2 + 2</think>4"}, "2 + 2", "4"),
+        ({"content": [{"type": "text", "text": "4"}]}, None, "4"),
+    ],
+)
+def test_thinking_is_kept_apart(loopback: Any, message: dict[str, Any], reasoning: str | None, text: str) -> None:
+    loopback.behaviours = [lambda e: e.message(message)]
+    [completion] = run(loopback.url)
+    assert (completion.reasoning, completion.text) == (reasoning, text)
+
+
+def test_a_truncated_thought_is_an_answer(loopback: Any) -> None:
+    loopback.behaviours = [lambda e: e.message({"content": None, "reasoning": "2 + "}, "length")]
+    [completion] = run(loopback.url)
+    assert (completion.reasoning, completion.text) == ("2 + ", "")
+    assert completion.finish_reason is FinishReason.LENGTH
+
+
+def test_a_tool_call_without_content_is_an_answer(loopback: Any) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "python", "arguments": "{}"}}
+    loopback.behaviours = [lambda e: e.message({"content": None, "tool_calls": [call]}, "tool_calls")]
+    [completion] = run(loopback.url)
+    assert completion.tool_calls == (call,)
+    assert completion.finish_reason is FinishReason.TOOL_CALLS
+
+
+def test_tool_results_are_joined_to_their_calls(loopback: Any) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "python", "arguments": "{}"}}
+    turns = (
+        *QUESTION,
+        Message(role="assistant", content="", tool_calls=(call,)),
+        Message(role="tool", content="4"),
+    )
+    run(loopback.url, messages=turns)
+    assert loopback.requests[0]["messages"][2] == {"role": "tool", "content": "4", "tool_call_id": "c1"}
+
+
+@pytest.mark.parametrize(
+    ("finish", "expected"),
+    [
+        ("stop", FinishReason.STOP),
+        ("eos", FinishReason.STOP),
+        (None, FinishReason.STOP),
+        ("length", FinishReason.LENGTH),
+        ("max_tokens", FinishReason.LENGTH),
+        ("content_filter", FinishReason.CONTENT_FILTER),
+    ],
+)
+def test_finish_reasons_are_normalised(loopback: Any, finish: str | None, expected: FinishReason) -> None:
+    loopback.behaviours = [lambda e: e.answer("4", finish)]
+    assert run(loopback.url)[0].finish_reason is expected
+
+
+def test_usage_counts_the_cached_part(loopback: Any) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 5}}
+    loopback.behaviours = [lambda e: e.answer("4", **usage)]
+    assert run(loopback.url)[0].usage == Usage(prompt_tokens=9, cached_tokens=5, completion_tokens=2)
+
+
+def test_samples_are_requests_with_seeds_of_their_own(loopback: Any) -> None:
+    sampling = Sampling(temperature=0.7, top_p=0.9, top_k=20, max_tokens=50, seed=10)
+    assert len(run(loopback.url, sampling=sampling, n=3)) == 3
+    assert sorted(r["seed"] for r in loopback.requests) == [10, 11, 12]
+    assert {(r["temperature"], r["top_p"], r["top_k"]) for r in loopback.requests} == {(0.7, 0.9, 20)}
+
+
+def test_settings_left_open_are_not_sent(loopback: Any) -> None:
+    run(loopback.url)
+    assert not {"temperature", "top_p", "top_k", "stop", "n"} & loopback.requests[0].keys()
+
+
+def test_the_key_comes_from_the_environment(loopback: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key")
+    run(loopback.url)
+    assert loopback.headers[0]["authorization"] == "Bearer a-key"
+
+
+def test_a_server_on_this_machine_needs_no_key(loopback: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{dead_port()}")
+    assert run(loopback.url)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (EngineOptions(model="toy", base_url="https://api.example.com/v1"), "OPENAI_API_KEY"),
+        (EngineOptions(model="", base_url="http://localhost:1/v1"), "--model"),
+        (EngineOptions(model="toy", base_url="localhost:8000"), "http://"),
+    ],
+)
+def test_what_is_missing_is_told_at_once(options: EngineOptions, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(EngineError, match=hint):
+        asyncio.run(open_openai(options))
+
+
+def test_no_more_requests_are_under_way_than_allowed(loopback: Any) -> None:
+    async def many() -> int:
+        options = EngineOptions(model="toy", base_url=loopback.url, concurrency=3)
+        engine = await open_openai(options)
+        most = 0
+
+        async def watch() -> None:
+            nonlocal most
+            while True:
+                most = max(most, 3 - engine._slots._value)
+                await asyncio.sleep(0)
+
+        watcher = asyncio.create_task(watch())
+        await asyncio.gather(*(engine.complete(QUESTION, Sampling()) for _ in range(12)))
+        watcher.cancel()
+        await engine.aclose()
+        return most
+
+    assert asyncio.run(many()) == 3
+
+
+def test_masked_hides_user_and_password_and_keys() -> None:
+    assert masked("https://u:p@h:1/v1?api_key=s") == "https://***@h:1/v1"
