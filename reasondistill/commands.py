@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from .errors import RecipeError
+from .errors import RecipeError, StoreError
 from .records import Row, Sampling
 from .store import RunFolder
 
@@ -19,9 +19,11 @@ def run(given: Namespace) -> int:
     from .pipeline import Pipeline
     from .recipe import load_recipe
 
-    pipeline = Pipeline(
-        load_recipe(given.recipe, given.overrides), recipe_folder=given.recipe.parent, command=_command_line()
-    )
+    recipe = load_recipe(given.recipe, given.overrides)
+    if given.skip_bad:
+        for source in (recipe.problems, *recipe.held_out.values()):
+            source.skip_bad = True
+    pipeline = Pipeline(recipe, recipe_folder=given.recipe.parent, command=_command_line())
     if given.dry_run:
         from .dryrun import dry_run
 
@@ -35,22 +37,46 @@ def run(given: Namespace) -> int:
 
 
 def step(given: Namespace) -> int:
-    """Run one step of a run folder again, with overrides if any."""
-    from .pipeline import Pipeline
-    from .recipe import load_recipe
-
-    path: Path = given.recipe / "recipe.yaml" if given.recipe.is_dir() else given.recipe
-    pipeline = Pipeline(load_recipe(path, given.overrides), recipe_folder=path.parent, command=_command_line())
+    """Run one step of a run folder again, with overrides if any, and the quick steps that it rests on."""
+    pipeline = _pipeline_of(given.recipe, given.overrides)
     with pipeline.writing():
-        result = getattr(pipeline, given.step)()
-    if given.step != "report":
-        return 0
-    report, page = result
+        if given.step == "report":
+            report, page = pipeline.report()
+        else:
+            for name in ("verify", "curate", "export")[: 2 if given.step == "curate" else 3]:
+                getattr(pipeline, name)()
+            return _print(given, *_curated(pipeline))
     if given.json:
         print(json.dumps(report))
     else:
         _summary(page, pipeline.folder.path / "report.html")
     return 0
+
+
+def _pipeline_of(place: Path, overrides: Sequence[str]) -> Any:
+    """Return the pipeline of a run folder, wherever it was moved to, or of a recipe."""
+    from .pipeline import Pipeline
+    from .recipe import load_recipe
+
+    if not place.is_dir():
+        return Pipeline(load_recipe(place, overrides), recipe_folder=place.parent, command=_command_line())
+    if not (place / "recipe.yaml").is_file():
+        raise RecipeError(f"{place}: holds no run (no recipe.yaml); name a run folder, such as runs/quickstart")
+    recipe = load_recipe(place / "recipe.yaml", overrides)
+    recipe.out = str(place)
+    return Pipeline(recipe, recipe_folder=place, command=_command_line())
+
+
+def _curated(pipeline: Any) -> tuple[Row, list[str]]:
+    from .report.assemble import count_rows
+
+    counts = count_rows(pipeline.plan, pipeline.folder)
+    dropped = [
+        f"dropped {n}: {step}, {reason}" for step, reasons in counts["drops"].items() for reason, n in reasons.items()
+    ]
+    folder = str(pipeline.folder.path)
+    kept = f"{counts['examples']} of {counts['rollouts']} rollouts of {folder} become examples"
+    return {"folder": folder, "counts": counts}, [*dropped, kept]
 
 
 def problems(given: Namespace) -> int:
@@ -96,7 +122,7 @@ def evaluate(given: Namespace) -> int:
         sampling=sampling,
         strict=given.strict,
     )
-    run.sample(limit=given.limit, samples=given.samples)
+    run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad)
     report = run.report()
     return _print(given, report, [f"{name}: {_estimate(row)}" for name, row in report["metrics"].items()])
 
@@ -116,11 +142,14 @@ def verify(given: Namespace) -> int:
 
 def train(given: Namespace) -> int:
     """Fine-tune a student on a dataset folder."""
+    from .engines.models import resolve
     from .recipe import parse_values
     from .stage import TrainStage, run_stage
     from .training.options import TrainOptions
 
     options = TrainOptions.from_row(parse_values(given.overrides))
+    resolve(given.student)
+    _refuse_foreign(given.out)
     label = given.out.name
     stage = TrainStage(
         label=f"train {label}", student=given.student, dataset=given.dataset, out=given.out, options=options
@@ -130,6 +159,13 @@ def train(given: Namespace) -> int:
     return _print(
         given, result, [f"trained {given.out}: {result['steps']} steps, {result['trained_tokens']} trained tokens"]
     )
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Raise StoreError for a folder with other things in it: a model is not saved among somebody's files."""
+    own = ("training.json", "checkpoints")
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in own):
+        raise StoreError(f"{out}: is not empty and holds no training; choose another folder")
 
 
 def models(given: Namespace) -> int:

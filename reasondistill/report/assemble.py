@@ -31,7 +31,7 @@ def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
         "command": command,
         "headline": _headline_set(plan),
         "teacher": _model_row(plan, measured.get("teacher", {}), plan.recipe.teacher.model),
-        "counts": _counts(plan, folder),
+        "counts": count_rows(plan, folder),
         "tokens": {who: _token_row(results) for who, results in measured.items()} | _train_tokens(plan, folder),
         "seconds": manifest.get("seconds", {}),
         "versions": manifest.get("versions", {}),
@@ -133,7 +133,7 @@ def _arm_rows(plan: Plan, measured: dict[str, Results]) -> Row:
     return rows
 
 
-def _counts(plan: Plan, folder: RunFolder) -> Row:
+def count_rows(plan: Plan, folder: RunFolder) -> Row:
     """Return the rows of every stage from problems to examples; kept and dropped add up."""
     stage = plan.teacher()
     path = plan.problem_file("train")
@@ -141,6 +141,7 @@ def _counts(plan: Plan, folder: RunFolder) -> Row:
         return {"problems": 0, "rollouts": 0}
     wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
     result = measure(plan.folder, only=wanted)
+    curated = (folder.path / "drops").is_dir()
     drops: dict[str, Counter[str]] = {}
     for row in Table(folder.path / "drops", key="rollout_id"):
         drops.setdefault(row["step"], Counter())[row["reason"]] += 1
@@ -152,7 +153,7 @@ def _counts(plan: Plan, folder: RunFolder) -> Row:
         "rollouts": rollouts,
         "outcomes": result.outcomes if result else {},
         "drops": {step: dict(reasons) for step, reasons in drops.items()},
-        "examples": rollouts - sum(reasons.total() for reasons in drops.values()) if drops or rollouts else 0,
+        "examples": rollouts - sum(reasons.total() for reasons in drops.values()) if curated else 0,
     }
 
 
@@ -281,9 +282,10 @@ def _loss(plan: Plan, folder: RunFolder) -> Iterator[LossPoint]:
 
 def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
     """Yield every rollout of the run, evaluations first: what a reader wants to see is right and wrong answers."""
-    kept = {
+    dropped = {
         row["rollout_id"]: f"{row['step']}: {row['reason']}" for row in Table(folder.path / "drops", key="rollout_id")
     }
+    otherwise = "kept" if (folder.path / "drops").is_dir() else ""
     stages = [plan.teacher()]
     if plan.recipe.student.model:
         stages += [plan.before(), *(stage for _, stage in _trained(plan, folder))]
@@ -296,7 +298,7 @@ def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
             training = given.folder == plan.folder
             for rollout in read_rollouts(given.folder):
                 if rollout.problem_id in problems and rollout.id in verdicts:
-                    fate = kept.get(rollout.id, "kept") if training else ""
+                    fate = dropped.get(rollout.id, otherwise) if training else ""
                     yield _view(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label, fate)
 
 
