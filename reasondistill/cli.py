@@ -4,6 +4,7 @@ import argparse
 import difflib
 import importlib
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from .engines import ENGINES
 Run = Callable[[argparse.Namespace], int]
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
+MASKED_LENGTH = 8
+"""A shorter key, such as `none` for a local server, is no secret but a word that an error may need."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(given.run(given))
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {_error_line(error)}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print("stopped; what is finished is kept, the same command goes on where it was", file=sys.stderr)
@@ -34,6 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output is gone (`| head`): nothing to tell anybody.
         sys.stderr.close()
         return DONE
+
+
+def _error_line(error: Exception) -> str:
+    """Return the error on one line that is safe to show: no secret, no terminal codes from a file or a server."""
+    from .report.text import one_line
+    from .store import mask_secrets
+
+    text, key = str(mask_secrets(str(error))), os.environ.get("OPENAI_API_KEY", "")
+    return one_line(text.replace(key, "***") if len(key) >= MASKED_LENGTH else text, limit=2000)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from .plan import Plan
-from .problems import get_problems
-from .recipe import STEPS, ProblemSource
+from .progress import say
+from .recipe import STEPS
 from .records import Problem, Row
 from .stage import SampleSet, SampleStage
 from .store import RunFolder, Table
@@ -16,13 +16,15 @@ CHARACTERS_PER_TOKEN = 3.5
 def dry_run(plan: Plan) -> tuple[Row, list[str]]:
     """Return what would be done as an object and as lines for people."""
     until = STEPS.index(plan.recipe.until)
-    problems = {name: _problems(plan, name, source) for name, source in _sources(plan)}
+    problems = dict(plan.read_sources(warn=say))
     stages = [("generate", plan.teacher())] if until >= STEPS.index("generate") else []
-    trained: list[Row] = []
-    if until >= STEPS.index("train"):
+    if plan.recipe.curate.pass_rate.enabled and until >= STEPS.index("curate"):
+        stages.append(("pass rate", plan.pass_rate()))
+    trained = list(_trainings(plan)) if until >= STEPS.index("train") else []
+    if until >= STEPS.index("evaluate"):
+        fingerprints = (RunFolder(plan.folder).read_json("manifest.json") or {}).get("models", {})
         stages.append(("evaluate before", plan.before()))
-        trained = list(_trainings(plan))
-        stages += [(f"evaluate {arm.name}", plan.after(arm, "")) for arm in plan.arms()]
+        stages += [(f"evaluate {arm.name}", plan.after(arm, fingerprints.get(arm.name, ""))) for arm in plan.arms()]
     sampled = [_row(step, given, stage, problems) for step, stage in stages for given in stage.sets]
     result = {
         "folder": str(plan.folder),
@@ -31,17 +33,6 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
         "train": trained,
     }
     return result, list(_lines(result))
-
-
-def _sources(plan: Plan) -> Iterator[tuple[str, ProblemSource]]:
-    yield "train", plan.recipe.problems
-    yield from plan.recipe.held_out.items()
-
-
-def _problems(plan: Plan, name: str, source: ProblemSource) -> list[Problem]:
-    return get_problems(
-        source.source, count=source.count, seed=plan.recipe.seed, split=source.split, skip_bad=source.skip_bad
-    )
 
 
 def _row(step: str, given: SampleSet, stage: SampleStage, problems: dict[str, list[Problem]]) -> Row:

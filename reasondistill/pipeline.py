@@ -21,7 +21,7 @@ from .export.card import CardFacts, render_card
 from .export.dataset import dataset_hash, to_example, write_dataset
 from .generation.prompts import load_template
 from .plan import Arm, Plan
-from .problems import get_problems, load_problems, write_problems
+from .problems import load_problems, write_problems
 from .progress import say
 from .provenance import input_hash, is_local, model_row, versions
 from .recipe import STEPS, Recipe, dump_recipe
@@ -30,7 +30,7 @@ from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
 from .report.page import build_page
 from .stage import SampleStage, run_stage
-from .store import RunFolder, write_atomic
+from .store import RunFolder, mask_secrets, write_atomic
 from .verification import read_verdicts, verify_rollouts
 
 
@@ -47,7 +47,7 @@ class Pipeline:
         self.recipe = recipe
         self.plan = Plan(recipe=recipe, folder=recipe.folder, recipe_folder=recipe_folder)
         self.folder = RunFolder(recipe.folder)
-        self._command = command or f"reasondistill run {recipe.name}.yaml"
+        self._command = str(mask_secrets(command or f"reasondistill run {recipe.name}.yaml"))
         self._say = say
 
     def run(self) -> tuple[Row, PageData]:
@@ -79,22 +79,9 @@ class Pipeline:
         if there and self._manifest("problems") == wanted:
             return
         with self._timed("problems"):
-            seen: set[str] = set()
-            # Held-out sets first: the training problems are made to differ from them.
-            for name in [*self.recipe.held_out, "train"]:
-                source = sources[name]
-                found = get_problems(
-                    source.source,
-                    count=source.count,
-                    seed=self.recipe.seed,
-                    split=source.split,
-                    exclude=seen,
-                    skip_bad=source.skip_bad,
-                    warn=self._say,
-                )
-                seen |= {p.content_hash for p in found}
+            for name, found in self.plan.read_sources(warn=self._say):
                 write_problems(self.plan.problem_file(name), found)
-                self._say(f"problems: {len(found)} for {name} from {source.source}")
+                self._say(f"problems: {len(found)} for {name} from {sources[name].source}")
         self.folder.update_manifest(inputs=hashes)
         self._remember(problems=wanted)
 

@@ -1,15 +1,16 @@
-"""What a recipe asks for, as stages and paths: pure functions of the recipe, which a dry run only prints."""
+"""What a recipe asks for, as problems, stages and paths. Nothing is written: a dry run prints the same plan."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
+from .problems import get_problems
 from .provenance import model_name
 from .recipe import ModelRecipe, Recipe
-from .records import Sampling, content_id
+from .records import Problem, Sampling, content_id
 from .stage import SampleSet, SampleStage, TrainStage
 from .training.options import TrainOptions
 from .verification import VerifyOptions
@@ -52,6 +53,22 @@ class Plan:
     def problem_file(self, name: str) -> Path:
         """Path of a set of problems: `train` or a held-out set's name."""
         return self.folder / "problems" / f"{name}.jsonl"
+
+    def read_sources(self, *, warn: Callable[[str], None]) -> Iterator[tuple[str, list[Problem]]]:
+        """Yield each set's name and problems: held-out sets first, since training problems are made to differ."""
+        seen: set[str] = set()
+        for name, source in {**self.recipe.held_out, "train": self.recipe.problems}.items():
+            found = get_problems(
+                source.source,
+                count=source.count,
+                seed=self.recipe.seed,
+                split=source.split,
+                exclude=seen,
+                skip_bad=source.skip_bad,
+                warn=warn,
+            )
+            seen |= {p.content_hash for p in found}
+            yield name, found
 
     def evaluation(self, who: str, held_out: str) -> Path:
         """Folder with the rollouts and verdicts of one model on one held-out set."""

@@ -13,6 +13,7 @@ from typing import Any
 from .errors import RecipeError
 from .records import Row, Sampling
 from .store import mask_secrets
+from .training.options import TrainOptions
 
 STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
 """The steps of a run, in order."""
@@ -206,14 +207,15 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises RecipeError naming the file, the key, and what to write instead.
     """
+    import yaml
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     if not path.is_file():
         raise RecipeError(f"{path}: no such recipe file{_similar_files(path)}")
     try:
+        _check_keys(str(path), yaml.safe_load(path.read_text(encoding="utf-8")), Recipe())
         given = OmegaConf.load(path)
-        _check_keys(str(path), OmegaConf.to_container(given), Recipe())
         for override in overrides:
             _check_override(override)
         merged = OmegaConf.merge(OmegaConf.structured(Recipe), given, OmegaConf.from_dotlist(list(overrides)))
@@ -223,10 +225,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{str(error).splitlines()[0]}") from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
-    except RecipeError:
-        raise
-    except ValueError as error:  # PyYAML's errors are not OmegaConf's
-        raise RecipeError(f"{path}: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     assert isinstance(recipe, Recipe)
     check_recipe(recipe, str(path))
     return recipe
@@ -243,6 +243,7 @@ def parse_values(pairs: Sequence[str]) -> Row:
     for pair in pairs:
         if "=" not in pair:
             raise RecipeError(f"{pair}: an option is written key=value, for instance epochs=2")
+        _yaml_value(pair)
     values = OmegaConf.to_container(OmegaConf.from_dotlist(list(pairs)))
     return {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
 
@@ -256,25 +257,72 @@ def dump_recipe(recipe: Recipe) -> str:
 
 def check_recipe(recipe: Recipe, where: str) -> None:
     """Raise RecipeError for the first value that cannot work, naming its key."""
-    positive = {
+    _check_numbers(recipe, where)
+    _check_words(recipe, where)
+    try:
+        TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+    trains = STEPS.index(recipe.until) >= STEPS.index("train")
+    for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
+        if not model and (trains or key == "teacher.model"):
+            raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
+    if trains and not recipe.held_out:
+        raise RecipeError(f"{where}: held_out names no evaluation set; add one under held_out.seen")
+    for name in recipe.held_out:
+        if not name.isidentifier() or name == "train":
+            raise RecipeError(
+                f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only, "
+                "and train is the training problems'"
+            )
+
+
+def _check_numbers(recipe: Recipe, where: str) -> None:
+    held_out = {f"held_out.{name}.count": source.count for name, source in recipe.held_out.items()}
+    at_least_one = {
+        "problems.count": recipe.problems.count,
+        **held_out,
         "generate.samples": recipe.generate.samples,
         "generate.sampling.max_tokens": recipe.generate.sampling.max_tokens,
         "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
+        "evaluate.teacher_count": recipe.evaluate.teacher_count,
         "teacher.concurrency": recipe.teacher.concurrency,
         "student.concurrency": recipe.student.concurrency,
         "arms.seeds": recipe.arms.seeds,
         "curate.ngram": recipe.curate.ngram,
-        "verify.timeout": recipe.verify.timeout,
+        "curate.max_per_problem": recipe.curate.max_per_problem,
+        "curate.pass_rate.samples": recipe.curate.pass_rate.samples,
     }
-    for key, value in positive.items():
-        if value < 1 and not (key == "verify.timeout" and value > 0):
-            raise RecipeError(f"{where}: {key} must be at least 1, got {value}")
-    for key, share in {
+    for key, number in at_least_one.items():
+        if number is not None and number < 1:
+            raise RecipeError(f"{where}: {key} must be at least 1, got {number}")
+    above_zero = {
+        "verify.timeout": recipe.verify.timeout,
+        "teacher.request_timeout": recipe.teacher.request_timeout,
+        "student.request_timeout": recipe.student.request_timeout,
+    }
+    for key, seconds in above_zero.items():
+        if not seconds > 0:
+            raise RecipeError(f"{where}: {key} must be above 0, got {seconds}")
+    shares = {
         "curate.coverage": recipe.curate.coverage,
         "generate.max_failed_share": recipe.generate.max_failed_share,
-    }.items():
-        if not 0 <= share <= 1:
+        "curate.pass_rate.low": recipe.curate.pass_rate.low,
+        "curate.pass_rate.high": recipe.curate.pass_rate.high,
+        "generate.sampling.top_p": recipe.generate.sampling.top_p,
+        "evaluate.sampling.top_p": recipe.evaluate.sampling.top_p,
+    }
+    for key, share in shares.items():
+        if share is not None and not 0 <= share <= 1:
             raise RecipeError(f"{where}: {key} must be between 0 and 1, got {share}")
+    for key, sampling in {"generate": recipe.generate.sampling, "evaluate": recipe.evaluate.sampling}.items():
+        if sampling.temperature is not None and not sampling.temperature >= 0:
+            raise RecipeError(f"{where}: {key}.sampling.temperature must be at least 0, got {sampling.temperature}")
+
+
+def _check_words(recipe: Recipe, where: str) -> None:
+    if not recipe.name:
+        raise RecipeError(f"{where}: name is empty; it names the run and its folder")
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
         "arms.controls": (recipe.arms.controls, KEEP),
@@ -284,23 +332,13 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         "teacher.dtype": ([recipe.teacher.dtype], DTYPES),
         "student.dtype": ([recipe.student.dtype], DTYPES),
         "until": ([recipe.until], STEPS),
-        "train.mode": ([recipe.train.mode], ("full", "lora")),
     }
     for key, (words, accepted) in choices.items():
         for word in words:
             if word not in accepted:
                 raise RecipeError(
-                    f"{where}: {key} must be one of {', '.join(accepted)}, got {word!r}{_nearest(word, accepted)}"
+                    f"{where}: {key} must be one of {', '.join(accepted)}, got {word!r}{_meant(word, accepted)}"
                 )
-    trains = STEPS.index(recipe.until) >= STEPS.index("train")
-    for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
-        if not model and (trains or key == "teacher.model"):
-            raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
-    if trains and not recipe.held_out:
-        raise RecipeError(f"{where}: held_out names no evaluation set; add one under held_out.seen")
-    for name in recipe.held_out:
-        if not name.isidentifier():
-            raise RecipeError(f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only")
 
 
 def _check_keys(where: str, given: Any, known: Any, prefix: str = "") -> None:
@@ -316,8 +354,10 @@ def _check_keys(where: str, given: Any, known: Any, prefix: str = "") -> None:
         inner = getattr(known, key)
         if is_dataclass(inner):
             _check_keys(where, value, inner, f"{prefix}{key}.")
-        elif key == "held_out":
-            for name, source in (value or {}).items():
+        elif key == "held_out" and value is not None:
+            if not isinstance(value, Mapping):
+                raise RecipeError(f"{where}: held_out must be a mapping of set names to sources")
+            for name, source in value.items():
                 _check_keys(where, source, ProblemSource(), f"held_out.{name}.")
 
 
@@ -325,6 +365,7 @@ def _check_override(override: str) -> None:
     key, equals, _ = override.partition("=")
     if not equals or not key:
         raise RecipeError(f"{override}: an override is written key=value, for instance generate.samples=2")
+    value = _yaml_value(override)
     known: Any = Recipe()
     path = key.split(".")
     for depth, part in enumerate(path):
@@ -333,20 +374,33 @@ def _check_override(override: str) -> None:
             raise RecipeError(f"{override}: unknown key {key}{_nearest(part, names, '.'.join([*path[:depth], '']))}")
         known = getattr(known, part)
         if part == "held_out":
-            _check_keys(
-                override,
-                {path[-1]: None} if len(path) == 3 else {},
-                ProblemSource(),
-                f"{part}.{path[1]}." if len(path) > 1 else "",
-            )
+            nested: Any = value
+            for inner in reversed(path):
+                nested = {inner: nested}
+            _check_keys(override, nested, Recipe())
             return
+    if is_dataclass(known):
+        _check_keys(override, value, known, f"{key}.")
+
+
+def _yaml_value(pair: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(pair.partition("=")[2])
+    except yaml.YAMLError:
+        raise RecipeError(
+            f"{pair}: the value is not YAML; put quotes around text that looks like a list or a map"
+        ) from None
 
 
 def _nearest(word: str, known: Sequence[str], prefix: str = "") -> str:
+    return _meant(word, known, prefix) or (f" (known here: {', '.join(known)})" if known else "")
+
+
+def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
     close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f" (did you mean {prefix}{close[0]}?)"
-    return f" (known here: {', '.join(known)})" if known else ""
+    return f" (did you mean {prefix}{close[0]}?)" if close else ""
 
 
 def _similar_files(path: Path) -> str:

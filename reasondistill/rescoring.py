@@ -1,7 +1,9 @@
 """Judging rollouts that were made elsewhere: rows with `messages` or `completion`, and a reference of their own or from
 a problem file."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from verifiers import Verdict, verify
@@ -20,16 +22,21 @@ REFERENCE_KEYS = ("answer", "gold", "expected_answer", "tests")
 def verify_file(given: Path, out: Path, *, problems: Path | None, options: VerifyOptions) -> Row:
     """Judge every row of a file, or of a folder's `rollouts`, into `out/verdicts`; return counts by outcome.
 
-    Rows that have a verdict there are left alone. Raises DataError for a row without completion or reference.
+    Rows that have a verdict there, of the same content and options, are left alone. Raises DataError for a row without
+    completion or reference, and for an id that stands for two rollouts.
     """
     references = {p.id: p.to_row() for p in load_problems(problems)} if problems else {}
     rows = [_case(number, row, references, given) for number, row in enumerate(_read(given), 1)]
+    _name(rows, given)
+    hashes = {row["rollout_id"]: content_id(row, asdict(options)) for row in rows}
     with RunFolder(out) as folder, folder.table("verdicts", key="rollout_id", writable=True, warn=say) as table:
-        todo = [row for row in rows if row["rollout_id"] not in table]
+        judged = {row["rollout_id"]: row.get("case_hash") for row in table}
+        todo = [row for row in rows if judged.get(row["rollout_id"]) != hashes[row["rollout_id"]]]
         with StageProgress() as progress:
             progress.start("verify", len(rows), done=len(rows) - len(todo))
             for row, verdict in zip(todo, _judge(todo, options), strict=True):
-                table.append({"rollout_id": row["rollout_id"], "schema": SCHEMA, **verdict.to_row()})
+                head = {"rollout_id": row["rollout_id"], "schema": SCHEMA, "case_hash": hashes[row["rollout_id"]]}
+                table.append({**head, **verdict.to_row()})
                 progress.advance("verify")
         counts = OutcomeCounts()
         wanted = {row["rollout_id"] for row in rows}
@@ -49,7 +56,7 @@ def _read(given: Path) -> Iterator[Row]:
 
 
 def _case(number: int, row: Row, references: Mapping[str, Row], where: Path) -> Row:
-    """Return `{rollout_id, completion, kind, answer|tests}` of one row."""
+    """Return `{rollout_id, completion, kind, answer|tests}` of one row; the id is None where the row has none."""
     completion = _completion(row)
     if completion is None:
         raise DataError(
@@ -61,13 +68,28 @@ def _case(number: int, row: Row, references: Mapping[str, Row], where: Path) -> 
         how = "add `answer` or `tests` to the row, or --problems FILE with its problem_id"
         raise DataError(f"{where}:{number}: no reference; {how} (it has {_keys(row)})")
     kind = reference.get("kind") or ("code" if key == "tests" else "math")
-    identifier = str(row.get("id") or row.get("rollout_id") or content_id(row))
+    identifier = row.get("id") or row.get("rollout_id")
     return {
-        "rollout_id": identifier,
+        "rollout_id": None if identifier is None else str(identifier),
         "completion": completion,
         "kind": kind,
         ("tests" if key == "tests" else "answer"): reference[key],
     }
+
+
+def _name(rows: list[Row], where: Path) -> None:
+    """Give a content id to the rows without an id; equal rows are told apart by their order."""
+    seen: Counter[str] = Counter()
+    for number, row in enumerate(rows, 1):
+        name = row["rollout_id"] or content_id(row)
+        seen[name] += 1
+        if row["rollout_id"] is None:
+            row["rollout_id"] = content_id(name, seen[name])
+        elif seen[name] > 1:
+            raise DataError(
+                f"{where}:{number}: the id {name!r} stands for an earlier rollout too; give each its own `id` "
+                "and name the problem in `problem_id`"
+            )
 
 
 def _completion(row: Row) -> str | None:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from .progress import StageProgress, say
 from .records import Rollout, Row, Sampling
 from .store import Table
 from .training.options import TrainOptions
-from .verification import OutcomeCounts, VerdictStream, VerifyOptions
+from .verification import OutcomeCounts, VerdictStream, VerifyOptions, verify_rollouts
 
 PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 """OpenMP threads that sleep at a barrier. Spinning ones bring torch and vLLM nearly to a halt (measured: a tenth of the
@@ -169,8 +169,7 @@ def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:
         try:
             answer, _ = child.communicate(job)
         except KeyboardInterrupt:
-            # The terminal has sent the signal to the child too; give it time to close its tables.
-            child.wait(timeout=60)
+            _end(child)
             raise
     return _read_answer(answer, child.returncode, type(stage).__name__)
 
@@ -192,6 +191,18 @@ def main() -> None:
     # Libraries with threads of their own can hang or crash while the interpreter is torn down; all is stored.
     sys.stderr.flush()
     os._exit(0)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Let an interrupted child close its tables. A terminal has sent it the signal too, but `kill -INT` has not."""
+    for number, patience in ((None, 10.0), (signal.SIGINT, 60.0), (signal.SIGKILL, None)):
+        if number is not None:
+            child.send_signal(number)
+        try:
+            child.wait(patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _read_answer(answer: str, status: int, name: str) -> Row:
@@ -262,8 +273,18 @@ async def _job(
         progress.advance(given.label, note=f"{100 * outcomes.accuracy:.0f} % right, {tokens[0]} tokens")
 
     problems = {p.id: p for p in plan.problems}
+    # An earlier process may have stored rollouts and died before it judged them.
+    verify_rollouts(_stored(plan, rollouts), problems, verdicts, stage.verify)
     stream = await stack.enter_async_context(VerdictStream(problems, verdicts, stage.verify, show))
     return SamplingJob(plan=plan, table=rollouts, on_rollout=stream.put)
+
+
+def _stored(plan: SamplingPlan, rollouts: Table) -> Iterator[Rollout]:
+    """Yield the rollouts that the plan wants and the table holds whole."""
+    done = {identifier for identifier, _, _ in plan.wanted()} - {
+        identifier for identifier, _, _ in plan.missing(rollouts)
+    }
+    return (Rollout.from_row(row) for row in rollouts if row["id"] in done)
 
 
 def _counts_row(counts: SamplingCounts) -> Row:

@@ -8,6 +8,7 @@ Power loss may cost the rows of the last seconds: nothing is synced to the platt
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from .records import Row
 
 SHARD_BYTES = 64 << 20
 """Size at which a shard is closed and compressed."""
+LOCK_SECONDS = 5.0
+"""How long a run waits for the folder's lock: the child of one that was just killed needs a moment to end."""
 
 Warn = Callable[[str], None]
 
@@ -96,10 +99,13 @@ class Table:
             self._open.write(json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
         self._note(row[self._key], stem, number)
         if self._open.size >= self._shard_bytes:
-            with _store_errors(self.folder):
-                self._open.close()
-                self._compress(stem)
-            self._start_shard()
+            self.close()
+            try:
+                with _store_errors(self.folder):
+                    self._compress(stem)
+            finally:
+                # Without space for the compressed shard the plain one goes on being appended to.
+                self._start_shard()
 
     def close(self) -> None:
         """Close the open shard. Reading still works."""
@@ -116,15 +122,20 @@ class Table:
 
     def _shard_ids(self, stem: str) -> Iterator[str]:
         index = self.folder / f"{stem}.ids"
-        if index.exists():
-            yield from index.read_text().splitlines()
+        if index.exists() and (self.folder / f"{stem}.jsonl.zst").exists():
+            # One JSON string a line: an id from a user's file may hold anything, line separators too.
+            yield from map(json.loads, index.read_text(encoding="ascii").split("\n")[:-1])
         else:
             for row in self._shard_rows(stem):
                 yield row[self._key]
 
     def _shard_rows(self, stem: str) -> Iterator[Row]:
-        closed = self.folder / f"{stem}.jsonl.zst"
-        yield from read_rows(closed if closed.exists() else self.folder / f"{stem}.jsonl", warn=self._warn)
+        plain, closed = self.folder / f"{stem}.jsonl", self.folder / f"{stem}.jsonl.zst"
+        try:
+            yield from read_rows(closed if closed.exists() else plain, warn=self._warn)
+        except FileNotFoundError:
+            # A writer has just closed the shard: the plain file goes when the compressed one is there.
+            yield from read_rows(closed, warn=self._warn)
 
     def _start_shard(self) -> None:
         stems = self._stems()
@@ -137,12 +148,16 @@ class Table:
         import zstandard
 
         plain, closed, index = (self.folder / f"{stem}{end}" for end in (".jsonl", ".jsonl.zst", ".ids"))
-        write_atomic(index, "\n".join(row[self._key] for row in read_rows(plain)) + "\n")
+        write_atomic(index, "".join(json.dumps(row[self._key]) + "\n" for row in read_rows(plain)))
         part = closed.with_suffix(".zst.tmp")
-        with plain.open("rb") as source, part.open("wb") as target:
-            zstandard.ZstdCompressor(level=6).copy_stream(source, target)
-            target.flush()
-            os.fsync(target.fileno())
+        try:
+            with plain.open("rb") as source, part.open("wb") as target:
+                zstandard.ZstdCompressor(level=6).copy_stream(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         part.replace(closed)
         plain.unlink()
 
@@ -184,7 +199,7 @@ class _OpenShard:
 def read_rows(path: Path, *, warn: Warn | None = None) -> Iterator[Row]:
     """Yield the rows of a JSONL file, plain, .gz or .zst; a torn last line is left out with a warning.
 
-    Raises DataError for a line in the middle that is no JSON object.
+    Raises DataError for a line in the middle that is no JSON object, and for damaged compression.
     """
     torn: tuple[int, str] | None = None
     for number, line in enumerate(_lines(path), 1):
@@ -207,19 +222,31 @@ def read_rows(path: Path, *, warn: Warn | None = None) -> Iterator[Row]:
 def _lines(path: Path) -> Iterator[bytes]:
     if path.suffix == ".gz":
         import gzip
+        import zlib
 
-        with gzip.open(path, "rb") as packed:
-            yield from packed
+        try:
+            with gzip.open(path, "rb") as packed:
+                yield from packed
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise _damaged(path, error) from None
     elif path.suffix == ".zst":
         import io
 
         import zstandard
 
-        with path.open("rb") as packed_file, zstandard.ZstdDecompressor().stream_reader(packed_file) as stream:
-            yield from io.BufferedReader(stream)
+        unpack = zstandard.ZstdDecompressor()
+        try:
+            with path.open("rb") as packed_file, unpack.stream_reader(packed_file, read_across_frames=True) as stream:
+                yield from io.BufferedReader(stream)
+        except zstandard.ZstdError as error:
+            raise _damaged(path, error) from None
     else:
         with path.open("rb") as plain:
             yield from plain
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: the compressed data is damaged or cut off ({error}); restore the file")
 
 
 def _drop_torn_line(path: Path, warn: Warn) -> None:
@@ -247,15 +274,18 @@ class RunFolder:
     keeps a second writer out.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, *, clock: Callable[[], float] = time.time, lock_seconds: float = LOCK_SECONDS
+    ) -> None:
         self.path = path
         self._clock = clock
+        self._lock_seconds = lock_seconds
         self.lock_fd: int | None = None
 
     def __enter__(self) -> Self:
         with _store_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        self.lock_fd = _take_lock(self.path / "lock")
+        self.lock_fd = _take_lock(self.path / "lock", self._lock_seconds)
         return self
 
     def __exit__(
@@ -270,7 +300,8 @@ class RunFolder:
         noted = (self.read_json("manifest.json") or {}).get("run")
         if noted not in (None, owner):
             raise StoreError(f"{self.path}: holds the run {noted!r}, not {owner!r}; choose another folder")
-        if noted is None and any(p.name != "lock" for p in self.path.iterdir()):
+        # The folder of a run that was killed before its first manifest was whole holds these and nothing else.
+        if noted is None and any(p.name not in ("lock", "manifest.json.tmp") for p in self.path.iterdir()):
             raise StoreError(f"{self.path}: is not empty and holds no run; choose another folder")
         self.update_manifest(run=owner)
 
@@ -293,12 +324,13 @@ class RunFolder:
         write_atomic(self.path / name, json.dumps(value, indent=1, ensure_ascii=True) + "\n")
 
     def update_manifest(self, **entries: object) -> None:
-        """Merge entries into manifest.json."""
-        self.write_json("manifest.json", {**(self.read_json("manifest.json") or {}), **entries})
+        """Merge entries into manifest.json, secrets masked."""
+        self.write_json("manifest.json", {**(self.read_json("manifest.json") or {}), **mask_secrets(entries)})
 
     def log(self, event: str, **details: object) -> None:
-        """Append one line to log.jsonl."""
-        line = json.dumps({"time": round(self._clock(), 3), "event": event, **details}, ensure_ascii=True)
+        """Append one line to log.jsonl, secrets masked."""
+        entry = {"time": round(self._clock(), 3), "event": event, **mask_secrets(details)}
+        line = json.dumps(entry, ensure_ascii=True)
         with _store_errors(self.path), (self.path / "log.jsonl").open("a") as file:
             file.write(line + "\n")
 
@@ -341,32 +373,53 @@ def mask_url(url: str | None) -> str | None:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+_USER_INFO = re.compile(r"(?<=://)[^\s/?#\"']*@")
+_KEY_IN_QUERY = re.compile(
+    r"([?&](?:api[-_]?key|key|token|access[-_]token|secret|password)=)[^&#\s\"']+", re.IGNORECASE
+)
+
+
 def mask_secrets(value: Any) -> Any:
-    """Return a JSON value with every address in it masked."""
+    """Return a JSON value without the users, passwords and keys of the addresses that stand anywhere in its texts.
+
+    >>> mask_secrets(["run r.yaml teacher.base_url=http://me:secret@host/v1?key=1"])
+    ['run r.yaml teacher.base_url=http://host/v1?key=***']
+    """
     if isinstance(value, Mapping):
         return {k: mask_secrets(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [mask_secrets(v) for v in value]
-    return mask_url(value) if isinstance(value, str) and "://" in value and "@" in value else value
+    return _KEY_IN_QUERY.sub(r"\1***", _USER_INFO.sub("", value)) if isinstance(value, str) else value
 
 
-def _take_lock(path: Path) -> int:
+def _take_lock(path: Path, patience: float) -> int:
     """Lock the file for this process and its children; the kernel frees it when the last of them is gone."""
-    import fcntl
-
     with _store_errors(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    give_up = time.monotonic() + patience
+    while not _locked(handle):
+        if time.monotonic() >= give_up:
+            owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(handle)
+            raise StoreError(
+                f"{path.parent}: another process (pid {owner}) is writing this run; "
+                "wait for it or choose another folder"
+            )
+        time.sleep(0.05)
+    with _store_errors(path):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
+
+
+def _locked(handle: int) -> bool:
+    import fcntl
+
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-        os.close(handle)
-        raise StoreError(
-            f"{path.parent}: another process (pid {owner}) is writing this run; wait for it or choose another folder"
-        ) from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-    return handle
+        return False
+    return True
 
 
 class _store_errors:

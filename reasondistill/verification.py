@@ -1,18 +1,19 @@
 """Rollouts to verdicts: each rollout is judged once, when it is stored or later, and the verdict is stored beside it.
 
-A verdict row is `{rollout_id, schema, completion_hash, **verdict}`. A verdict of an earlier completion of the same
-rollout is stale and made again; an `error` on our side is tried at most three times, a bad reference never again.
+A verdict row is `{rollout_id, schema, completion_hash, judged_with, tries, **verdict}`. A verdict of an earlier
+completion of the same rollout, or made with other options, is stale and made again; an `error` on our side is tried at
+most three times, a bad reference never again.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Self
 
 from verifiers import Outcome, Verdict, verify
-from verifiers.math import grade_many
+from verifiers.math import grade, grade_many
 
 from .errors import DataError
 from .records import SCHEMA, Kind, Problem, Rollout, Row, content_id
@@ -53,12 +54,13 @@ class OutcomeCounts:
         return self.outcomes[Outcome.CORRECT] / self.judged if self.judged else 0.0
 
 
-def verdict_row(rollout: Rollout, verdict: Verdict, tries: int = 1) -> Row:
+def verdict_row(rollout: Rollout, verdict: Verdict, options: VerifyOptions, tries: int = 1) -> Row:
     """Return the row of the verdict table."""
     return {
         "rollout_id": rollout.id,
         "schema": SCHEMA,
         "completion_hash": completion_hash(rollout),
+        "judged_with": asdict(options),
         "tries": tries,
         **verdict.to_row(),
     }
@@ -72,9 +74,7 @@ def completion_hash(rollout: Rollout) -> str:
 def judge(rollout: Rollout, problem: Problem, options: VerifyOptions) -> Verdict:
     """Judge one rollout; may take up to `options.timeout` seconds."""
     if problem.kind is Kind.MATH:
-        return next(
-            iter(grade_many([_case(rollout, problem)], strict=options.strict, timeout=options.timeout, workers=1))
-        )
+        return grade(*_case(rollout, problem), strict=options.strict, timeout=options.timeout)
     return verify(problem.to_row(), rollout.text)
 
 
@@ -88,9 +88,10 @@ def verify_rollouts(
 ) -> int:
     """Judge every rollout that has no current verdict, on all cores; return how many were judged."""
     done = {row["rollout_id"]: row for row in table}
-    todo = [(r, done.get(r.id)) for r in rollouts if _is_missing(r, done.get(r.id))]
-    for (rollout, earlier), verdict in zip(todo, _judge_many([r for r, _ in todo], problems, options), strict=True):
-        table.append(verdict_row(rollout, verdict, tries=1 + (earlier or {}).get("tries", 0)))
+    tries = [(rollout, _tries(rollout, done.get(rollout.id), options)) for rollout in rollouts]
+    todo = [(rollout, n) for rollout, n in tries if n < MAX_TRIES]
+    for (rollout, n), verdict in zip(todo, _judge_many([r for r, _ in todo], problems, options), strict=True):
+        table.append(verdict_row(rollout, verdict, options, tries=n + 1))
         on_verdict(rollout, verdict.outcome)
     return len(todo)
 
@@ -100,10 +101,17 @@ def read_verdicts(table: Table) -> dict[str, Verdict]:
     return {row["rollout_id"]: Verdict.from_row(row) for row in table}
 
 
-def _is_missing(rollout: Rollout, row: Row | None) -> bool:
-    if row is None or row["completion_hash"] != completion_hash(rollout):
-        return True
-    return row["outcome"] == Outcome.ERROR and not row["reason"].startswith("bad_gold") and row["tries"] < MAX_TRIES
+def _tries(rollout: Rollout, row: Row | None, options: VerifyOptions) -> int:
+    """Return how often the rollout as it stands was judged in vain; MAX_TRIES when it needs no further verdict."""
+    if (
+        row is None
+        or row.get("completion_hash") != completion_hash(rollout)
+        or row.get("judged_with") != asdict(options)
+    ):
+        return 0
+    if row["outcome"] == Outcome.ERROR and not row["reason"].startswith("bad_gold"):
+        return int(row["tries"])
+    return MAX_TRIES
 
 
 def _judge_many(rollouts: list[Rollout], problems: Mapping[str, Problem], options: VerifyOptions) -> Iterator[Verdict]:
@@ -127,7 +135,8 @@ def _case(rollout: Rollout, problem: Problem) -> tuple[str, str]:
 class VerdictStream:
     """Judges rollouts while others are being sampled, in the order in which they come, in a thread of its own.
 
-    Use as an async context manager: leaving it waits for the rollouts that were put in.
+    Use as an async context manager: leaving it waits for the rollouts that were put in. What stops the judging (a full
+    disk) is raised by the next `put`, or on leaving.
     """
 
     def __init__(
@@ -157,10 +166,12 @@ class VerdictStream:
 
     def put(self, rollout: Rollout) -> None:
         """Queue a stored rollout; what is not judged when the process dies is judged by `verify_rollouts` later."""
+        if self._task is not None and self._task.done():
+            self._task.result()
         self._waiting.put_nowait(rollout)
 
     async def _work(self) -> None:
         while (rollout := await self._waiting.get()) is not None:
             verdict = await asyncio.to_thread(judge, rollout, self._problems[rollout.problem_id], self._options)
-            self._table.append(verdict_row(rollout, verdict))
+            self._table.append(verdict_row(rollout, verdict, self._options))
             self._on_verdict(rollout, verdict.outcome)

@@ -49,9 +49,14 @@ def keep_outcome(candidates: Candidates, keep: str, ledger: Ledger) -> Iterator[
 
 
 def keep_complete(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]:
-    """Drop truncated and empty completions: a student should not learn to stop in the middle."""
+    """Drop truncated and empty completions: a student should not learn to stop in the middle.
+
+    Texts with half of a surrogate pair go too: no tokenizer and no Parquet file takes them.
+    """
     for candidate in candidates:
-        if candidate.rollout.finish_reason is FinishReason.LENGTH:
+        if not _is_text(candidate):
+            ledger.add(candidate.drop("complete", "broken_characters"))
+        elif candidate.rollout.finish_reason is FinishReason.LENGTH:
             ledger.add(candidate.drop("complete", "truncated", f"{candidate.rollout.usage.completion_tokens} tokens"))
         elif not candidate.rollout.text.strip():
             ledger.add(candidate.drop("complete", "empty"))
@@ -108,6 +113,16 @@ def drop_contaminated(candidates: Candidates, held_out: HeldOut, ledger: Ledger)
             yield candidate
         else:
             ledger.add(candidate.drop("decontamination", match.reason, f"{match.problem_id}: {match.question}"))
+
+
+def _is_text(candidate: Candidate) -> bool:
+    problem, messages = candidate.problem, candidate.rollout.messages
+    texts = [problem.question, problem.answer or "", *(m.content + (m.reasoning or "") for m in messages)]
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fold(text: str) -> str:

@@ -1,5 +1,6 @@
 """The dataset card: YAML front matter that the hub accepts, and what a reader must know before using the rows."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -38,7 +39,7 @@ def render_card(facts: CardFacts) -> str:
 def _front_matter(facts: CardFacts) -> list[str]:
     lines = [
         "---",
-        f"pretty_name: {facts.name}",
+        f"pretty_name: {json.dumps(facts.name, ensure_ascii=False)}",
         "language: [en]",
         "tags: [reasoning, distillation, synthetic, reasondistill]",
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from verifiers import Verdict
 
 from ..curation.steps import Candidate
+from ..errors import StoreError
 from ..generation.prompts import PromptTemplate
 from ..records import Example, Message, Rollout, Row, content_id
 from ..store import disk_error, write_atomic
@@ -45,6 +46,8 @@ def write_dataset(
             folder.replace(old)
         part.replace(folder)
         shutil.rmtree(old, ignore_errors=True)
+    except StoreError:
+        raise
     except OSError as error:
         raise disk_error(error, folder) from None
 
