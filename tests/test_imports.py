@@ -1,0 +1,76 @@
+"""What importing our packages may not drag in: the command line must answer at once."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "torch",
+    "transformers",
+    "vllm",
+    "trl",
+    "datasets",
+    "pyarrow",
+    "sympy",
+    "numpy",
+    "matplotlib",
+    "rich",
+    "openai",
+}
+HEAVY |= {
+    "omegaconf",
+    "yaml",
+    "math_verify",
+    "accelerate",
+    "peft",
+    "xllamacpp",
+    "huggingface_hub",
+    "zstandard",
+    "jinja2",
+}
+
+
+def _loaded_by(code: str) -> set[str]:
+    program = f"{code}\nimport sys; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "reasondistill",
+        "reasondistill.cli",
+        "reasondistill.commands",
+        "reasondistill.records",
+        "reasondistill.recipe",
+        "reasondistill.store",
+        "reasondistill.pipeline",
+        "reasondistill.stage",
+        "reasondistill.engines",
+        "reasondistill.training",
+        "verifiers",
+        "verifiers.math",
+        "sandbox",
+    ],
+)
+def test_import_is_light(module):
+    assert not _loaded_by(f"import {module}").intersection(HEAVY)
+
+
+HELP = """
+import contextlib, io
+from reasondistill.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main({arguments})
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["evaluate", "--help"]])
+def test_help_is_light(arguments):
+    assert not _loaded_by(HELP.format(arguments=arguments)).intersection(HEAVY)
+
+
+def test_importing_the_verifiers_does_not_import_the_pipeline():
+    assert "reasondistill" not in _loaded_by("import verifiers, verifiers.math, sandbox")
