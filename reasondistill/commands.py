@@ -64,7 +64,8 @@ def _pipeline_of(place: Path, overrides: Sequence[str]) -> Any:
         raise RecipeError(f"{place}: holds no run (no recipe.yaml); name a run folder, such as runs/quickstart")
     recipe = load_recipe(place / "recipe.yaml", overrides)
     recipe.out = str(place)
-    return Pipeline(recipe, recipe_folder=place, command=_command_line())
+    manifest = RunFolder(place).read_json("manifest.json") or {}
+    return Pipeline(recipe, recipe_folder=Path(manifest.get("recipe_folder", place)), command=_command_line())
 
 
 def _curated(pipeline: Any) -> tuple[Row, list[str]]:
@@ -143,11 +144,10 @@ def verify(given: Namespace) -> int:
 def train(given: Namespace) -> int:
     """Fine-tune a student on a dataset folder."""
     from .engines.models import resolve
-    from .recipe import parse_values
+    from .recipe import parse_options
     from .stage import TrainStage, run_stage
-    from .training.options import TrainOptions
 
-    options = TrainOptions.from_row(parse_values(given.overrides))
+    options = parse_options(given.overrides)
     resolve(given.student)
     _refuse_foreign(given.out)
     label = given.out.name

@@ -1,6 +1,6 @@
 """What a run would do: rollouts wanted and there, tokens at most, students to train. Nothing is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .plan import Plan
 from .progress import say
@@ -20,11 +20,11 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
     stages = [("generate", plan.teacher())] if until >= STEPS.index("generate") else []
     if plan.recipe.curate.pass_rate.enabled and until >= STEPS.index("curate"):
         stages.append(("pass rate", plan.pass_rate()))
-    trained = list(_trainings(plan)) if until >= STEPS.index("train") else []
+    current = plan.trained(RunFolder(plan.folder))
+    trained = list(_trainings(plan, current)) if until >= STEPS.index("train") else []
     if until >= STEPS.index("evaluate"):
-        fingerprints = (RunFolder(plan.folder).read_json("manifest.json") or {}).get("models", {})
         stages.append(("evaluate before", plan.before()))
-        stages += [(f"evaluate {arm.name}", plan.after(arm, fingerprints.get(arm.name, ""))) for arm in plan.arms()]
+        stages += [(f"evaluate {arm.name}", plan.after(arm, current.get(arm.name, "new"))) for arm in plan.arms()]
     sampled = [_row(step, given, stage, problems) for step, stage in stages for given in stage.sets]
     result = {
         "folder": str(plan.folder),
@@ -63,9 +63,10 @@ def _row(step: str, given: SampleSet, stage: SampleStage, problems: dict[str, li
     }
 
 
-def _trainings(plan: Plan) -> Iterator[Row]:
+def _trainings(plan: Plan, current: Mapping[str, str]) -> Iterator[Row]:
     for arm in plan.arms():
-        finished = RunFolder(plan.folder).read_json(f"models/{arm.name}/training.json") is not None
+        saved = (plan.model(arm) / "training.json").is_file()
+        finished = saved and arm.name in current
         yield {"student": arm.name, "model": plan.recipe.student.model, "rows": arm.keep, "there": finished}
 
 

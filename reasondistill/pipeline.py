@@ -7,20 +7,20 @@ was sampled or trained is done twice.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from .curation.select import Selection, select
 from .curation.steps import Candidate
 from .engines.fetch_progress import fetch_progress
-from .engines.models import resolve
+from .engines.models import resolve, weights_directory
 from .errors import EngineError
 from .evaluation.results import pass_rates, read_rollouts
 from .export.card import CardFacts, render_card
 from .export.dataset import dataset_hash, to_example, write_dataset
 from .generation.prompts import load_template
-from .plan import Arm, Plan
+from .plan import Plan
 from .problems import load_problems, write_problems
 from .progress import say
 from .provenance import input_hash, is_local, model_row, versions
@@ -65,7 +65,8 @@ class Pipeline:
         with self.folder:
             self.folder.claim(self.recipe.name)
             write_atomic(self.folder.path / "recipe.yaml", dump_recipe(self.recipe))
-            self.folder.update_manifest(seed=self.recipe.seed, versions=versions())
+            beside = str(self.plan.recipe_folder.resolve())
+            self.folder.update_manifest(seed=self.recipe.seed, versions=versions(), recipe_folder=beside)
             self.folder.log("start", command=self._command)
             yield
             self.folder.log("end")
@@ -127,11 +128,13 @@ class Pipeline:
             examples = self._examples(selection)
             controls = {keep: self._examples(self._select(keep)) for keep in self.recipe.arms.controls}
             hashes = {"main": dataset_hash(examples), **{keep: dataset_hash(rows) for keep, rows in controls.items()}}
-            card = render_card(self._card(selection, len(examples), {k: len(v) for k, v in controls.items()}))
-            wanted = content_id(hashes, card)
+            card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
+            # The command stands on the card, but another one that makes the same rows does not change the dataset.
+            receipts = [example.provenance for rows in (examples, *controls.values()) for example in rows]
+            wanted = content_id(hashes, receipts, render_card(replace(card, command="")))
             if self._manifest("export") != wanted or not (self.folder.path / "dataset").exists():
-                write_dataset(self.folder.path / "dataset", examples, controls, card)
-        self._remember(export=wanted, dataset=hashes)
+                write_dataset(self.folder.path / "dataset", examples, controls, render_card(card))
+        self._remember(export=wanted, dataset=hashes, settings=self.plan.dataset_fingerprint())
         self._say(f"export: {len(examples)} examples in {self.folder.path / 'dataset'}")
 
     def train(self) -> None:
@@ -139,7 +142,7 @@ class Pipeline:
         tokens: int | None = None
         for arm in self.plan.arms():
             stage = self.plan.training(arm, None if arm.main else tokens)
-            wanted = self._training_fingerprint(arm, tokens)
+            wanted = self.plan.training_fingerprint(arm, tokens, self._manifest("dataset")[arm.data])
             if self._models().get(arm.name) != wanted:
                 self.folder.supersede(f"models/{arm.name}")
                 for held_out in self.recipe.held_out:
@@ -168,10 +171,12 @@ class Pipeline:
 
     def _fetch_models(self) -> None:
         """Fetch what is missing before the first step, so that a wrong name or a dead network costs no work."""
-        for model in (self.recipe.teacher, self.recipe.student):
+        trains = STEPS.index(self.recipe.until) >= STEPS.index("train")
+        for model in (self.recipe.teacher, *([self.recipe.student] if trains else [])):
             if model.model and is_local(model):
                 with fetch_progress() as progress:
-                    resolve(model.model, progress=progress)
+                    if resolve(model.model, progress=progress).kind == "hub":
+                        weights_directory(model.model, progress=progress)
 
     def _sample(self, step: str, stage: SampleStage) -> None:
         with self._timed(step):
@@ -229,11 +234,6 @@ class Pipeline:
             command=self._command,
             sampling=str(self.plan.train_set().sampling.identity()),
         )
-
-    def _training_fingerprint(self, arm: Arm, tokens: int | None) -> str:
-        data = self._manifest("dataset")["main" if arm.main else arm.keep]
-        stage = self.plan.training(arm, None if arm.main else tokens)
-        return content_id(stage.student, stage.options.to_row(), data)
 
     def _read_problems(self, name: str) -> list[Problem]:
         return load_problems(self.plan.problem_file(name))

@@ -1,8 +1,9 @@
 """What a recipe asks for, as problems, stages and paths. Nothing is written: a dry run prints the same plan."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from .curation.select import SelectOptions
 from .engines import EngineOptions
@@ -12,6 +13,7 @@ from .provenance import model_name
 from .recipe import ModelRecipe, Recipe
 from .records import Problem, Sampling, content_id
 from .stage import SampleSet, SampleStage, TrainStage
+from .store import RunFolder
 from .training.options import TrainOptions
 from .verification import VerifyOptions
 
@@ -34,6 +36,11 @@ class Arm:
         'control-all-seed1'
         """
         return self.kind if self.seed == 0 else f"{self.kind}-seed{self.seed}"
+
+    @property
+    def data(self) -> str:
+        """Name of its rows among the dataset's splits."""
+        return "main" if self.main else self.keep
 
     @property
     def kind(self) -> str:
@@ -177,6 +184,32 @@ class Plan:
             out=self.model(arm),
             options=options,
         )
+
+    def training_fingerprint(self, arm: Arm, tokens: int | None, data: str) -> str:
+        """Changes when the arm must be trained anew: student, options or the rows (`data`, their hash) changed."""
+        stage = self.training(arm, None if arm.main else tokens)
+        return content_id(stage.student, stage.options.to_row(), data)
+
+    def trained(self, folder: RunFolder) -> dict[str, str]:
+        """Return the fingerprints, by arm, of the students in the folder that this recipe and dataset would make."""
+        manifest = folder.read_json("manifest.json") or {}
+        steps = manifest.get("steps", {})
+        data = steps.get("dataset", {}) if steps.get("settings") == self.dataset_fingerprint() else {}
+        tokens = (folder.read_json("models/student/training.json") or {}).get("trained_tokens")
+        noted = manifest.get("models", {})
+        return {
+            arm.name: noted[arm.name]
+            for arm in self.arms()
+            if arm.data in data and noted.get(arm.name) == self.training_fingerprint(arm, tokens, data[arm.data])
+        }
+
+    def dataset_fingerprint(self) -> str:
+        """Changes when the dataset may: anything that decides which rows it has, short of the rollouts themselves."""
+        recipe = self.recipe
+        prompt = load_template(recipe.evaluate.template, beside=self.recipe_folder).hash
+        knobs: tuple[Any, ...] = (recipe.problems, *recipe.held_out.values(), recipe.verify, recipe.curate)
+        counts = (recipe.seed, recipe.generate.samples, recipe.generate.sampling.max_tokens)
+        return content_id(self.sampling_fingerprint(), prompt, [asdict(k) for k in knobs], counts, recipe.arms.controls)
 
     def sampling_fingerprint(self) -> str:
         """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""

@@ -232,20 +232,30 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-def parse_values(pairs: Sequence[str]) -> Row:
-    """Read `key=value` words as YAML values.
+def parse_options(pairs: Sequence[str]) -> TrainOptions:
+    """Read the `key=value` words of `train`. RecipeError for an unknown key or a value that cannot be used.
 
-    >>> parse_values(["epochs=2", "mode=lora"])
-    {'epochs': 2, 'mode': 'lora'}
+    >>> parse_options(["epochs=2", "mode=lora"]).epochs
+    2.0
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
+    names = [f.name for f in fields(TrainOptions)]
     for pair in pairs:
-        if "=" not in pair:
+        key, equals, _ = pair.partition("=")
+        if not equals:
             raise RecipeError(f"{pair}: an option is written key=value, for instance epochs=2")
+        if key not in names:
+            raise RecipeError(f"{pair}: unknown option {key}{_nearest(key, names)}")
         _yaml_value(pair)
-    values = OmegaConf.to_container(OmegaConf.from_dotlist(list(pairs)))
-    return {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(TrainOptions), OmegaConf.from_dotlist(list(pairs)))
+        options = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise RecipeError(f"train.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from None
+    assert isinstance(options, TrainOptions)
+    return options
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -404,8 +414,8 @@ def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
 
 
 def _similar_files(path: Path) -> str:
-    beside = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-    close = difflib.get_close_matches(str(path), beside, n=1)
+    beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, beside, n=1)
     if close:
-        return f" (did you mean {close[0]}?)"
+        return f" (did you mean {path.parent / close[0]}?)"
     return f"; beside it: {', '.join(beside[:5])}" if beside else ""

@@ -23,9 +23,10 @@ def verify_file(given: Path, out: Path, *, problems: Path | None, options: Verif
     """Judge every row of a file, or of a folder's `rollouts`, into `out/verdicts`; return counts by outcome.
 
     Rows that have a verdict there, of the same content and options, are left alone. Raises DataError for a row without
-    completion or reference, and for an id that stands for two rollouts.
+    completion or reference, and for an id that stands for two rollouts. A run folder brings its own problems.
     """
-    references = {p.id: p.to_row() for p in load_problems(problems)} if problems else {}
+    files = [problems] if problems else sorted((given / "problems").glob("*.jsonl"))
+    references = {p.id: p.to_row() for file in files for p in load_problems(file)}
     rows = [_case(number, row, references, given) for number, row in enumerate(_read(given), 1)]
     _name(rows, given)
     hashes = {row["rollout_id"]: content_id(row, asdict(options)) for row in rows}

@@ -129,7 +129,7 @@ class SamplingRun:
         """Keep the server's address in the manifest, and say so when a resumed run asks another one."""
         earlier = (folder.read_json("manifest.json") or {}).get("base_url")
         address = mask_url(self.engine.base_url)
-        if earlier and address and earlier != address:
+        if earlier and address and earlier != address and len(folder.table("rollouts", key="id")):
             self.say(
                 f"{self.folder}: earlier rollouts came from {earlier}, these come from {address}; "
                 "tell two models of one name apart with --model-id"

@@ -82,7 +82,7 @@ def _measure_all(plan: Plan, folder: RunFolder) -> dict[str, Results]:
 
 
 def _trained(plan: Plan, folder: RunFolder) -> Iterator[tuple[Arm, SampleStage]]:
-    models = (folder.read_json("manifest.json") or {}).get("models", {})
+    models = plan.trained(folder)
     return ((arm, plan.after(arm, models[arm.name])) for arm in plan.arms() if arm.name in models)
 
 
