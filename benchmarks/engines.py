@@ -9,7 +9,6 @@ here asserts a speed.
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from reasondistill.errors import UserError
 from reasondistill.generation.prompts import load_template
 from reasondistill.problems import generate_procedural
 from reasondistill.records import Sampling
-from reasondistill.stage import PATIENT_THREADS
 
 ENGINES = ("vllm", "transformers", "llamacpp")
 
@@ -51,7 +49,6 @@ def compare(given: argparse.Namespace) -> None:
                 command,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=PATIENT_THREADS | os.environ,
                 check=False,
             )
             for line in child.stdout.decode().splitlines():

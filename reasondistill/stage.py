@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from . import errors
 from .engines import EngineOptions, open_engine
+from .engines.auto import calm_threads
 from .errors import EngineError, UserError
 from .generation.prompts import load_template
 from .generation.sampling import SamplingCounts, SamplingJob, SamplingPlan, sample
@@ -30,9 +31,6 @@ from .store import Table
 from .training.options import TrainOptions
 from .verification import OutcomeCounts, VerdictStream, VerifyOptions, verify_rollouts
 
-PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
-"""OpenMP threads that sleep at a barrier. Spinning ones bring torch and vLLM nearly to a halt (measured: a tenth of the
-speed and less) as soon as any other program wants a core. The user's own environment wins."""
 LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
 """Engines that load a model into the process that opens them."""
 
@@ -164,7 +162,6 @@ def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:
         stdout=subprocess.PIPE,
         pass_fds=fds,
         text=True,
-        env=PATIENT_THREADS | os.environ,
     ) as child:
         try:
             answer, _ = child.communicate(job)
@@ -177,6 +174,7 @@ def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:
 def main() -> None:
     """Run the job on standard input; called in the child."""
     _die_with_parent(int(sys.argv[1]))
+    calm_threads()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries print to standard output; the answer must stand alone there
     given = json.loads(sys.stdin.read())

@@ -1,8 +1,7 @@
 """Which engine `engine: auto` takes on this machine, and why. Nothing is opened or loaded here.
 
-The order rests on measurements with small models on a 2-core CPU: the batched decoder of `transformers_engine` gives
-several times the tokens of the other local engines as soon as requests run side by side; llama.cpp is the one for a
-single sequence and the one that needs no torch; on CUDA vLLM is taken.
+The order rests on benchmarks/engines.py: vLLM serves many sequences at once fastest, on CUDA and on CPUs; llama.cpp is
+the one for a single sequence, and the one that needs no torch.
 """
 
 import importlib.util
@@ -49,6 +48,7 @@ def calm_threads() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 
 def choose_dtype(options: EngineOptions) -> str:
@@ -75,12 +75,12 @@ def _choose_local(options: EngineOptions, has: Callable[[str], bool], has_cuda: 
     torch = has("torch") and has("transformers")
     if torch and has("vllm") and has_cuda():
         return "vllm", "there is a CUDA device and vLLM batches best on it"
-    if torch and options.concurrency == 1 and options.model.endswith(".gguf") and has("xllamacpp"):
+    if options.concurrency == 1 and options.model.endswith(".gguf") and has("xllamacpp"):
         return "llamacpp", "one request at a time on a GGUF file is fastest in llama.cpp"
-    if torch and has_cuda():
-        return "transformers", "there is a CUDA device and vLLM is not installed"
+    if torch and has("vllm"):
+        return "vllm", "there is no GPU, and of many requests at once vLLM serves most tokens on this CPU"
     if torch:
-        return "transformers", "without a GPU its batched decoding is the fastest here for small models"
+        return "transformers", "vLLM is not installed and transformers runs a batch at a time"
     if has("xllamacpp"):
         return "llamacpp", "torch is not installed and llama.cpp runs GGUF models without it"
     raise EngineError(

@@ -1,224 +1,217 @@
-"""The transformers engine: a model in this process, decoding all requests in flight as one running batch.
+"""The transformers engine: a model in this process, `generate` on batches of the requests that wait.
 
-Requests join and leave the batch while it runs, in one worker thread. Every request draws with its own seed, but the
-batch around it moves the last bits of its logits: a sample is reproducible only as far as those bits never tip a
-draw. Not bit for bit, then, and in bfloat16 less than in float32.
+Requests with equal sampling that are in flight together form a batch; a batch ends with its longest row. Draws depend
+on the batch, so that a seed reproduces a sample only in the same batch; greedy samples do not depend on it beyond the
+last bits of a logit.
 """
 
 import asyncio
 import contextlib
-import queue
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
-from . import decoding
 from .auto import calm_threads, choose_dtype, cuda
 from .base import Completion, EngineOptions
+from .models import resolve, weights_directory
 from .rendering import Renderer, cut_at_stop, generation_defaults
 
-_GATHER_SECONDS = 0.005
-"""An idle engine waits this long for more requests to start with."""
-_PREFILL_TOKENS = 16384
-"""Prompt tokens computed at once, which bounds the memory for it."""
+_GATHER_SECONDS = 0.02
+"""An idle engine waits this long for more requests to start a batch with."""
 
 
 async def open_transformers(options: EngineOptions) -> "TransformersEngine":
     """Load the model and its tokenizer; ModelError when they cannot be had or read."""
-    return await asyncio.to_thread(_load, options)
+    name = options.model_id or resolve(options.model).name
+    model, renderer, defaults = await asyncio.to_thread(_load, options, name)
+    return TransformersEngine(model, renderer, options, name=name, defaults=defaults)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Job:
+    """One sample that waits for its batch."""
+
+    prompt: list[int]
+    sampling: Sampling
+    """Its cap is cut to what the context leaves."""
+    done: "asyncio.Future[list[int]]"
+    """Resolves to the generated ids, the end token included."""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def kind(self) -> Sampling:
+        """What the rows of a batch have in common."""
+        return replace(self.sampling, seed=0, max_tokens=1)
 
 
 class TransformersEngine:
-    """A loaded model. Requests above `options.concurrency` wait for a place in the batch."""
+    """A loaded model; at most `options.concurrency` rows in a batch."""
 
     name = "transformers"
 
     def __init__(self, model: Any, renderer: Renderer, options: EngineOptions, *, name: str, defaults: Row) -> None:
         self.model = name
-        self._renderer, self._defaults = renderer, defaults
+        self._weights, self._renderer, self._defaults = model, renderer, defaults
         longest = model.config.get_text_config(decoder=True).max_position_embeddings
         self._max_context = min(options.max_context, longest)
-        self._end_ids = frozenset(renderer.end_ids)
-        self._worker = _Worker(decoding.Decoder(model, slots=options.concurrency))
+        self._batch = options.concurrency
+        self._waiting: list[_Job] = []
+        self._running: list[_Job] = []
+        self._arrived = asyncio.Event()
+        self._worker = asyncio.get_running_loop().create_task(self._serve())
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
     ) -> list[Completion]:
-        """Return n completions of the conversation, each continuing the assistant prefix if one is given."""
-        started = time.monotonic()
+        """Return n completions; see Engine.complete."""
+        if self._worker.done():
+            raise EngineError("the transformers engine is closed")
         prompt = self._renderer.prompt_ids(messages, prefix=prefix)
         room = self._max_context - len(prompt)
         if room < 1:
             message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
             raise RequestError(message, reason="prompt_too_long")
-        jobs = [self._job(prompt, sampling, sampling.seed + i, room) for i in range(n)]
+        capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
+        jobs = [self._put(prompt, replace(capped, seed=sampling.seed + i)) for i in range(n)]
         try:
-            for job in jobs:
-                self._worker.put(job)
-            ends = await asyncio.gather(*(job.done for job in jobs))
+            outputs = await asyncio.gather(*(job.done for job in jobs))
         finally:
             for job in jobs:
                 job.done.cancel()
-        pairs = zip(jobs, ends, strict=True)
-        return [self._completion(job.row, sampling, prefix, end - started) for job, end in pairs]
+        return [self._completion(job, ids, prefix) for job, ids in zip(jobs, outputs, strict=True)]
 
     async def aclose(self) -> None:
-        """Stop the batch; requests still in it get an EngineError."""
-        await asyncio.to_thread(self._worker.close)
+        """Stop; requests that wait or run get an EngineError."""
+        self._worker.cancel()
+        for job in (*self._waiting, *self._running):
+            if not job.done.done():
+                job.done.set_exception(EngineError("the transformers engine is closed"))
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._worker
 
-    def _job(self, prompt: list[int], sampling: Sampling, seed: int, room: int) -> "_Job":
-        done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        settings = _settings(sampling, self._defaults)
-        row = decoding.Row(
-            prompt=prompt,
-            max_tokens=min(sampling.max_tokens, room),
-            seed=seed,
-            end_ids=self._end_ids,
-            stopped=_stop_check(self._renderer, sampling.stop),
-            dropped=done.cancelled,
-            **settings,
-        )
-        return _Job(row=row, done=done)
+    def _put(self, prompt: list[int], sampling: Sampling) -> _Job:
+        job = _Job(prompt=prompt, sampling=sampling, done=asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        self._arrived.set()
+        return job
 
-    def _completion(self, row: decoding.Row, sampling: Sampling, prefix: str, seconds: float) -> Completion:
-        whole, _ = cut_at_stop(self._renderer.decode(row.ids, after=row.prompt), sampling.stop)
+    async def _serve(self) -> None:
+        while True:
+            await self._arrived.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            jobs = self._running = self._next_batch()
+            if not jobs:
+                self._arrived.clear()
+                continue
+            try:
+                outputs = await asyncio.to_thread(self._generate, jobs)
+            except (RuntimeError, ValueError, MemoryError) as error:
+                failure = EngineError(f"transformers: generate failed ({' '.join(str(error).split())[:300]})")
+                for job in jobs:
+                    if not job.done.done():
+                        job.done.set_exception(failure)
+                continue
+            for job, ids in zip(jobs, outputs, strict=True):
+                if not job.done.done():
+                    job.done.set_result(ids)
+
+    def _next_batch(self) -> list[_Job]:
+        """Take the first jobs of one kind; jobs that nobody waits for any more are dropped."""
+        self._waiting = [job for job in self._waiting if not job.done.done()]
+        if not self._waiting:
+            return []
+        kind = self._waiting[0].kind
+        jobs = [job for job in self._waiting if job.kind == kind][: self._batch]
+        taken = set(map(id, jobs))
+        self._waiting = [job for job in self._waiting if id(job) not in taken]
+        return jobs
+
+    def _generate(self, jobs: Sequence[_Job]) -> list[list[int]]:
+        """Run one batch, in a thread of its own; return the ids of each row up to its end token or cap."""
+        import torch
+        from transformers import StoppingCriteriaList
+
+        tokenizer = self._renderer.tokenizer
+        longest = max(len(job.prompt) for job in jobs)
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._renderer.end_ids)
+        ids = torch.tensor([[pad] * (longest - len(job.prompt)) + job.prompt for job in jobs])
+        mask = torch.tensor([[0] * (longest - len(job.prompt)) + [1] * len(job.prompt) for job in jobs])
+        stops = list(jobs[0].sampling.stop)
+        torch.manual_seed(jobs[0].sampling.seed)
+        with torch.inference_mode():
+            whole = self._weights.generate(
+                input_ids=ids.to(self._weights.device),
+                attention_mask=mask.to(self._weights.device),
+                max_new_tokens=max(job.sampling.max_tokens for job in jobs),
+                eos_token_id=sorted(self._renderer.end_ids),
+                pad_token_id=pad,
+                stopping_criteria=StoppingCriteriaList([_Abandoned(jobs)]),
+                **({"stop_strings": stops, "tokenizer": tokenizer} if stops else {}),
+                **_settings(jobs[0].sampling, self._defaults),
+            )
+        rows = whole[:, longest:].tolist()
+        return [self._own(row, job) for row, job in zip(rows, jobs, strict=True)]
+
+    def _own(self, row: list[int], job: _Job) -> list[int]:
+        """Cut what a batch adds to a row that finished before the others."""
+        row = row[: job.sampling.max_tokens]
+        end = next((i + 1 for i, token in enumerate(row) if token in self._renderer.end_ids), len(row))
+        row = row[:end]
+        if job.sampling.stop and cut_at_stop(self._renderer.decode(row, after=job.prompt), job.sampling.stop)[1]:
+            while cut_at_stop(self._renderer.decode(row[:-1], after=job.prompt), job.sampling.stop)[1]:
+                row = row[:-1]
+        return row
+
+    def _completion(self, job: _Job, ids: list[int], prefix: str) -> Completion:
+        whole, stopped = cut_at_stop(self._renderer.decode(ids, after=job.prompt), job.sampling.stop)
         reasoning, text = self._renderer.split(whole, prefix=prefix)
+        ended = stopped or (bool(ids) and ids[-1] in self._renderer.end_ids)
         return Completion(
             text=text,
             reasoning=reasoning,
-            token_ids=tuple(row.ids),
-            finish_reason=FinishReason.STOP if row.ended else FinishReason.LENGTH,
-            usage=Usage(prompt_tokens=len(row.prompt), cached_tokens=row.cached_tokens, completion_tokens=len(row.ids)),
-            seconds=seconds,
+            token_ids=tuple(ids),
+            finish_reason=FinishReason.STOP if ended else FinishReason.LENGTH,
+            usage=Usage(prompt_tokens=len(job.prompt), completion_tokens=len(ids)),
+            seconds=time.monotonic() - job.began,
         )
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Job:
-    row: decoding.Row
-    done: "asyncio.Future[float]"
-    """Resolves to the clock at the last token."""
+class _Abandoned:
+    """Ends a batch when nobody waits for any of its rows; generate asks after every token."""
 
-    def finish(self) -> None:
-        end = time.monotonic()
-        self._tell(lambda: self.done.set_result(end))
+    def __init__(self, jobs: Sequence[_Job]) -> None:
+        self._jobs = jobs
 
-    def fail(self, error: EngineError) -> None:
-        self._tell(lambda: self.done.set_exception(error))
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
 
-    def _tell(self, settle: Callable[[], None]) -> None:
-        # A closed loop means that nobody waits any more.
-        with contextlib.suppress(RuntimeError):
-            self.done.get_loop().call_soon_threadsafe(lambda: None if self.done.done() else settle())
-
-
-class _Worker:
-    """The thread that owns the decoder."""
-
-    def __init__(self, decoder: decoding.Decoder) -> None:
-        self._decoder = decoder
-        self._inbox: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._waiting: list[_Job] = []
-        self._running: dict[int, _Job] = {}
-        self._broken: EngineError | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="transformers-engine", daemon=True)
-        self._thread.start()
-
-    def put(self, job: _Job) -> None:
-        if self._broken is not None:
-            raise self._broken
-        self._inbox.put(job)
-
-    def close(self) -> None:
-        self._closed = True
-        self._inbox.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            while not self._closed:
-                self._receive()
-                self._admit()
-                if self._decoder.rows:
-                    for row in self._decoder.step():
-                        self._running.pop(id(row)).finish()
-            self._broken = EngineError("the engine is closed")
-        except Exception as error:  # noqa: BLE001 - whatever breaks the batch must reach every request in it
-            self._broken = EngineError(f"the transformers engine broke: {type(error).__name__}: {error}")
-        self._receive()
-        for job in (*self._waiting, *self._running.values()):
-            job.fail(self._broken)
-
-    def _receive(self) -> None:
-        """Take what has arrived; an idle worker sleeps until something does."""
-        idle = not self._waiting and not self._decoder.rows and self._broken is None
-        while True:
-            try:
-                job = self._inbox.get(timeout=_GATHER_SECONDS if self._waiting else None) if idle else self._next()
-            except queue.Empty:
-                return
-            if job is None:
-                return
-            self._waiting.append(job)
-
-    def _next(self) -> _Job | None:
-        return self._inbox.get_nowait()
-
-    def _admit(self) -> None:
-        """Let requests join when enough places are free: each joining costs a pass of its own over the model."""
-        self._waiting = [job for job in self._waiting if not job.done.cancelled()]
-        free = self._decoder.free
-        running = len(self._decoder.rows)
-        if not self._waiting or free < min(len(self._waiting), (running + free) // 4 or 1):
-            return
-        joining = self._waiting[: _within_prefill(self._waiting[:free])]
-        self._waiting = self._waiting[len(joining) :]
-        self._running.update((id(job.row), job) for job in joining)
-        self._decoder.admit([job.row for job in joining])
-
-
-def _within_prefill(jobs: Sequence[_Job]) -> int:
-    """Return how many of the jobs' prompts are computed at once; always one at least."""
-    longest = 0
-    for count, job in enumerate(jobs):
-        longest = max(longest, len(job.row.prompt))
-        if count and longest * (count + 1) > _PREFILL_TOKENS:
-            return count
-    return len(jobs)
+        over = all(job.done.done() for job in self._jobs)
+        return torch.full((input_ids.shape[0],), over, dtype=torch.bool, device=input_ids.device)
 
 
 def _settings(sampling: Sampling, defaults: Row) -> dict[str, Any]:
-    """Return the sampling, with the model's own generation config for what is left open, as vLLM reads it."""
-
-    def chosen(name: str, neutral: float) -> Any:
-        asked = getattr(sampling, name, None)
-        value = defaults.get(name) if asked is None else asked
-        return neutral if value is None else value
-
+    """Return generate's arguments: what was asked, then the model's own generation config, then plain sampling."""
+    temperature = _chosen(sampling.temperature, defaults.get("temperature"), 1.0)
+    penalty = {"repetition_penalty": float(defaults.get("repetition_penalty") or 1.0)}
+    if temperature == 0:
+        return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, **penalty}
     return {
-        "temperature": float(chosen("temperature", 1.0)),
-        "top_p": float(chosen("top_p", 1.0)),
-        "top_k": max(0, int(chosen("top_k", 0))),
-        "repetition_penalty": float(chosen("repetition_penalty", 1.0)),
+        "do_sample": True,
+        "temperature": float(temperature),
+        "top_p": float(_chosen(sampling.top_p, defaults.get("top_p"), 1.0)),
+        "top_k": max(0, int(_chosen(sampling.top_k, defaults.get("top_k"), 0))),
+        **penalty,
     }
 
 
-def _stop_check(renderer: Renderer, stops: Sequence[str]) -> Callable[[list[int]], bool]:
-    """Return what finds a stop string in the last tokens; a token is at least one byte, so those are enough."""
-    reach = max((len(stop.encode()) for stop in stops), default=0) + 1
-
-    def stopped(ids: list[int]) -> bool:
-        return bool(stops) and cut_at_stop(renderer.decode(ids[-reach:]), stops)[1]
-
-    return stopped
+def _chosen(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
 
 
-def _load(options: EngineOptions) -> TransformersEngine:
+def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:
     calm_threads()
     try:
         import torch
@@ -226,9 +219,6 @@ def _load(options: EngineOptions) -> TransformersEngine:
         from transformers.utils import logging
     except ImportError as error:
         raise EngineError("transformers is not installed: pip install 'reasondistill[train]'") from error
-    from .models import resolve, weights_directory
-
-    name = options.model_id or resolve(options.model).name
     directory = weights_directory(options.model)
     renderer = Renderer.load(directory, name=name)
     logging.disable_progress_bar()
@@ -239,5 +229,4 @@ def _load(options: EngineOptions) -> TransformersEngine:
     except (OSError, ValueError) as error:
         raise ModelError(f"{directory}: transformers cannot load this model: {' '.join(str(error).split())}") from error
     model = model.eval().to("cuda" if cuda() else "cpu")
-    decoding.use_grouped_attention(model)
-    return TransformersEngine(model, renderer, options, name=name, defaults=generation_defaults(directory))
+    return model, renderer, generation_defaults(directory)

@@ -22,7 +22,7 @@ TORCH = {"torch", "transformers"}
         ({"replay": "runs/x"}, TORCH, True, "replay"),
         ({}, TORCH | {"vllm"}, True, "vllm"),
         ({}, TORCH, True, "transformers"),
-        ({}, TORCH | {"vllm", "xllamacpp"}, False, "transformers"),
+        ({}, TORCH | {"vllm", "xllamacpp"}, False, "vllm"),
         ({"model": "m.gguf"}, TORCH | {"xllamacpp"}, False, "transformers"),
         ({"model": "m.gguf", "concurrency": 1}, TORCH | {"xllamacpp"}, False, "llamacpp"),
         ({"model": "m.gguf"}, {"xllamacpp"}, False, "llamacpp"),

@@ -79,12 +79,11 @@ def test_more_requests_than_places_are_all_answered_alike(run: Any) -> None:
     assert {tuple(a.token_ids or ()) for [a] in run(many)} == {alone.token_ids}
 
 
-def test_samples_of_one_request_use_seeds_in_a_row(run: Any) -> None:
+def test_equal_batches_draw_equal_samples(run: Any) -> None:
     sampled = Sampling(temperature=1.0, max_tokens=12, seed=7)
-    group = run(asking(sampled, n=3))
-    [third] = run(asking(Sampling(temperature=1.0, max_tokens=12, seed=9)))
-    assert group[2].token_ids == third.token_ids
-    assert group[0].token_ids != group[1].token_ids
+    first, again = run(asking(sampled, n=3)), run(asking(sampled, n=3))
+    assert [c.token_ids for c in first] == [c.token_ids for c in again]
+    assert first[0].token_ids != first[1].token_ids
 
 
 def test_a_stop_string_over_several_tokens_ends_the_row(run: Any) -> None:
@@ -146,7 +145,7 @@ def test_a_model_that_breaks_fails_its_requests_and_does_not_hang(run: Any) -> N
         def broken(**_: Any) -> Any:
             raise RuntimeError("out of memory")
 
-        engine._worker._decoder._model.forward = broken
+        engine._weights.forward = broken
         return await _outcomes([asyncio.create_task(engine.complete(QUESTION, GREEDY)) for _ in range(6)])
 
     outcomes = run(shatter)
@@ -166,7 +165,6 @@ def test_the_rollouts_record_the_directorys_name_or_the_given_one(run: Any) -> N
     [
         (Sampling(), {}, (1.0, 1.0, 0, 1.0)),
         (Sampling(), {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "repetition_penalty": 1.1}, (0.7, 0.8, 20, 1.1)),
-        (Sampling(temperature=0.0, top_k=5), {"temperature": 0.7, "top_k": 20}, (0.0, 1.0, 5, 1.0)),
         (Sampling(), {"top_k": None, "temperature": None}, (1.0, 1.0, 0, 1.0)),
         (Sampling(top_k=-1), {}, (1.0, 1.0, 0, 1.0)),
     ],
@@ -174,4 +172,10 @@ def test_the_rollouts_record_the_directorys_name_or_the_given_one(run: Any) -> N
 def test_what_is_left_open_comes_from_the_models_generation_config(
     asked: Sampling, defaults: dict[str, Any], expected: tuple[float, float, int, float]
 ) -> None:
-    assert tuple(_settings(asked, defaults).values()) == expected
+    settings = _settings(asked, defaults)
+    assert settings.pop("do_sample")
+    assert tuple(settings.values()) == expected
+
+
+def test_greedy_ignores_the_models_sampling_defaults() -> None:
+    assert _settings(Sampling(temperature=0.0, top_k=5), {"temperature": 0.7, "top_k": 20})["do_sample"] is False

