@@ -1,9 +1,11 @@
 """Two steps of the real student, killed and resumed."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,14 @@ def student() -> str:
     return STUDENT
 
 
+def is_whole(state: Path) -> bool:
+    """Return whether the file that the trainer writes last can be read: killed before that, it starts anew."""
+    try:
+        return bool(json.loads(state.read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+
+
 @pytest.mark.model
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", ["full", "lora"])
@@ -52,8 +62,8 @@ def test_the_real_student_is_trained_killed_and_resumed(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout
         assert process.stdout.readline() == "1\n"
-        while process.poll() is None and not (out / "checkpoints" / "checkpoint-1" / "trainer_state.json").exists():
-            pass
+        while process.poll() is None and not is_whole(out / "checkpoints" / "checkpoint-1" / "trainer_state.json"):
+            time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == "2\nresumed from 1 trained 0+0 is 0.<|im_end|>\n"
