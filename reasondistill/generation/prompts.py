@@ -53,16 +53,16 @@ def load_template(reference: str, *, beside: Path | None = None) -> PromptTempla
     import yaml
 
     if reference in template_names():
-        text, where = _built_in().joinpath(f"{reference}.yaml").read_text(), reference
+        content, where = _built_in().joinpath(f"{reference}.yaml").read_bytes(), reference
     else:
         path = next((p for p in ((beside or Path()) / reference, Path(reference)) if p.is_file()), None)
         if path is None:
             close = difflib.get_close_matches(reference, template_names(), n=1)
             hint = f" (did you mean {close[0]}?)" if close else f"; built in: {', '.join(template_names())}"
             raise RecipeError(f"prompt template {reference!r}: neither a built-in name nor a file{hint}")
-        text, where = path.read_text(), str(path)
+        content, where = path.read_bytes(), str(path)
     try:
-        return _parse(yaml.safe_load(text), where)
+        return _parse(yaml.safe_load(content), where)
     except yaml.YAMLError as error:
         raise RecipeError(f"prompt template {where}: not YAML ({' '.join(str(error).split())})") from None
 
@@ -83,7 +83,7 @@ def _parse(given: object, where: str) -> PromptTemplate:
         if key not in _KEYS:
             raise RecipeError(f"prompt template {where}: unknown key {key!r} (known: {', '.join(_KEYS)})")
     user = given.get("user", "{question}")
-    if "{question}" not in user:
+    if not isinstance(user, str) or "{question}" not in user:
         raise RecipeError(f"prompt template {where}: `user` must hold {{question}}, the place of the question")
     pairs = given.get("examples") or []
     try:
@@ -91,6 +91,8 @@ def _parse(given: object, where: str) -> PromptTemplate:
     except (KeyError, TypeError):
         raise RecipeError(f"prompt template {where}: each of `examples` needs `question` and `answer`") from None
     system = given.get("system")
+    if not isinstance(system, str | None):
+        raise RecipeError(f"prompt template {where}: `system` must be text")
     return PromptTemplate(
         name=Path(where).stem, user=user.strip(), system=system.strip() if system else None, examples=examples
     )
