@@ -1,0 +1,31 @@
+"""The drop ledger: rows that a table takes and counts that add up."""
+
+from reasondistill.curation.ledger import Drop, Ledger
+from reasondistill.records import SCHEMA
+
+
+def _drop(rollout, step, reason):
+    return Drop(rollout_id=rollout, problem_id="p", step=step, reason=reason, evidence="e")
+
+
+def test_a_row_says_which_step_dropped_what_and_why():
+    assert _drop("r", "outcome", "incorrect").to_row() == {
+        "rollout_id": "r",
+        "problem_id": "p",
+        "step": "outcome",
+        "reason": "incorrect",
+        "evidence": "e",
+        "schema": SCHEMA,
+    }
+
+
+def test_drops_are_counted_by_step_and_reason_in_the_steps_order():
+    ledger = Ledger()
+    for number, (step, reason) in enumerate([("b", "x"), ("b", "y"), ("a", "x"), ("b", "x")]):
+        ledger.add(_drop(f"r{number}", step, reason))
+    assert {step: dict(reasons) for step, reasons in ledger.counts().items()} == {"b": {"x": 2, "y": 1}, "a": {"x": 1}}
+    assert list(ledger.counts()) == ["b", "a"]
+
+
+def test_an_empty_ledger_has_no_counts():
+    assert Ledger().counts() == {}

@@ -1,0 +1,95 @@
+"""The steps together: every rollout is kept or dropped once, and running them again changes nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasondistill.curation.select import SelectOptions, select
+from reasondistill.curation.steps import Candidate
+from reasondistill.records import FinishReason
+from verifiers import Outcome, Verdict
+
+OPTIONS = st.builds(
+    SelectOptions,
+    keep=st.sampled_from(["correct", "wrong", "all"]),
+    deduplicate=st.booleans(),
+    decontaminate=st.booleans(),
+    ngram=st.integers(1, 4),
+    coverage=st.sampled_from([0.3, 0.5, 1.0]),
+    max_per_problem=st.none() | st.integers(1, 2),
+    pass_rate=st.none() | st.just((0.1, 0.9)),
+)
+SPECS = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from(["two", "Two ", "three", "", "\ud800"]),
+        st.sampled_from(Outcome),
+        st.sampled_from([FinishReason.STOP, FinishReason.LENGTH]),
+    ),
+    max_size=25,
+)
+RATES = {"p0": 0.0, "p1": 0.5, "p2": 0.5, "p3": 0.5, "p4": 1.0}
+
+
+@pytest.fixture(scope="session")
+def build(make_problem, make_rollout):
+    """Return a builder of candidates from (problem, text, outcome, finish reason)."""
+
+    def candidates(specs):
+        return [
+            Candidate(
+                problem=make_problem(number),
+                rollout=make_rollout(make_problem(number), text, index=place, finish_reason=finish),
+                verdict=Verdict(outcome=outcome),
+            )
+            for place, (number, text, outcome, finish) in enumerate(specs)
+        ]
+
+    return candidates
+
+
+@given(SPECS, OPTIONS)
+def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_problem, specs, options):
+    candidates = build(specs)
+    selection = select(candidates, options, [make_problem(3)], RATES)
+    kept = [c.rollout.id for c in selection.kept]
+    dropped = [d.rollout_id for d in selection.ledger.drops]
+    everything = [c.rollout.id for c in candidates]
+    assert sorted(kept + dropped) == sorted(everything)
+    assert kept == [i for i in everything if i in set(kept)]
+    assert sum(n.total() for n in selection.ledger.counts().values()) == len(dropped)
+
+
+@given(SPECS, OPTIONS)
+def test_selecting_twice_is_selecting_once(build, make_problem, specs, options):
+    first = select(build(specs), options, [make_problem(3)], RATES)
+    again = select(first.kept, options, [make_problem(3)], RATES)
+    assert (again.kept, again.ledger.drops) == (first.kept, [])
+
+
+@given(SPECS, st.sampled_from(["correct", "wrong", "all"]))
+def test_steps_that_are_off_drop_nothing(build, make_problem, specs, keep):
+    options = SelectOptions(keep=keep, deduplicate=False, decontaminate=False)
+    selection = select(build(specs), options, [make_problem(i) for i in range(6)])
+    assert set(selection.ledger.counts()) <= {"outcome", "complete"}
+
+
+@given(SPECS)
+def test_arms_differ_in_the_outcome_they_keep(build, specs):
+    kept = {
+        keep: {c.rollout.id for c in select(build(specs), SelectOptions(keep=keep, deduplicate=False), []).kept}
+        for keep in ("correct", "wrong", "all")
+    }
+    assert not kept["correct"] & kept["wrong"]
+    assert kept["correct"] | kept["wrong"] <= kept["all"]
+
+
+def test_a_wrong_twin_does_not_take_the_place_of_a_right_one(build):
+    specs = [(0, "two", Outcome.INCORRECT, FinishReason.STOP), (0, "two", Outcome.CORRECT, FinishReason.STOP)]
+    assert [c.rollout.index for c in select(build(specs), SelectOptions(), []).kept] == [1]
+
+
+def test_without_rates_a_band_keeps_nothing(build):
+    specs = [(0, "two", Outcome.CORRECT, FinishReason.STOP)]
+    selection = select(build(specs), SelectOptions(pass_rate=(0.1, 0.9)), [])
+    assert (selection.kept, selection.ledger.drops[0].reason) == ((), "unknown")
