@@ -44,7 +44,8 @@ def _front_matter(facts: CardFacts) -> list[str]:
         "tags: [reasoning, distillation, synthetic, reasondistill]",
     ]
     lines += ["configs:", "- config_name: default", "  data_files:", "  - {split: train, path: data/train-*.parquet}"]
-    for control in facts.controls:
+    # `datasets` opens no configuration without rows.
+    for control in (name for name, rows in facts.controls.items() if rows):
         lines += [f"- config_name: control-{control}", "  data_files:"]
         lines += [f"  - {{split: train, path: splits/{control}/data/train-*.parquet}}"]
     return [*lines, "---", ""]

@@ -105,7 +105,9 @@ def _write_parquet(folder: Path, examples: Sequence[Example]) -> None:
     schema = _schema(pa, rows)
     for number, shard in enumerate(shards):
         path = folder / f"train-{number:05d}-of-{len(shards):05d}.parquet"
-        parquet.write_table(pa.Table.from_pylist(shard, schema=schema), path, compression="zstd")
+        with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+            if shard:  # `datasets` refuses an empty row group; a file without any it streams
+                writer.write_table(pa.Table.from_pylist(shard, schema=schema))
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
