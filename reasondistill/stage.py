@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -156,13 +156,9 @@ def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:
     job = json.dumps({"stage": type(stage).__name__, "job": asdict(stage)}, default=str)
     command = [sys.executable, "-m", "reasondistill.stage", str(os.getpid())]
     fds = () if lock_fd is None else (lock_fd,)
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        pass_fds=fds,
-        text=True,
-    ) as child:
+    with _interrupts_held():
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, text=True)
+    with child:
         try:
             answer, _ = child.communicate(job)
         except KeyboardInterrupt:
@@ -177,8 +173,9 @@ def main() -> None:
     calm_threads()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries print to standard output; the answer must stand alone there
-    given = json.loads(sys.stdin.read())
     try:
+        _take_interrupts()
+        given = json.loads(sys.stdin.read())
         result: Row = {"result": _STAGES[given["stage"]].from_row(given["job"]).run()}
     except UserError as error:
         result = {"error": type(error).__name__, "message": str(error)}
@@ -189,6 +186,24 @@ def main() -> None:
     # Libraries with threads of their own can hang or crash while the interpreter is torn down; all is stored.
     sys.stderr.flush()
     os._exit(0)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment; a child made in it starts so, and takes it when its imports are done."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def _take_interrupts() -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _end(child: subprocess.Popen[str]) -> None:
