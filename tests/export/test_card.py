@@ -47,6 +47,12 @@ def test_the_front_matter_names_every_split():
     assert "reasoning" in front["tags"]
 
 
+def test_a_control_without_rows_is_no_configuration():
+    card = render_card(replace(FACTS, controls={"all": 9, "wrong": 0}))
+    assert [config["config_name"] for config in _front_matter(card)["configs"]] == ["default", "control-all"]
+    assert "Control split `control-wrong`: 0 rows" in card
+
+
 @pytest.mark.parametrize(
     "name", ["a: b", "[x]", "yes", "3", '"quoted"', "- item", "#1", "你好 🎉", "tab\tand \\", "---"]
 )
