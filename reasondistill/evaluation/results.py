@@ -1,6 +1,6 @@
 """Reading an evaluation's folder and measuring it: one accuracy with its interval, and the results behind it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +47,7 @@ def measure(folder: Path, *, only: Sequence[str] | None = None) -> SetResult | N
     rollouts = [r for r in read_rollouts(folder) if r.id in verdicts and (wanted is None or r.id in wanted)]
     if not rollouts:
         return None
-    outcomes: dict[str, int] = defaultdict(int)
-    for rollout in rollouts:
-        outcomes[str(verdicts[rollout.id].outcome)] += 1
+    outcomes = Counter(str(verdicts[rollout.id].outcome) for rollout in rollouts)
     return SetResult(
         scores=_scores(rollouts, verdicts),
         outcomes=dict(outcomes),
@@ -84,10 +82,10 @@ def pool(results: Sequence[SetResult]) -> SetResult:
     for result in results:
         for problem, score in result.scores.items():
             by_problem[problem].append(score)
-    first = results[0]
+    outcomes = sum((Counter(result.outcomes) for result in results), Counter[str]())
     return SetResult(
         scores={problem: sum(s) / len(s) for problem, s in by_problem.items()},
-        outcomes=first.outcomes,
+        outcomes=dict(outcomes),
         prompt_tokens=sum(r.prompt_tokens for r in results),
         cached_tokens=sum(r.cached_tokens for r in results),
         completion_tokens=sum(r.completion_tokens for r in results),
