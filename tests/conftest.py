@@ -1,11 +1,15 @@
 """Builders of small records for the tests of every part. Their results depend on the arguments alone."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage
+from reasondistill.generation.sampling import SamplingPlan
+from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage, with_seed
 
 
 def _problem(number: int = 0, **fields: Any) -> Problem:
@@ -42,7 +46,25 @@ def make_rollout() -> Callable[..., Rollout]:
     return _rollout
 
 
+def _record(path: Path, plan: SamplingPlan, answer: Callable[[Problem, int], str | None]) -> Path:
+    """Write what the replay engine answers to a plan's requests; None leaves one out."""
+    rows = []
+    for identifier, problem, index in plan.wanted():
+        if (text := answer(problem, index)) is not None:
+            messages = [*plan.template.messages(problem), Message(role="assistant", content=text)]
+            rows.append(
+                {
+                    "messages": [m.to_row() for m in messages],
+                    "finish_reason": "stop",
+                    "sampling": asdict(with_seed(plan.sampling, identifier)),
+                    "usage": {"prompt_tokens": 20, "completion_tokens": len(text)},
+                }
+            )
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
 @pytest.fixture(scope="session")
-def make_rollouts() -> Callable[[Sequence[Problem]], list[Rollout]]:
-    """Return a builder of one right rollout for each problem."""
-    return lambda problems: [_rollout(problem) for problem in problems]
+def record() -> Callable[..., Path]:
+    """Return a writer of recordings for the replay engine."""
+    return _record
