@@ -96,9 +96,11 @@ def _name(rows: list[Row], where: Path) -> None:
 def _completion(row: Row) -> str | None:
     if isinstance(row.get("completion"), str):
         return str(row["completion"])
-    for message in reversed(row.get("messages") or []):
-        if message.get("role") == "assistant":
-            return str(message.get("content") or "")
+    messages = row.get("messages")
+    for message in reversed(messages if isinstance(messages, list) else []):
+        if isinstance(message, dict) and message.get("role") == "assistant":
+            content = message.get("content") or ""
+            return content if isinstance(content, str) else None
     return None
 
 
