@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import errno
 import importlib
 import math
 import os
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .errors import UserError
 
     try:
-        return int(given.run(given))
+        status = int(given.run(given))
+        print(end="", flush=True)
+        return status
     except UserError as error:
         print(f"error: {_error_line(error)}", file=sys.stderr)
         return REFUSED
@@ -35,8 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone (`| head`): nothing to tell anybody.
-        sys.stderr.close()
+        _drop_output()
         return DONE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _drop_output()
+        where = error.filename or "standard output"
+        print(f"error: {where}: no space left; free some and run the same command again", file=sys.stderr)
+        return REFUSED
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, or the interpreter fails on it once more while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _error_line(error: Exception) -> str:

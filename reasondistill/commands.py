@@ -84,6 +84,9 @@ def problems(given: Namespace) -> int:
     """Write a problem file."""
     from .problems import get_problems, write_problems
 
+    if given.out.exists() and not given.out.is_file():
+        # It would be replaced, even a device: nobody means that.
+        raise StoreError(f"{given.out}: is no regular file; name a file to write")
     found = get_problems(
         given.source,
         count=given.count,
