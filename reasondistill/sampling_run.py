@@ -93,7 +93,7 @@ class SamplingRun:
             require_reference=judged,
         )
         model = model_name(
-            ModelRecipe(**{k: getattr(self.engine, k) for k in ("model", "model_id", "engine", "base_url")})
+            ModelRecipe(**{k: getattr(self.engine, k) for k in ("model", "model_id", "engine", "base_url", "replay")})
         )
         return SampleStage(engine=self.engine, model=model, sets=(given,), verify=VerifyOptions(strict=self.strict))
 
