@@ -13,8 +13,8 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class VllmEngine:
         self._options = options
         self._directory = directory
         self._defaults = generation_defaults(directory)
-        self._jobs: queue.SimpleQueue[_Job | str | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._seeded = cuda()
@@ -91,14 +91,13 @@ class VllmEngine:
 
     async def aclose(self) -> None:
         """Stop the thread and free the model."""
+        self._failure = self._failure or EngineError("it was closed")
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _submit(self, ids: list[int], sampling: Sampling, *, seed: int, max_tokens: int) -> _Job:
         if self._failure is not None:
             raise EngineError(f"vllm: the engine is gone ({self._failure})")
-        from dataclasses import replace
-
         loop = asyncio.get_running_loop()
         own = replace(sampling, seed=seed, max_tokens=max_tokens)
         job = _Job(prompt_ids=ids, sampling=own, loop=loop, future=loop.create_future())
@@ -143,9 +142,15 @@ class VllmEngine:
                         job.loop.call_soon_threadsafe(_resolve, job.future, output, None)
         except Exception as error:  # noqa: BLE001 - whatever vLLM raises ends every waiting request, visibly
             self._failure = error
-            for job in running.values():
-                failure = EngineError(f"vllm: the engine died ({' '.join(str(error).split())[:300]})")
-                job.loop.call_soon_threadsafe(_resolve, job.future, None, failure)
+        for job in (*running.values(), *self._left()):
+            failure = EngineError(f"vllm: the engine is gone ({' '.join(str(self._failure).split())[:300]})")
+            job.loop.call_soon_threadsafe(_resolve, job.future, None, failure)
+
+    def _left(self) -> Iterator[_Job]:
+        """Yield what is still in the queue."""
+        while not self._jobs.empty():
+            if job := self._jobs.get():
+                yield job
 
     def _admit(self, engine: Any, running: dict[str, _Job]) -> bool:
         """Hand waiting jobs to vLLM, drop cancelled ones; block while there is nothing to do. False at the end."""
@@ -157,7 +162,6 @@ class VllmEngine:
             if job is None:
                 engine.abort_request(list(running))
                 return False
-            assert isinstance(job, _Job)
             identifier = f"{time.monotonic_ns()}-{len(running)}"
             try:
                 engine.add_request(identifier, {"prompt_token_ids": job.prompt_ids}, self._parameters(job.sampling))

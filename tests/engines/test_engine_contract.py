@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from reasondistill.records import FinishReason, Message, Sampling
 
 QUESTION = (Message(role="user", content="What is 2 + 2?"),)
 MODEL = "smollm2-135m-instruct"
+
+# vLLM's own modules warn when they are imported.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::FutureWarning:vllm")]
 
 
 @dataclass
@@ -38,8 +42,12 @@ def opened(kind: str, url: str, answer: str, runner: asyncio.Runner) -> Engine:
         return runner.run(open_engine(EngineOptions(engine=kind, model="toy", base_url=url)))
     if kind == "llamacpp":
         pytest.importorskip("xllamacpp")
+    if kind == "vllm" and find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed")
+    # float32: in bfloat16 the batch around a row can tip a greedy choice.
+    options = EngineOptions(engine=kind, model=MODEL, max_context=400, concurrency=8, dtype="float32")
     try:
-        return runner.run(open_engine(EngineOptions(engine=kind, model=MODEL, max_context=400, concurrency=8)))
+        return runner.run(open_engine(options))
     except ModelError as error:
         pytest.skip(f"the model cannot be had: {error}")
 
@@ -50,6 +58,7 @@ def opened(kind: str, url: str, answer: str, runner: asyncio.Runner) -> Engine:
         "replay",
         "openai",
         pytest.param("transformers", marks=pytest.mark.model),
+        pytest.param("vllm", marks=pytest.mark.model),
         pytest.param("llamacpp", marks=pytest.mark.model),
     ],
 )
@@ -125,5 +134,5 @@ def test_many_requests_at_once_are_answered_each(case: Case) -> None:
 
 
 def test_the_engine_has_the_names_that_rollouts_record(case: Case) -> None:
-    assert case.engine.name in ("replay", "openai", "transformers", "llamacpp")
+    assert case.engine.name in ("replay", "openai", "transformers", "vllm", "llamacpp")
     assert case.engine.model in ("toy", MODEL)
