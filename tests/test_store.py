@@ -178,6 +178,21 @@ def test_a_reader_follows_a_shard_that_is_closed_between_looking_and_opening(tmp
     assert [row["n"] for row in reader] == [0, 1, 2, 3]
 
 
+def test_an_index_without_its_compressed_shard_is_not_trusted(tmp_path):
+    _fill(tmp_path, range(4), shard_bytes=1 << 20)
+    (tmp_path / "00001.ids").write_text('"r0"\n"r1"\n')
+    assert _numbers(tmp_path) == [0, 1, 2, 3]
+
+
+def test_a_shard_that_was_compressed_before_a_kill_is_not_appended_to(tmp_path):
+    _fill(tmp_path, range(4), shard_bytes=1 << 20)
+    plain = (tmp_path / "00001.jsonl").read_bytes()
+    _fill(tmp_path, [4], shard_bytes=1)
+    (tmp_path / "00001.jsonl").write_bytes(plain)
+    _fill(tmp_path, [5, 6], shard_bytes=1 << 20)
+    assert _numbers(tmp_path) == list(range(7))
+
+
 CRASHES = """
 import os, sys
 from pathlib import Path
