@@ -5,7 +5,7 @@ secret belongs in a recipe: keys come from the environment.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -214,7 +214,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if not path.is_file():
         raise RecipeError(f"{path}: no such recipe file{_similar_files(path)}")
     try:
-        _check_keys(str(path), yaml.safe_load(path.read_text(encoding="utf-8")), Recipe())
+        text = path.read_text(encoding="utf-8")
+        _refuse_environment(str(path), (text, *overrides))
+        _check_keys(str(path), yaml.safe_load(text), Recipe())
         given = OmegaConf.load(path)
         for override in overrides:
             _check_override(override)
@@ -369,6 +371,14 @@ def _check_keys(where: str, given: Any, known: Any, prefix: str = "") -> None:
                 raise RecipeError(f"{where}: held_out must be a mapping of set names to sources")
             for name, source in value.items():
                 _check_keys(where, source, ProblemSource(), f"held_out.{name}.")
+
+
+def _refuse_environment(where: str, texts: Iterable[str]) -> None:
+    """Refuse OmegaConf's `oc.env`: what it reads would be written into the run folder, a secret among it."""
+    if any("oc.env" in text for text in texts):
+        raise RecipeError(
+            f"{where}: `oc.env` is not allowed in a recipe; keys are read from the environment by themselves"
+        )
 
 
 def _check_override(override: str) -> None:

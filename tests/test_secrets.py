@@ -70,3 +70,12 @@ def test_an_error_line_holds_no_terminal_codes(tmp_path, capsys):
     assert main(["verify", str(path), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert "red" in said and "\x1b" not in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("where", ["file", "override"])
+def test_a_recipe_cannot_read_the_environment(recipe, where, capsys):
+    words = ["generate.template=${oc.env:OPENAI_API_KEY}"]
+    if where == "file":
+        recipe.write_text(recipe.read_text() + "seed: ${oc.env:OPENAI_API_KEY}\n")
+    assert main(["run", str(recipe), *(words if where == "override" else [])]) == 2
+    assert "oc.env" in capsys.readouterr().err
