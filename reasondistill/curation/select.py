@@ -7,6 +7,7 @@ from ..records import Problem
 from .decontamination import HeldOut
 from .ledger import Ledger
 from .steps import (
+    ORDER,
     Candidate,
     drop_contaminated,
     drop_duplicates,
@@ -57,4 +58,7 @@ def select(
     if options.decontaminate:
         index = HeldOut(held_out, ngram=options.ngram, coverage=options.coverage)
         stream = drop_contaminated(stream, index, ledger)
-    return Selection(kept=tuple(stream), ledger=ledger)
+    kept = tuple(stream)
+    # Rollouts pass the steps one after another; the ledger lists them step by step.
+    ledger.drops.sort(key=lambda drop: ORDER.index(drop.step))
+    return Selection(kept=kept, ledger=ledger)

@@ -30,6 +30,9 @@ class Candidate:
 
 Candidates = Iterable[Candidate]
 
+ORDER = ("outcome", "complete", "duplicates", "pass_rate", "limit", "decontamination")
+"""The steps' names in the order in which `select` runs them."""
+
 
 def keep_outcome(candidates: Candidates, keep: str, ledger: Ledger) -> Iterator[Candidate]:
     """Keep `correct` rollouts, `wrong` ones (incorrect, no answer, timeout), or `all` that were judged.

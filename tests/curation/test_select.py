@@ -93,3 +93,11 @@ def test_without_rates_a_band_keeps_nothing(build):
     specs = [(0, "two", Outcome.CORRECT, FinishReason.STOP)]
     selection = select(build(specs), SelectOptions(pass_rate=(0.1, 0.9)), [])
     assert (selection.kept, selection.ledger.drops[0].reason) == ((), "unknown")
+
+
+def test_the_ledger_lists_the_drops_step_by_step(build):
+    right, wrong = Outcome.CORRECT, Outcome.INCORRECT
+    cut, whole = FinishReason.LENGTH, FinishReason.STOP
+    specs = [(0, "two", right, whole), (0, "two", right, whole), (1, "two", right, cut), (2, "two", wrong, whole)]
+    steps = [drop.step for drop in select(build(specs), SelectOptions(), []).ledger.drops]
+    assert steps == ["outcome", "complete", "duplicates"]
