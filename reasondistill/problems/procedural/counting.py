@@ -11,7 +11,7 @@ TEMPLATES = (
             "{p} collects {a} {thing} on Monday and {b} more on Tuesday. How many {thing} is that in all?",
         ),
         words={"p": PEOPLE, "q": PEOPLE, "thing": SMALL_THINGS},
-        numbers={"a": range(8, 90), "b": range(8, 90)},
+        numbers={"a": range(5, 50), "b": range(5, 50)},
         solution="a + b",
     ),
     Template(
@@ -21,7 +21,7 @@ TEMPLATES = (
             "An album has room for {a} {thing}. {p} has filled in {b} of them. How many {thing} are still missing?",
         ),
         words={"p": PEOPLE, "thing": SMALL_THINGS},
-        numbers={"a": range(30, 150), "b": range(8, 90)},
+        numbers={"a": range(15, 61), "b": range(4, 50)},
         solution="a - b",
     ),
     Template(
@@ -46,7 +46,7 @@ TEMPLATES = (
             "How many {thing} does each of them receive?",
         ),
         words={"p": PEOPLE, "thing": FRUIT, "friend": FRIENDS},
-        numbers={"a": range(20, 90), "b": range(3, 20), "k": range(3, 10)},
+        numbers={"a": range(12, 61), "b": range(2, 20), "k": range(3, 10)},
         solution="(a - b) / k",
     ),
     Template(
@@ -56,7 +56,7 @@ TEMPLATES = (
             "{q} owns {k} times as many {thing} as {p}, who owns {a}. How many {thing} do the two own in all?",
         ),
         words={"p": PEOPLE, "q": PEOPLE, "thing": SMALL_THINGS},
-        numbers={"a": range(4, 40), "k": range(2, 7)},
+        numbers={"a": range(3, 20), "k": range(2, 7)},
         solution="a + a * k",
     ),
     Template(
@@ -66,7 +66,7 @@ TEMPLATES = (
             "{p} found {a} {thing}. {q} found {b} more than that. How many {thing} did the two find in total?",
         ),
         words={"p": PEOPLE, "q": PEOPLE, "thing": SMALL_THINGS},
-        numbers={"a": range(6, 60), "b": range(3, 30)},
+        numbers={"a": range(4, 28), "b": range(2, 20)},
         solution="a + (a + b)",
     ),
     Template(
@@ -79,7 +79,7 @@ TEMPLATES = (
             "How many passengers are on the bus after that?",
         ),
         words={"p": PEOPLE},
-        numbers={"a": range(20, 70), "b": range(4, 30), "c": range(3, 25)},
+        numbers={"a": range(12, 56), "b": range(3, 25), "c": range(2, 20)},
         solution="a - b + c",
     ),
     Template(
@@ -93,6 +93,7 @@ TEMPLATES = (
         words={"p": PEOPLE},
         numbers={"a": range(3, 10), "c": range(2, 6), "b": range(4, 13)},
         solution="(a + c) * b",
+        most=100,
     ),
     Template(
         name="packs_needed",
@@ -103,7 +104,7 @@ TEMPLATES = (
             "How many {box} should it order?",
         ),
         words={"p": PEOPLE, "thing": SWEETS, "box": CONTAINERS},
-        numbers={"a": range(30, 110), "b": range(4, 30), "k": range(4, 13)},
+        numbers={"a": range(15, 61), "b": range(3, 25), "k": range(3, 13)},
         solution="(a - b) / k",
     ),
     Template(
@@ -114,7 +115,7 @@ TEMPLATES = (
             "Half of {p}'s {a} {thing} are blue. {p.She} sells {c} of the blue ones. How many blue {thing} remain?",
         ),
         words={"p": PEOPLE, "q": PEOPLE, "thing": SMALL_THINGS},
-        numbers={"a": range(20, 120, 2), "c": range(3, 25)},
+        numbers={"a": range(10, 61, 2), "c": range(2, 20)},
         solution="a / 2 - c",
     ),
     Template(
@@ -125,8 +126,9 @@ TEMPLATES = (
             "A farmer has {a} sheep. 1/{k} of the sheep are black and all others are white. How many sheep are white?",
         ),
         words={"p": PEOPLE, "thing": SWEETS},
-        numbers={"a": range(12, 121), "k": range(2, 7)},
+        numbers={"a": range(8, 121), "k": range(2, 7)},
         solution="a - a / k",
+        most=120,
     ),
     Template(
         name="collect_and_pack",
@@ -137,7 +139,7 @@ TEMPLATES = (
             "How many {box} does {p.she} fill?",
         ),
         words={"p": PEOPLE, "thing": SWEETS, "box": CONTAINERS},
-        numbers={"a": range(6, 31), "d": range(2, 8), "k": (4, 5, 6, 8, 9, 10, 12)},
+        numbers={"a": range(4, 25), "d": range(2, 8), "k": (4, 5, 6, 8, 9, 10, 12)},
         solution="a * d / k",
     ),
     Template(
@@ -148,7 +150,8 @@ TEMPLATES = (
             "How many legs does {p.she} count in total?",
         ),
         words={"p": PEOPLE},
-        numbers={"a": range(3, 20), "b": range(3, 25)},
+        numbers={"a": range(2, 16), "b": range(2, 20)},
         solution="a * 4 + b * 2",
+        most=100,
     ),
 )

@@ -15,9 +15,9 @@ TEMPLATES = (
             "How many km long is the whole trip?",
         ),
         words={"p": PEOPLE},
-        numbers={"a": range(30, 75, 5), "h": range(2, 6), "b": range(4, 50)},
+        numbers={"a": range(10, 45, 5), "h": range(2, 5), "b": range(3, 40)},
         solution="a * h + b",
-        most=300,
+        most=150,
     ),
     Template(
         name="pages_left",
@@ -26,7 +26,7 @@ TEMPLATES = (
             "A {book.one} has {a} pages. For {d} days {p} reads {b} pages each day. How many pages remain to be read?",
         ),
         words={"p": PEOPLE, "book": _BOOKS},
-        numbers={"a": range(70, 200, 5), "b": range(6, 21), "d": range(3, 8)},
+        numbers={"a": range(20, 61), "b": range(3, 15), "d": range(3, 8)},
         solution="a - b * d",
     ),
     Template(
@@ -38,7 +38,7 @@ TEMPLATES = (
             "How many more days does {p.she} need?",
         ),
         words={"p": PEOPLE, "book": _BOOKS},
-        numbers={"a": range(40, 160), "b": range(8, 50), "c": range(4, 16)},
+        numbers={"a": range(18, 61), "b": range(4, 30), "c": range(3, 13)},
         solution="(a - b) / c",
     ),
     Template(
@@ -61,7 +61,7 @@ TEMPLATES = (
             "How many meters does {p.she} walk?",
         ),
         words={"p": PEOPLE},
-        numbers={"a": range(8, 60), "b": range(5, 40)},
+        numbers={"a": range(4, 25), "b": range(3, 20)},
         solution="(a + b) * 2",
     ),
     Template(
@@ -72,7 +72,7 @@ TEMPLATES = (
             "If {k}x + {c} = {t}, what is x?",
         ),
         words={"p": PEOPLE},
-        numbers={"t": range(15, 110), "c": range(2, 30), "k": range(2, 10)},
+        numbers={"t": range(10, 61), "c": range(2, 30), "k": range(2, 10)},
         solution="(t - c) / k",
     ),
     Template(
@@ -92,7 +92,7 @@ TEMPLATES = (
             "Two numbers add up to {s}, and one of them is {d} larger than the other. What is the smaller number?",
         ),
         words={"p": PEOPLE, "q": PEOPLE},
-        numbers={"s": range(20, 120), "d": range(2, 30)},
+        numbers={"s": range(10, 61), "d": range(2, 30)},
         solution="(s - d) / 2",
     ),
     Template(
@@ -112,7 +112,7 @@ TEMPLATES = (
             "In {b} minutes a {machine.one} folds {a} leaflets. How many leaflets does it fold in {c} minutes?",
         ),
         words={"machine": _MACHINES},
-        numbers={"a": range(8, 80), "b": range(2, 9), "c": range(3, 13)},
+        numbers={"a": range(6, 50), "b": range(2, 9), "c": range(2, 13)},
         solution="a / b * c",
     ),
 )

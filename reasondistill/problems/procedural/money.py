@@ -14,7 +14,7 @@ TEMPLATES = (
             "{p} has ${note} and buys {n} {thing} at ${price} each. How many dollars does {p.she} have left?",
         ),
         words={"p": PEOPLE, "thing": GOODS},
-        numbers={"note": (20, 50, 100), "n": range(2, 10), "price": range(2, 16)},
+        numbers={"note": (20, 30, 40, 50, 60), "n": range(2, 10), "price": range(2, 16)},
         solution="note - n * price",
     ),
     Template(
@@ -39,7 +39,7 @@ TEMPLATES = (
             "{p} starts with ${b} and adds ${a} per week for {n} weeks. How many dollars does {p.she} have then?",
         ),
         words={"p": PEOPLE},
-        numbers={"b": range(5, 60), "a": range(3, 13), "n": range(3, 10)},
+        numbers={"b": range(3, 40), "a": range(2, 11), "n": range(2, 9)},
         solution="b + a * n",
     ),
     Template(
@@ -52,7 +52,7 @@ TEMPLATES = (
             "How many dollars remain?",
         ),
         words={"p": PEOPLE, "thing": CLOTHES},
-        numbers={"n": range(3, 11), "a": range(6, 16), "c": range(5, 50)},
+        numbers={"n": range(2, 9), "a": range(4, 16), "c": range(3, 40)},
         solution="a * n - c",
     ),
     Template(
@@ -76,9 +76,9 @@ TEMPLATES = (
             "{p} wants a {thing.one} that costs ${a} and gets a discount of {q}%. How many dollars does {p.she} pay?",
         ),
         words={"p": PEOPLE, "thing": CLOTHES},
-        numbers={"a": range(20, 181, 2), "q": (10, 20, 25, 50)},
+        numbers={"a": range(8, 61, 2), "q": (10, 20, 25, 50)},
         solution="a - a * q / 100",
-        most=9000,
+        most=3000,
     ),
     Template(
         name="split_bill",
@@ -91,7 +91,7 @@ TEMPLATES = (
             "How many dollars does each one pay?",
         ),
         words={"p": PEOPLE, "friend": FRIENDS},
-        numbers={"a": range(12, 90), "b": range(6, 40), "k": range(3, 9)},
+        numbers={"a": range(6, 50), "b": range(4, 30), "k": range(3, 9)},
         solution="(a + b) / k",
     ),
     Template(
@@ -103,7 +103,7 @@ TEMPLATES = (
             "What does one {thing.one} cost in dollars?",
         ),
         words={"p": PEOPLE, "thing": CLOTHES, "tool": TOOLS},
-        numbers={"t": range(20, 120), "c": range(3, 20), "n": range(2, 8)},
+        numbers={"t": range(12, 61), "c": range(2, 15), "n": range(2, 8)},
         solution="(t - c) / n",
     ),
     Template(
@@ -114,7 +114,7 @@ TEMPLATES = (
             "{p} has ${note} and takes {a} {x} for ${b} each and {c} {y} for ${d} each. How many dollars are left?",
         ),
         words={"p": PEOPLE, "x": GOODS, "y": TOOLS},
-        numbers={"note": (50, 100), "a": range(2, 6), "b": range(2, 10), "c": range(2, 6), "d": range(2, 10)},
+        numbers={"note": (30, 40, 50, 60), "a": range(2, 6), "b": range(2, 10), "c": range(2, 6), "d": range(2, 10)},
         solution="note - (a * b + c * d)",
     ),
 )

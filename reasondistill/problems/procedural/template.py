@@ -1,7 +1,7 @@
 """What a template of word problems is, and how one becomes a question with numbers and an answer.
 
-A template's solution is an arithmetic expression over its numbers. Only numbers with which every step of it is a
-positive whole number of at most `most` make a problem: none has two and a half apples or a negative price.
+A template's solution is an arithmetic expression over its numbers. Only numbers of at most `most` with which every step
+of it is a positive whole number of at most `most` make a problem: none has two and a half apples or a negative price.
 """
 
 import ast
@@ -37,8 +37,8 @@ class Template:
     """What each number slot chooses from."""
     solution: str
     """The answer as an expression over the number slots, in the order in which a person would work it out."""
-    most: int = 200
-    """Largest value that any step may have."""
+    most: int = 60
+    """Largest number that the question or any step may have: small models can work with it in their head."""
     held_out: bool = False
     """Never used for training: measures transfer to unseen situations."""
 
@@ -51,7 +51,9 @@ class Template:
         """Return one problem, or None when the numbers drawn make no sense."""
         numbers = {slot: rng.choice(choices) for slot, choices in self.numbers.items()}
         results = step_results(self.solution, numbers)
-        if not all(value.denominator == 1 and 0 < value <= self.most for value in results):
+        if not all(
+            value.denominator == 1 and 0 < value <= self.most for value in (*map(Fraction, numbers.values()), *results)
+        ):
             return None
         question = rng.choice(self.wordings).format(**_choose(self.words, rng), **numbers)
         return Draft(
