@@ -126,9 +126,9 @@ TEMPLATES = (
             "A farmer has {a} sheep. 1/{k} of the sheep are black and all others are white. How many sheep are white?",
         ),
         words={"p": PEOPLE, "thing": SWEETS},
-        numbers={"a": range(8, 121), "k": range(2, 7)},
+        numbers={"a": range(6, 141), "k": range(2, 8)},
         solution="a - a / k",
-        most=120,
+        most=140,
     ),
     Template(
         name="collect_and_pack",
