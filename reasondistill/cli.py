@@ -6,6 +6,7 @@ import errno
 import importlib
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,16 @@ MASKED_LENGTH = 8
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0 done, 1 the answer is no, 2 a mistake to mend, 130 interrupted."""
+    try:
+        return _guarded(arguments)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one must not change the answer
+        print("stopped; what is finished is kept, the same command goes on where it was", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _guarded(arguments: Sequence[str] | None) -> int:
+    """Run the command and turn what people can mend into one line."""
     given = _parse(arguments)
     from .errors import UserError
 
@@ -33,9 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {_error_line(error)}", file=sys.stderr)
         return REFUSED
-    except KeyboardInterrupt:
-        print("stopped; what is finished is kept, the same command goes on where it was", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone (`| head`): nothing to tell anybody.
         _drop_output()

@@ -62,7 +62,8 @@ def test_ctrl_c_ends_with_one_line_and_the_run_goes_on(lab: Any, undisturbed: Pa
     out = tmp_path / "run"
     chance = random.Random(3)
     for moment in ("some rollouts are stored", "the dataset is being written", "the student is being trained"):
-        started = lab.start(out, "until=train")
+        # Long enough a training that it is not over before the interrupt comes.
+        started = lab.start(out, "until=train", "train.epochs=20")
         assert started.wait_until(moments(out, chance)[moment]), moment
         time.sleep(chance.random() / 4)
         assert started.interrupt() == 130, moment

@@ -16,8 +16,7 @@ from reasondistill.records import FinishReason, Message, Sampling
 QUESTION = (Message(role="user", content="What is 2 + 2?"),)
 MODEL = "smollm2-135m-instruct"
 
-# vLLM's own modules warn when they are imported.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::FutureWarning:vllm")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @dataclass
@@ -52,13 +51,14 @@ def opened(kind: str, url: str, answer: str, runner: asyncio.Runner) -> Engine:
         pytest.skip(f"the model cannot be had: {error}")
 
 
+# vLLM and what it imports warn of each other.
 @pytest.fixture(
     scope="module",
     params=[
         "replay",
         "openai",
         pytest.param("transformers", marks=pytest.mark.model),
-        pytest.param("vllm", marks=pytest.mark.model),
+        pytest.param("vllm", marks=[pytest.mark.model, pytest.mark.filterwarnings("ignore")]),
         pytest.param("llamacpp", marks=pytest.mark.model),
     ],
 )
