@@ -215,7 +215,7 @@ def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(
     toy_student: Path, save_dataset: Callable[..., Path], sums: Rows, tmp_path: Path
 ) -> None:
     dataset = save_dataset(sums)
-    command = [sys.executable, "-c", RUN, str(toy_student), str(dataset), str(tmp_path / "model"), "20"]
+    command = [sys.executable, "-c", RUN, str(toy_student), str(dataset), str(tmp_path / "model"), "150"]
     killed_after(5, command)
     killed_after(12, command)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
