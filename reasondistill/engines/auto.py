@@ -1,7 +1,7 @@
 """Which engine `engine: auto` takes on this machine, and why. Nothing is opened or loaded here.
 
-The order on a CPU rests on benchmarks/engines.py: vLLM serves many sequences at once fastest, llama.cpp a single one, and
-it needs no torch. On CUDA vLLM is taken unmeasured.
+The order on a CPU rests on benchmarks/engines.py: vLLM serves many sequences at once fastest, llama.cpp a single one,
+and llama.cpp needs no torch. On CUDA vLLM is taken unmeasured.
 """
 
 import importlib.util
