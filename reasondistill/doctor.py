@@ -39,7 +39,7 @@ def examine(folder: Path = Path()) -> list[Finding]:
     """Look at this machine; `folder` is where runs would be written. Loads no model and asks no network."""
     return [
         _python(),
-        Finding(name="cores", value=f"{os.cpu_count()}{', bfloat16 matrix units (AMX)' if fast_bfloat16() else ''}"),
+        Finding(name="cores", value=f"{os.cpu_count()}{', bfloat16 in hardware' if fast_bfloat16() else ''}"),
         _memory(),
         _disk(folder),
         _gpu(),

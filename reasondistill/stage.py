@@ -31,8 +31,6 @@ from .store import Table
 from .training.options import TrainOptions
 from .verification import OutcomeCounts, VerdictStream, VerifyOptions, verify_rollouts
 
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(8 << 30), "MALLOC_TOP_PAD_": str(256 << 20)}
-"""For training: glibc otherwise returns each large tensor to the kernel and faults it in again, a tenth of a step."""
 LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
 """Engines that load a model into the process that opens them."""
 
@@ -158,11 +156,8 @@ def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:
     job = json.dumps({"stage": type(stage).__name__, "job": asdict(stage)}, default=str)
     command = [sys.executable, "-m", "reasondistill.stage", str(os.getpid())]
     fds = () if lock_fd is None else (lock_fd,)
-    environment = KEEP_MEMORY | os.environ if isinstance(stage, TrainStage) else None
     with _interrupts_held():
-        child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, text=True, env=environment
-        )
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, text=True)
     with child:
         try:
             answer, _ = child.communicate(job)

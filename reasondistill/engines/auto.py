@@ -11,6 +11,10 @@ from pathlib import Path
 
 from ..errors import EngineError
 from .base import EngineOptions
+from .catalogue import CATALOGUE
+from .fetch import cached
+
+_BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 
 def importable(module: str) -> bool:
@@ -33,12 +37,12 @@ def cuda() -> bool:
 
 
 def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Return whether this CPU multiplies bfloat16 matrices in hardware (AMX): 2 to 3 times float32's speed."""
+    """Return whether this CPU multiplies bfloat16 in hardware: 1.5 times float32's speed or more."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return False
-    return any("amx_bf16" in line.split() for line in lines if line.startswith("flags"))
+    return any(_BFLOAT16_FLAGS & set(line.split()) for line in lines if line.startswith("flags"))
 
 
 def calm_threads() -> None:
@@ -76,7 +80,7 @@ def _choose_local(options: EngineOptions, has: Callable[[str], bool], has_cuda: 
     torch = has("torch") and has("transformers")
     if torch and has("vllm") and has_cuda():
         return "vllm", "there is a CUDA device and vLLM batches best on it"
-    if options.concurrency == 1 and options.model.endswith(".gguf") and has("xllamacpp"):
+    if options.concurrency == 1 and _is_gguf(options.model) and has("xllamacpp"):
         return "llamacpp", "one request at a time on a GGUF file is fastest in llama.cpp"
     if torch and has("vllm"):
         return "vllm", "there is no GPU, and of many requests at once vLLM serves most tokens on this CPU"
@@ -88,3 +92,12 @@ def _choose_local(options: EngineOptions, has: Callable[[str], bool], has_cuda: 
         "no engine can run a model here: pip install 'reasondistill[train]' (transformers) or "
         "'reasondistill[llamacpp]', or give a server's address with --base-url"
     )
+
+
+def _is_gguf(reference: str) -> bool:
+    """Return whether a model is at hand as a GGUF file; the hub's copy of a catalogue model is none."""
+    entry = CATALOGUE.get(reference.lower())
+    if entry is None:
+        return reference.lower().endswith(".gguf")
+    found = cached(entry)
+    return found is not None and found.source == "wheels"

@@ -40,7 +40,7 @@ class EngineOptions:
     base_url: str | None = None
     """Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
     dtype: str = "auto"
-    """auto, float32 or bfloat16. auto is bfloat16 on CUDA and on CPUs with matrix units for it, else float32."""
+    """auto, float32 or bfloat16. auto is bfloat16 on CUDA and on CPUs that multiply it in hardware, else float32."""
     concurrency: int = 64
     """Requests in flight at once."""
     max_context: int = 2048

@@ -24,6 +24,7 @@ from .auto import choose_dtype, cuda
 from .base import Completion, Engine, EngineOptions
 from .models import resolve, weights_directory
 from .rendering import Renderer, cut_at_stop, generation_defaults
+from .vllm_cpu_norms import register_norms
 
 _CPU_CACHE_BYTES = 2 << 30
 _CUDA_MEMORY_SHARE = 0.85
@@ -236,6 +237,7 @@ def _build(directory: Path, options: EngineOptions) -> Any:
             "kv_cache_memory_bytes": _CPU_CACHE_BYTES,  # an explicit size also skips a warm-up
             "enforce_eager": True,
             "block_size": 32,  # 128 by default there: a few-shot prompt of 200 tokens would share one block
+            "ir_op_priority": register_norms(),
         }
     )
     arguments = EngineArgs(

@@ -35,7 +35,7 @@ def get_problems(
     elsewhere it is what the problems are marked with. Raises RecipeError for a string of no known form.
 
     >>> [problem.source for problem in get_problems("procedural", count=2)]
-    ['procedural:change', 'procedural:two_kinds_cost']
+    ['procedural:groups', 'procedural:share_equally']
     """
     if count is not None and count < 1:
         raise RecipeError(f"problems.count must be at least 1, got {count}")

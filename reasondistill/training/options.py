@@ -56,7 +56,7 @@ class TrainOptions:
     max_truncated_share: float = 0.05
     """Share of rows longer than `max_length` from which training refuses to start."""
     dtype: Dtype = "auto"
-    """Precision of the arithmetic; weights stay float32. auto is bfloat16 on CUDA and on CPUs with matrix units."""
+    """Precision of the arithmetic; weights stay float32. auto is bfloat16 on CUDA and on CPUs that multiply it fast."""
     packing: bool = False
     """Put several rows into one sequence. Needs CUDA and flash-attention."""
     save_steps: int = 20

@@ -9,6 +9,7 @@ import pytest
 from reasondistill.engines import ENGINES, open_engine
 from reasondistill.engines.auto import choose, choose_dtype, fast_bfloat16
 from reasondistill.engines.base import EngineOptions
+from reasondistill.engines.fetch import CachedModel
 from reasondistill.errors import EngineError, RecipeError
 
 TORCH = {"torch", "transformers"}
@@ -36,6 +37,20 @@ def test_auto_takes_the_fastest_that_can_run(
     assert why and "\n" not in why
 
 
+@pytest.mark.parametrize(
+    ("source", "concurrency", "expected"),
+    [("wheels", 1, "llamacpp"), ("wheels", 8, "vllm"), ("hub", 1, "vllm"), (None, 1, "vllm")],
+)
+def test_a_catalogue_model_runs_alone_in_llama_cpp_where_its_gguf_file_is_at_hand(
+    monkeypatch: pytest.MonkeyPatch, source: Any, concurrency: int, expected: str
+) -> None:
+    found = source and CachedModel(path=Path("m"), source=source, sha256=None)
+    monkeypatch.setattr("reasondistill.engines.auto.cached", lambda _: found)
+    options = EngineOptions(model="SmolLM2-135M-Instruct", concurrency=concurrency)
+    name, _ = choose(options, has=(TORCH | {"vllm", "xllamacpp"}).__contains__, has_cuda=lambda: False)
+    assert name == expected
+
+
 def test_without_any_library_the_extras_are_named() -> None:
     with pytest.raises(EngineError, match=r"reasondistill\[train\].*reasondistill\[llamacpp\].*--base-url"):
         choose(EngineOptions(model="m"), has=lambda _: False, has_cuda=lambda: False)
@@ -45,11 +60,12 @@ def test_without_any_library_the_extras_are_named() -> None:
     ("text", "expected"),
     [
         ("processor : 0\nflags\t\t: fpu avx512f amx_bf16 amx_tile\n", True),
+        ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16\n", True),
         ("processor : 0\nflags\t\t: fpu avx512f\n", False),
         ("model name : amx_bf16 lookalike\n", False),
     ],
 )
-def test_bfloat16_is_fast_only_with_matrix_units(tmp_path: Path, text: str, expected: bool) -> None:
+def test_bfloat16_is_fast_only_with_instructions_for_it(tmp_path: Path, text: str, expected: bool) -> None:
     (tmp_path / "cpuinfo").write_text(text)
     assert fast_bfloat16(tmp_path / "cpuinfo") is expected
 

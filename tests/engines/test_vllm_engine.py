@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 from reasondistill.engines import EngineOptions
+from reasondistill.engines.vllm_cpu_norms import PROVIDER, register_norms
 from reasondistill.engines.vllm_engine import open_vllm
 from reasondistill.errors import EngineError, ModelError
 from reasondistill.records import FinishReason, Message, Sampling
@@ -50,3 +51,26 @@ def test_a_model_that_vllm_cannot_load_is_one_line() -> None:
 
     with pytest.raises(EngineError, match="vllm: smollm2-135m-instruct cannot be started"):
         asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_cpu_norms_are_those_that_vllm_computes_itself(dtype: str) -> None:
+    import torch
+
+    priorities = register_norms()
+    if not priorities:
+        pytest.skip("this vLLM has no compiled norms for this processor")
+    from vllm import ir
+
+    torch.manual_seed(0)
+    x, residual = (torch.randn(7, 576, dtype=getattr(torch, dtype)) for _ in range(2))
+    weight = torch.rand(576, dtype=x.dtype) + 0.5
+    tolerance = {"rtol": 2e-2, "atol": 2e-2} if dtype == "bfloat16" else {"rtol": 1e-5, "atol": 1e-6}
+    ours, theirs = (ir.ops.rms_norm.impls[name].impl_fn(x, weight, 1e-5) for name in (PROVIDER, "native"))
+    torch.testing.assert_close(ours, theirs, **tolerance)
+    operation = ir.ops.fused_add_rms_norm
+    theirs = operation.impls["native"].impl_fn(x.clone(), residual.clone(), weight, 1e-5)
+    ours = operation.impls[PROVIDER].impl_fn(x.clone(), residual.clone(), weight, 1e-5)
+    for mine, native in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, native, **tolerance)
+    assert register_norms() == priorities == {key: [PROVIDER, "native"] for key in priorities}

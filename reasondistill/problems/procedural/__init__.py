@@ -10,10 +10,16 @@ from random import Random
 
 from ...errors import RecipeError
 from ...records import Kind, Problem, content_id
-from . import counting, measures, money, unseen
+from . import basics, counting, measures, money, unseen
 from .template import Draft, Template
 
-TEMPLATES: tuple[Template, ...] = (*money.TEMPLATES, *counting.TEMPLATES, *measures.TEMPLATES, *unseen.TEMPLATES)
+TEMPLATES: tuple[Template, ...] = (
+    *basics.TEMPLATES,
+    *money.TEMPLATES,
+    *counting.TEMPLATES,
+    *measures.TEMPLATES,
+    *unseen.TEMPLATES,
+)
 SPLITS = ("train", "seen", "unseen")
 
 SEEN_SHARE = 4
@@ -33,7 +39,7 @@ def generate_procedural(
 
     >>> problem = generate_procedural(count=1, seed=3)[0]
     >>> problem.source, problem.metadata["steps"]
-    ('procedural:change', 2)
+    ('procedural:groups', 1)
     """
     if split not in SPLITS:
         raise RecipeError(f"procedural problems have the splits {', '.join(SPLITS)}, got {split!r}")

@@ -58,6 +58,7 @@ TEMPLATES = (
         words={"p": PEOPLE, "q": PEOPLE, "thing": SMALL_THINGS},
         numbers={"a": range(3, 20), "k": range(2, 7)},
         solution="a + a * k",
+        most=60,
     ),
     Template(
         name="more_than",
@@ -96,18 +97,6 @@ TEMPLATES = (
         most=100,
     ),
     Template(
-        name="packs_needed",
-        wordings=(
-            "{p} needs {a} {thing} for a party and already has {b}. They come in {box} of {k}. "
-            "How many {box} must {p.she} buy?",
-            "A school needs {a} {thing} and has {b}. Each new {box.one} holds {k} {thing}. "
-            "How many {box} should it order?",
-        ),
-        words={"p": PEOPLE, "thing": SWEETS, "box": CONTAINERS},
-        numbers={"a": range(15, 61), "b": range(3, 25), "k": range(3, 13)},
-        solution="(a - b) / k",
-    ),
-    Template(
         name="half_then",
         wordings=(
             "{p} has {a} {thing}. {p.She} gives half of them to {q} and then loses {c}. "
@@ -141,6 +130,7 @@ TEMPLATES = (
         words={"p": PEOPLE, "thing": SWEETS, "box": CONTAINERS},
         numbers={"a": range(4, 25), "d": range(2, 8), "k": (4, 5, 6, 8, 9, 10, 12)},
         solution="a * d / k",
+        most=60,
     ),
     Template(
         name="legs",

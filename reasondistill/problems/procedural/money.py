@@ -95,18 +95,6 @@ TEMPLATES = (
         solution="(a + b) / k",
     ),
     Template(
-        name="price_of_one",
-        wordings=(
-            "{p} buys {n} identical {thing} and a {tool.one} for ${c}. {p.She} pays ${t} in total. "
-            "How many dollars does one {thing.one} cost?",
-            "Together {n} {thing} and one ${c} {tool.one} cost ${t}. The {thing} all have the same price. "
-            "What does one {thing.one} cost in dollars?",
-        ),
-        words={"p": PEOPLE, "thing": CLOTHES, "tool": TOOLS},
-        numbers={"t": range(12, 61), "c": range(2, 15), "n": range(2, 8)},
-        solution="(t - c) / n",
-    ),
-    Template(
         name="change_of_two_kinds",
         wordings=(
             "{p} buys {a} {x} at ${b} each and {c} {y} at ${d} each. {p.She} pays with a ${note} bill. "

@@ -37,7 +37,7 @@ class Template:
     """What each number slot chooses from."""
     solution: str
     """The answer as an expression over the number slots, in the order in which a person would work it out."""
-    most: int = 60
+    most: int = 30
     """Largest number that the question or any step may have: small models can work with it in their head."""
     held_out: bool = False
     """Never used for training: measures transfer to unseen situations."""

@@ -68,6 +68,7 @@ TEMPLATES = (
         ),
         numbers={"a": range(25, 61), "b": range(3, 10), "n": range(3, 12)},
         solution="a - b * n",
+        most=60,
         held_out=True,
     ),
     Template(
@@ -81,6 +82,7 @@ TEMPLATES = (
         words={"team": _TEAMS},
         numbers={"w": range(3, 8), "a": range(3, 13), "d": range(2, 4), "b": range(2, 10)},
         solution="a * w + b * d",
+        most=60,
         held_out=True,
     ),
     Template(
@@ -92,6 +94,7 @@ TEMPLATES = (
         words={"p": PEOPLE},
         numbers={"t": range(14, 61, 2), "a": range(3, 28)},
         solution="t / 2 - a",
+        most=60,
         held_out=True,
     ),
     Template(
@@ -104,6 +107,52 @@ TEMPLATES = (
         words={"p": PEOPLE},
         numbers={"a": range(20, 61), "n": range(2, 8), "b": range(3, 20)},
         solution="a - n * b",
+        held_out=True,
+    ),
+    Template(
+        name="warmer",
+        wordings=(
+            "In the morning it is {a} degrees. By noon it gets {b} degrees warmer. How many degrees is it at noon?",
+            "The water in a pot has {a} degrees. {p} heats it by {b} degrees. How warm is it then?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(3, 45), "b": range(2, 30)},
+        solution="a + b",
+        held_out=True,
+    ),
+    Template(
+        name="ribbon_pieces",
+        wordings=(
+            "{p} has a ribbon of {a} cm and cuts it into pieces of {k} cm. How many pieces are there?",
+            "{p} saws a beam of {a} cm into parts that are {k} cm long. How many parts does {p.she} get?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(6, 91), "k": range(2, 13)},
+        solution="a / k",
+        most=90,
+        held_out=True,
+    ),
+    Template(
+        name="winning_margin",
+        wordings=(
+            "A {team.one} scores {a} points and its opponent {b}. By how many points does it win?",
+            "The home {team.one} gets {a} points, the guests get {b}. How many points ahead is the home side?",
+        ),
+        words={"team": _TEAMS},
+        numbers={"a": range(5, 61), "b": range(2, 50)},
+        solution="a - b",
+        held_out=True,
+    ),
+    Template(
+        name="theater_seats",
+        wordings=(
+            "{p} visits a theater with {a} rows of {b} seats. How many people can sit there?",
+            "{p} sets up {a} rows with {b} seats in each for a concert. How many seats is that?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(3, 13), "b": range(3, 13)},
+        solution="a * b",
+        most=100,
         held_out=True,
     ),
 )
