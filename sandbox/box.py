@@ -1,0 +1,148 @@
+"""Boxes: the places that children run in, used again and again. The zygote owns them; one child at a time lives in one.
+
+A box is a private directory, the landlock ruleset that opens only that directory (built once), and one page of memory
+through which a child says how far it got. In `full` the directory is a small file system of its own, thrown away when
+a child has touched it; in `flat` it is a plain directory that is emptied and, when started as root, a user id.
+"""
+
+# os.* rather than Path: descriptors, and no surprises with symbolic links.
+# ruff: noqa: PTH
+
+import mmap
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .layers import kernel, landlock, namespaces
+from .layers.visible import DEVICES
+from .limits import Limits
+
+BOX_LIMIT = 256
+
+
+@dataclass(slots=True)
+class Box:
+    """One place. `inside` is the private directory's path as the child sees it, `directory` as the zygote sees it."""
+
+    index: int
+    root: str | None
+    directory: str
+    inside: str
+    uid: int | None
+    page: mmap.mmap
+    ruleset: int = -1
+    size: tuple[int, int] = (0, 0)
+    clean_since: int = -1
+    """The directory's change time when it was last known to be empty: any use of it makes a later one."""
+
+    @property
+    def dirty(self) -> bool:
+        return os.stat(self.directory).st_ctime_ns != self.clean_since or bool(os.listdir(self.directory))
+
+
+@dataclass(slots=True)
+class Boxes:
+    """All boxes of a zygote. `readable` are the paths that children may read."""
+
+    flat_base: str | None
+    """Where flat's directories stand; None in `full`."""
+    own: str
+    readable: Sequence[str]
+    first_uid: int | None
+    """Box i of a zygote started as root has user id first_uid + i; only in flat."""
+    free: list[Box] = field(default_factory=list)
+    made: int = 0
+
+    def take(self, limits: Limits) -> Box:
+        """Return a clean box for one child; raises OSError when there are too many at once."""
+        if self.free:
+            box = self.free.pop()
+        elif self.made < BOX_LIMIT:
+            box = self._make()
+        else:
+            raise OSError(f"more than {BOX_LIMIT} children at once")
+        size = (limits.disk_bytes, limits.files)
+        if box.root is not None and box.size != size:
+            self._remount(box, size)
+        box.page[:] = bytes(len(box.page))
+        return box
+
+    def give_back(self, box: Box) -> None:
+        """Clean a box after its child, and everything that the child started, is gone."""
+        if box.dirty:
+            if box.root is not None:
+                self._remount(box, box.size)
+            else:
+                empty_directory(box.directory)
+                self._settle(box)
+        self.free.append(box)
+
+    def _make(self) -> Box:
+        index = self.made
+        self.made += 1
+        page = mmap.mmap(-1, mmap.PAGESIZE)
+        if self.flat_base is None:
+            root = namespaces.add_box(str(index))
+            return Box(index, root, root + self.own, self.own, None, page)
+        directory = Path(self.flat_base, str(index))
+        directory.mkdir(mode=0o700)
+        uid = None if self.first_uid is None else self.first_uid + index
+        box = Box(index, None, str(directory), str(directory), uid, page)
+        self._settle(box)
+        box.ruleset = landlock.ruleset(readable=self.readable, writable=DEVICES, own=[box.directory])
+        return box
+
+    def _settle(self, box: Box) -> None:
+        """Bring an empty directory into the one state that every child finds it in."""
+        if box.uid is not None:
+            os.chown(box.directory, box.uid, box.uid)
+        os.chmod(box.directory, 0o700)
+        os.utime(box.directory, (0, 0))
+        box.clean_since = os.stat(box.directory).st_ctime_ns
+
+    def _remount(self, box: Box, size: tuple[int, int]) -> None:
+        assert box.root is not None
+        if box.ruleset >= 0:
+            kernel.unmount(box.directory)
+            os.close(box.ruleset)
+        namespaces.mount_private(box.directory, size=size[0], files=size[1])
+        devices = [box.root + device for device in DEVICES]
+        box.ruleset = landlock.ruleset(readable=[box.root], writable=devices, own=[box.directory])
+        box.size = size
+        box.clean_since = os.stat(box.directory).st_ctime_ns
+
+
+def empty_directory(path: str) -> None:
+    """Delete everything in a directory that a hostile program has filled, however deep or oddly named.
+
+    Directories are lifted to the top before they are emptied, so that neither recursion nor path length grows.
+    """
+    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    fresh_names = (f"{os.urandom(8).hex()}" for _ in iter(int, 1))
+    try:
+        os.fchmod(top, 0o700)
+        while names := os.listdir(top):
+            for name in names:
+                _remove(top, name, fresh_names)
+    finally:
+        os.close(top)
+
+
+def _remove(top: int, name: str, fresh_names: Iterator[str]) -> None:
+    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=top)
+        return
+    os.chmod(name, 0o700, dir_fd=top)
+    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    try:
+        for child in os.listdir(inner):
+            if stat.S_ISDIR(os.stat(child, dir_fd=inner, follow_symlinks=False).st_mode):
+                os.chmod(child, 0o700, dir_fd=inner)
+                os.rename(child, next(fresh_names), src_dir_fd=inner, dst_dir_fd=top)
+            else:
+                os.unlink(child, dir_fd=inner)
+    finally:
+        os.close(inner)
+    os.rmdir(name, dir_fd=top)

@@ -1,0 +1,240 @@
+"""From the fork to the entry: how a fresh copy of the zygote becomes a walled-in child. Every step is one way.
+
+The order matters: user id and capabilities first, then landlock, then seccomp, and only after that anything that the
+outside sent is looked at.
+"""
+
+# os.* rather than Path: descriptors, and no surprises with symbolic links.
+# ruff: noqa: PTH
+
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .box import Box
+from .channel import Channel
+from .inside import Channels, Entry, Note
+from .layers import kernel, seccomp
+from .limits import Limits
+from .wire import send
+
+ROLES = ("stdin", "stdout", "stderr", "link", "result", "control", "payload")
+STACK_BYTES = 64 << 20
+NOBODY_ELSE = 0x7FEDCBA9
+"""Stands in a prepared filter for the child's own process id, which is known only after the fork."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a child is to do, as the zygote has checked it."""
+
+    entry: Entry
+    payload: bytes
+    """Unused when there is a descriptor with the role payload."""
+    descriptors: Mapping[str, int]
+    limits: Limits
+    session: bool
+    """Sessions may be forked by the owner, take descriptors, and send no signals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walls:
+    """What does not change from child to child."""
+
+    machine: str
+    landlock: int
+    flat: bool
+    base_bytes: int
+    """The zygote's own address space, which a child's limit comes on top of."""
+    keep: int
+    """Capabilities left to a child; 0 but where its interpreter lies in a directory that only root may enter."""
+    alive: tuple[int, int]
+    """A pipe whose write end only the zygote keeps: it ends when the zygote dies."""
+    score: int
+    """/proc as a directory descriptor, or -1."""
+    tasks: int
+    """RLIMIT_NPROC where it counts other processes of the user too; 0 where a box has a user id of its own."""
+
+    def filter(self, job: Job) -> bytes:
+        """The child's seccomp filter; the same bytes for the same kind of job."""
+        alone = not self.flat or self.landlock >= 6
+        policy = seccomp.Policy(
+            machine=self.machine,
+            flat=self.flat,
+            landlock=self.landlock,
+            forks=job.limits.processes > 0 or job.session,
+            pid=None if alone else NOBODY_ELSE,
+            signals=not job.session,
+            receives_descriptors=job.session,
+        )
+        return seccomp.filter_program(policy)
+
+
+def become(job: Job, box: Box, walls: Walls, listener_to: socket.socket | None) -> None:
+    """Turn this process, just forked, into the child and run its entry. Does not return."""
+    try:
+        os.setsid()
+        _prefer_for_killing(walls)
+        _enter(box)
+        _set_limits(job.limits, walls)
+        _drop_user(box, walls)
+        _lock(job, box, walls, listener_to)
+        descriptors = _arrange(job)
+        payload = _read_all(descriptors.pop("payload")) if "payload" in descriptors else job.payload
+        channels = _channels(descriptors, box)
+        _freshen(box)
+        box.page[0] = Note.STARTED
+    except BaseException as problem:  # noqa: BLE001  a child that is half walled in must not go on; the zygote reports it
+        text = f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000]
+        box.page[1 : 1 + len(text)] = text
+        box.page[0] = Note.FAILED_TO_START
+        os._exit(125)
+    code = 70
+    try:
+        code = job.entry(channels, payload)
+    except BaseException:  # noqa: BLE001  entries answer for the program's failures; this is a failure of an entry
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _prefer_for_killing(walls: Walls) -> None:
+    """Make this process the first to go when the machine, or the pool's cgroup, runs out of memory."""
+    if walls.score >= 0:
+        try:
+            descriptor = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=walls.score)
+        except OSError:
+            return
+        os.write(descriptor, b"1000")
+        os.close(descriptor)
+
+
+def _enter(box: Box) -> None:
+    if box.root is not None:
+        os.chroot(box.root)
+    os.chdir(box.inside)
+    os.umask(0o022)
+
+
+def _set_limits(limits: Limits, walls: Walls) -> None:
+    cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
+    tasks = walls.tasks or limits.processes + limits.threads
+    wanted = (
+        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_AS, walls.base_bytes + limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.disk_bytes),
+        (resource.RLIMIT_NOFILE, limits.descriptors),
+        (resource.RLIMIT_NPROC, tasks),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_STACK, STACK_BYTES),
+    )
+    for what, value in wanted:
+        hard = resource.getrlimit(what)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (value, value))
+
+
+def _drop_user(box: Box, walls: Walls) -> None:
+    if box.uid is not None:
+        if walls.keep:
+            kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
+        os.setgroups([])
+        os.setresgid(box.uid, box.uid, box.uid)
+        os.setresuid(box.uid, box.uid, box.uid)
+    kernel.keep_capabilities(walls.keep)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1 if walls.flat else 0)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.close(walls.alive[1])
+    try:
+        os.read(walls.alive[0], 1)
+    except BlockingIOError:
+        return
+    os._exit(125)  # an end of file: the zygote died before it could have taken this process with it
+
+
+def _lock(job: Job, box: Box, walls: Walls, listener_to: socket.socket | None) -> None:
+    program = walls.filter(job)
+    own = os.getpid().to_bytes(4, "little")
+    program = program.replace(NOBODY_ELSE.to_bytes(4, "little"), own)
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.landlock_restrict(box.ruleset)
+    if listener_to is not None:
+        listener = kernel.seccomp_filter(seccomp.fork_listener(walls.machine), kernel.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+        send(listener_to, b"\0", [listener])
+    kernel.seccomp_filter(program)
+
+
+def _arrange(job: Job) -> dict[str, int]:
+    """Put stdin, stdout and stderr where they belong and close whatever is not the child's."""
+    given = dict(job.descriptors)
+    for number, role in enumerate(("stdin", "stdout", "stderr")):
+        os.dup2(given.pop(role), number)
+    lowest = 3
+    for number in sorted(given.values()):
+        os.closerange(lowest, number)
+        lowest = number + 1
+    os.closerange(lowest, 1 << 20)
+    return given
+
+
+def _read_all(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
+def _channels(descriptors: Mapping[str, int], box: Box) -> Channels:
+    page = box.page
+
+    def note(what: Note) -> None:
+        page[0] = what
+
+    ends = {role: Channel(number) for role, number in descriptors.items()}
+    return Channels(link=ends.get("link"), result=ends.get("result"), control=ends.get("control"), note=note)
+
+
+def _freshen(box: Box) -> None:
+    """Leave nothing of the zygote's that would make two children alike or show a program where it came from."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(environment(box.inside))
+    tempfile.tempdir = None
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    random.seed()
+    for name in ("numpy.random", "sympy.core.random"):
+        if name in sys.modules:
+            sys.modules[name].seed()
+
+
+def environment(home: str) -> dict[str, str]:
+    """All of a child's environment.
+
+    >>> environment("/tmp")["HOME"]
+    '/tmp'
+    """
+    return {
+        "HOME": home,
+        "TMPDIR": home,
+        "USER": "sandbox",
+        "LOGNAME": "sandbox",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }

@@ -1,0 +1,470 @@
+"""The zygote: a warm process that forks one child per task. Started by a Pool, it serves one owner and dies with it.
+
+One thread, one loop: orders from the owner, deaths of children, requests to fork. It believes nothing that comes from
+a child and never waits for one. Its control socket ends, or its owner's process does: it kills all children and goes.
+"""
+
+# os.* rather than Path: descriptors, and no surprises with symbolic links.
+# ruff: noqa: PTH
+
+import errno
+import fcntl
+import gc
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import prewarm
+from .box import Box, Boxes
+from .child import ROLES, Job, Walls, become
+from .errors import BadMessage
+from .inside import Entry, Note, load_entries
+from .layers import kernel, namespaces, visible
+from .limits import Limits
+from .wire import close_all, pack, receive, send, unpack
+
+FIRST_UID = 61_184
+"""User ids for children of a zygote started as root: the range that systemd also uses for users that come and go."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One running task."""
+
+    pid: int
+    index: int
+    launch: "Launch"
+    box: Box
+    pidfd: int
+    limits: Limits
+    session: bool = False
+    introduction: socket.socket | None = None
+    listener: int = -1
+    forks_allowed: int = 0
+    forks: int = 0
+    killed_for: str = ""
+
+
+@dataclass(slots=True)
+class Launch:
+    """Tasks that were started together. `events` is where the owner hears of them."""
+
+    number: int
+    events: socket.socket
+    children: dict[int, Child] = field(default_factory=dict)
+
+
+class Zygote:
+    def __init__(
+        self, control: socket.socket, owner: int, boxes: Boxes, walls: Walls, entries: dict[str, Entry]
+    ) -> None:
+        self._control, self._boxes, self._walls, self._entries = control, boxes, walls, entries
+        self._children: dict[int, Child] = {}
+        self._poll = select.epoll()
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._running = True
+        self._own_pids = -1 if walls.flat else os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        control.setblocking(False)
+        self._watch(control.fileno(), self._orders)
+        self._watch(owner, self._stop)
+        wake, woken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+        self._watch(wake, lambda: self._deaths(wake))
+
+    def serve(self) -> None:
+        """Run until the owner is gone, then leave nothing behind."""
+        while self._running:
+            for descriptor, _ in self._poll.poll():
+                handler = self._handlers.get(descriptor)
+                if handler is not None:
+                    handler()
+        for child in list(self._children.values()):
+            self._kill(child, "owner")
+        while self._children:
+            self._reap(block=True)
+        if self._boxes.flat_base is not None:
+            shutil.rmtree(self._boxes.flat_base, ignore_errors=True)
+
+    def _stop(self) -> None:
+        self._running = False
+
+    def _watch(self, descriptor: int, handler: Callable[[], None]) -> None:
+        self._handlers[descriptor] = handler
+        self._poll.register(descriptor, select.EPOLLIN)
+
+    def _unwatch(self, descriptor: int) -> None:
+        if self._handlers.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def _orders(self) -> None:
+        while self._running and self._take_order():
+            continue
+
+    def _take_order(self) -> bool:
+        """Carry out one order of the owner; False when there is none."""
+        try:
+            message, descriptors = receive(self._control)
+        except BlockingIOError:
+            return False
+        except BadMessage:
+            return True
+        except OSError:
+            message, descriptors = b"", []
+        if not message:
+            close_all(descriptors)
+            self._stop()
+            return False
+        try:
+            head, body = unpack(message)
+            self._order(head, body, descriptors)
+        except BadMessage as problem:
+            self._refuse(descriptors, str(problem))
+        return True
+
+    def _refuse(self, descriptors: list[int], reason: str) -> None:
+        """Tell whoever sent a bad order: by convention its first descriptor is the events socket."""
+        if descriptors:
+            tell(os.dup(descriptors[0]), {"failed": reason})
+        close_all(descriptors)
+
+    def _order(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+        match head.get("op"):
+            case "launch":
+                self._launch(head, body, descriptors)
+            case "allow_fork":
+                close_all(descriptors)
+                self._allow_fork(head)
+            case other:
+                raise BadMessage(f"no such order: {other!r}")
+
+    def _launch(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+        jobs = parse_jobs(head, body, descriptors[1:], self._entries)
+        if not descriptors:
+            raise BadMessage("a launch without an events socket")
+        events = socket.socket(fileno=descriptors[0])
+        events.setblocking(False)
+        launch = Launch(head.get("number", 0), events)
+        try:
+            for index, job in enumerate(jobs):
+                self._fork(launch, index, job)
+        except OSError as problem:
+            tell(os.dup(events.fileno()), {"failed": str(problem)})
+            for child in launch.children.values():
+                self._kill(child, "launch failed")
+        close_all(descriptors[1:])
+        if not launch.children:
+            events.close()
+            return
+        self._watch(events.fileno(), lambda: self._abandon(launch))
+        started = [child.pid for child in launch.children.values()]
+        self._tell(launch, {"started": started}, [child.pidfd for child in launch.children.values()])
+
+    def _fork(self, launch: Launch, index: int, job: Job) -> None:
+        box = self._boxes.take(job.limits)
+        listened = job.session or job.limits.processes > 0
+        ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if listened else None
+        if not self._walls.flat:
+            kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
+            kernel.unshare(kernel.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            become(job, box, self._walls, ends[1] if ends else None)
+        child = Child(pid, index, launch, box, os.pidfd_open(pid), job.limits, job.session)
+        self._children[pid] = launch.children[index] = child
+        if ends is not None:
+            ends[1].close()
+            child.introduction = ends[0]
+            self._watch(ends[0].fileno(), lambda: self._meet(child))
+
+    def _meet(self, child: Child) -> None:
+        """Take the descriptor on which the child's forks will be announced."""
+        introduction = child.introduction
+        if introduction is None:
+            return
+        try:
+            _, descriptors = receive(introduction)
+        except (OSError, BadMessage):
+            descriptors = []
+        self._forget_introduction(child)
+        if len(descriptors) == 1 and child.pid in self._children:
+            child.listener = descriptors[0]
+            self._watch(child.listener, lambda: self._fork_request(child))
+        else:
+            close_all(descriptors)
+
+    def _forget_introduction(self, child: Child) -> None:
+        if child.introduction is not None:
+            self._unwatch(child.introduction.fileno())
+            child.introduction.close()
+            child.introduction = None
+
+    def _allow_fork(self, head: dict[str, Any]) -> None:
+        for child in self._children.values():
+            if child.launch.number == head.get("number") and child.index == head.get("index"):
+                child.forks_allowed += 1
+
+    def _fork_request(self, child: Child) -> None:
+        self._orders()  # a permission that was sent before the request must count
+        request = bytearray(80)
+        try:
+            fcntl.ioctl(child.listener, kernel.SECCOMP_IOCTL_NOTIF_RECV, request)
+        except OSError:
+            return  # the asker was killed meanwhile
+        number, pid = struct.unpack_from("<QI", request)
+        yes = self._may_fork(child, pid)
+        answer = struct.pack(
+            "<QqiI", number, 0, 0 if yes else -errno.EAGAIN, kernel.SECCOMP_USER_NOTIF_FLAG_CONTINUE if yes else 0
+        )
+        try:
+            fcntl.ioctl(child.listener, kernel.SECCOMP_IOCTL_NOTIF_SEND, answer)
+        except OSError:
+            return
+
+    def _may_fork(self, child: Child, asker: int) -> bool:
+        if child.session:
+            child.forks_allowed -= 1
+            return child.forks_allowed >= 0
+        if child.forks >= child.limits.processes:
+            child.forks = _group_size(child.pid) - 1
+        child.forks += 1
+        return child.forks <= child.limits.processes
+
+    def _tell(self, launch: Launch, head: dict[str, Any], descriptors: list[int] | None = None) -> None:
+        try:
+            send(launch.events, pack(head), descriptors or [])
+        except OSError:
+            self._abandon(launch)
+
+    def _abandon(self, launch: Launch) -> None:
+        """Nobody waits for these children any more."""
+        for child in launch.children.values():
+            self._kill(child, "owner left")
+
+    def _kill(self, child: Child, reason: str) -> None:
+        child.killed_for = child.killed_for or reason
+        try:
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def _deaths(self, wake: int) -> None:
+        try:
+            os.read(wake, 4096)
+        except BlockingIOError:
+            return
+        while self._reap():
+            continue
+
+    def _reap(self, block: bool = False) -> bool:
+        """Take in one dead process; False when there is none."""
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | (0 if block else os.WNOHANG))
+        except ChildProcessError:
+            return False
+        if found is None:
+            return False
+        child = self._children.get(found.si_pid)
+        if child is None:
+            os.waitpid(found.si_pid, 0)
+        else:
+            self._end(child)
+        return True
+
+    def _end(self, child: Child) -> None:
+        """A child's first process is dead: bury whatever it started, tell the owner, clean the box."""
+        if self._walls.flat:
+            _signal_group(child.pid)
+        _, status, usage = os.wait4(child.pid, 0)
+        if self._walls.flat:
+            _bury_group(child.pid)
+        del self._children[child.pid]
+        self._forget_introduction(child)
+        if child.listener >= 0:
+            self._unwatch(child.listener)
+            os.close(child.listener)
+        page = child.box.page
+        note = page[0]
+        failure = bytes(page[1:]).split(b"\0", 1)[0].decode("utf-8", "replace") if note == Note.FAILED_TO_START else ""
+        os.close(child.pidfd)
+        launch = child.launch
+        cpu = usage.ru_utime + usage.ru_stime
+        ended = {
+            "ended": child.index,
+            "status": os.waitstatus_to_exitcode(status),
+            "cpu": cpu,
+            "note": note,
+            "failure": failure,
+            "killed_for": child.killed_for,
+        }
+        del launch.children[child.index]
+        self._boxes.give_back(child.box)
+        self._tell(launch, ended)
+        if not launch.children:
+            self._unwatch(launch.events.fileno())
+            launch.events.close()
+
+
+def _group_size(leader: int) -> int:
+    """How many processes a child and what it forked are. Only processes that this one can see in /proc count."""
+    count = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and _process_group(entry) == leader:
+            count += 1
+    return count
+
+
+def _process_group(pid: str) -> int:
+    try:
+        text = Path("/proc", pid, "stat").read_text()
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[2])
+
+
+def _signal_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _bury_group(leader: int) -> None:
+    """Wait for the other processes of a group that has been killed. They are ours: this process adopts orphans."""
+    while True:
+        try:
+            os.killpg(leader, signal.SIGKILL)
+            os.waitpid(-leader, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        except ChildProcessError:
+            continue  # its parent is in the group too and about to die
+
+
+def tell(descriptor: int, head: dict[str, Any]) -> None:
+    """Send one message on a descriptor that may be anything, and close it."""
+    try:
+        with socket.socket(fileno=descriptor) as events:
+            send(events, pack(head))
+    except OSError:
+        close_all([descriptor])
+
+
+def parse_jobs(head: dict[str, Any], body: bytes, descriptors: list[int], entries: dict[str, Entry]) -> list[Job]:
+    """Check a launch order to the last field; raises BadMessage."""
+    tasks = head.get("tasks")
+    if not isinstance(tasks, list) or not 1 <= len(tasks) <= 8:
+        raise BadMessage("a launch needs a list of 1 to 8 tasks")
+    jobs, rest = [], list(descriptors)
+    for task in tasks:
+        if not isinstance(task, dict) or task.get("entry") not in entries:
+            raise BadMessage("a task needs an entry that exists")
+        roles, size = task.get("roles"), task.get("size")
+        if (
+            not isinstance(roles, list)
+            or len(set(map(str, roles))) < len(roles)
+            or not set(map(str, roles)) <= set(ROLES)
+        ):
+            raise BadMessage("a task's roles are wrong")
+        if not {"stdin", "stdout", "stderr"} <= set(roles) or len(roles) > len(rest):
+            raise BadMessage("a task's descriptors are missing")
+        if type(size) is not int or not 0 <= size <= len(body):
+            raise BadMessage("a task's payload is cut short")
+        given, rest = dict(zip(roles, rest, strict=False)), rest[len(roles) :]
+        jobs.append(
+            Job(
+                entry=entries[task["entry"]],
+                payload=body[:size],
+                descriptors=given,
+                limits=parse_limits(task.get("limits")),
+                session=task["entry"] == "session",
+            )
+        )
+        body = body[size:]
+    return jobs
+
+
+def parse_limits(given: object) -> Limits:
+    """Limits from their JSON; raises BadMessage."""
+    known = {one.name for one in fields(Limits)}
+    if not isinstance(given, dict) or not set(given) <= known:
+        raise BadMessage("a task's limits are wrong")
+    for name, value in given.items():
+        seconds = name.endswith("_seconds")
+        if value is None and name == "cpu_seconds":
+            continue
+        if type(value) not in ((int, float) if seconds else (int,)) or not 0 <= value <= 1 << 50:
+            raise BadMessage(f"a task's {name} is {value!r}")
+    try:
+        return Limits(**given)
+    except ValueError as problem:
+        raise BadMessage(str(problem)) from None
+
+
+def main() -> NoReturn:
+    """Entry of the process: the configuration is the one argument, as JSON."""
+    settings = json.loads(sys.argv[1])
+    control = socket.socket(fileno=settings["control"])
+    try:
+        zygote = _prepare(settings, control)
+    except OSError as problem:
+        send(control, pack({"unavailable": str(problem)}))
+        os._exit(3)
+    send(control, pack({"ready": settings["mode"], "pid": os.getpid(), "details": _details(settings)}))
+    zygote.serve()
+    os._exit(0)
+
+
+def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
+    flat, machine, version = settings["mode"] == "flat", kernel.machine(), kernel.landlock_version()
+    if not version:
+        raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
+    kernel.one_malloc_arena()
+    root = settings["root"]
+    sys.path[:] = [entry for entry in [*sys.path, *settings["paths"]] if entry != root]
+    sys.argv[:] = [""]
+    entries = load_entries()
+    readable = visible.readable_paths(flat=flat, hidden=[root])
+    own = "/box" if any(path.startswith("/tmp") for path in readable) else "/tmp"
+    as_root = os.geteuid() == 0
+    base = None
+    if flat:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        base = tempfile.mkdtemp(prefix=f"sandbox-{os.getppid()}-")
+        Path(base).chmod(0o711)
+    else:
+        namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
+    prewarm.warm(settings["prewarm"])
+    gc.collect()
+    gc.freeze()
+    alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    walls = Walls(
+        machine=machine,
+        landlock=version,
+        flat=flat,
+        base_bytes=_address_space(),
+        keep=0,
+        alive=alive,
+        score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
+        tasks=0 if flat and as_root else 4096,
+    )
+    boxes = Boxes(flat_base=base, own=own, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
+    return Zygote(control, settings["owner"], boxes, walls, entries)
+
+
+def _address_space() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _details(settings: dict[str, Any]) -> dict[str, Any]:
+    return {"landlock": kernel.landlock_version(), "prewarm": settings["prewarm"]}
