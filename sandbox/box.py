@@ -6,7 +6,7 @@ a child has touched it; in `flat` it is a plain directory that is emptied and, w
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH116, PTH208
 
 import mmap
 import os

@@ -5,7 +5,6 @@ outside sent is looked at.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH
 
 import os
 import random

@@ -5,7 +5,7 @@ a child and never waits for one. Its control socket ends, or its owner's process
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH
+# ruff: noqa: PTH208
 
 import errno
 import fcntl

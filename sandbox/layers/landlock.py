@@ -5,7 +5,7 @@ ABI 2 lets files move between directories, 3 (6.2) governs truncation, 4 (6.7) T
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH
+# ruff: noqa: PTH112
 
 import os
 import struct

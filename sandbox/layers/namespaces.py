@@ -6,7 +6,7 @@ and creating the user namespace, so that nothing inside maps to root outside.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH
+# ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH118, PTH120, PTH208
 
 import os
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """What a child may read of the machine: the interpreter's and shared libraries, time zones. No home, no project."""
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH
+# ruff: noqa: PTH110
 
 import os
 import sys
