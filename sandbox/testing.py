@@ -113,6 +113,23 @@ def run_tests(
         payload = _payload(tests, limits.wall_seconds, total, fail_fast)
     except NotPlainError as error:
         return _unjudged(TestOutcome.BAD_TESTS, f"a value of the tests cannot cross: {error}", pool.isolation)
+    run, changed_arguments = _launch(program, payload, limits, total, pool)
+    if run.outcome is not TestOutcome.PASSED or not changed_arguments:
+        return run
+    again = _launch(program, {**payload, "keep_arguments": True}, limits, total, pool)[0]
+    if again.outcome is TestOutcome.PASSED:
+        return run
+    reason = "the tests pass only with arguments as calls that return something have changed them"
+    return replace(run, outcome=TestOutcome.UNDECIDED, reason=reason)
+
+
+def _launch(
+    program: Program, payload: dict[str, Any], limits: Limits, total: float, pool: Pool
+) -> tuple[TestRun, bool]:
+    """Run candidate and tester once; say also whether a call that returned something changed its arguments.
+
+    A program may empty the list that the tests are about to compare with: such a run is repeated without the changes.
+    """
     tester = Limits(wall_seconds=total, cpu_seconds=total, memory_bytes=max(limits.memory_bytes, 1024 * _MIB))
     asked, told = pool.launch(
         [
@@ -139,7 +156,8 @@ def _patient(limits: Limits, total: float) -> Limits:
 
 
 def _payload(tests: AssertTests | CallTests, seconds: float, total: float, fail_fast: bool) -> dict[str, Any]:
-    common = {"fail_fast": fail_fast, "candidate_seconds": seconds, "total_seconds": total}
+    clocks = {"candidate_seconds": seconds, "total_seconds": total}
+    common = {"fail_fast": fail_fast, "keep_arguments": False, **clocks}
     if isinstance(tests, AssertTests):
         named = {"code": tests.code, "entry_point": tests.entry_point, "prompt": tests.prompt}
         return {"style": "assert", **named, **common}
@@ -154,16 +172,16 @@ def _json(row: dict[str, Any]) -> bytes:
     return json.dumps(row).encode("ascii")
 
 
-def _test_run(asked: TaskResult, told: TaskResult) -> TestRun:
+def _test_run(asked: TaskResult, told: TaskResult) -> tuple[TestRun, bool]:
     for task, name in ((told, "tester"), (asked, "candidate")):
         if task.status is Status.SANDBOX_ERROR:
-            return _unjudged(TestOutcome.SANDBOX_ERROR, f"{name}: {task.reason}", task.isolation)
+            return _unjudged(TestOutcome.SANDBOX_ERROR, f"{name}: {task.reason}", task.isolation), False
     if told.status is not Status.OK:
         reason = f"the tests did not come to an end: {told.status} {told.reason}".rstrip()
-        return _unjudged(TestOutcome.UNDECIDED, reason, told.isolation)
+        return _unjudged(TestOutcome.UNDECIDED, reason, told.isolation), False
     row = json.loads(told.result)
     outcome, reason = _explained(TestOutcome(row["outcome"]), row["reason"], asked)
-    return TestRun(
+    run = TestRun(
         outcome=outcome,
         reason=reason,
         passed=row["passed"],
@@ -172,6 +190,7 @@ def _test_run(asked: TaskResult, told: TaskResult) -> TestRun:
         isolation=told.isolation,
         seconds=told.wall_seconds,
     )
+    return run, row["changed_arguments"]
 
 
 def _explained(outcome: TestOutcome, reason: str, asked: TaskResult) -> tuple[TestOutcome, str]:

@@ -24,6 +24,9 @@ _SPLIT_BELOW = 200_000
 _SHARED_STATE = re.compile(r"\b(unittest\.mock|import mock|mock\.patch|monkeypatch|tempfile|shutil)\b")
 
 
+_JUDGES = re.compile(r"assert|raise|fail\(")
+
+
 def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) -> None:
     """Run tests given as code."""
     tests = _Tests(payload, remotes, report)
@@ -33,6 +36,9 @@ def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) 
             pieces = _pieces(payload["code"])
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         report.broken = f"the tests do not compile: {type(error).__name__}: {error}"
+        return
+    if not _JUDGES.search(payload["code"]):
+        report.broken = "the tests assert nothing"
         return
     tests.run(pieces)
 
@@ -81,10 +87,12 @@ class _Tests:
     def run(self, pieces: list[tuple[str, types.CodeType]]) -> None:
         module = types.ModuleType(TESTS_MODULE)
         self._space.update(vars(module))
-        if not self._attempt(lambda: self._space.claim_entry(self._code), self._entry or "the program"):
+        if not self._attempt(lambda: self._space.claim_entry(self._code), self._entry or "the program", False):
             return
+        counted = not any(text for text, _ in pieces)
         for text, code in pieces:
-            if not self._attempt(lambda code=code: exec(code, self._space), text) and (self._fail_fast or not text):
+            right = self._attempt(lambda code=code: exec(code, self._space), text, counted or text != "")
+            if not right and (self._fail_fast or not text):
                 return
         self._run_defined()
 
@@ -116,8 +124,8 @@ class _Tests:
                 self._report.fail(test=test.id().partition(".")[2], call=self._remotes.last_call, got=last)
         self._report.passed += result.testsRun - len(result.failures) - len(result.errors)
 
-    def _attempt(self, run: Any, text: str) -> bool:
-        """Run one piece; count it if it called the candidate or is an assert, and record its failure."""
+    def _attempt(self, run: Any, text: str, counted: bool = True) -> bool:
+        """Run one piece; count it if it called the candidate, and record its failure."""
         calls = self._remotes.calls
         try:
             run()
@@ -127,7 +135,7 @@ class _Tests:
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
             self._record(error, text)
             return False
-        self._report.passed += self._remotes.calls > calls
+        self._report.passed += counted and self._remotes.calls > calls
         return True
 
     def _record(self, error: BaseException, text: str) -> None:

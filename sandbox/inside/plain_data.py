@@ -23,6 +23,7 @@ MAX_BYTES = 24_000_000
 _BIG = 1 << 1024
 """Integers from here on are written in base 16, which takes linear time and has no limit of digits."""
 _EXACT = 1 << 53
+_LONGEST_DECIMAL = 10_000
 _MANY = 16
 """Floats from here on are written as their bytes, which is faster than as decimals."""
 _ATOMS = frozenset({str, bool, float, type(None)})
@@ -262,7 +263,10 @@ def _fraction(parts: list[Any]) -> Any:
 def _decimal(text: str) -> Any:
     from decimal import Decimal
 
-    return Decimal(text)
+    number = Decimal(text)
+    if number.is_finite() and abs(number.adjusted()) > _LONGEST_DECIMAL:
+        raise NotPlainError("a decimal with too large an exponent")  # int() of it would never end
+    return number
 
 
 def _date(which: str, *parts: Any) -> Any:

@@ -36,7 +36,10 @@ class Stop(BaseException):
 class Remotes:
     """All that the tester knows of the candidate, and the time that the candidate has used."""
 
-    def __init__(self, channel: Channel, *, candidate_seconds: float, total_seconds: float) -> None:
+    def __init__(
+        self, channel: Channel, *, candidate_seconds: float, total_seconds: float, keep_arguments: bool = False
+    ) -> None:
+        """`keep_arguments` leaves the arguments of calls that return something as they were."""
         self._link = CallLink(channel, self._serve)
         self._known: dict[int, Any] = {}
         self._lent: list[Any] = []
@@ -47,6 +50,8 @@ class Remotes:
         self._ends = time.monotonic() + total_seconds
         self._spent = 0.0
         self._waiting_since: float | None = None
+        self._reading = False
+        self._keep_arguments = keep_arguments
         self.calls = 0
         self.classes_used = False
         """Whether the tests made an instance of a class of the candidate, or looked into one."""
@@ -54,6 +59,10 @@ class Remotes:
         self._last_text = ""
         self._last_result: Any = None
         self.stopped: Stop | None = None
+        self.changed_arguments = False
+        """Whether a call that returned something has changed its arguments too."""
+        self.ended_iteration = False
+        """Whether a call raised StopIteration, which may have ended a loop of the tests."""
 
     def start_clock(self) -> None:
         """Stop the run when the candidate or the tests have used up their time."""
@@ -87,7 +96,9 @@ class Remotes:
         changed, printed = self._expect(answer, 4)[2:]
         if changed:
             self._last_text = self.last_call  # as it was called: the change would alter what is shown
-            self._apply_changes(changed, values, named)
+            self.changed_arguments |= answer[1] is not None
+            if answer[1] is None or not self._keep_arguments:
+                self._apply_changes(changed, values, named)
         if printed:
             sys.stdout.write(str(printed)[:100_000])
         result = self._result(answer[1], values)
@@ -142,8 +153,13 @@ class Remotes:
         waiting = 0.0 if self._waiting_since is None else now - self._waiting_since
         if self._spent + waiting > self._limit - 0.001:
             self.stop("timeout", f"the program ran longer than {self._limit:g} s")
-        if now > self._ends:
-            self.stop("bad_tests", "the tests themselves ran too long")
+        if now <= self._ends:
+            return
+        if self._reading:
+            self.stop("failed", "not_plain: what the program returned takes too long to read")
+        if self.calls:
+            self.stop("undecided", "the tests, or what they do with what the program returned, ran too long")
+        self.stop("bad_tests", "the tests ran too long before they called the program")
 
     def _ask_raw(self, body: list[Any]) -> list[Any]:
         if self.stopped is not None:
@@ -201,6 +217,7 @@ class Remotes:
         own, names, name, arguments, attributes, text, line = answer[1]
         self._last_result = _Described(f"{str(name)[:80]}: {str(text)[:300]}".removesuffix(": "), line)
         kind = self._exception_class(own, names)
+        self.ended_iteration |= issubclass(kind, StopIteration)
         values = tuple(self._decode(a) for a in arguments) if type(arguments) is list else ()
         try:
             error = kind(*values)
@@ -264,10 +281,13 @@ class Remotes:
         return number
 
     def _decode(self, message: Any) -> Any:
+        outer, self._reading = self._reading, True
         try:
             return decode(message, self._resolve)
         except NotPlainError:
             return self._forged()
+        finally:
+            self._reading = outer
 
     def _resolve(self, message: list[Any]) -> Any:
         """Return the stand-in for an object that the candidate describes, or the tests' own object coming back."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .remotes import Stop
+from .remotes import Remotes
 
 _MOST_FAILURES = 5
 
@@ -26,17 +26,25 @@ class Report:
         if len(self.failures) < _MOST_FAILURES:
             self.failures.append({key: str(value)[:600] for key, value in details.items() if value is not None})
 
-    def to_row(self, stopped: Stop | None) -> dict[str, Any]:
+    def to_row(self, remotes: Remotes) -> dict[str, Any]:
         """Return the report as plain data."""
-        outcome, reason = self._outcome(stopped)
-        counts = {"passed": self.passed, "total": self.passed + self.failed}
-        return {"outcome": outcome, "reason": reason, "failures": self.failures, **counts}
+        outcome, reason = self._outcome(remotes)
+        return {
+            "outcome": outcome,
+            "reason": reason,
+            "failures": self.failures,
+            "passed": self.passed,
+            "total": self.passed + self.failed,
+            "changed_arguments": remotes.changed_arguments,
+        }
 
-    def _outcome(self, stopped: Stop | None) -> tuple[str, str]:
+    def _outcome(self, remotes: Remotes) -> tuple[str, str]:
         if self.broken:
             return "bad_tests", self.broken
         if self.failed:
             return ("undecided", self.excuse) if self.excuse else ("failed", "")
-        if stopped is not None:
-            return stopped.outcome, stopped.reason
-        return ("passed", "") if self.passed else ("bad_tests", "no test called the program")
+        if remotes.stopped is not None:
+            return remotes.stopped.outcome, remotes.stopped.reason
+        if remotes.ended_iteration:
+            return "undecided", "a call raised StopIteration, which may have ended a loop of the tests early"
+        return ("passed", "") if remotes.calls else ("bad_tests", "the tests do not call the program")

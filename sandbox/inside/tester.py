@@ -25,11 +25,16 @@ def main(channels: Channels, payload: bytes) -> int:
 
 
 def _judge(payload: dict[str, Any], channel: Channel) -> dict[str, Any]:
-    remotes = Remotes(channel, candidate_seconds=payload["candidate_seconds"], total_seconds=payload["total_seconds"])
+    remotes = Remotes(
+        channel,
+        candidate_seconds=payload["candidate_seconds"],
+        total_seconds=payload["total_seconds"],
+        keep_arguments=payload["keep_arguments"],
+    )
     report = Report()
     run = run_assert_tests if payload["style"] == "assert" else run_call_tests
     remotes.start_clock()
     with contextlib.suppress(Stop):  # latched in remotes
         run(payload, remotes, report)
     remotes.stop_clock()
-    return report.to_row(remotes.stopped)
+    return report.to_row(remotes)

@@ -57,7 +57,7 @@ def shape(value: Any) -> Any:
     if isinstance(value, dict):
         return type(value), [(shape(k), shape(v)) for k, v in value.items()]
     if isinstance(value, set | frozenset):
-        return type(value), {shape(item) for item in value}
+        return type(value), sorted(repr(shape(item)) for item in value)
     if isinstance(value, tuple):
         return type(value), tuple(shape(item) for item in value)
     return (type(value), [shape(item) for item in value]) if isinstance(value, list) else (type(value), repr(value))
