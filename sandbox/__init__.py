@@ -46,7 +46,9 @@ def available() -> str | None:
             return None
 
 
-def run(code: str, *, stdin: str | bytes = "", limits: Limits | None = None, isolation: str = "auto") -> Execution:
+def run(
+    code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None, isolation: str = "auto"
+) -> Execution:
     """Run one program and return what came of it. The warm process behind it is kept for the next call.
 
     >>> run("print(6 * 7)").stdout

@@ -52,6 +52,7 @@ class Walls:
     flat: bool
     base_bytes: int
     """The zygote's own address space, which a child's limit comes on top of."""
+    base_resident: int
     keep: int
     """Capabilities left to a child; 0 but where its interpreter lies in a directory that only root may enter."""
     alive: tuple[int, int]

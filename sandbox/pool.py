@@ -51,12 +51,9 @@ class Pool:
         self._numbers = itertools.count(1)
         _POOLS.add(self)
 
-    def run(self, code: str, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
+    def run(self, code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
         """Run one program, as `python FILE.py` would, and return what came of it."""
-        given = stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin
-        task = Task(
-            entry="program", payload=code.encode("utf-8", "surrogatepass"), stdin=given, limits=limits or Limits()
-        )
+        task = Task(entry="program", payload=as_bytes(code), stdin=as_bytes(stdin), limits=limits or Limits())
         return self.launch([task])[0].execution()
 
     def launch(self, tasks: Sequence[Task], *, wall_seconds: float | None = None) -> list[TaskResult]:
@@ -227,6 +224,11 @@ def _last_words(process: "subprocess.Popen[bytes]") -> str:
     process.kill()
     _, said = process.communicate()
     return said.decode("utf-8", "replace").strip().rpartition("\n")[2] or "no message"
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    """Text as UTF-8; what is no text (a lone surrogate) stays as it is."""
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
 
 def _lost(task: Task, isolation: str, reason: str) -> TaskResult:

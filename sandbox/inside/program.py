@@ -1,4 +1,4 @@
-"""Entry `program`: run one source file as `python FILE.py` would. The payload is the source, as UTF-8."""
+"""Entry `program`: run one source file as `python FILE.py` would. The payload is the file's content."""
 
 import atexit
 import linecache
@@ -16,10 +16,10 @@ FILE = "program.py"
 
 def main(channels: Channels, payload: bytes) -> int:
     """Run the program to its end, exit handlers and threads included, and return its exit code."""
-    source = payload.decode("utf-8", "surrogatepass")
+    source = payload.decode("utf-8", "replace")
     linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
     namespace = main_namespace()
-    code = guarded(channels, lambda: exec(compile(source, FILE, "exec", dont_inherit=True), namespace))
+    code = guarded(channels, lambda: exec(compile(payload, FILE, "exec", dont_inherit=True), namespace))
     threading._shutdown()  # type: ignore[attr-defined]  # joins the program's threads, as the interpreter does at its end
     atexit._run_exitfuncs()
     return flush() or code
