@@ -19,7 +19,8 @@ from .channel import Channel
 from .errors import BadMessage, SandboxError, SandboxUnavailable
 from .launch import Task, TaskResult
 from .limits import Execution, Limits, Status
-from .pool import Pool
+from .pool import Pool, shared_pool
+from .session import Session
 
 __all__ = [
     "BadMessage",
@@ -29,6 +30,7 @@ __all__ = [
     "Pool",
     "SandboxError",
     "SandboxUnavailable",
+    "Session",
     "Status",
     "Task",
     "TaskResult",
@@ -55,11 +57,3 @@ def run(
     '42\\n'
     """
     return shared_pool(isolation).run(code, stdin=stdin, limits=limits)
-
-
-_SHARED: dict[str, Pool] = {}
-
-
-def shared_pool(isolation: str = "auto") -> Pool:
-    """The one pool per kind of isolation that this process shares."""
-    return _SHARED.setdefault(isolation, Pool(isolation=isolation))

@@ -47,7 +47,7 @@ class Pool:
             raise ValueError(f"isolation must be one of {', '.join(ISOLATIONS)}, got {isolation!r}")
         self._asked, self._prewarm, self._allow_weaker = isolation, tuple(prewarm), allow_weaker
         self._lock = threading.Lock()
-        self._zygote: _Zygote | None = None
+        self._zygote: Zygote | None = None
         self._numbers = itertools.count(1)
         _POOLS.add(self)
 
@@ -85,12 +85,16 @@ class Pool:
         """What children run under: full, flat or bubblewrap. Starts the zygote if need be."""
         return self.zygote().isolation
 
-    def zygote(self) -> "_Zygote":
+    def zygote(self) -> "Zygote":
         """The running zygote, started if there is none; raises SandboxUnavailable."""
         with self._lock:
             if self._zygote is None or not self._zygote.alive():
                 self._zygote = _start(self._asked, self._prewarm)
             return self._zygote
+
+    def next_number(self) -> int:
+        """A number for a launch, never used before."""
+        return next(self._numbers)
 
     def close(self) -> None:
         """End the zygote and every child. The pool starts another one if it is used again."""
@@ -105,7 +109,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _discard(self, zygote: "_Zygote") -> None:
+    def _discard(self, zygote: "Zygote") -> None:
         with self._lock:
             if self._zygote is zygote:
                 self._zygote = None
@@ -119,7 +123,7 @@ class Pool:
             self._zygote = None
 
 
-class _Zygote:
+class Zygote:
     """The owner's end of a running zygote."""
 
     def __init__(
@@ -142,7 +146,7 @@ class _Zygote:
                 self.process.wait()
 
 
-def _start(asked: str, prewarm: Sequence[str]) -> _Zygote:
+def _start(asked: str, prewarm: Sequence[str]) -> Zygote:
     _refuse_other_systems()
     reasons = []
     for mode in ("full", "flat") if asked == "auto" else (asked,):
@@ -156,7 +160,7 @@ def _start(asked: str, prewarm: Sequence[str]) -> _Zygote:
         if process.stderr is not None:
             process.stderr.close()
         if "ready" in answer:
-            return _Zygote(process, control, mode, answer["details"])
+            return Zygote(process, control, mode, answer["details"])
         control.close()
         process.wait()
         reasons.append(f"{mode}: {answer.get('unavailable', answer)}")
@@ -238,6 +242,12 @@ def _lost(task: Task, isolation: str, reason: str) -> TaskResult:
     )  # fmt: skip
 
 
+def shared_pool(isolation: str = "auto") -> Pool:
+    """The one pool per kind of isolation that this process shares."""
+    return _SHARED.setdefault(isolation, Pool(isolation=isolation))
+
+
+_SHARED: dict[str, Pool] = {}
 _POOLS: "weakref.WeakSet[Pool]" = weakref.WeakSet()
 
 

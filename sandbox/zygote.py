@@ -35,6 +35,8 @@ from .limits import Limits
 from .wire import close_all, pack, receive, send, unpack
 
 _TICK_SECONDS = 0.04
+_HOARD_LIMIT = 64
+"""Permissions to fork that a session may leave unused: a hostile one could save them up."""
 FIRST_UID = 61_184
 """User ids for children of a zygote started as root: the range that systemd also uses for users that come and go."""
 
@@ -152,6 +154,10 @@ class Zygote:
             case "allow_fork":
                 close_all(descriptors)
                 self._allow_fork(head)
+            case "rename_home":
+                close_all(descriptors)
+                for child in self._named(head):
+                    self._boxes.rename_home(child.box, _home(head), _home(head, "new_home"))
             case other:
                 raise BadMessage(f"no such order: {other!r}")
 
@@ -179,6 +185,8 @@ class Zygote:
 
     def _fork(self, launch: Launch, index: int, job: Job) -> None:
         box = self._boxes.take(job.limits)
+        if job.home:
+            self._boxes.add_home(box, job.home)
         listened = job.session or job.limits.processes > 0
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if listened else None
         if not self._walls.flat:
@@ -217,9 +225,16 @@ class Zygote:
             child.introduction = None
 
     def _allow_fork(self, head: dict[str, Any]) -> None:
-        for child in self._children.values():
-            if child.launch.number == head.get("number") and child.index == head.get("index"):
-                child.forks_allowed += 1
+        for child in self._named(head):
+            child.forks_allowed = min(child.forks_allowed + 1, _HOARD_LIMIT)
+            if home := _home(head, "new_home"):
+                self._boxes.add_home(child.box, home)
+
+    def _named(self, head: dict[str, Any]) -> list[Child]:
+        """The session that an order is about, if it is still alive."""
+        wanted = (head.get("number"), head.get("index"))
+        found = (child for child in self._children.values() if (child.launch.number, child.index) == wanted)
+        return [child for child in found if child.session]
 
     def _fork_request(self, child: Child) -> None:
         self._orders()  # a permission that was sent before the request must count
@@ -240,8 +255,9 @@ class Zygote:
 
     def _may_fork(self, child: Child, asker: int) -> bool:
         if child.session:
-            child.forks_allowed -= 1
-            return child.forks_allowed >= 0
+            granted = child.forks_allowed > 0
+            child.forks_allowed -= granted
+            return granted
         if child.forks >= child.limits.processes:
             child.forks = len(watch.group(child.pid)) - 1
         child.forks += 1
@@ -392,10 +408,18 @@ def parse_jobs(head: dict[str, Any], body: bytes, descriptors: list[int], entrie
                 descriptors=given,
                 limits=parse_limits(task.get("limits")),
                 session=task["entry"] == "session",
+                home=_home(task),
             )
         )
         body = body[size:]
     return jobs
+
+
+def _home(head: dict[str, Any], key: str = "home") -> str:
+    name = head.get(key, "")
+    if not isinstance(name, str) or (name and not (name.isascii() and name.isalnum() and len(name) <= 64)):
+        raise BadMessage(f"not a directory's name: {name!r}")
+    return name
 
 
 def parse_limits(given: object) -> Limits:

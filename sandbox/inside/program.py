@@ -67,7 +67,7 @@ def print_exception(problem: BaseException) -> None:
 
 
 def trim(problem: BaseException) -> None:
-    """Drop the leading frames that are ours from an exception and from those that led to it."""
+    """Drop the frames that are ours from an exception and from those that led to it."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [problem]
     while todo:
@@ -80,9 +80,19 @@ def trim(problem: BaseException) -> None:
 
 
 def _own_frames(frames: TracebackType | None) -> TracebackType | None:
-    while frames is not None and frames.tb_frame.f_globals.get("__package__") == __package__:
+    """Without our frames at the beginning, and at the end, where a timeout was raised."""
+    while frames is not None and _is_ours(frames):
         frames = frames.tb_next
+    one = frames
+    while one is not None and one.tb_next is not None:
+        if _is_ours(one.tb_next):
+            one.tb_next = None
+        one = one.tb_next
     return frames
+
+
+def _is_ours(frames: TracebackType) -> bool:
+    return frames.tb_frame.f_globals.get("__package__") == __package__
 
 
 def flush() -> int:

@@ -73,7 +73,9 @@ class Policy:
 
     machine: str
     flat: bool
-    """Outside files are only guarded by landlock: a change of mode or time is ignored, nameless files are refused."""
+    """Outside files are only guarded by landlock: nameless files are refused, and see `keeps_modes`."""
+    keeps_modes: bool
+    """Changes of modes and times are ignored: landlock does not keep them from the user's other files."""
     landlock: int
     """The landlock ABI in force besides this filter."""
     forks: bool
@@ -87,7 +89,8 @@ class Policy:
 def filter_program(policy: Policy) -> bytes:
     """The main filter's bytes.
 
-    >>> len(filter_program(Policy(machine="aarch64", flat=True, landlock=7, forks=False, pid=1))) > 800
+    >>> policy = Policy(machine="aarch64", flat=True, keeps_modes=True, landlock=7, forks=False, pid=1)
+    >>> len(filter_program(policy)) > 800
     True
     """
     names = numbers(policy.machine)
@@ -112,7 +115,7 @@ def fork_listener(machine: str) -> bytes:
 
 def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
     fork = ALLOW if policy.forks else _EAGAIN
-    modes = [Rule(_PRETEND if policy.flat else ALLOW)]
+    modes = [Rule(_PRETEND if policy.keeps_modes else ALLOW)]
     return {
         "clone": [Rule(ALLOW, _THREAD), Rule(fork, _FORK), Rule(_EPERM)],
         "fork": [Rule(fork)],
