@@ -19,7 +19,8 @@ from .channel import Channel
 from .errors import BadMessage, SandboxError, SandboxUnavailable
 from .launch import Task, TaskResult
 from .limits import Execution, Limits, Status
-from .pool import Pool, shared_pool
+from .places import place, shared_pool
+from .pool import Pool
 from .session import Session
 
 __all__ = [
@@ -56,4 +57,5 @@ def run(
     >>> run("print(6 * 7)").stdout
     '42\\n'
     """
-    return shared_pool(isolation).run(code, stdin=stdin, limits=limits)
+    where = place(isolation) if "://" in isolation else shared_pool(isolation)
+    return where.run(code, stdin=stdin, limits=limits)

@@ -242,12 +242,6 @@ def _lost(task: Task, isolation: str, reason: str) -> TaskResult:
     )  # fmt: skip
 
 
-def shared_pool(isolation: str = "auto") -> Pool:
-    """The one pool per kind of isolation that this process shares."""
-    return _SHARED.setdefault(isolation, Pool(isolation=isolation))
-
-
-_SHARED: dict[str, Pool] = {}
 _POOLS: "weakref.WeakSet[Pool]" = weakref.WeakSet()
 
 

@@ -16,7 +16,9 @@ from typing import Any
 from .errors import BadMessage, SandboxError, ZygoteDied
 from .launch import Stream, limits_json, memory_file
 from .limits import Execution, Limits, Status
-from .pool import Pool, Zygote, as_bytes, shared_pool
+from .places import shared_pool
+from .pool import Pool, Zygote, as_bytes
+from .remote import Remote, RemoteSession
 from .wire import INLINE_LIMIT, close_all, pack, receive, send, unpack
 
 _GRACE_SECONDS = 0.5
@@ -25,7 +27,7 @@ _ANSWER_SECONDS = 20.0
 
 
 class Session:
-    """A Python state that cells of code change, and that can be branched.
+    """A Python state that cells of code change, and that can be branched. On a remote sandbox by its address.
 
     >>> with Session() as session:
     ...     session.execute("x = 20").status
@@ -36,8 +38,12 @@ class Session:
     """
 
     def __init__(self, *, pool: Pool | None = None, isolation: str = "auto", limits: Limits | None = None) -> None:
-        self._pool = pool or shared_pool(isolation)
         self.limits = limits or Limits()
+        self._remote: RemoteSession | None = None
+        if pool is None and "://" in isolation:
+            self._remote = Remote(isolation).session(limits=self.limits)
+        else:
+            self._pool = pool or shared_pool(isolation)
         self._family: _Family | None = None
         self._process: _Process | None = None
 
@@ -48,6 +54,8 @@ class Session:
         After an exception or an interrupted timeout the state is what the cell made of it. When the cell had to be
         killed it is the state before the cell, or, if that was lost too, a fresh one: `reason` says so.
         """
+        if self._remote is not None:
+            return self._remote.execute(code, limits=limits)
         process = self._alive()
         assert self._family is not None
         cell = _Cell(self._family, process, as_bytes(code), limits or self.limits)
@@ -60,6 +68,8 @@ class Session:
 
     def fork(self, n: int = 1) -> "list[Session]":
         """Return n branches that start from this state and then go their own ways. Files are copied too."""
+        if self._remote is not None:
+            return [self._wrap(branch) for branch in self._remote.fork(n)]
         self._alive()
         return [self._branch() for _ in range(n)]
 
@@ -77,6 +87,11 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _wrap(self, remote: RemoteSession) -> "Session":
+        branch = Session(isolation=remote.address, limits=self.limits)
+        branch._remote = remote
+        return branch
 
     def _alive(self) -> "_Process":
         if self._process is None or self._family is None:

@@ -46,6 +46,8 @@ set_mempolicy migrate_pages move_pages mlockall munlockall vmsplice splice tee t
 
 _CHANGES_MODES = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat")
 
+_READS_ATTRIBUTES = ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr")
+
 _CLONE_VM, _CLONE_THREAD = 0x100, 0x10000
 # Namespaces, CLONE_PARENT, CLONE_PTRACE, CLONE_UNTRACED, CLONE_PIDFD, CLONE_INTO... : none of these is for programs.
 _CLONE_NEVER = 0x7E020000 | 0x8000 | 0x2000 | 0x800000 | 0x1000
@@ -140,6 +142,7 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
         "openat": _open(policy, 2),
         "truncate": [Rule(ALLOW if policy.landlock >= 3 else _EPERM)],
         **dict.fromkeys(_CHANGES_MODES, modes),
+        **dict.fromkeys(_READS_ATTRIBUTES, [Rule(_EOPNOTSUPP)]),  # as on a file system that has none
     }
 
 
