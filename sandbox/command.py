@@ -88,8 +88,14 @@ def _cell(line: bytes, branches: dict[str, Session]) -> str:
             raise ValueError('a line needs "code" (text) or "fork" (a name)')
         execution = branches[name].execute(order["code"])
     except (ValueError, TypeError, RecursionError, SandboxError) as problem:
-        return json.dumps({"status": Status.SANDBOX_ERROR.value, "reason": str(problem)})
+        return as_json(_NOTHING_RAN, reason=str(problem))
     return as_json(execution, result=execution.result)
+
+
+_NOTHING_RAN = Execution(
+    status=Status.SANDBOX_ERROR, exit_code=None, stdout="", stderr="", truncated=False,
+    wall_seconds=0.0, cpu_seconds=0.0, isolation="none",
+)  # fmt: skip
 
 
 def _fork(name: object, branches: dict[str, Session], origin: Session) -> str:

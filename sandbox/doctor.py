@@ -47,7 +47,7 @@ def _findings() -> Iterator[tuple[str, str]]:
             yield mode, f"not here; needs {needed}. {problem}"
     yield (
         "verdict",
-        f"programs run in {works[0]}" if works else "nothing here holds untrusted code; use a remote sandbox",
+        f"programs run in {works[0]}" if works else "nothing here holds hostile code; use a remote sandbox",
     )
 
 

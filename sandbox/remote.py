@@ -201,9 +201,8 @@ class _NemoSkills:
             status = Status.TIMEOUT
         elif told in ("completed", "error"):
             # This API reports no exit code: a traceback is all that tells a failed program from a finished one.
-            status = (
-                Status.EXCEPTION if told == "error" or "Traceback (most recent call last)" in complaint else Status.OK
-            )
+            failed = told == "error" or "Traceback (most recent call last)" in complaint
+            status = Status.EXCEPTION if failed else Status.OK
         else:
             status = Status.SANDBOX_ERROR
         reason = str(told) if status is Status.SANDBOX_ERROR else ""

@@ -142,7 +142,7 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
         "openat": _open(policy, 2),
         "truncate": [Rule(ALLOW if policy.landlock >= 3 else _EPERM)],
         **dict.fromkeys(_CHANGES_MODES, modes),
-        **dict.fromkeys(_READS_ATTRIBUTES, [Rule(_EOPNOTSUPP)]),  # as on a file system that has none
+        **dict.fromkeys(_READS_ATTRIBUTES, (Rule(_EOPNOTSUPP),)),  # as on a file system that has none
     }
 
 
