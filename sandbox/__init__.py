@@ -19,7 +19,9 @@ from .channel import Channel
 from .errors import BadMessage, SandboxError, SandboxUnavailable
 from .launch import Task, TaskResult
 from .limits import Execution, Limits, Status
+from .places import place, shared_pool
 from .pool import Pool
+from .session import Session
 
 __all__ = [
     "BadMessage",
@@ -29,6 +31,7 @@ __all__ = [
     "Pool",
     "SandboxError",
     "SandboxUnavailable",
+    "Session",
     "Status",
     "Task",
     "TaskResult",
@@ -46,18 +49,13 @@ def available() -> str | None:
             return None
 
 
-def run(code: str, *, stdin: str | bytes = "", limits: Limits | None = None, isolation: str = "auto") -> Execution:
+def run(
+    code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None, isolation: str = "auto"
+) -> Execution:
     """Run one program and return what came of it. The warm process behind it is kept for the next call.
 
     >>> run("print(6 * 7)").stdout
     '42\\n'
     """
-    return shared_pool(isolation).run(code, stdin=stdin, limits=limits)
-
-
-_SHARED: dict[str, Pool] = {}
-
-
-def shared_pool(isolation: str = "auto") -> Pool:
-    """The one pool per kind of isolation that this process shares."""
-    return _SHARED.setdefault(isolation, Pool(isolation=isolation))
+    where = place(isolation) if "://" in isolation else shared_pool(isolation)
+    return where.run(code, stdin=stdin, limits=limits)

@@ -6,7 +6,7 @@ a child has touched it; in `flat` it is a plain directory that is emptied and, w
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH101, PTH116, PTH208
+# ruff: noqa: PTH101, PTH102, PTH104, PTH116, PTH118, PTH208
 
 import mmap
 import os
@@ -71,6 +71,8 @@ class Boxes:
 
     def give_back(self, box: Box) -> None:
         """Clean a box after its child, and everything that the child started, is gone."""
+        if box.root is None:
+            os.chmod(box.directory, 0o700)
         if box.dirty:
             if box.root is not None:
                 self._remount(box, box.size)
@@ -78,6 +80,25 @@ class Boxes:
                 empty_directory(box.directory)
                 self._settle(box)
         self.free.append(box)
+
+    def add_home(self, box: Box, name: str) -> None:
+        """Make a directory for one branch of a session. The box itself can then be passed through, not listed."""
+        os.chmod(box.directory, 0o700)
+        home = os.path.join(box.directory, name)
+        os.mkdir(home, 0o700)
+        if box.uid is not None:
+            os.chown(home, box.uid, box.uid)
+        os.chmod(box.directory, 0o100)
+
+    def rename_home(self, box: Box, old: str, new: str) -> None:
+        """Give a branch's directory a name that no other branch knows. A branch that is gone has none."""
+        os.chmod(box.directory, 0o700)
+        try:
+            os.rename(os.path.join(box.directory, old), os.path.join(box.directory, new))
+        except FileNotFoundError:
+            return
+        finally:
+            os.chmod(box.directory, 0o100)
 
     def _make(self) -> Box:
         index = self.made

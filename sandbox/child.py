@@ -16,6 +16,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from .box import Box
 from .channel import Channel
@@ -41,6 +42,8 @@ class Job:
     limits: Limits
     session: bool
     """Sessions may be forked by the owner, take descriptors, and send no signals."""
+    home: str = ""
+    """Name of the child's working directory within the box; sessions have one for each branch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class Walls:
     flat: bool
     base_bytes: int
     """The zygote's own address space, which a child's limit comes on top of."""
+    base_resident: int
     keep: int
     """Capabilities left to a child; 0 but where its interpreter lies in a directory that only root may enter."""
     alive: tuple[int, int]
@@ -67,6 +71,7 @@ class Walls:
         policy = seccomp.Policy(
             machine=self.machine,
             flat=self.flat,
+            keeps_modes=self.flat or job.session,
             landlock=self.landlock,
             forks=job.limits.processes > 0 or job.session,
             pid=None if alone else NOBODY_ELSE,
@@ -81,14 +86,16 @@ def become(job: Job, box: Box, walls: Walls, listener_to: socket.socket | None) 
     try:
         os.setsid()
         _prefer_for_killing(walls)
-        _enter(box)
-        _set_limits(job.limits, walls)
-        _drop_user(box, walls)
+        if job.session:
+            _leave_a_keeper(walls)
+        _enter(box, job.home)
+        _set_limits(job, walls)
+        _drop_user(job, box, walls)
         _lock(job, box, walls, listener_to)
         descriptors = _arrange(job)
         payload = _read_all(descriptors.pop("payload")) if "payload" in descriptors else job.payload
         channels = _channels(descriptors, box)
-        _freshen(box)
+        _freshen(str(Path(box.inside, job.home)))
         box.page[0] = Note.STARTED
     except BaseException as problem:  # noqa: BLE001  a child that is half walled in must not go on; the zygote reports it
         text = f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000]
@@ -115,15 +122,35 @@ def _prefer_for_killing(walls: Walls) -> None:
         os.close(descriptor)
 
 
-def _enter(box: Box) -> None:
+def _leave_a_keeper(walls: Walls) -> None:
+    """Go on in a child. The parent stays, outside the inner walls, to adopt and bury what a session leaves behind.
+
+    As PID 1 of its namespace, or as the leader of its group, it takes every process of the session with it.
+    """
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.fork() == 0:
+        return
+    try:
+        os.closerange(0, 1 << 20)
+        while True:
+            os.wait()
+    except BaseException:  # noqa: BLE001  no children left, mostly; whatever it is, the session is over
+        os._exit(0)
+
+
+def _enter(box: Box, home: str) -> None:
     if box.root is not None:
         os.chroot(box.root)
-    os.chdir(box.inside)
+    os.chdir(Path(box.inside, home))
     os.umask(0o022)
 
 
-def _set_limits(limits: Limits, walls: Walls) -> None:
+def _set_limits(job: Job, walls: Walls) -> None:
+    limits = job.limits
     cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
+    if job.session and limits.cpu_seconds is None:
+        cpu = resource.RLIM_INFINITY  # a session's clock is kept cell by cell
     tasks = walls.tasks or limits.processes + limits.threads
     wanted = (
         (resource.RLIMIT_CPU, cpu),
@@ -138,11 +165,12 @@ def _set_limits(limits: Limits, walls: Walls) -> None:
     )
     for what, value in wanted:
         hard = resource.getrlimit(what)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        if hard != resource.RLIM_INFINITY:
+            value = hard if value == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(what, (value, value))
 
 
-def _drop_user(box: Box, walls: Walls) -> None:
+def _drop_user(job: Job, box: Box, walls: Walls) -> None:
     if box.uid is not None:
         if walls.keep:
             kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
@@ -150,7 +178,7 @@ def _drop_user(box: Box, walls: Walls) -> None:
         os.setresgid(box.uid, box.uid, box.uid)
         os.setresuid(box.uid, box.uid, box.uid)
     kernel.keep_capabilities(walls.keep)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 1 if walls.flat else 0)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1 if walls.flat and not job.session else 0)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(walls.alive[1])
     try:
@@ -201,13 +229,13 @@ def _channels(descriptors: Mapping[str, int], box: Box) -> Channels:
     return Channels(link=ends.get("link"), result=ends.get("result"), control=ends.get("control"), note=note)
 
 
-def _freshen(box: Box) -> None:
+def _freshen(home: str) -> None:
     """Leave nothing of the zygote's that would make two children alike or show a program where it came from."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
-    os.environ.update(environment(box.inside))
+    os.environ.update(environment(home))
     tempfile.tempdir = None
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115

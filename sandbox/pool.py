@@ -47,16 +47,13 @@ class Pool:
             raise ValueError(f"isolation must be one of {', '.join(ISOLATIONS)}, got {isolation!r}")
         self._asked, self._prewarm, self._allow_weaker = isolation, tuple(prewarm), allow_weaker
         self._lock = threading.Lock()
-        self._zygote: _Zygote | None = None
+        self._zygote: Zygote | None = None
         self._numbers = itertools.count(1)
         _POOLS.add(self)
 
-    def run(self, code: str, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
+    def run(self, code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
         """Run one program, as `python FILE.py` would, and return what came of it."""
-        given = stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin
-        task = Task(
-            entry="program", payload=code.encode("utf-8", "surrogatepass"), stdin=given, limits=limits or Limits()
-        )
+        task = Task(entry="program", payload=as_bytes(code), stdin=as_bytes(stdin), limits=limits or Limits())
         return self.launch([task])[0].execution()
 
     def launch(self, tasks: Sequence[Task], *, wall_seconds: float | None = None) -> list[TaskResult]:
@@ -88,12 +85,16 @@ class Pool:
         """What children run under: full, flat or bubblewrap. Starts the zygote if need be."""
         return self.zygote().isolation
 
-    def zygote(self) -> "_Zygote":
+    def zygote(self) -> "Zygote":
         """The running zygote, started if there is none; raises SandboxUnavailable."""
         with self._lock:
             if self._zygote is None or not self._zygote.alive():
                 self._zygote = _start(self._asked, self._prewarm)
             return self._zygote
+
+    def next_number(self) -> int:
+        """A number for a launch, never used before."""
+        return next(self._numbers)
 
     def close(self) -> None:
         """End the zygote and every child. The pool starts another one if it is used again."""
@@ -108,7 +109,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _discard(self, zygote: "_Zygote") -> None:
+    def _discard(self, zygote: "Zygote") -> None:
         with self._lock:
             if self._zygote is zygote:
                 self._zygote = None
@@ -122,7 +123,7 @@ class Pool:
             self._zygote = None
 
 
-class _Zygote:
+class Zygote:
     """The owner's end of a running zygote."""
 
     def __init__(
@@ -145,7 +146,7 @@ class _Zygote:
                 self.process.wait()
 
 
-def _start(asked: str, prewarm: Sequence[str]) -> _Zygote:
+def _start(asked: str, prewarm: Sequence[str]) -> Zygote:
     _refuse_other_systems()
     reasons = []
     for mode in ("full", "flat") if asked == "auto" else (asked,):
@@ -159,7 +160,7 @@ def _start(asked: str, prewarm: Sequence[str]) -> _Zygote:
         if process.stderr is not None:
             process.stderr.close()
         if "ready" in answer:
-            return _Zygote(process, control, mode, answer["details"])
+            return Zygote(process, control, mode, answer["details"])
         control.close()
         process.wait()
         reasons.append(f"{mode}: {answer.get('unavailable', answer)}")
@@ -227,6 +228,11 @@ def _last_words(process: "subprocess.Popen[bytes]") -> str:
     process.kill()
     _, said = process.communicate()
     return said.decode("utf-8", "replace").strip().rpartition("\n")[2] or "no message"
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    """Text as UTF-8; what is no text (a lone surrogate) stays as it is."""
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
 
 def _lost(task: Task, isolation: str, reason: str) -> TaskResult:

@@ -52,8 +52,11 @@ def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
 
 def send(channel: socket.socket, message: bytes, descriptors: list[int] | tuple[int, ...] = ()) -> None:
     """Send one packed message with its descriptors."""
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-    channel.sendmsg([message], rights, socket.MSG_NOSIGNAL)
+    if descriptors:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        channel.sendmsg([message], rights, socket.MSG_NOSIGNAL)
+    else:
+        channel.send(message, socket.MSG_NOSIGNAL)  # the one way that is open to a child
 
 
 def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:

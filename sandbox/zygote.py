@@ -5,13 +5,13 @@ a child and never waits for one. Its control socket ends, or its owner's process
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH208
 
 import errno
 import fcntl
 import gc
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -19,12 +19,13 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import prewarm
+from . import prewarm, watch
 from .box import Box, Boxes
 from .child import ROLES, Job, Walls, become
 from .errors import BadMessage
@@ -33,6 +34,9 @@ from .layers import kernel, namespaces, visible
 from .limits import Limits
 from .wire import close_all, pack, receive, send, unpack
 
+_TICK_SECONDS = 0.04
+_HOARD_LIMIT = 64
+"""Permissions to fork that a session may leave unused: a hostile one could save them up."""
 FIRST_UID = 61_184
 """User ids for children of a zygote started as root: the range that systemd also uses for users that come and go."""
 
@@ -53,6 +57,7 @@ class Child:
     forks_allowed: int = 0
     forks: int = 0
     killed_for: str = ""
+    born: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -73,6 +78,7 @@ class Zygote:
         self._poll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._running = True
+        self._next_tick = 0.0
         self._own_pids = -1 if walls.flat else os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         control.setblocking(False)
         self._watch(control.fileno(), self._orders)
@@ -85,10 +91,13 @@ class Zygote:
     def serve(self) -> None:
         """Run until the owner is gone, then leave nothing behind."""
         while self._running:
-            for descriptor, _ in self._poll.poll():
+            for descriptor, _ in self._poll.poll(_TICK_SECONDS if self._children else None):
                 handler = self._handlers.get(descriptor)
                 if handler is not None:
                     handler()
+            if self._children and time.monotonic() >= self._next_tick:
+                self._tick()
+                self._next_tick = time.monotonic() + _TICK_SECONDS
         for child in list(self._children.values()):
             self._kill(child, "owner")
         while self._children:
@@ -145,6 +154,10 @@ class Zygote:
             case "allow_fork":
                 close_all(descriptors)
                 self._allow_fork(head)
+            case "rename_home":
+                close_all(descriptors)
+                for child in self._named(head):
+                    self._boxes.rename_home(child.box, _home(head), _home(head, "new_home"))
             case other:
                 raise BadMessage(f"no such order: {other!r}")
 
@@ -172,6 +185,8 @@ class Zygote:
 
     def _fork(self, launch: Launch, index: int, job: Job) -> None:
         box = self._boxes.take(job.limits)
+        if job.home:
+            self._boxes.add_home(box, job.home)
         listened = job.session or job.limits.processes > 0
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if listened else None
         if not self._walls.flat:
@@ -210,9 +225,16 @@ class Zygote:
             child.introduction = None
 
     def _allow_fork(self, head: dict[str, Any]) -> None:
-        for child in self._children.values():
-            if child.launch.number == head.get("number") and child.index == head.get("index"):
-                child.forks_allowed += 1
+        for child in self._named(head):
+            child.forks_allowed = min(child.forks_allowed + 1, _HOARD_LIMIT)
+            if home := _home(head, "new_home"):
+                self._boxes.add_home(child.box, home)
+
+    def _named(self, head: dict[str, Any]) -> list[Child]:
+        """The session that an order is about, if it is still alive."""
+        wanted = (head.get("number"), head.get("index"))
+        found = (child for child in self._children.values() if (child.launch.number, child.index) == wanted)
+        return [child for child in found if child.session]
 
     def _fork_request(self, child: Child) -> None:
         self._orders()  # a permission that was sent before the request must count
@@ -233,10 +255,11 @@ class Zygote:
 
     def _may_fork(self, child: Child, asker: int) -> bool:
         if child.session:
-            child.forks_allowed -= 1
-            return child.forks_allowed >= 0
+            granted = child.forks_allowed > 0
+            child.forks_allowed -= granted
+            return granted
         if child.forks >= child.limits.processes:
-            child.forks = _group_size(child.pid) - 1
+            child.forks = len(watch.group(child.pid)) - 1
         child.forks += 1
         return child.forks <= child.limits.processes
 
@@ -257,6 +280,20 @@ class Zygote:
             signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
         except ProcessLookupError:
             return
+
+    def _tick(self) -> None:
+        """Look at every child that has lived for a while and kill those over a limit that only shows from outside."""
+        now = time.monotonic()
+        for child in list(self._children.values()):
+            if child.killed_for or now - child.born < _TICK_SECONDS / 2:
+                continue
+            alone = watch.process(child.pid) if not child.forks and not child.session else None
+            processes = [alone] if alone is not None else watch.group(child.pid)
+            reason = watch.over_limit(processes, child.limits, self._walls.base_resident)
+            if not reason and self._walls.flat:
+                reason = watch.directory_over_limit(child.box.directory, processes, child.limits)
+            if reason:
+                self._kill(child, reason)
 
     def _deaths(self, wake: int) -> None:
         try:
@@ -315,23 +352,6 @@ class Zygote:
             launch.events.close()
 
 
-def _group_size(leader: int) -> int:
-    """How many processes a child and what it forked are. Only processes that this one can see in /proc count."""
-    count = 0
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and _process_group(entry) == leader:
-            count += 1
-    return count
-
-
-def _process_group(pid: str) -> int:
-    try:
-        text = Path("/proc", pid, "stat").read_text()
-    except OSError:
-        return 0
-    return int(text.rpartition(")")[2].split()[2])
-
-
 def _signal_group(leader: int) -> None:
     try:
         os.killpg(leader, signal.SIGKILL)
@@ -388,10 +408,18 @@ def parse_jobs(head: dict[str, Any], body: bytes, descriptors: list[int], entrie
                 descriptors=given,
                 limits=parse_limits(task.get("limits")),
                 session=task["entry"] == "session",
+                home=_home(task),
             )
         )
         body = body[size:]
     return jobs
+
+
+def _home(head: dict[str, Any], key: str = "home") -> str:
+    name = head.get(key, "")
+    if not isinstance(name, str) or (name and not (name.isascii() and name.isalnum() and len(name) <= 64)):
+        raise BadMessage(f"not a directory's name: {name!r}")
+    return name
 
 
 def parse_limits(given: object) -> Limits:
@@ -437,8 +465,11 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     readable = visible.readable_paths(flat=flat, hidden=[root])
     own = "/box" if any(path.startswith("/tmp") for path in readable) else "/tmp"
     as_root = os.geteuid() == 0
-    base = None
+    base, keep = None, 0
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if flat:
+        keep = _needed_capabilities([path for path in readable if os.access(path, os.R_OK)]) if as_root else 0
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         base = tempfile.mkdtemp(prefix=f"sandbox-{os.getppid()}-")
         Path(base).chmod(0o711)
@@ -452,8 +483,9 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         machine=machine,
         landlock=version,
         flat=flat,
-        base_bytes=_address_space(),
-        keep=0,
+        base_bytes=_memory_pages()[0] * os.sysconf("SC_PAGE_SIZE"),
+        base_resident=_memory_pages()[1] * os.sysconf("SC_PAGE_SIZE"),
+        keep=keep,
         alive=alive,
         score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
         tasks=0 if flat and as_root else 4096,
@@ -462,8 +494,27 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     return Zygote(control, settings["owner"], boxes, walls, entries)
 
 
-def _address_space() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+def _memory_pages() -> list[int]:
+    """Total and resident pages of this process."""
+    return [int(number) for number in Path("/proc/self/statm").read_text().split()[:2]]
+
+
+def _needed_capabilities(paths: Sequence[str]) -> int:
+    """What an unprivileged child of this root process needs to read the interpreter's own files.
+
+    Nothing, mostly. An interpreter below a directory that only root may enter (/root) is out of reach without
+    the capability to read; landlock still holds the child to `paths`.
+    """
+    child = os.fork()
+    if child == 0:
+        namespaces.drop_user(FIRST_UID)
+        os._exit(0 if all(os.access(path, os.R_OK) for path in paths) else 1)
+    if os.waitpid(child, 0)[1] == 0:
+        return 0
+    for capability in (kernel.CAP_DAC_READ_SEARCH, kernel.CAP_DAC_OVERRIDE):
+        if kernel.capabilities() & 1 << capability:
+            return 1 << capability
+    return 0
 
 
 def _details(settings: dict[str, Any]) -> dict[str, Any]:

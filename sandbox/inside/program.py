@@ -1,4 +1,4 @@
-"""Entry `program`: run one source file as `python FILE.py` would. The payload is the source, as UTF-8."""
+"""Entry `program`: run one source file as `python FILE.py` would. The payload is the file's content."""
 
 import atexit
 import linecache
@@ -16,10 +16,10 @@ FILE = "program.py"
 
 def main(channels: Channels, payload: bytes) -> int:
     """Run the program to its end, exit handlers and threads included, and return its exit code."""
-    source = payload.decode("utf-8", "surrogatepass")
+    source = payload.decode("utf-8", "replace")
     linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
     namespace = main_namespace()
-    code = guarded(channels, lambda: exec(compile(source, FILE, "exec", dont_inherit=True), namespace))
+    code = guarded(channels, lambda: exec(compile(payload, FILE, "exec", dont_inherit=True), namespace))
     return finish() or code
 
 
@@ -72,7 +72,7 @@ def print_exception(problem: BaseException) -> None:
 
 
 def trim(problem: BaseException) -> None:
-    """Drop the leading frames that are ours from an exception and from those that led to it."""
+    """Drop the frames that are ours from an exception and from those that led to it."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [problem]
     while todo:
@@ -85,9 +85,19 @@ def trim(problem: BaseException) -> None:
 
 
 def _own_frames(frames: TracebackType | None) -> TracebackType | None:
-    while frames is not None and frames.tb_frame.f_globals.get("__package__") == __package__:
+    """Without our frames at the beginning, and at the end, where a timeout was raised."""
+    while frames is not None and _is_ours(frames):
         frames = frames.tb_next
+    one = frames
+    while one is not None and one.tb_next is not None:
+        if _is_ours(one.tb_next):
+            one.tb_next = None
+        one = one.tb_next
     return frames
+
+
+def _is_ours(frames: TracebackType) -> bool:
+    return frames.tb_frame.f_globals.get("__package__") == __package__
 
 
 def flush() -> int:

@@ -46,6 +46,8 @@ set_mempolicy migrate_pages move_pages mlockall munlockall vmsplice splice tee t
 
 _CHANGES_MODES = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat")
 
+_READS_ATTRIBUTES = ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr")
+
 _CLONE_VM, _CLONE_THREAD = 0x100, 0x10000
 # Namespaces, CLONE_PARENT, CLONE_PTRACE, CLONE_UNTRACED, CLONE_PIDFD, CLONE_INTO... : none of these is for programs.
 _CLONE_NEVER = 0x7E020000 | 0x8000 | 0x2000 | 0x800000 | 0x1000
@@ -73,7 +75,9 @@ class Policy:
 
     machine: str
     flat: bool
-    """Outside files are only guarded by landlock: a change of mode or time is ignored, nameless files are refused."""
+    """Outside files are only guarded by landlock: nameless files are refused, and see `keeps_modes`."""
+    keeps_modes: bool
+    """Changes of modes and times are ignored: landlock does not keep them from the user's other files."""
     landlock: int
     """The landlock ABI in force besides this filter."""
     forks: bool
@@ -87,7 +91,8 @@ class Policy:
 def filter_program(policy: Policy) -> bytes:
     """The main filter's bytes.
 
-    >>> len(filter_program(Policy(machine="aarch64", flat=True, landlock=7, forks=False, pid=1))) > 800
+    >>> policy = Policy(machine="aarch64", flat=True, keeps_modes=True, landlock=7, forks=False, pid=1)
+    >>> len(filter_program(policy)) > 800
     True
     """
     names = numbers(policy.machine)
@@ -112,7 +117,7 @@ def fork_listener(machine: str) -> bytes:
 
 def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
     fork = ALLOW if policy.forks else _EAGAIN
-    modes = [Rule(_PRETEND if policy.flat else ALLOW)]
+    modes = [Rule(_PRETEND if policy.keeps_modes else ALLOW)]
     return {
         "clone": [Rule(ALLOW, _THREAD), Rule(fork, _FORK), Rule(_EPERM)],
         "fork": [Rule(fork)],
@@ -137,6 +142,7 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
         "openat": _open(policy, 2),
         "truncate": [Rule(ALLOW if policy.landlock >= 3 else _EPERM)],
         **dict.fromkeys(_CHANGES_MODES, modes),
+        **dict.fromkeys(_READS_ATTRIBUTES, (Rule(_EOPNOTSUPP),)),  # as on a file system that has none
     }
 
 
