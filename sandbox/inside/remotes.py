@@ -53,6 +53,8 @@ class Remotes:
         self._reading = False
         self._keep_arguments = keep_arguments
         self.calls = 0
+        self.touched = False
+        """Whether the tests have used a name of the candidate."""
         self.classes_used = False
         """Whether the tests made an instance of a class of the candidate, or looked into one."""
         self._last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
@@ -76,6 +78,7 @@ class Remotes:
 
     def names(self, names: list[str]) -> dict[str, Any]:
         """Return what the candidate has under those names; missing ones are left out."""
+        self.touched = True
         found = self.ask(["names", names])
         return found if isinstance(found, dict) else {}
 
@@ -97,8 +100,9 @@ class Remotes:
         if changed:
             self._last_text = self.last_call  # as it was called: the change would alter what is shown
             self.changed_arguments |= answer[1] is not None
-            if answer[1] is None or not self._keep_arguments:
-                self._apply_changes(changed, values, named)
+            if answer[1] is not None and self._keep_arguments:
+                return self._changed_copy(answer[1], changed, values)
+            self._apply_changes(changed, values, named)
         if printed:
             sys.stdout.write(str(printed)[:100_000])
         result = self._result(answer[1], values)
@@ -128,7 +132,12 @@ class Remotes:
     def special(self, target: list[Any], name: str, values: tuple[Any, ...]) -> Any:
         """Call a special method of an object of the candidate."""
         self.calls += 1
-        return self.ask(["special", target, name, [self._encode(value) for value in values]])
+        ended = self.ended_iteration
+        try:
+            return self.ask(["special", target, name, [self._encode(value) for value in values]])
+        finally:
+            if name == "__next__":
+                self.ended_iteration = ended  # there it is how an iteration ends
 
     def items(self, target: list[Any]) -> Iterator[Any]:
         """Yield what an iterator of the candidate yields, a growing number of items ahead."""
@@ -187,6 +196,14 @@ class Remotes:
         if len(answer) != length:
             self._forged()
         return answer
+
+    def _changed_copy(self, encoded: Any, changed: Any, values: tuple[Any, ...]) -> Any:
+        """Return the result of a call without its changes to the arguments; a changed argument comes as a copy."""
+        if type(encoded) is list and encoded[:1] == ["argument"] and type(changed) is list:
+            copies = dict(zip(changed[::2], changed[1::2], strict=False))
+            encoded = copies.get(encoded[-1], encoded) if type(encoded[-1]) is int else encoded
+        self._last_result = result = self._result(encoded, values)
+        return result
 
     def _result(self, encoded: Any, values: tuple[Any, ...]) -> Any:
         if type(encoded) is list and len(encoded) == 2 and encoded[0] == "argument":

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox import Limits, Pool, SandboxError, shared_pool
+from sandbox import Limits, Pool, SandboxError
+from sandbox.places import shared_pool
 from sandbox.testing import CallTests, TestOutcome, TestRun, run_tests
 
 from ..verdict import Outcome, Verdict
