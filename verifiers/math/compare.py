@@ -35,13 +35,17 @@ from .tree import (
     Words,
     children,
     negative,
+    product,
     quotient,
 )
 from .units import NO_UNIT, Unit, read_unit
 
 MAX_ELEMENTS = 120
 _EMPTY = {"no solution", "no solutions", "empty set", "the empty set", "no real solution", "no real solutions", "empty"}
-_LETTER_UNITS = set("mgshLNJWVKC")
+_LETTER_UNITS = {
+    "m": "m", "g": "g", "s": "s", "h": "h", "L": "liter", "l": "liter", "N": "newton", "J": "joule", "W": "watt",
+    "V": "volt", "K": "kelvin", "C": "coulomb",
+}  # fmt: skip
 _UNDEFINED = Sym("#nan")
 
 
@@ -343,21 +347,14 @@ def _times(node: Node, factor: Fraction) -> Node:
 
 def _letter_unit(value: Node, unit: Unit, other: Unit) -> tuple[Node, Unit]:
     """Read `5 m` as an amount where the other side has a unit of measure: alone it is five times m."""
-    if (
-        other.is_known
-        and isinstance(value, Mul)
-        and isinstance(value.factors[-1], Sym)
-        and value.factors[-1].name in _LETTER_UNITS
-    ):
-        found = read_unit(
-            {"L": "liter", "N": "newton", "V": "volt", "K": "kelvin", "C": "coulomb"}.get(
-                value.factors[-1].name, value.factors[-1].name
-            )
-        )
-        rest = value.factors[:-1]
-        if found is not None:
-            return (Mul(rest) if len(rest) > 1 else rest[0]), found
-    return value, unit
+    if not (other.is_known and isinstance(value, Mul)):
+        return value, unit
+    last = value.factors[-1]
+    base, power = (last.base, last.exponent) if isinstance(last, Pow) else (last, Num(1))
+    if not (isinstance(base, Sym) and base.name in _LETTER_UNITS and isinstance(power, Num)):
+        return value, unit
+    found = read_unit(f"{_LETTER_UNITS[base.name]}^{power.value}")
+    return (product(list(value.factors[:-1])), found) if found else (value, unit)
 
 
 def _unwrapped(node: Node) -> Node:

@@ -331,6 +331,8 @@ class Formulas(Stream, ABC):
         return None
 
     def symbol(self, name: str) -> Node:
+        if name == "m" and self.kind() == "mark":  # the measure of an angle
+            return self.primary()
         if self.is_op("_"):
             self.at += 1
             name = f"{name}_{self.subscript()}"

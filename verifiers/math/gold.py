@@ -27,7 +27,7 @@ _LOOSE = re.compile(r"(?<!\\)\\[!,;: ]|\\(?:left|right)(?![A-Za-z])|[\s$]+|(?<!\
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _WRAPPER = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+")
-_DECIMAL_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
+_DECIMAL_COMMA = re.compile(r"(-?(?:0(?=,)|[0-9]+(?!,[0-9]{3}$))),([0-9]+)")
 _NAMED_IN_WORDS = re.compile(
     r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40})\}|([A-Za-z][A-Za-z ]{3,40}?))"
     r"\s*(?:=|:|\\approx)\s*(?=[^=:\s])"

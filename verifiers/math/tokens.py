@@ -68,6 +68,8 @@ _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _DOUBLED = re.compile(
     r"(?<!\\)\\\\(?=(?:[dtc]?frac|sqrt|text|pi|begin|end|cdot|times|left|right|boxed|infty|cup|circ|le|ge|mathrm)(?![a-z]))"
 )
+_LONE_DOLLAR = re.compile(r"(?<!\\)\$")
+_TIMES_TEN = re.compile(r"(?<=[0-9])\s*x\s*(?=10\s*(?:\^|\*\*))")
 _MODULES = re.compile(r"(?<![A-Za-z.])(?:np|numpy|math|sympy|sp)\.(?=[A-Za-z])")
 
 
@@ -83,6 +85,10 @@ def normalise(text: str) -> str:
         text = text.translate(SYMBOLS)
     if "\\\\" in text and _DOUBLED.search(text):
         text = text.replace("\\\\", "\\")
+    if text.count("$") - text.count("\\$") == 1:
+        text = _LONE_DOLLAR.sub(r"\\$", text)
+    if "x" in text and _TIMES_TEN.search(text):
+        text = _TIMES_TEN.sub(r"\\times ", text)
     if "." in text and _MODULES.search(text):
         text = _MODULES.sub("", text)
     return text
@@ -147,6 +153,7 @@ def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) ->
 
 
 _LETTER_UNITS = set("mgshLlNJWVKCAF")
+_CONNECTIVE = re.compile(r"\b(?:and|or)\b")
 _LONG_WORD = re.compile(r"[A-Za-z]{2}|[^\x00-\x7f]")
 
 
@@ -161,7 +168,7 @@ def _wrapped(value: str, tokens: list[Token], spaced: bool) -> None:
         tokens.append(("func", FUNCTIONS[stripped], spaced))
     elif stripped in _LETTER_UNITS and tokens and tokens[-1][0] == "num":
         tokens.append(("text", content, spaced))  # 5\\text{ m}
-    elif not _LONG_WORD.search(stripped):
+    elif not _LONG_WORD.search(_CONNECTIVE.sub(" ", stripped)):
         tokens += tokenize(content)
     else:
         tokens.append(("text", content, spaced or content[:1].isspace()))
