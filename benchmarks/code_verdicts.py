@@ -21,7 +21,7 @@ from typing import Any
 
 from sandbox import Limits, Status, shared_pool
 from verifiers import Verdict
-from verifiers.code import judge_code
+from verifiers.code import code_problem, judge_code
 from verifiers.code.mutants import mutants
 
 Row = dict[str, Any]
@@ -45,17 +45,8 @@ def rows(data: Path, name: str) -> list[Row]:
 
 
 def judge(case: Case, isolation: str, limits: Limits | None = None) -> Verdict:
-    row = case.row
-    setup = "\n".join([*row.get("test_imports", []), row.get("test_setup", "")]).strip()
-    return judge_code(
-        case.completion,
-        row["tests"],
-        prompt=row.get("prompt") or row.get("question") or "",
-        entry_point=row.get("entry_point"),
-        setup=setup,
-        isolation=isolation,
-        limits=limits,
-    ).verdict
+    given = code_problem(case.row)
+    return judge_code(case.completion, given.tests, prompt=given.prompt, isolation=isolation, limits=limits).verdict
 
 
 def canonical(data: Path, name: str) -> Iterator[Case]:

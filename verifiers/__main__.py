@@ -24,7 +24,15 @@ _IN_FLIGHT = 256
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Answer every line of stdin; return the exit status, 1 if stdout was closed before the end."""
+    """Answer every line of stdin; return the exit status, 1 if stdout was closed before the end.
+
+    `strength FILE` reports instead which wrong programs the tests of code problems let live.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["strength"]:
+        from .code.strength import main as strength
+
+        return strength(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m verifiers", description="Judge JSON Lines from stdin to stdout.")
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto", help="for cases of kind code")
     isolation = parser.parse_args(argv).isolation

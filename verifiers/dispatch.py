@@ -34,32 +34,14 @@ def verify_isolated(problem: Any, completion: str, *, isolation: str = "auto") -
 
 
 def _verify_code(problem: Any, completion: str, isolation: str) -> tuple[Verdict, str]:
-    """Judge a program; what a benchmark's row says beside its tests may stand in the problem or in its metadata."""
-    from .code import judge_code
+    from .code import BadTests, code_problem, judge_code
 
-    prompt = _first_text(problem, "prompt", "question", "starter_code")
-    starter = _first_text(problem, "starter_code")
-    judged = judge_code(
-        completion,
-        _field(problem, "tests"),
-        prompt=prompt if not starter or starter in prompt else f"{prompt}\n```python\n{starter}\n```",
-        entry_point=_first_text(problem, "entry_point", "fn_name") or None,
-        setup="\n".join(filter(None, (_first_text(problem, key) for key in ("test_imports", "test_setup")))),
-        isolation=isolation,
-    )
+    try:
+        given = code_problem(problem)
+    except BadTests as error:
+        return _error(f"bad_gold: {error}"), ""
+    judged = judge_code(completion, given.tests, prompt=given.prompt, isolation=isolation)
     return judged.verdict, judged.isolation
-
-
-def _first_text(problem: Any, *names: str) -> str:
-    """Return the first of some fields that holds text, or a list of lines, in the problem or in its metadata."""
-    for name in names:
-        for place in (problem, _field(problem, "metadata")):
-            value = _field(place, name)
-            if isinstance(value, list) and all(isinstance(line, str) for line in value):
-                value = "\n".join(value)
-            if isinstance(value, str) and value.strip():
-                return value
-    return ""
 
 
 def _verify_math(answer: object, completion: str) -> Verdict:

@@ -45,41 +45,49 @@ def grade_code(completion: str, tests: Any, *, prompt: str = "", limits: Limits 
     >>> grade_code("def f(x):\\n    return x + 1", ["assert f(1) == 2"]).outcome
     <Outcome.CORRECT: 'correct'>
     """
-    return judge_code(completion, tests, prompt=prompt, limits=limits).verdict
+    try:
+        read = read_tests(tests)
+    except BadTests as error:
+        return _error(f"bad_gold: {error}")
+    return judge_code(completion, read, prompt=prompt, limits=limits).verdict
 
 
 def judge_code(
     completion: str,
-    tests: Any,
+    tests: Tests,
     *,
     prompt: str = "",
-    entry_point: str | None = None,
-    setup: str = "",
     limits: Limits | None = None,
     isolation: str = "auto",
     fail_fast: bool = False,
 ) -> CodeVerdict:
-    """Judge as `grade_code` does, and say under which isolation.
-
-    `entry_point` and `setup` are what a benchmark's row says beside its tests; `fail_fast` stops at the first failure.
-    """
+    """Judge as `grade_code` does by tests that have been read, and say under which isolation."""
     began = time.monotonic()
-    try:
-        read = read_tests(tests, entry_point=entry_point, setup=setup)
-    except BadTests as error:
-        return CodeVerdict(verdict=_error(f"bad_gold: {error}"))
-    main = isinstance(read.body, StdioTests)
-    named = None if isinstance(read.body, StdioTests) else read.body.entry_point
+    main = isinstance(tests.body, StdioTests)
+    named = None if isinstance(tests.body, StdioTests) else tests.body.entry_point
     found = find_program(completion, prompt=prompt, entry_point=named or None, main=main)
     if found is None:
-        verdict = Verdict(outcome=Outcome.NO_ANSWER, reason="no_program", verifier=VERIFIER)
-        return CodeVerdict(verdict=verdict)
+        return CodeVerdict(verdict=Verdict(outcome=Outcome.NO_ANSWER, reason="no_program", verifier=VERIFIER))
+    judged = judge_program(found, tests, prompt=prompt, limits=limits, isolation=isolation, fail_fast=fail_fast)
+    return replace(judged, verdict=replace(judged.verdict, seconds=time.monotonic() - began))
+
+
+def judge_program(
+    found: FoundProgram,
+    tests: Tests,
+    *,
+    prompt: str = "",
+    limits: Limits | None = None,
+    isolation: str = "auto",
+    fail_fast: bool = False,
+) -> CodeVerdict:
+    """Judge a program that has been found already."""
     try:
-        run = _run(found, read, prompt, _limits(read, limits), shared_pool(isolation), fail_fast)
+        run = _run(found, tests, prompt, _limits(tests, limits), shared_pool(isolation), fail_fast)
     except SandboxError as error:
         return CodeVerdict(verdict=_error(f"sandbox: {error}"))
-    verdict = _verdict(run, found, style=type(read.body).__name__.removesuffix("Tests").lower())
-    return CodeVerdict(verdict=replace(verdict, seconds=time.monotonic() - began), isolation=run.isolation)
+    verdict = _verdict(run, found, style=type(tests.body).__name__.removesuffix("Tests").lower())
+    return CodeVerdict(verdict=replace(verdict, seconds=run.seconds), isolation=run.isolation)
 
 
 def _limits(tests: Tests, limits: Limits | None) -> Limits:

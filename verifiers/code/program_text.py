@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from sandbox.testing import Program, Reading
 
+from ..thinking import split_thinking
+
 LONGEST = 400_000
 """Characters of a completion; what is longer holds no program that a model writes."""
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^`\n]*$")
@@ -56,8 +58,8 @@ def find_program(
     >>> find_program("Sure:\\n```python\\nx = 1\\n```").text
     'x = 1'
     """
-    answer = _without_thinking(completion[:LONGEST])
-    if answer is None or not answer.strip():
+    answer = split_thinking(completion[:LONGEST], opened=prompt.rstrip().endswith("<think>")).answer
+    if not answer.strip():
         return None
     prompt = code_of_prompt(prompt)
     wanted = entry_point or last_head(prompt)
@@ -90,14 +92,6 @@ def code_of_prompt(prompt: str) -> str:
     first = next((line for line in prompt.splitlines() if line.strip()), "")
     looks_like_code = _IS_CODE.search(prompt) and (_IS_CODE.match(first) or first.startswith(("#", "@", '"""', "'''")))
     return prompt if looks_like_code or (_IS_CODE.search(prompt) and re.match(r"\w+ *(?::.*)?= ", first)) else ""
-
-
-def _without_thinking(text: str) -> str | None:
-    """Return what follows the thinking; None where the thinking does not end."""
-    _, tag, answer = text.rpartition("</think>")
-    if tag:
-        return answer
-    return None if re.match(r"\s*<think>", text) else text
 
 
 def _blocks(text: str) -> Iterator[_Block]:
