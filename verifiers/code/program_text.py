@@ -21,7 +21,10 @@ _CODE_START = re.compile(
     r"^(?:def |class |import |from \w[\w.]* import |async def |@\w|if __name__|[A-Za-z_]\w* ?= ?\S)", re.M
 )
 _HEAD = re.compile(r"^(?:async )?(?:def|class) +(\w+)", re.M)
-_IS_CODE = re.compile(r"^(?:(?:async )?def +\w+ *\(|class +\w+ *[:(]|import +\w|from +[\w.]+ +import )", re.M)
+_IS_CODE = re.compile(
+    r"^(?:(?:async )?def +\w+ *\(|class +\w+ *[:(]|import +[\w.]+(?: +as +\w+)?(?: *[,#;].*)?$|from +[\w.]+ +import )",
+    re.M,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
