@@ -29,8 +29,10 @@ __all__ = [
     "run_tests",
 ]
 
-TESTER_SECONDS = 5.0
+TESTER_SECONDS = 4.0
 """What the tests themselves may take on top of the candidate's wall clock."""
+LONGEST_SECONDS = 13.0
+"""What both runs of a program may take together where a run is repeated, unless its own limits are longer."""
 _MIB = 1 << 20
 
 
@@ -52,6 +54,8 @@ class Case:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     expected: Any = None
+    also_right: tuple[Any, ...] = ()
+    """Other results that the benchmark accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,8 @@ def run_tests(
     run, changed_arguments = _launch(program, payload, limits, total, pool)
     if run.outcome is not TestOutcome.PASSED or not changed_arguments:
         return run
-    again = _launch(program, {**payload, "keep_arguments": True}, limits, total, pool)[0]
+    left = max(LONGEST_SECONDS, total) - run.seconds
+    again = _launch(program, {**payload, "keep_arguments": True, "total_seconds": left}, limits, left, pool)[0]
     if again.outcome is TestOutcome.PASSED:
         return run
     reason = "the tests pass only with arguments as calls that return something have changed them"
@@ -162,7 +167,11 @@ def _payload(tests: AssertTests | CallTests, seconds: float, total: float, fail_
         named = {"code": tests.code, "entry_point": tests.entry_point, "prompt": tests.prompt}
         return {"style": "assert", **named, **common}
     cases = [
-        {"args": encode(list(case.args)), "kwargs": encode(case.kwargs), "expected": encode(case.expected)}
+        {
+            "args": encode(list(case.args)),
+            "kwargs": encode(case.kwargs),
+            "expected": [encode(value) for value in (case.expected, *case.also_right)],
+        }
         for case in tests.cases
     ]
     return {"style": "call", "entry_point": tests.entry_point, "cases": cases, **common}

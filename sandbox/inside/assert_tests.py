@@ -7,7 +7,9 @@ text: a candidate's helper must not judge itself), or whatever the candidate has
 
 import ast
 import builtins
+import importlib
 import re
+import sys
 import types
 import warnings
 from collections.abc import Iterator
@@ -17,13 +19,17 @@ from .brief import brief
 from .prompt_helpers import prompt_helpers
 from .remotes import TESTS_MODULE, Remotes
 from .report import Report
-from .usual_names import MODULES, usual_names
+from .usual_names import MODULES, NODES, usual_names
 
 _SPLIT_BELOW = 200_000
 """Characters up to which tests run statement by statement, so that all failures are seen."""
 _SHARED_STATE = re.compile(r"\b(unittest\.mock|import mock|mock\.patch|monkeypatch|tempfile|shutil)\b")
 
 
+_TEST_MODULES = {**{name: name for name in MODULES}, "np": "numpy", "numpy": "numpy", "pytest": "pytest"}
+"""Names that mean a module to tests which do not import it, never something of the program."""
+_PROGRAM_MODULES = ("solution", "main", "submission")
+"""Modules from which tests may import the program's names."""
 _JUDGES = re.compile(r"assert|raise|fail\(")
 
 
@@ -80,14 +86,15 @@ class _Tests:
         self._remotes = remotes
         self._report = report
         self._lines: list[str] | None = None
-        self._space = _Names(self._entry, payload["prompt"], remotes)
+        self._space = _Names(self._entry, self._code, payload["prompt"], remotes)
         if _SHARED_STATE.search(self._code):
             report.excuse = "the tests patch modules or use files, which the program's own process does not share"
 
     def run(self, pieces: list[tuple[str, types.CodeType]]) -> None:
         module = types.ModuleType(TESTS_MODULE)
         self._space.update(vars(module))
-        if not self._attempt(lambda: self._space.claim_entry(self._code), self._entry or "the program", False):
+        sys.modules.update({name: _ProgramModule(name, self._remotes) for name in _PROGRAM_MODULES})
+        if not self._attempt(lambda: self._space.claim_entry(), self._entry or "the program", False):
             return
         counted = not any(text for text, _ in pieces)
         for text, code in pieces:
@@ -109,8 +116,10 @@ class _Tests:
                 self._attempt(lambda value=value: value(*self._arguments(value)), name)
 
     def _arguments(self, function: types.FunctionType) -> list[Any]:
-        """Return the candidate's entry point once for each argument that has no default."""
+        """Return the candidate's entry point for the one argument that has no default."""
         wanted = function.__code__.co_argcount - len(function.__defaults__ or ())
+        if wanted > 1 or hasattr(function, "pytestmark"):
+            self._remotes.stop("undecided", f"{function.__name__} of the tests wants a runner that gives it arguments")
         return [self._space.entry()] * wanted
 
     def _run_test_case(self, case: type) -> None:
@@ -185,11 +194,26 @@ def _is_test_case(value: type) -> bool:
     return any(kind.__module__.startswith("unittest.") and kind.__name__ == "TestCase" for kind in value.__mro__)
 
 
+class _ProgramModule(types.ModuleType):
+    """What `from solution import f` finds."""
+
+    def __init__(self, name: str, remotes: Remotes) -> None:
+        super().__init__(name)
+        self._names = remotes.names
+
+    def __getattr__(self, name: str) -> Any:
+        found = {} if name.startswith("__") else self._names([name])
+        if name not in found:
+            raise AttributeError(f"the program defines no {name}")
+        return found[name]
+
+
 class _Names(dict[str, Any]):
     """The names that tests see; one that is missing is looked up where the module's docstring says."""
 
-    def __init__(self, entry: str | None, prompt: str, remotes: Remotes) -> None:
+    def __init__(self, entry: str | None, code: str, prompt: str, remotes: Remotes) -> None:
         super().__init__()
+        self._code = code
         self._entry = entry
         self._prompt = prompt
         self._remotes = remotes
@@ -199,9 +223,9 @@ class _Names(dict[str, Any]):
         """Return the stand-in of the entry point."""
         return self[self._entry] if self._entry is not None else None
 
-    def claim_entry(self, code: str) -> None:
+    def claim_entry(self) -> None:
         """Let the entry point stand before a builtin of the same name."""
-        name = self._entry or _builtin_under_test(code)
+        name = self._entry or _builtin_under_test(self._code)
         if name is not None and hasattr(builtins, name):
             self.update(self._remotes.names([name]))
 
@@ -212,8 +236,10 @@ class _Names(dict[str, Any]):
         return value
 
     def _find(self, name: str) -> Any:
-        if name != self._entry and name in MODULES:
-            return usual_names([name])[name]
+        if name != self._entry and name in _TEST_MODULES:
+            return importlib.import_module(_TEST_MODULES[name])
+        if name not in (self._entry, *NODES) and (usual := usual_names([name])) and self._is_tool(name):
+            return usual[name]
         if name != self._entry and self._prompt and name in self._from_prompt():
             return self._from_prompt()[name]
         found = self._remotes.names([name])
@@ -221,12 +247,39 @@ class _Names(dict[str, Any]):
             raise NameError(f"the program defines no {name}")
         return found[name]
 
+    def _is_tool(self, name: str) -> bool:
+        """Whether a usual name is one that the tests judge with, and not what they test: they use others besides it."""
+        return self._entry is not None or bool(_names_asked_for(self._code) - {name})
+
     def _from_prompt(self) -> dict[str, Any]:
         if self._helpers is None:
             self._helpers = {}  # what the helpers themselves look up must not come here again
-            space = _Names(self._entry, "", self._remotes)
+            space = _Names(self._entry, self._prompt, "", self._remotes)
             self._helpers = prompt_helpers(self._prompt, self._entry, space)
         return self._helpers
+
+
+def _names_asked_for(code: str) -> set[str]:
+    """Return the names that some tests use and nothing but the program can have.
+
+    >>> sorted(_names_asked_for("assert isclose(f(1), g(1)) and len([np])"))
+    ['f', 'g']
+    """
+    if len(code) > _SPLIT_BELOW:
+        return {"unknown"}
+    used: set[str] = set()
+    bound: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.alias):
+            bound.add(node.asname or node.name.partition(".")[0])
+    free = {name for name in used - bound if not hasattr(builtins, name)}
+    return free - set(usual_names(free)) - set(_TEST_MODULES)
 
 
 def _builtin_under_test(code: str) -> str | None:

@@ -15,7 +15,7 @@ from .program_text import FoundProgram, code_of_prompt, find_program
 from .stdio import run_stdio_tests
 
 VERIFIER = "reasondistill.code"
-MOST_SECONDS = 9.0
+MOST_SECONDS = 8.0
 """The most that tests may allow a candidate, so that an answer comes within 15 s; explicit `limits` may allow more."""
 _LONGEST_EXTRACT = 20_000
 _OUTCOMES = {

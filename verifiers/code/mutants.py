@@ -43,7 +43,7 @@ def mutants(source: str, *, first_line: int = 1, most: int = 40, seed: int = 0) 
     """Return up to `most` changed programs, drawn by the seed, from what stands at or after `first_line`.
 
     >>> [m.change for m in mutants("def f(a):\\n    return a < 1")]
-    ['a < 1 -> a <= 1', '1 -> 2', 'return a < 1 -> return None', 'a < 1 -> not a < 1']
+    ['return a < 1 -> return None', 'return a < 1 -> return not a < 1', 'a < 1 -> a <= 1', '1 -> 2']
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
