@@ -35,6 +35,12 @@ def some(name: str, count: int, seed: int = 7) -> list[Row]:
     return random.Random(seed).sample(found, min(count, len(found)))
 
 
+def judged(row: Row, completion: str) -> Verdict:
+    """Judge with time enough for a machine that is busy."""
+    given = code_problem(row)
+    return judge_code(completion, given.tests, prompt=given.prompt, limits=Limits(wall_seconds=30.0)).verdict
+
+
 @pytest.mark.parametrize(
     ("name", "count"), [("humaneval", 40), ("mbpp_full", 40), ("mbpp_sanitized", 10), ("mbppplus", 6)]
 )
