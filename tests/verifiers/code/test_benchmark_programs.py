@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from verifiers import Outcome, verify
-from verifiers.code import code_problem, read_tests
+from sandbox import Limits
+from verifiers import Outcome, Verdict, verify
+from verifiers.code import code_problem, judge_code, read_tests
 from verifiers.code.mutants import mutants
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
