@@ -9,6 +9,7 @@ a child has touched it; in `flat` it is a plain directory that is emptied and, w
 # ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH116, PTH118, PTH208
 
 import fcntl
+import itertools
 import mmap
 import os
 import stat
@@ -191,9 +192,15 @@ def _delete_if_unused(left: Path) -> None:
         os.close(lock)
 
 
-def _is_small(path: str) -> bool:
-    with os.scandir(path) as entries:
-        return all(number < 32 and not entry.is_dir(follow_symlinks=False) for number, entry in enumerate(entries))
+def _is_small(path: str, room: int = 64, depth: int = 4) -> bool:
+    """Whether a tree has few entries, and none that one must force open."""
+    try:
+        entries = list(itertools.islice(os.scandir(path), room))
+    except PermissionError:
+        return False
+    room -= len(entries)
+    inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return room > 0 and (not inner or (depth > 0 and all(_is_small(one, room, depth - 1) for one in inner)))
 
 
 def delete_directory(path: str) -> None:
