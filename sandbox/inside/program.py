@@ -20,9 +20,14 @@ def main(channels: Channels, payload: bytes) -> int:
     linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
     namespace = main_namespace()
     code = guarded(channels, lambda: exec(compile(payload, FILE, "exec", dont_inherit=True), namespace))
-    threading._shutdown()  # type: ignore[attr-defined]  # joins the program's threads, as the interpreter does at its end
+    return finish() or code
+
+
+def finish() -> int:
+    """Do what the interpreter does at its end: join threads, run exit handlers, flush; return flush's exit code."""
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    return flush() or code
+    return flush()
 
 
 def main_namespace() -> dict[str, object]:

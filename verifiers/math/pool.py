@@ -1,4 +1,4 @@
-"""Worker processes that run math-verify under a time limit; usable from threads, asyncio and forked processes.
+"""Worker processes that run sympy under a time limit; usable from threads, asyncio and forked processes.
 
 A worker takes a second to start and is kept. One that exceeds its time is killed and another started when needed.
 """
@@ -12,9 +12,14 @@ import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-_STARTUP_SECONDS = 60.0
+Tree = list[Any]
+
+_STARTUP_SECONDS = 20.0
+_LEAST_SECONDS = 0.5
+"""What a case gets to compute at least: the start of its worker is taken from its time."""
 _TRIES = 2
 
 
@@ -23,8 +28,10 @@ class Answered(StrEnum):
 
     YES = "yes"
     NO = "no"
-    TOO_SLOW = "verifier_timeout"
-    DIED = "verifier_died"
+    UNKNOWN = "sympy_unknown"
+    """Sympy could not tell."""
+    TOO_SLOW = "sympy_timeout"
+    DIED = "sympy_died"
     """The worker died on this pair twice, out of memory most likely."""
     UNAVAILABLE = "verifier_unavailable"
     """No worker could be started: our side is broken."""
@@ -36,8 +43,6 @@ class Reply:
 
     answered: Answered
     version: str = ""
-    gold_read: bool = True
-    answer_read: bool = True
 
 
 class WorkerPool:
@@ -47,21 +52,22 @@ class WorkerPool:
         self._slots = threading.BoundedSemaphore(size)
         self._idle: list[_Worker] = []
 
-    def ask(self, answer: str, gold: str, *, seconds: float) -> Reply:
-        """Return whether the answer equals the gold one, computing for at most so many seconds."""
+    def ask(self, a: Tree, b: Tree, *, seconds: float) -> Reply:
+        """Return whether two encoded trees have the same value, computing for at most so many seconds."""
+        deadline = perf_counter() + seconds
         with self._slots:
             for _ in range(_TRIES):
-                reply = self._ask_one(answer, gold, seconds)
-                if reply.answered not in (Answered.DIED, Answered.UNAVAILABLE):
+                reply = self._ask_one({"a": a, "b": b}, max(deadline - perf_counter(), 0.1))
+                if reply.answered not in (Answered.DIED, Answered.UNAVAILABLE) or perf_counter() > deadline - 0.2:
                     break
         return reply
 
-    def _ask_one(self, answer: str, gold: str, seconds: float) -> Reply:
+    def _ask_one(self, case: dict[str, Any], seconds: float) -> Reply:
         worker = self._idle.pop() if self._idle else _Worker()
         kept = False
         try:
-            reply = worker.ask(answer, gold, seconds)
-            kept = reply.answered in (Answered.YES, Answered.NO)
+            reply = worker.ask(case, seconds)
+            kept = reply.answered in (Answered.YES, Answered.NO, Answered.UNKNOWN)
         finally:  # also on KeyboardInterrupt: a worker with an unread reply must not serve another question
             if kept:
                 self._idle.append(worker)
@@ -89,7 +95,7 @@ class _Worker:
     """One process and the pipes to it."""
 
     def __init__(self) -> None:
-        file = Path(__file__).with_name("worker.py")
+        file = Path(__file__).with_name("sympy_worker.py")
         # -P: neither the folder of the script (it holds `math`'s files) nor the working directory is on its path.
         # A session of its own keeps the terminal's Ctrl-C away from it: it ends when this process closes the pipe.
         self.process = subprocess.Popen(
@@ -102,23 +108,22 @@ class _Worker:
         )
         self._version: str | None = None
 
-    def ask(self, answer: str, gold: str, seconds: float) -> Reply:
+    def ask(self, case: dict[str, Any], seconds: float) -> Reply:
+        started = perf_counter()
         if self._version is None:
             ready = self._receive(_STARTUP_SECONDS)
             if not isinstance(ready, dict):
                 return Reply(answered=Answered.UNAVAILABLE)
             self._version = ready["ready"]
-        if not self._send({"answer": answer, "gold": gold, "seconds": seconds}):
+        left = max(seconds - (perf_counter() - started), _LEAST_SECONDS)
+        if not self._send({**case, "seconds": left}):
             return Reply(answered=Answered.DIED)
-        reply = self._receive(seconds)
+        reply = self._receive(left)
+        version = self._version or ""
         if isinstance(reply, Answered):
-            return Reply(answered=reply, version=self._version or "")
-        return Reply(
-            answered=Answered.YES if reply["equal"] else Answered.NO,
-            version=self._version or "",
-            gold_read=reply["gold_read"],
-            answer_read=reply["answer_read"],
-        )
+            return Reply(answered=reply, version=version)
+        answers = {"yes": Answered.YES, "no": Answered.NO}
+        return Reply(answered=answers.get(reply["answer"], Answered.UNKNOWN), version=version)
 
     def _send(self, case: dict[str, Any]) -> bool:
         assert self.process.stdin is not None
@@ -149,8 +154,11 @@ class _Worker:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
         self._close_pipes()
+        try:
+            self.process.wait(0.05)
+        except subprocess.TimeoutExpired:  # giving back a gigabyte takes a while, and nobody needs to wait for it
+            threading.Thread(target=self.process.wait, daemon=True).start()
 
     def forget(self) -> None:
         self.process.returncode = 0  # or Popen would warn that the parent's process still runs

@@ -1,0 +1,47 @@
+"""The functions that a prompt spells out beside the one it asks for."""
+
+import ast
+import contextlib
+from typing import Any
+
+
+def prompt_helpers(prompt: str, entry_point: str | None, space: dict[str, Any]) -> dict[str, Any]:
+    """Run a prompt's imports, constants and whole functions in `space`; return what it defines.
+
+    A function of which the prompt has the head alone is the candidate's, and so is the entry point. Classes are the
+    candidate's too: the tests must make the instances that its functions know.
+
+    >>> sorted(prompt_helpers("def f(x):\\n    return 2 * x\\ndef g(x):\\n    'asked for'\\n", "g", {}))
+    ['f']
+    """
+    try:
+        statements = ast.parse(prompt).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    entry_point = entry_point or _last_function(statements)
+    wanted = [s for s in statements if _is_helper(s) and getattr(s, "name", None) != entry_point]
+    before = set(space)
+    for statement in wanted:
+        with contextlib.suppress(Exception):
+            exec(compile(ast.Module([statement], []), "prompt", "exec", dont_inherit=True, optimize=0), space)
+    return {name: value for name, value in space.items() if name not in before and name != "__builtins__"}
+
+
+def _last_function(statements: list[ast.stmt]) -> str | None:
+    names = [s.name for s in statements if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return names[-1] if names else None
+
+
+def _is_helper(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        return any(not _is_empty(inner) for inner in statement.body)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)
+
+
+def _is_empty(statement: ast.stmt) -> bool:
+    """Whether a statement is a docstring, `pass`, `...` or `raise NotImplementedError`."""
+    if isinstance(statement, ast.Raise):
+        return "NotImplementedError" in ast.dump(statement)
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )

@@ -1,0 +1,208 @@
+"""Run a program against tests that it cannot see: candidate and tester are two processes, each in its own sandbox.
+
+The candidate holds the program, and of the tests nothing but the arguments of the calls so far. The tester holds the
+tests and rebuilds every returned value from plain data. What a run came to is the tester's report; the candidate has
+no channel to the owner. What a program keeps in its own memory between the calls of one run is kept, as in any harness;
+nothing is kept between runs.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from .inside.candidate_program import Program, Reading
+from .inside.plain_data import NotPlainError, encode
+from .launch import Task, TaskResult
+from .limits import Limits, Status
+from .pool import Pool
+
+__all__ = [
+    "AssertTests",
+    "CallTests",
+    "Case",
+    "Program",
+    "Reading",
+    "TestOutcome",
+    "TestRun",
+    "run_script",
+    "run_tests",
+]
+
+TESTER_SECONDS = 5.0
+"""What the tests themselves may take on top of the candidate's wall clock."""
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertTests:
+    """Tests that are Python: bare asserts, `check(candidate)`, test functions, unittest classes."""
+
+    code: str
+    entry_point: str | None = None
+    """The name that `check` is given; names that the code itself uses need no entry point."""
+    prompt: str = ""
+    """Code whose whole functions the tests may use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One call, and what it should return."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    expected: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTests:
+    """Tests that are data."""
+
+    entry_point: str
+    """A function, or a method of the program's class `Solution`."""
+    cases: tuple[Case, ...]
+
+
+class TestOutcome(StrEnum):
+    """What a test run came to. Only passed, failed and timeout say something about the program."""
+
+    __test__ = False  # no class of tests, whatever pytest makes of its name
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    UNDECIDED = "undecided"
+    """The tests rest on something that the program would have to vouch for itself, or cannot be carried over."""
+    BAD_TESTS = "bad_tests"
+    SANDBOX_ERROR = "sandbox_error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRun:
+    """A program's run against its tests."""
+
+    __test__ = False
+    outcome: TestOutcome
+    reason: str
+    """Empty where the failures say it all."""
+    passed: int
+    total: int
+    failures: tuple[dict[str, str], ...]
+    """The first failed tests: `test`, and where they are known `call`, `expected`, `got` and `error`."""
+    isolation: str
+    seconds: float
+
+
+def run_tests(
+    program: Program,
+    tests: AssertTests | CallTests,
+    *,
+    pool: Pool,
+    limits: Limits | None = None,
+    fail_fast: bool = False,
+) -> TestRun:
+    """Run a program against tests; `limits` are the candidate's, its wall clock is that of all its calls together.
+
+    >>> program = Program(readings=(Reading(source="def f(x):\\n    return x + 1"),))
+    >>> with Pool(prewarm=()) as pool:
+    ...     run_tests(program, AssertTests(code="assert f(1) == 2"), pool=pool).outcome
+    <TestOutcome.PASSED: 'passed'>
+    """
+    limits = limits or Limits()
+    total = limits.wall_seconds + TESTER_SECONDS
+    try:
+        payload = _payload(tests, limits.wall_seconds, total, fail_fast)
+    except NotPlainError as error:
+        return _unjudged(TestOutcome.BAD_TESTS, f"a value of the tests cannot cross: {error}", pool.isolation)
+    run, changed_arguments = _launch(program, payload, limits, total, pool)
+    if run.outcome is not TestOutcome.PASSED or not changed_arguments:
+        return run
+    again = _launch(program, {**payload, "keep_arguments": True}, limits, total, pool)[0]
+    if again.outcome is TestOutcome.PASSED:
+        return run
+    reason = "the tests pass only with arguments as calls that return something have changed them"
+    return replace(run, outcome=TestOutcome.UNDECIDED, reason=reason)
+
+
+def _launch(
+    program: Program, payload: dict[str, Any], limits: Limits, total: float, pool: Pool
+) -> tuple[TestRun, bool]:
+    """Run candidate and tester once; say also whether a call that returned something changed its arguments.
+
+    A program may empty the list that the tests are about to compare with: such a run is repeated without the changes.
+    """
+    tester = Limits(wall_seconds=total, cpu_seconds=total, memory_bytes=max(limits.memory_bytes, 1024 * _MIB))
+    asked, told = pool.launch(
+        [
+            Task(entry="candidate", payload=_json(program.to_row()), limits=_patient(limits, total), linked=True),
+            Task(entry="tester", payload=_json(payload), limits=tester, linked=True, result=True),
+        ],
+        wall_seconds=total + 0.5,
+    )
+    return _test_run(asked, told)
+
+
+def run_script(program: Program, stdin: str, *, pool: Pool, limits: Limits | None = None) -> TaskResult:
+    """Run a program as a script that reads stdin; its readings and usual names are as in `run_tests`."""
+    payload = _json(replace(program, main=True).to_row())
+    task = Task(
+        entry="candidate", payload=payload, stdin=stdin.encode("utf-8", "surrogatepass"), limits=limits or Limits()
+    )
+    return pool.launch([task])[0]
+
+
+def _patient(limits: Limits, total: float) -> Limits:
+    """The candidate's limits but for the wall clock, which the tester keeps while it waits for an answer."""
+    return replace(limits, wall_seconds=total, cpu_seconds=limits.cpu_seconds or limits.wall_seconds)
+
+
+def _payload(tests: AssertTests | CallTests, seconds: float, total: float, fail_fast: bool) -> dict[str, Any]:
+    clocks = {"candidate_seconds": seconds, "total_seconds": total}
+    common = {"fail_fast": fail_fast, "keep_arguments": False, **clocks}
+    if isinstance(tests, AssertTests):
+        named = {"code": tests.code, "entry_point": tests.entry_point, "prompt": tests.prompt}
+        return {"style": "assert", **named, **common}
+    cases = [
+        {"args": encode(list(case.args)), "kwargs": encode(case.kwargs), "expected": encode(case.expected)}
+        for case in tests.cases
+    ]
+    return {"style": "call", "entry_point": tests.entry_point, "cases": cases, **common}
+
+
+def _json(row: dict[str, Any]) -> bytes:
+    return json.dumps(row).encode("ascii")
+
+
+def _test_run(asked: TaskResult, told: TaskResult) -> tuple[TestRun, bool]:
+    for task, name in ((told, "tester"), (asked, "candidate")):
+        if task.status is Status.SANDBOX_ERROR:
+            return _unjudged(TestOutcome.SANDBOX_ERROR, f"{name}: {task.reason}", task.isolation), False
+    if told.status is not Status.OK:
+        reason = f"the tests did not come to an end: {told.status} {told.reason}".rstrip()
+        return _unjudged(TestOutcome.UNDECIDED, reason, told.isolation), False
+    row = json.loads(told.result)
+    outcome, reason = _explained(TestOutcome(row["outcome"]), row["reason"], asked)
+    run = TestRun(
+        outcome=outcome,
+        reason=reason,
+        passed=row["passed"],
+        total=row["total"],
+        failures=tuple(row["failures"]),
+        isolation=told.isolation,
+        seconds=told.wall_seconds,
+    )
+    return run, row["changed_arguments"]
+
+
+def _explained(outcome: TestOutcome, reason: str, asked: TaskResult) -> tuple[TestOutcome, str]:
+    """Say how the candidate ended, where all that the tester knows is that it did."""
+    if reason != "gone":
+        return outcome, reason
+    if asked.status is Status.TIMEOUT:
+        return TestOutcome.TIMEOUT, asked.reason
+    if asked.status in (Status.OK, Status.NONZERO_EXIT):
+        return outcome, f"exit: the program ended with exit code {asked.exit_code} before it had answered"
+    return outcome, f"{asked.status}: {asked.reason or 'the program ended before it had answered'}"
+
+
+def _unjudged(outcome: TestOutcome, reason: str, isolation: str) -> TestRun:
+    return TestRun(outcome=outcome, reason=reason, passed=0, total=0, failures=(), isolation=isolation, seconds=0.0)
