@@ -6,11 +6,14 @@ a child has touched it; in `flat` it is a plain directory that is emptied and, w
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH101, PTH102, PTH104, PTH116, PTH118, PTH208
+# ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH116, PTH118, PTH208
 
+import fcntl
+import itertools
 import mmap
 import os
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +23,7 @@ from .layers.visible import DEVICES
 from .limits import Limits
 
 BOX_LIMIT = 256
+_PREFIX = "reasondistill-sandbox-"
 
 
 @dataclass(slots=True)
@@ -76,10 +80,28 @@ class Boxes:
         if box.dirty:
             if box.root is not None:
                 self._remount(box, box.size)
-            else:
+            elif _is_small(box.directory):
                 empty_directory(box.directory)
                 self._settle(box)
+            else:
+                self._renew(box)
         self.free.append(box)
+
+    def remove(self) -> None:
+        """Delete all of flat's directories."""
+        if self.flat_base is not None:
+            delete_directory(self.flat_base)
+
+    def _renew(self, box: Box) -> None:
+        """Leave a directory that takes long to empty to a process of its own, and make a new one."""
+        trash = f"{box.directory}-{os.urandom(4).hex()}"
+        os.rename(box.directory, trash)
+        if os.fork() == 0:
+            try:
+                delete_directory(trash)
+            finally:
+                os._exit(0)
+        self._furnish(box)
 
     def add_home(self, box: Box, name: str) -> None:
         """Make a directory for one branch of a session. The box itself can then be passed through, not listed."""
@@ -107,13 +129,19 @@ class Boxes:
         if self.flat_base is None:
             root = namespaces.add_box(str(index))
             return Box(index, root, root + self.own, self.own, None, page)
-        directory = Path(self.flat_base, str(index))
-        directory.mkdir(mode=0o700)
+        directory = str(Path(self.flat_base, str(index)))
         uid = None if self.first_uid is None else self.first_uid + index
-        box = Box(index, None, str(directory), str(directory), uid, page)
-        self._settle(box)
-        box.ruleset = landlock.ruleset(readable=self.readable, writable=DEVICES, own=[box.directory])
+        box = Box(index, None, directory, directory, uid, page)
+        self._furnish(box)
         return box
+
+    def _furnish(self, box: Box) -> None:
+        """Make a flat box's directory and the ruleset that opens it."""
+        os.mkdir(box.directory, 0o700)
+        self._settle(box)
+        if box.ruleset >= 0:
+            os.close(box.ruleset)
+        box.ruleset = landlock.ruleset(readable=self.readable, writable=DEVICES, own=[box.directory])
 
     def _settle(self, box: Box) -> None:
         """Bring an empty directory into the one state that every child finds it in."""
@@ -133,6 +161,51 @@ class Boxes:
         box.ruleset = landlock.ruleset(readable=[box.root], writable=devices, own=[box.directory])
         box.size = size
         box.clean_since = os.stat(box.directory).st_ctime_ns
+
+
+def make_base() -> tuple[str, int]:
+    """Make the directory that flat's boxes stand in; returns it and the lock that says it is in use.
+
+    Whatever a zygote left behind that was killed together with its owner is deleted first.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _delete_if_unused(left)
+    base = tempfile.mkdtemp(prefix=_PREFIX)
+    os.chmod(base, 0o711)
+    lock = os.open(base, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return base, lock
+
+
+def _delete_if_unused(left: Path) -> None:
+    try:
+        lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if os.fstat(lock).st_uid == os.geteuid():
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            delete_directory(str(left))
+    except OSError:
+        return  # in use, or being deleted by somebody else
+    finally:
+        os.close(lock)
+
+
+def _is_small(path: str, room: int = 64, depth: int = 4) -> bool:
+    """Whether a tree has few entries, and none that one must force open."""
+    try:
+        entries = list(itertools.islice(os.scandir(path), room))
+    except PermissionError:
+        return False
+    room -= len(entries)
+    inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return room > 0 and (not inner or (depth > 0 and all(_is_small(one, room, depth - 1) for one in inner)))
+
+
+def delete_directory(path: str) -> None:
+    empty_directory(path)
+    os.rmdir(path)
 
 
 def empty_directory(path: str) -> None:

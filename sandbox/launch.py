@@ -150,7 +150,7 @@ def launch(
             for one in running:
                 close_all(list(one.theirs.values()))
         deadline = wall_seconds if wall_seconds is not None else max(task.limits.wall_seconds for task in tasks)
-        _Watch(ours, running, deadline).until_the_end()
+        _Watch(ours, running, deadline, isolation).until_the_end()
         return [_result(one, isolation) for one in running]
     finally:
         ours.close()
@@ -232,8 +232,8 @@ def limits_json(limits: Limits) -> dict[str, float | None]:
 class _Watch:
     """One launch from its order to its end."""
 
-    def __init__(self, events: socket.socket, running: Sequence[_Running], wall_seconds: float) -> None:
-        self._events, self._running, self._wall_seconds = events, running, wall_seconds
+    def __init__(self, events: socket.socket, running: Sequence[_Running], wall_seconds: float, isolation: str) -> None:
+        self._events, self._running, self._wall_seconds, self._isolation = events, running, wall_seconds, isolation
         self._began = time.monotonic()
         self._deadline = self._began + _START_SECONDS
         self._started = False
@@ -304,6 +304,7 @@ class _Watch:
         for one in self._running:
             if one.pidfd >= 0:
                 _signal(one.pidfd)
+                bury(one.pid, self._isolation)
         raise ZygoteDied("the zygote died while a launch was running")
 
     def _read(self, descriptor: int) -> None:
@@ -324,6 +325,15 @@ class _Watch:
         if one.ended is None and one.killed_as is None and one.pidfd >= 0:
             one.killed_as, one.reason = status, reason
             _signal(one.pidfd)
+
+
+def bury(leader: int, isolation: str) -> None:
+    """Kill what a child forked, when no zygote is there to do it. Only flat needs it: it has no PID namespace."""
+    if isolation == "flat" and leader > 1:
+        try:
+            os.killpg(leader, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
 
 
 def _signal(pidfd: int) -> None:

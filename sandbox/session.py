@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import BadMessage, SandboxError, ZygoteDied
-from .launch import Stream, limits_json, memory_file
+from .launch import Stream, bury, limits_json, memory_file
 from .limits import Execution, Limits, Status
 from .places import shared_pool
 from .pool import Pool, Zygote, as_bytes
@@ -170,7 +170,7 @@ class _Family:
         self._zygote, self._number, self.events, self.first = zygote, number, events, first
         self.isolation = zygote.isolation
         self._members = 1
-        self.pidfd = -1
+        self.pid, self.pidfd = 0, -1
 
     @classmethod
     def start(cls, pool: Pool, limits: Limits) -> "_Family":
@@ -207,7 +207,7 @@ class _Family:
         if len(descriptors) != 1:
             close_all(descriptors)
             raise SandboxError(f"the zygote refused a session: {head.get('failed', head)}")
-        self.pidfd = descriptors[0]
+        self.pid, self.pidfd = head["started"][0], descriptors[0]
         self.events.setblocking(False)
 
     def join(self) -> "_Family":
@@ -221,8 +221,7 @@ class _Family:
                 try:
                     signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
                 except ProcessLookupError:
-                    pass_over = True
-                    del pass_over
+                    bury(self.pid, self.isolation)
                 os.close(self.pidfd)
             self.events.close()
 

@@ -13,12 +13,10 @@ import json
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import struct
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -26,7 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import prewarm, watch
-from .box import Box, Boxes
+from .box import Box, Boxes, make_base
 from .child import ROLES, Job, Walls, become
 from .errors import BadMessage
 from .inside import Entry, Note, load_entries
@@ -100,10 +98,9 @@ class Zygote:
                 self._next_tick = time.monotonic() + _TICK_SECONDS
         for child in list(self._children.values()):
             self._kill(child, "owner")
-        while self._children:
-            self._reap(block=True)
-        if self._boxes.flat_base is not None:
-            shutil.rmtree(self._boxes.flat_base, ignore_errors=True)
+        while self._reap(block=True):
+            continue
+        self._boxes.remove()
 
     def _stop(self) -> None:
         self._running = False
@@ -471,8 +468,7 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     if flat:
         keep = _needed_capabilities([path for path in readable if os.access(path, os.R_OK)]) if as_root else 0
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        base = tempfile.mkdtemp(prefix=f"sandbox-{os.getppid()}-")
-        Path(base).chmod(0o711)
+        base, _ = make_base()
     else:
         namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
     prewarm.warm(settings["prewarm"])

@@ -101,10 +101,12 @@ def _is_ours(frames: TracebackType) -> bool:
 
 
 def flush() -> int:
-    """Flush what the program printed; 120, as Python has it, if that fails."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
-        return 120
-    return 0
+    """Flush what the program printed; 120, as Python has it, if that fails. Closed streams are left alone."""
+    code = 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except Exception:  # noqa: BLE001  the program may have put anything in a stream's place
+            code = 120
+    return code

@@ -6,7 +6,7 @@ and creating the user namespace, so that nothing inside maps to root outside.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
-# ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH118, PTH120, PTH208
+# ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH118, PTH120
 
 import os
 from collections.abc import Iterable, Sequence
@@ -68,19 +68,10 @@ def mount_private(path: str, *, size: int, files: int) -> None:
 def _become_init() -> None:
     child = os.fork()
     if child:
-        for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor > 2:
-                _close(descriptor)
+        os.closerange(3, 1 << 20)
         status = os.waitpid(child, 0)[1]
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
-
-
-def _close(descriptor: int) -> None:
-    try:
-        os.close(descriptor)
-    except OSError:
-        return  # the listing's own descriptor
 
 
 def _build_root(paths: Iterable[str], own: str, uid: int) -> None:

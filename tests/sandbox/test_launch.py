@@ -1,8 +1,6 @@
 """Children side by side, linked and with a private result channel: what `run_tests` builds on."""
 
-import pytest
-
-from sandbox import Limits, Pool, Status, Task
+from sandbox import Limits, Status, Task
 
 OWN_ENDS = """
 import os, stat
@@ -15,12 +13,6 @@ def own(number):
 ends = [number for number in range(3, 256) if own(number)]
 ends.sort(key=lambda one: not stat.S_ISSOCK(os.fstat(one).st_mode))  # the link, then the result channel
 """
-
-
-@pytest.fixture(scope="module", params=["full", "flat"])
-def pool(request):
-    with Pool(isolation=request.param, prewarm=()) as pool:
-        yield pool
 
 
 def program(code, **options):
