@@ -21,7 +21,15 @@ _IN_FLIGHT = 256
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Answer every line of stdin; return the exit status, 1 if stdout was closed before the end."""
+    """Answer every line of stdin; return the exit status, 1 if stdout was closed before the end.
+
+    `audit FILE` measures the verifier on labelled rows instead.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["audit"]:
+        from .audit import main as audit
+
+        return audit(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m verifiers", description="Judge JSON Lines from stdin to stdout.")
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto", help="for cases of kind code")
     parser.parse_args(argv)
