@@ -103,6 +103,8 @@ def _content(answer: str) -> str:
     boxed = joined_boxes(answer)
     if boxed is not None:
         return boxed.strip()
+    if "####" in answer:  # GSM8K's whole solution
+        return answer.rpartition("####")[2].strip()
     cut_off = _OPEN_BOX.fullmatch(answer)
     if cut_off:
         return cut_off[1].strip()

@@ -1,4 +1,4 @@
-"""Worker processes that run sympy under a time limit; usable from threads, asyncio and forked processes.
+"""Worker processes that compute under a time limit; usable from threads, asyncio and forked processes.
 
 A worker takes a second to start and is kept. One that exceeds its time is killed and another started when needed.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-Tree = list[Any]
+SYMPY = Path(__file__).with_name("sympy_worker.py")
+MATH_VERIFY = Path(__file__).with_name("math_verify_worker.py")
 
 _STARTUP_SECONDS = 20.0
 _LEAST_SECONDS = 0.5
@@ -28,10 +29,10 @@ class Answered(StrEnum):
 
     YES = "yes"
     NO = "no"
-    UNKNOWN = "sympy_unknown"
-    """Sympy could not tell."""
-    TOO_SLOW = "sympy_timeout"
-    DIED = "sympy_died"
+    UNKNOWN = "unknown"
+    """The worker could not tell."""
+    TOO_SLOW = "timeout"
+    DIED = "died"
     """The worker died on this pair twice, out of memory most likely."""
     UNAVAILABLE = "verifier_unavailable"
     """No worker could be started: our side is broken."""
@@ -48,22 +49,23 @@ class Reply:
 class WorkerPool:
     """At most `size` workers; a caller that finds none free waits for one."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, program: Path = SYMPY) -> None:
+        self._program = program
         self._slots = threading.BoundedSemaphore(size)
         self._idle: list[_Worker] = []
 
-    def ask(self, a: Tree, b: Tree, *, seconds: float) -> Reply:
-        """Return whether two encoded trees have the same value, computing for at most so many seconds."""
+    def ask(self, case: dict[str, Any], *, seconds: float) -> Reply:
+        """Return what a worker says about a case, computing for at most so many seconds."""
         deadline = perf_counter() + seconds
         with self._slots:
             for _ in range(_TRIES):
-                reply = self._ask_one({"a": a, "b": b}, max(deadline - perf_counter(), 0.1))
+                reply = self._ask_one(case, max(deadline - perf_counter(), 0.1))
                 if reply.answered not in (Answered.DIED, Answered.UNAVAILABLE) or perf_counter() > deadline - 0.2:
                     break
         return reply
 
     def _ask_one(self, case: dict[str, Any], seconds: float) -> Reply:
-        worker = self._idle.pop() if self._idle else _Worker()
+        worker = self._idle.pop() if self._idle else _Worker(self._program)
         kept = False
         try:
             reply = worker.ask(case, seconds)
@@ -94,12 +96,11 @@ class WorkerPool:
 class _Worker:
     """One process and the pipes to it."""
 
-    def __init__(self) -> None:
-        file = Path(__file__).with_name("sympy_worker.py")
+    def __init__(self, program: Path) -> None:
         # -P: neither the folder of the script (it holds `math`'s files) nor the working directory is on its path.
         # A session of its own keeps the terminal's Ctrl-C away from it: it ends when this process closes the pipe.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(file)],
+            [sys.executable, "-P", str(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -171,19 +172,20 @@ class _Worker:
 
 
 _lock = threading.Lock()
-_pools: list[WorkerPool] = []
-"""The one pool of this process, once it is needed: workers are too dear to start for each call."""
+_pools: dict[Path, WorkerPool] = {}
+"""The pools of this process by what they run, once they are needed: workers are too dear to start for each call."""
 
 
-def shared_pool() -> WorkerPool:
-    """Return this process's pool, with one worker a core; made at first use, closed at exit."""
+def shared_pool(program: Path = SYMPY) -> WorkerPool:
+    """Return this process's pool for a program, with one worker a core; made at first use, closed at exit."""
     with _lock:
         if not _pools:
-            _pools.append(WorkerPool(cores()))
             atexit.register(_close)
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=_forget)
-        return _pools[0]
+        if program not in _pools:
+            _pools[program] = WorkerPool(cores(), program)
+        return _pools[program]
 
 
 def cores() -> int:
@@ -194,7 +196,7 @@ def cores() -> int:
 
 
 def _close() -> None:
-    for pool in _pools:
+    for pool in _pools.values():
         pool.close()
 
 
@@ -202,6 +204,6 @@ def _forget() -> None:
     """After a fork: the workers and the lock's state are the parent's."""
     global _lock
     _lock = threading.Lock()
-    for pool in _pools:
+    for pool in _pools.values():
         pool.forget()
     _pools.clear()

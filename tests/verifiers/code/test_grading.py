@@ -13,8 +13,8 @@ import pytest
 from sandbox import Limits
 from verifiers import Outcome, verify
 from verifiers.code import grade_code
-from verifiers.code.rewards import code_reward
 from verifiers.code.strength import main, strength
+from verifiers.rewards import code_reward
 
 ROOT = Path(__file__).parents[3]
 DOUBLE = "```python\nprint(2 * int(input()))\n```"
