@@ -185,6 +185,10 @@ def _test_run(asked: TaskResult, told: TaskResult) -> tuple[TestRun, bool]:
     for task, name in ((told, "tester"), (asked, "candidate")):
         if task.status is Status.SANDBOX_ERROR:
             return _unjudged(TestOutcome.SANDBOX_ERROR, f"{name}: {task.reason}", task.isolation), False
+    if told.status in (Status.NONZERO_EXIT, Status.EXCEPTION):
+        last = told.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        reason = f"the tester ended with exit code {told.exit_code}: {last}"
+        return _unjudged(TestOutcome.SANDBOX_ERROR, reason, told.isolation), False
     if told.status is not Status.OK:
         reason = f"the tests did not come to an end: {told.status} {told.reason}".rstrip()
         return _unjudged(TestOutcome.UNDECIDED, reason, told.isolation), False

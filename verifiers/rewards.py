@@ -44,7 +44,7 @@ def code_reward(
     forms that `verifiers.code` reads. What stands beside them counts: entry_point, fn_name, test_setup, test_imports,
     starter_code, metadata. Raises TypeError without tests. Runs one program per processor at a time.
 
-    >>> code_reward(completions=["def f(x):\n    return x", "f = None"], tests=[["assert f(1) == 1"]] * 2)
+    >>> code_reward(completions=["def f(x):\\n    return x", "f = None"], tests=[["assert f(1) == 1"]] * 2)
     [1.0, 0.0]
     """
     tests = next((columns[name] for name in TEST_COLUMNS if columns.get(name) is not None), None)

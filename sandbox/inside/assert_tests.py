@@ -17,7 +17,7 @@ from typing import Any
 
 from .brief import brief
 from .prompt_helpers import prompt_helpers
-from .remotes import TESTS_MODULE, Remotes
+from .remotes import TESTS_FILE, TESTS_MODULES, Remotes
 from .report import Report
 from .usual_names import MODULES, NODES, usual_names
 
@@ -52,12 +52,12 @@ def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) 
 def _pieces(code: str) -> list[tuple[str, types.CodeType]]:
     """Return the code in pieces that count as one test each, with their text."""
     if len(code) > _SPLIT_BELOW:
-        return [("the tests", compile(code, TESTS_MODULE, "exec", dont_inherit=True, optimize=0))]
+        return [("the tests", compile(code, TESTS_FILE, "exec", dont_inherit=True, optimize=0))]
     tree = ast.parse(code)
     pieces: list[tuple[str, types.CodeType]] = []
     for group in _groups(tree.body):
         text = ast.get_source_segment(code, group[0]) if isinstance(group[0], ast.Assert) else ""
-        pieces.append((text or "", compile(ast.Module(group, []), TESTS_MODULE, "exec", dont_inherit=True, optimize=0)))
+        pieces.append((text or "", compile(ast.Module(group, []), TESTS_FILE, "exec", dont_inherit=True, optimize=0)))
     return pieces
 
 
@@ -91,7 +91,7 @@ class _Tests:
             report.excuse = "the tests patch modules or use files, which the program's own process does not share"
 
     def run(self, pieces: list[tuple[str, types.CodeType]]) -> None:
-        module = types.ModuleType(TESTS_MODULE)
+        module = types.ModuleType(TESTS_MODULES[_is_script(self._code)])
         self._space.update(vars(module))
         sys.modules.update({name: _ProgramModule(name, self._remotes) for name in _PROGRAM_MODULES})
         if not self._attempt(lambda: self._space.claim_entry(), self._entry or "the program", False):
@@ -105,13 +105,13 @@ class _Tests:
 
     def _run_defined(self) -> None:
         """Run what the tests define and have not called themselves: check(candidate), unittest classes, test_*()."""
-        defined = [(n, v) for n, v in self._space.items() if getattr(v, "__module__", None) == TESTS_MODULE]
+        defined = [(n, v) for n, v in self._space.items() if getattr(v, "__module__", None) in TESTS_MODULES]
         calls = self._remotes.calls
         for name, value in defined:
             if name == "check" and isinstance(value, types.FunctionType) and not _calls(self._code, name):
                 self._attempt(lambda value=value: value(*self._arguments(value)), "")
             elif isinstance(value, type) and _is_test_case(value):
-                self._run_test_case(value)
+                self._attempt(lambda value=value: self._run_test_case(value), name, False)
             elif name.startswith("test") and isinstance(value, types.FunctionType) and calls == 0:
                 self._attempt(lambda value=value: value(*self._arguments(value)), name)
 
@@ -173,7 +173,7 @@ class _Tests:
         """Return the statement of the tests that raised an exception, and what it expected where that can be seen."""
         place, frame = None, error.__traceback__
         while frame is not None:
-            if frame.tb_frame.f_code.co_filename == TESTS_MODULE:
+            if frame.tb_frame.f_code.co_filename == TESTS_FILE:
                 place = frame
             frame = frame.tb_next
         if place is None:
@@ -186,8 +186,13 @@ class _Tests:
         return line, None if expected is None else brief(expected)
 
 
+def _is_script(code: str) -> bool:
+    """Whether tests stand under `if __name__ == "__main__"`, without a runner there."""
+    return "__main__" in code and "unittest.main" not in code and "pytest.main" not in code
+
+
 def _calls(code: str, name: str) -> bool:
-    return re.search(rf"^{name}\(", code, re.MULTILINE) is not None
+    return code.startswith(f"{name}(") or f"\n{name}(" in code
 
 
 def _is_test_case(value: type) -> bool:
