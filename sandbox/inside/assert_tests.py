@@ -17,7 +17,7 @@ from typing import Any
 
 from .brief import brief
 from .prompt_helpers import prompt_helpers
-from .remotes import TESTS_FILE, TESTS_MODULES, Remotes
+from .remotes import TESTS_FILE, TESTS_MODULES, Remotes, Stop
 from .report import Report
 from .usual_names import MODULES, NODES, usual_names
 
@@ -138,10 +138,9 @@ class _Tests:
         calls = self._remotes.calls
         try:
             run()
-        except Exception as error:  # noqa: BLE001 - tests raise whatever they and the candidate raise
-            self._record(error, text)
-            return False
-        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        except Stop:
+            raise
+        except BaseException as error:  # noqa: BLE001 - tests raise whatever they and the candidate raise
             self._record(error, text)
             return False
         self._report.passed += counted and self._remotes.calls > calls
