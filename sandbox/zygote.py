@@ -89,9 +89,10 @@ class Zygote:
     def serve(self) -> None:
         """Run until the owner is gone, then leave nothing behind."""
         while self._running:
-            for descriptor, _ in self._poll.poll(_TICK_SECONDS if self._children else None):
-                handler = self._handlers.get(descriptor)
-                if handler is not None:
+            ready = self._poll.poll(_TICK_SECONDS if self._children else None)
+            for descriptor, handler in [(number, self._handlers.get(number)) for number, _ in ready]:
+                # A handler that ran before may have closed this descriptor and given its number to another.
+                if handler is not None and self._handlers.get(descriptor) is handler:
                     handler()
             if self._children and time.monotonic() >= self._next_tick:
                 self._tick()
