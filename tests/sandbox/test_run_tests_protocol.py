@@ -30,7 +30,7 @@ TAGS = [
     "a",
     "A",
 ]
-NAMES = ["object", "class", "function", "exception", "iterator", "coroutine", "__eq__", "__len__", "ValueError", "Stop"]
+NAMES = ["object", "class", "function", "exception", "iterator", "__eq__", "__len__", "ValueError", "Stop"]
 ATOMS = (
     st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3) | st.sampled_from(TAGS + NAMES)
 )
