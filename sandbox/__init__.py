@@ -37,6 +37,7 @@ __all__ = [
     "TaskResult",
     "available",
     "run",
+    "shared_pool",
 ]
 
 

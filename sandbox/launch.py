@@ -18,6 +18,8 @@ from .inside import Note
 from .limits import Execution, Limits, Status
 from .wire import INLINE_LIMIT, close_all, pack, receive, send, unpack
 
+OUR_FAULT = ("owner", "owner left", "launch failed")
+"""Reasons for a death that no limit and no program gave."""
 _START_SECONDS = 30.0
 _READ_SIZE = 1 << 16
 _CUT = b"\n[... %d bytes cut ...]\n"
@@ -366,6 +368,8 @@ def _result(one: _Running, isolation: str) -> TaskResult:
 def _status(one: _Running, code: int, note: int, killed_for: str) -> tuple[Status, str]:
     if one.killed_as is not None and code == -signal.SIGKILL:
         return one.killed_as, one.reason
+    if killed_for in OUR_FAULT:
+        return Status.SANDBOX_ERROR, f"the zygote ended the child: {killed_for}"
     if killed_for:
         return (Status.MEMORY if killed_for.startswith("memory") else Status.KILLED), killed_for
     if note == Note.NOTHING:

@@ -32,20 +32,21 @@ class Session:
     >>> with Session() as session:
     ...     session.execute("x = 20").status
     ...     (branch,) = session.fork(1)
-    ...     branch.execute("x += 1; x * 2").result, session.execute("x").result
+    ...     with branch:
+    ...         branch.execute("x += 1; x * 2").result, session.execute("x").result
     <Status.OK: 'ok'>
     ('42', '20')
     """
 
     def __init__(self, *, pool: Pool | None = None, isolation: str = "auto", limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+        self._family: _Family | None = None
+        self._process: _Process | None = None
         self._remote: RemoteSession | None = None
+        self.limits = limits or Limits()
         if pool is None and "://" in isolation:
             self._remote = Remote(isolation).session(limits=self.limits)
         else:
             self._pool = pool or shared_pool(isolation)
-        self._family: _Family | None = None
-        self._process: _Process | None = None
 
     def execute(self, code: str | bytes, *, limits: Limits | None = None) -> Execution:
         """Run one cell and return what came of it; `result` is its last expression's text.
@@ -86,6 +87,9 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
         self.close()
 
     def _wrap(self, remote: RemoteSession) -> "Session":
