@@ -57,11 +57,15 @@ class Comparison:
         self.deadline = deadline
         self._symbolic = symbolic
 
-    def equal(self, a: Node, b: Node) -> Ruling:
-        """Return the ruling on two answers."""
-        a, b = _unwrapped(a), _unwrapped(b)
+    def judge(self, a: Node, b: Node) -> Ruling:
+        """Return the ruling on two answers; nan in either equals nothing."""
         if _holds(a, _UNDEFINED) or _holds(b, _UNDEFINED):
             return no("structure", "nan")
+        return self.equal(a, b)
+
+    def equal(self, a: Node, b: Node) -> Ruling:
+        """Return the ruling on two answers, or on parts of them."""
+        a, b = _unwrapped(a), _unwrapped(b)
         for node in (a, b):
             if isinstance(node, Relation) and contradicts(node, self):
                 return no("structure", "contradiction")

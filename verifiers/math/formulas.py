@@ -129,7 +129,11 @@ class Formulas(Stream, ABC):
                 factors.append(self.signed_power())
             elif kind == "op" and value == "/":
                 self.at += 1
-                factors.append(Pow(self.signed_power(), MINUS_ONE))
+                bottom = self.signed_power()
+                if len(factors) == 1 and isinstance(factors[0], Num) and isinstance(bottom, Num):
+                    factors = [quotient(factors[0], bottom)]
+                else:
+                    factors.append(Pow(bottom, MINUS_ONE))
             elif kind in ("deg", "op") and value != "(" and self.postfix_inside():
                 factors.append(DEGREE if kind == "deg" else Num(Fraction(1, 100)))
                 self.at += 1
