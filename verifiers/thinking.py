@@ -14,6 +14,8 @@ _NAMES = r"think|thinking|thought|thoughts|reasoning|reason|seed:think|scratchpa
 _OPEN = re.compile(rf"<(?:{_NAMES})>|<\|begin_of_thought\|>|\[THINK\]|◁think▷", re.IGNORECASE)
 _CLOSE = re.compile(rf"</(?:{_NAMES})>|<\|end_of_thought\|>|\[/THINK\]|◁/think▷", re.IGNORECASE)
 _CLOSE_STARTS = ("</", "<|", "[/", "◁/")
+_TAG_WORDS = ("think", "thought", "reason", "scratchpad")
+"""One of them is in every tag."""
 _BRACKET = re.compile(r"[<\[◁]")
 _MAX_TAGS = 500
 """Tags of other kinds that are passed over in search of one that closes or opens thinking."""
@@ -46,7 +48,8 @@ def split_thinking(text: str, *, opened: bool = False) -> Split:
     if "<|channel|>" in text:
         return _channels(text)
     text = _one_turn(text)
-    if "<" not in text and "[" not in text and "◁" not in text:
+    lowered = text.lower()
+    if not any(word in lowered for word in _TAG_WORDS):
         return Split(thinking=text, answer="", truncated=True) if opened else Split(thinking=None, answer=text)
     closing = _last(_CLOSE, text)
     head, rest = (text[: closing.start()], text[closing.end() :]) if closing else ("", text)

@@ -242,7 +242,7 @@ def _function_arguments(p: "Formulas", name: str) -> list[Node]:
         return p.arguments_in("]") if p.kind(-1) == "op" and p.value(-1) == "[" else [p.primary()]
     p.arguments += 1
     factors = [p.signed_power()]
-    while p.kind() in ("let", "const", "frac", "root", "deg") or (p.kind() == "word" and p.isproduct(p.value())):
+    while p.kind() in ("let", "const", "frac", "root", "deg") or (p.kind() == "word" and p.is_product(p.value())):
         if p.kind() == "deg":
             factors.append(DEGREE)
             p.at += 1

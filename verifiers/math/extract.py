@@ -34,11 +34,14 @@ _GAP_NOISE = re.compile(r"\$|\\[()\[\]]|\\q?quad|\\[,;:! ]|\\(?:text|textbf|mbox
 _DELIMITERS = re.compile(r"\\[()\[\]]|\\.|\$\$?", re.DOTALL)
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _MARKER = re.compile(
-    r"\b(?:answer|answer to (?:the|this) (?:question|problem)|réponse|respuesta|antwort|risposta|resposta)"
-    r"(?:[*_ ]{0,4}:[*_ ]{0,4}| (?:is|est|es|ist|è|é)\b:?| =)"
-    r"|(?:答案|ответ|正解)\s?(?:[:：是为]|[*_ ]{1,4})[:：]?|^ {0,8}(?:####|(?-i:A:))",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?<![A-Za-z])(?:(?:answer(?: to (?:the|this) (?:question|problem))?|réponse|respuesta|antwort|risposta|resposta)"
+    r"(?:[*_ ]{0,4}:[*_ ]{0,4}| (?:is|est|es|ist|è|é)\b:?| =)|(?:答案|ответ|正解)\s?(?:[:：是为]|[*_ ]{1,4})[:：]?)",
+    re.IGNORECASE,
 )
+_MARKER_WORDS = ("answer", "respuesta", "antwort", "risposta", "resposta")
+_FOREIGN_WORDS = ("réponse", "答案", "ответ", "正解")
+_LINE_MARKERS = ("####", "A:")
+_MAX_TRIES = 50
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z<]|\s*$)|[。！？]|<\||\n")
 _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}+\s++[A-Za-z]{2,}+\s++[A-Za-z]{2}")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])(?:-\s?|−\s?)?\$?(?:[0-9]|\.[0-9])[0-9.,]*+(?:/[0-9]++)?+(?:\s?\\?%)?")
@@ -249,14 +252,47 @@ def _last_math(text: str) -> str | None:
 
 
 def _marked(text: str) -> str | None:
-    marker = None
-    for marker in _MARKER.finditer(text):  # noqa: B007 - the last one is wanted
-        pass
-    if marker is None:
+    end = _marker_end(text)
+    if end is None:
         return None
-    found = _sentence(_BOLD.sub(r"\1", text[marker.end() :]).lstrip(" *_:\t\n")).strip().strip("*_").strip()
+    found = _sentence(_BOLD.sub(r"\1", text[end:]).lstrip(" *_:\t\n")).strip().strip("*_").strip()
     reasoning = len(found.split()) > 8 and not re.search(r"[0-9\\$]", found)  # "Answer: Let us first look at ..."
     return None if reasoning else found or None
+
+
+def _marker_end(text: str) -> int | None:
+    """Return where the last marker of an answer ends."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter whose lower case is two
+        lowered = text
+    words = _MARKER_WORDS if text.isascii() else _MARKER_WORDS + _FOREIGN_WORDS
+    ends = [_last_match(text, lowered, word) for word in words] + [_line_start(text, sign) for sign in _LINE_MARKERS]
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _last_match(text: str, lowered: str, word: str) -> int | None:
+    at = len(text)
+    for _ in range(_MAX_TRIES):
+        at = lowered.rfind(word, 0, at)
+        if at < 0:
+            return None
+        match = _MARKER.match(text, at)
+        if match:
+            return match.end()
+    return None
+
+
+def _line_start(text: str, sign: str) -> int | None:
+    """Return where the last sign at the start of a line ends."""
+    at = len(text)
+    for _ in range(_MAX_TRIES):
+        at = text.rfind(sign, 0, at)
+        if at < 0:
+            return None
+        line = text[text.rfind("\n", 0, at) + 1 : at]
+        if len(line) <= 8 and not line.strip(" "):
+            return at + len(sign)
+    return None
 
 
 def _sentence(rest: str) -> str:

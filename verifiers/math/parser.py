@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from .formulas import Formulas
-from .tokens import Token, TooLarge, Unreadable, normalise, tokenize
+from .tokens import Token, TooLarge, Unreadable, normalise, read_number, tokenize
 from .tree import (
     Add,
     Clock,
@@ -76,6 +76,7 @@ _SHORT_WORDS = {
     "am",
     "pm",
 }
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _CLOCK = re.compile(
     r"(?:at )?([0-9]{1,2})(?::([0-5][0-9]))?(?::([0-5][0-9]))?\s*(?:o'clock)?"
     r"\s*(?:in the (?:morning|evening|afternoon))?"
@@ -100,6 +101,8 @@ def read(text: str) -> Node:
     >>> read("no solution")
     Words(text='no solution')
     """
+    if _PLAIN_NUMBER.fullmatch(text):
+        return _plain_number(text)
     if len(text) > MAX_CHARACTERS:
         raise TooLarge("longer than an answer is")
     text = normalise(text)
@@ -115,6 +118,11 @@ def read(text: str) -> Node:
         if words:
             return Words(words)
         raise Unreadable(f"not an answer: {text[:40]!r}") from None
+
+
+def _plain_number(text: str) -> Num:
+    value, digits = read_number(text.removeprefix("-"))
+    return Num(-value if text[0] == "-" else value, digits)
 
 
 def as_words(text: str) -> str:

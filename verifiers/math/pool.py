@@ -19,7 +19,7 @@ SYMPY = Path(__file__).with_name("sympy_worker.py")
 MATH_VERIFY = Path(__file__).with_name("math_verify_worker.py")
 
 _STARTUP_SECONDS = 20.0
-_LEAST_SECONDS = 0.5
+_LEAST_SECONDS = 0.3
 """What a case gets to compute at least: the start of its worker is taken from its time."""
 _TRIES = 2
 
