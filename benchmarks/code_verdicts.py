@@ -1,6 +1,6 @@
 """What the code verifier says about programs whose verdict is known: canonical solutions, mutants, labelled traces.
 
-    python benchmarks/code_verdicts.py DATA [--isolation auto|full|flat] [--only PART ...] [--limit N]
+    python -P benchmarks/code_verdicts.py DATA [--isolation auto|full|flat] [--only PART ...] [--limit N]
 
 DATA holds `benchmarks/` and `traces/`. Prints a line for every program that is judged otherwise than known, and a line
 per part at the end. Nothing here is a measurement of time.
