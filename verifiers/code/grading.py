@@ -14,7 +14,7 @@ from .forms import BadTests, StdioTests, Tests, read_tests
 from .program_text import FoundProgram, code_of_prompt, find_program
 from .stdio import run_stdio_tests
 
-VERIFIER = "reasondistill.code"
+VERIFIER = "verifiers.code 0.2"
 MOST_SECONDS = 8.0
 """The most that tests may allow a candidate; explicit `limits` may allow more."""
 ANSWER_SECONDS = 13.0
