@@ -81,12 +81,13 @@ class _Tests:
 
     def __init__(self, payload: dict[str, Any], remotes: Remotes, report: Report) -> None:
         self._code: str = payload["code"]
-        self._entry: str | None = payload["entry_point"]
+        self._entry: str | None = payload["entry_point"] and payload["entry_point"].partition("(")[0].partition(".")[0]
         self._fail_fast: bool = payload["fail_fast"]
         self._remotes = remotes
         self._report = report
         self._lines: list[str] | None = None
         self._space = _Names(self._entry, self._code, payload["prompt"], remotes)
+        self._path: str = (payload["entry_point"] or "")[len(self._entry or "") :]
         if _SHARED_STATE.search(self._code):
             report.excuse = "the tests patch modules or use files, which the program's own process does not share"
 
@@ -115,12 +116,21 @@ class _Tests:
             elif name.startswith("test") and isinstance(value, types.FunctionType) and calls == 0:
                 self._attempt(lambda value=value: value(*self._arguments(value)), name)
 
+    def _candidate(self) -> Any:
+        """Return what `check` is given: the entry point, which may be a method, as in `Solution().f`."""
+        found = self._space.entry()
+        if self._path.startswith("()"):
+            found = found()
+        for name in filter(None, self._path.removeprefix("()").split(".")):
+            found = getattr(found, name)
+        return found
+
     def _arguments(self, function: types.FunctionType) -> list[Any]:
         """Return the candidate's entry point for the one argument that has no default."""
         wanted = function.__code__.co_argcount - len(function.__defaults__ or ())
         if wanted > 1 or hasattr(function, "pytestmark"):
             self._remotes.stop("undecided", f"{function.__name__} of the tests wants a runner that gives it arguments")
-        return [self._space.entry()] * wanted
+        return [self._candidate()] * wanted
 
     def _run_test_case(self, case: type) -> None:
         import unittest

@@ -201,6 +201,12 @@ def test_the_prompt_s_own_helpers_judge(pool: Pool) -> None:
     assert judged(pool, lying, tests, "half", prompt).outcome is TestOutcome.FAILED
 
 
+def test_a_prompt_that_shows_a_program_lends_nothing(pool: Pool) -> None:
+    prompt = "def half(x):\n    return 7\ndef twice(x):\n    return half(x) * 4\n"
+    mended = "def half(x): return x / 2\ndef twice(x): return half(x) * 4"
+    assert judged(pool, mended, "assert half(4) == 2 and twice(4) == 8", None, prompt).outcome is TestOutcome.PASSED
+
+
 def test_fail_fast_stops_at_the_first_failure(pool: Pool) -> None:
     tests = AssertTests(code="assert f(1) == 2\nassert f(2) == 3")
     run = run_tests(program("def f(x): return x"), tests, pool=pool, fail_fast=True)

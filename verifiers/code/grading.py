@@ -115,7 +115,8 @@ def _run(
     if isinstance(body, StdioTests):
         return run_stdio_tests(program, body, pool=pool, limits=limits, fail_fast=fail_fast, most_seconds=most_seconds)
     if isinstance(body, CallTests):
-        body = replace(body, entry_point=body.entry_point or found.method or found.entry_point or "")
+        name = body.entry_point or found.method or found.entry_point or ""
+        body = replace(body, entry_point=name.rpartition(".")[2])
     else:
         body = replace(body, entry_point=body.entry_point or found.entry_point, prompt=code_of_prompt(prompt))
     return run_tests(program, body, pool=pool, limits=limits, fail_fast=fail_fast, most_seconds=most_seconds)

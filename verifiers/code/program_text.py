@@ -67,7 +67,7 @@ def find_program(
     if not answer.strip():
         return None
     prompt = code_of_prompt(prompt)
-    wanted = entry_point or last_head(prompt)
+    wanted = entry_point.partition("(")[0].partition(".")[0] if entry_point else last_head(prompt)
     block = _choose(list(_blocks(answer)), wanted)
     text = answer if block is None else block.text
     text = text.strip("\n")

@@ -44,6 +44,8 @@ TWICE = [{"input": "4\n", "output": "8\n"}, {"input": "-1", "output": "-2"}]
         ("import sys\nprint(2 * int(sys.stdin.buffer.read()))", TWICE, "correct"),
         ("print(floor(sqrt(16)))", [{"input": "", "output": "4"}], "correct"),
         ("class Solution:\n    def f(self, a, b): return [a, b]", [{"input": "1\n[2]", "output": "[1, [2]]", "testtype": "functional"}], "correct"),
+        ("class Solution:\n    def f(self, a): return a", {"style": "assert", "code": "def check(candidate):\n    assert candidate(a=1) == 1", "entry_point": "Solution().f"}, "correct"),
+        ("class Solution:\n    def f(self, a): return a", {"style": "call", "entry_point": "Solution.f", "cases": [{"args": [1], "expected": 1}]}, "correct"),
         ("def f(a, b): return (a, b)", {"style": "call", "entry_point": "f", "cases": [{"args": [1, 2], "expected": [1, 2]}]}, "correct"),
         ("def f(a): return a", {"style": "call", "entry_point": "f", "cases": [{"args": [0.1], "expected": 0.1000000001}]}, "correct"),
         ("def f(a): return a", {"style": "call", "entry_point": "g", "cases": [{"args": [1], "expected": 1}]}, "incorrect"),
