@@ -28,7 +28,7 @@ from .box import Box, Boxes, make_base
 from .child import ROLES, Job, Walls, become
 from .errors import BadMessage
 from .inside import Entry, Note, load_entries
-from .layers import kernel, namespaces, visible
+from .layers import kernel, namespaces, seccomp, visible
 from .limits import Limits
 from .wire import close_all, pack, receive, send, unpack
 
@@ -90,10 +90,16 @@ class Zygote:
         """Run until the owner is gone, then leave nothing behind."""
         while self._running:
             ready = self._poll.poll(_TICK_SECONDS if self._children else None)
-            for descriptor, handler in [(number, self._handlers.get(number)) for number, _ in ready]:
+            for descriptor, events, handler in [
+                (number, events, self._handlers.get(number)) for number, events in ready
+            ]:
                 # A handler that ran before may have closed this descriptor and given its number to another.
-                if handler is not None and self._handlers.get(descriptor) is handler:
+                if handler is None or self._handlers.get(descriptor) is not handler:
+                    continue
+                if events & select.EPOLLIN:
                     handler()
+                else:
+                    self._unwatch(descriptor)  # a listener whose last process is gone
             if self._children and time.monotonic() >= self._next_tick:
                 self._tick()
                 self._next_tick = time.monotonic() + _TICK_SECONDS
@@ -187,6 +193,7 @@ class Zygote:
             self._boxes.add_home(box, job.home)
         listened = job.session or job.limits.processes > 0
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if listened else None
+        self._walls.filter(job)  # built once, here, for all children of its kind
         if not self._walls.flat:
             kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
             kernel.unshare(kernel.CLONE_NEWPID)
@@ -487,6 +494,7 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
         tasks=0 if flat and as_root else 4096,
     )
+    seccomp.fork_listener(machine)
     boxes = Boxes(flat_base=base, own=own, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
     return Zygote(control, settings["owner"], boxes, walls, entries)
 
