@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from . import prewarm, watch
 from .box import Box, Boxes, make_base
-from .child import ROLES, Job, Walls, become
+from .child import ROLES, Job, Walls, become, prepare_for_children
 from .errors import BadMessage
 from .inside import Entry, Note, load_entries
 from .layers import kernel, namespaces, seccomp, visible
@@ -81,15 +81,11 @@ class Zygote:
         control.setblocking(False)
         self._watch(control.fileno(), self._orders)
         self._watch(owner, self._stop)
-        wake, woken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-        self._watch(wake, lambda: self._deaths(wake))
 
     def serve(self) -> None:
         """Run until the owner is gone, then leave nothing behind."""
         while self._running:
-            ready = self._poll.poll(_TICK_SECONDS if self._children else None)
+            ready = self._poll.poll(_TICK_SECONDS if self._children or self._boxes.cleaners else None)
             for descriptor, events, handler in [
                 (number, events, self._handlers.get(number)) for number, events in ready
             ]:
@@ -100,7 +96,7 @@ class Zygote:
                     handler()
                 else:
                     self._unwatch(descriptor)  # a listener whose last process is gone
-            if self._children and time.monotonic() >= self._next_tick:
+            if (self._children or self._boxes.cleaners) and time.monotonic() >= self._next_tick:
                 self._tick()
                 self._next_tick = time.monotonic() + _TICK_SECONDS
         for child in list(self._children.values()):
@@ -202,6 +198,7 @@ class Zygote:
             become(job, box, self._walls, ends[1] if ends else None)
         child = Child(pid, index, launch, box, os.pidfd_open(pid), job.limits, job.session)
         self._children[pid] = launch.children[index] = child
+        self._watch(child.pidfd, self._deaths)
         if ends is not None:
             ends[1].close()
             child.introduction = ends[0]
@@ -288,6 +285,7 @@ class Zygote:
 
     def _tick(self) -> None:
         """Look at every child that has lived for a while and kill those over a limit that only shows from outside."""
+        self._deaths()
         now = time.monotonic()
         for child in list(self._children.values()):
             if child.killed_for or now - child.born < _TICK_SECONDS / 2:
@@ -300,11 +298,7 @@ class Zygote:
             if reason:
                 self._kill(child, reason)
 
-    def _deaths(self, wake: int) -> None:
-        try:
-            os.read(wake, 4096)
-        except BlockingIOError:
-            return
+    def _deaths(self) -> None:
         while self._reap():
             continue
 
@@ -319,6 +313,7 @@ class Zygote:
         child = self._children.get(found.si_pid)
         if child is None:
             os.waitpid(found.si_pid, 0)
+            self._boxes.cleaners.discard(found.si_pid)
         else:
             self._end(child)
         return True
@@ -338,6 +333,7 @@ class Zygote:
         page = child.box.page
         note = page[0]
         failure = bytes(page[1:]).split(b"\0", 1)[0].decode("utf-8", "replace") if note == Note.FAILED_TO_START else ""
+        self._unwatch(child.pidfd)
         os.close(child.pidfd)
         launch = child.launch
         cpu = usage.ru_utime + usage.ru_stime
@@ -480,6 +476,7 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     else:
         namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
     prewarm.warm(settings["prewarm"])
+    prepare_for_children(own)
     gc.collect()
     gc.freeze()
     alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
