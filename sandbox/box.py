@@ -58,6 +58,8 @@ class Boxes:
     """Box i of a zygote started as root has user id first_uid + i; only in flat."""
     free: list[Box] = field(default_factory=list)
     made: int = 0
+    cleaners: set[int] = field(default_factory=set)
+    """Processes that empty directories which children have filled."""
 
     def take(self, limits: Limits) -> Box:
         """Return a clean box for one child; raises OSError when there are too many at once."""
@@ -96,11 +98,13 @@ class Boxes:
         """Leave a directory that takes long to empty to a process of its own, and make a new one."""
         trash = f"{box.directory}-{os.urandom(4).hex()}"
         os.rename(box.directory, trash)
-        if os.fork() == 0:
+        cleaner = os.fork()
+        if cleaner == 0:
             try:
                 delete_directory(trash)
             finally:
                 os._exit(0)
+        self.cleaners.add(cleaner)
         self._furnish(box)
 
     def add_home(self, box: Box, name: str) -> None:

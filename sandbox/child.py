@@ -230,21 +230,36 @@ def _channels(descriptors: Mapping[str, int], box: Box) -> Channels:
 
 
 def _freshen(home: str) -> None:
-    """Leave nothing of the zygote's that would make two children alike or show a program where it came from."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Leave nothing of the zygote's that would make two children alike."""
+    if os.environ["HOME"] != home:
+        os.environ["HOME"] = os.environ["TMPDIR"] = home
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(int.from_bytes(os.urandom(4), "little"))  # from a number: ten times as fast
+    if "sympy.core.random" in sys.modules:
+        sys.modules["sympy.core.random"].seed()
+
+
+def prepare_for_children(home: str) -> None:
+    """Set up, in the zygote and for all children, what does not differ between them: environment and streams.
+
+    The streams are made over pipes, as they will be in a child, and then left to /dev/null.
+    """
     os.environ.clear()
     os.environ.update(environment(home))
     tempfile.tempdir = None
+    ends = os.pipe()
+    for number, end in ((0, ends[0]), (1, ends[1]), (2, ends[1])):
+        os.dup2(end, number)
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
-    random.seed()
-    for name in ("numpy.random", "sympy.core.random"):
-        if name in sys.modules:
-            sys.modules[name].seed()
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    for number in (null, *ends):
+        os.close(number)
 
 
 def environment(home: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""A Pool: one warm zygote and everything that may be asked of it, from any thread, and from forks of the owner.
+"""A Pool: its warm zygotes and everything that may be asked of them, from any thread, and from forks of the owner.
 
-The zygote starts on first use, is started again when it died, and ends with its owner however that one ends.
+A zygote starts on first use, is started again when it died, and ends with its owner however that one ends.
 """
 
 import atexit
@@ -46,8 +46,10 @@ class Pool:
         if isolation not in ISOLATIONS:
             raise ValueError(f"isolation must be one of {', '.join(ISOLATIONS)}, got {isolation!r}")
         self._asked, self._prewarm, self._allow_weaker = isolation, tuple(prewarm), allow_weaker
-        self._lock = threading.Lock()
-        self._zygote: Zygote | None = None
+        self._libraries = tuple(name for name in self._prewarm if name.partition(".")[0] not in sys.stdlib_module_names)
+        self._mentions = _mentions(self._libraries)
+        self._locks = {True: threading.Lock(), False: threading.Lock()}
+        self._zygotes: dict[bool, Zygote] = {}
         self._numbers = itertools.count(1)
         _POOLS.add(self)
 
@@ -63,7 +65,7 @@ class Pool:
         task that has a result channel has ended. Two linked tasks hold the ends of one stream socket.
         """
         for attempt in (1, 2):
-            zygote = self.zygote()
+            zygote = self.zygote(libraries=any(name in task.payload for task in tasks for name in self._mentions))
             try:
                 return launch(
                     zygote.control,
@@ -85,12 +87,19 @@ class Pool:
         """What children run under: full, flat or bubblewrap. Starts the zygote if need be."""
         return self.zygote().isolation
 
-    def zygote(self) -> "Zygote":
-        """The running zygote, started if there is none; raises SandboxUnavailable."""
-        with self._lock:
-            if self._zygote is None or not self._zygote.alive():
-                self._zygote = _start(self._asked, self._prewarm)
-            return self._zygote
+    def zygote(self, *, libraries: bool = False) -> "Zygote":
+        """The running zygote, started if there is none; raises SandboxUnavailable.
+
+        There are two: programs that mention none of the libraries to prewarm come from a process that has not loaded
+        them, which forks three times as fast.
+        """
+        kind = libraries and bool(self._libraries)
+        with self._locks[kind]:
+            zygote = self._zygotes.get(kind)
+            if zygote is None or not zygote.alive():
+                names = self._prewarm if kind else [name for name in self._prewarm if name not in self._libraries]
+                zygote = self._zygotes[kind] = _start(self._asked, names)
+            return zygote
 
     def next_number(self) -> int:
         """A number for a launch, never used before."""
@@ -98,10 +107,11 @@ class Pool:
 
     def close(self) -> None:
         """End the zygote and every child. The pool starts another one if it is used again."""
-        with self._lock:
-            zygote, self._zygote = self._zygote, None
-        if zygote is not None:
-            zygote.stop()
+        for kind, lock in self._locks.items():
+            with lock:
+                zygote = self._zygotes.pop(kind, None)
+            if zygote is not None:
+                zygote.stop()
 
     def __enter__(self) -> "Pool":
         return self
@@ -110,17 +120,18 @@ class Pool:
         self.close()
 
     def _discard(self, zygote: "Zygote") -> None:
-        with self._lock:
-            if self._zygote is zygote:
-                self._zygote = None
+        for kind, lock in self._locks.items():
+            with lock:
+                if self._zygotes.get(kind) is zygote:
+                    del self._zygotes[kind]
         zygote.stop()
 
     def _forget_after_fork(self) -> None:
-        """In a fork of the owner: the zygote belongs to the parent, this process will start its own."""
-        self._lock = threading.Lock()
-        if self._zygote is not None:
-            self._zygote.control.close()
-            self._zygote = None
+        """In a fork of the owner: the zygotes belong to the parent, this process will start its own."""
+        self._locks = {True: threading.Lock(), False: threading.Lock()}
+        for zygote in self._zygotes.values():
+            zygote.control.close()
+        self._zygotes = {}
 
 
 class Zygote:
@@ -144,6 +155,12 @@ class Zygote:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def _mentions(libraries: Sequence[str]) -> tuple[bytes, ...]:
+    """What a program's text holds if it may use one of these libraries, or one that rests on numpy."""
+    resting = ("scipy", "pandas", "matplotlib", "sklearn", "networkx") if "numpy" in libraries else ()
+    return tuple(name.encode() for name in (*libraries, *resting))
 
 
 def _start(asked: str, prewarm: Sequence[str]) -> Zygote:

@@ -178,7 +178,7 @@ class _Family:
 
     @classmethod
     def start(cls, pool: Pool, limits: Limits) -> "_Family":
-        zygote, number = pool.zygote(), pool.next_number()
+        zygote, number = pool.zygote(libraries=True), pool.next_number()
         events, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         first, others = _pipes()
         stdin = os.open(os.devnull, os.O_RDONLY)

@@ -19,6 +19,10 @@ MESSAGE_LIMIT = 128 * 1024
 INLINE_LIMIT = 64 * 1024
 DESCRIPTOR_LIMIT = 64
 _LENGTH = struct.Struct("<I")
+_ANCILLARY_SIZE = socket.CMSG_SPACE(4 * DESCRIPTOR_LIMIT)
+_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
+_CUT_SHORT = int(socket.MSG_TRUNC) | int(socket.MSG_CTRUNC)
+_NO_SIGNAL = int(socket.MSG_NOSIGNAL)
 
 
 def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
@@ -54,22 +58,20 @@ def send(channel: socket.socket, message: bytes, descriptors: list[int] | tuple[
     """Send one packed message with its descriptors."""
     if descriptors:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        channel.sendmsg([message], rights, socket.MSG_NOSIGNAL)
+        channel.sendmsg([message], rights, _NO_SIGNAL)
     else:
-        channel.send(message, socket.MSG_NOSIGNAL)  # the one way that is open to a child
+        channel.send(message, _NO_SIGNAL)  # the one way that is open to a child
 
 
-def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
+def receive(channel: socket.socket) -> tuple[bytes, list[int]]:
     """Return one datagram and its descriptors, close-on-exec; b"" when the peer is gone."""
-    data, ancillary, seen, _ = channel.recvmsg(
-        MESSAGE_LIMIT, socket.CMSG_SPACE(4 * DESCRIPTOR_LIMIT), flags | socket.MSG_CMSG_CLOEXEC
-    )
+    data, ancillary, seen, _ = channel.recvmsg(MESSAGE_LIMIT, _ANCILLARY_SIZE, _CLOSE_ON_EXEC)
     descriptors = array.array("i")
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content[: len(content) - len(content) % 4])
     found = list(descriptors)
-    if seen & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+    if seen & _CUT_SHORT:
         close_all(found)
         raise BadMessage("a message or its descriptors were cut short")
     return data, found

@@ -25,10 +25,10 @@ from typing import Any, NoReturn
 
 from . import prewarm, watch
 from .box import Box, Boxes, make_base
-from .child import ROLES, Job, Walls, become
+from .child import ROLES, Job, Walls, become, prepare_for_children
 from .errors import BadMessage
 from .inside import Entry, Note, load_entries
-from .layers import kernel, namespaces, visible
+from .layers import kernel, namespaces, seccomp, visible
 from .limits import Limits
 from .wire import close_all, pack, receive, send, unpack
 
@@ -81,20 +81,22 @@ class Zygote:
         control.setblocking(False)
         self._watch(control.fileno(), self._orders)
         self._watch(owner, self._stop)
-        wake, woken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-        self._watch(wake, lambda: self._deaths(wake))
 
     def serve(self) -> None:
         """Run until the owner is gone, then leave nothing behind."""
         while self._running:
-            ready = self._poll.poll(_TICK_SECONDS if self._children else None)
-            for descriptor, handler in [(number, self._handlers.get(number)) for number, _ in ready]:
+            ready = self._poll.poll(_TICK_SECONDS if self._children or self._boxes.cleaners else None)
+            for descriptor, events, handler in [
+                (number, events, self._handlers.get(number)) for number, events in ready
+            ]:
                 # A handler that ran before may have closed this descriptor and given its number to another.
-                if handler is not None and self._handlers.get(descriptor) is handler:
+                if handler is None or self._handlers.get(descriptor) is not handler:
+                    continue
+                if events & select.EPOLLIN:
                     handler()
-            if self._children and time.monotonic() >= self._next_tick:
+                else:
+                    self._unwatch(descriptor)  # a listener whose last process is gone
+            if (self._children or self._boxes.cleaners) and time.monotonic() >= self._next_tick:
                 self._tick()
                 self._next_tick = time.monotonic() + _TICK_SECONDS
         for child in list(self._children.values()):
@@ -187,6 +189,7 @@ class Zygote:
             self._boxes.add_home(box, job.home)
         listened = job.session or job.limits.processes > 0
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if listened else None
+        self._walls.filter(job)  # built once, here, for all children of its kind
         if not self._walls.flat:
             kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
             kernel.unshare(kernel.CLONE_NEWPID)
@@ -195,6 +198,7 @@ class Zygote:
             become(job, box, self._walls, ends[1] if ends else None)
         child = Child(pid, index, launch, box, os.pidfd_open(pid), job.limits, job.session)
         self._children[pid] = launch.children[index] = child
+        self._watch(child.pidfd, self._deaths)
         if ends is not None:
             ends[1].close()
             child.introduction = ends[0]
@@ -281,6 +285,7 @@ class Zygote:
 
     def _tick(self) -> None:
         """Look at every child that has lived for a while and kill those over a limit that only shows from outside."""
+        self._deaths()
         now = time.monotonic()
         for child in list(self._children.values()):
             if child.killed_for or now - child.born < _TICK_SECONDS / 2:
@@ -293,11 +298,7 @@ class Zygote:
             if reason:
                 self._kill(child, reason)
 
-    def _deaths(self, wake: int) -> None:
-        try:
-            os.read(wake, 4096)
-        except BlockingIOError:
-            return
+    def _deaths(self) -> None:
         while self._reap():
             continue
 
@@ -312,6 +313,7 @@ class Zygote:
         child = self._children.get(found.si_pid)
         if child is None:
             os.waitpid(found.si_pid, 0)
+            self._boxes.cleaners.discard(found.si_pid)
         else:
             self._end(child)
         return True
@@ -331,6 +333,7 @@ class Zygote:
         page = child.box.page
         note = page[0]
         failure = bytes(page[1:]).split(b"\0", 1)[0].decode("utf-8", "replace") if note == Note.FAILED_TO_START else ""
+        self._unwatch(child.pidfd)
         os.close(child.pidfd)
         launch = child.launch
         cpu = usage.ru_utime + usage.ru_stime
@@ -473,6 +476,7 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     else:
         namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
     prewarm.warm(settings["prewarm"])
+    prepare_for_children(own)
     gc.collect()
     gc.freeze()
     alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -487,6 +491,7 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
         tasks=0 if flat and as_root else 4096,
     )
+    seccomp.fork_listener(machine)
     boxes = Boxes(flat_base=base, own=own, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
     return Zygote(control, settings["owner"], boxes, walls, entries)
 

@@ -4,6 +4,7 @@ Calls that a program may well try but must not have answer EPERM; calls that thi
 them) answer ENOSYS, as an older kernel would, so that libraries fall back. Nothing is killed for trying.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,7 @@ class Policy:
     receives_descriptors: bool = False
 
 
+@functools.lru_cache
 def filter_program(policy: Policy) -> bytes:
     """The main filter's bytes.
 
@@ -104,6 +106,7 @@ def filter_program(policy: Policy) -> bytes:
     )
 
 
+@functools.lru_cache
 def fork_listener(machine: str) -> bytes:
     """A filter that only hands each fork to a listener. Goes in first: what it allows, the main one still judges."""
     names = numbers(machine)

@@ -86,7 +86,7 @@ def test_a_zygote_that_dies_twice_in_one_launch_is_our_error(fresh):
 
     def killer():
         while not stop.is_set():
-            zygote = fresh._zygote
+            zygote = fresh._zygotes.get(False)
             if zygote is not None and len(descendants(zygote.process.pid)) >= 1:
                 time.sleep(0.05)
                 zygote.process.kill()
