@@ -51,8 +51,8 @@ def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) 
 
 def _pieces(code: str) -> list[tuple[str, types.CodeType]]:
     """Return the code in pieces that count as one test each, with their text."""
-    if len(code) > _SPLIT_BELOW:
-        return [("the tests", compile(code, TESTS_FILE, "exec", dont_inherit=True, optimize=0))]
+    if len(code) > _SPLIT_BELOW or "\nassert" not in f"\n{code}":
+        return [("", compile(code, TESTS_FILE, "exec", dont_inherit=True, optimize=0))]
     tree = ast.parse(code)
     pieces: list[tuple[str, types.CodeType]] = []
     for group in _groups(tree.body):
@@ -97,7 +97,7 @@ class _Tests:
         sys.modules.update({name: _ProgramModule(name, self._remotes) for name in _PROGRAM_MODULES})
         if not self._attempt(lambda: self._space.claim_entry(), self._entry or "the program", False):
             return
-        counted = not any(text for text, _ in pieces)
+        counted = len(pieces) == 1
         for text, code in pieces:
             right = self._attempt(lambda code=code: exec(code, self._space), text, counted or text != "")
             if not right and (self._fail_fast or not text):
