@@ -8,6 +8,7 @@ text: a candidate's helper must not judge itself), or whatever the candidate has
 import ast
 import builtins
 import importlib
+import inspect
 import re
 import sys
 import types
@@ -95,8 +96,9 @@ class _Tests:
         module = types.ModuleType(TESTS_MODULES[_is_script(self._code)])
         self._space.update(vars(module))
         sys.modules.update({name: _ProgramModule(name, self._remotes) for name in _PROGRAM_MODULES})
-        if not self._attempt(lambda: self._space.claim_entry(), self._entry or "the program", False):
-            return
+        for claim in (self._space.claim_entry, lambda: self._space.claim_for_classes([code for _, code in pieces])):
+            if not self._attempt(claim, self._entry or "the program", False):
+                return
         counted = len(pieces) == 1
         for text, code in pieces:
             right = self._attempt(lambda code=code: exec(code, self._space), text, counted or text != "")
@@ -243,6 +245,15 @@ class _Names(dict[str, Any]):
         if name is not None and hasattr(builtins, name):
             self.update(self._remotes.names([name]))
 
+    def claim_for_classes(self, codes: list[types.CodeType]) -> None:
+        """Look up the names in class bodies now: the interpreter does not ask `__missing__` for those."""
+        wanted = {name for code in codes for name in _names_in_classes(code) if not hasattr(builtins, name)}
+        for name in sorted(wanted - set(self)):
+            try:
+                self[name] = self._find(name)
+            except NameError:
+                continue  # an attribute, or a name that the tests themselves define
+
     def __missing__(self, name: str) -> Any:
         if name != self._entry and hasattr(builtins, name):
             return getattr(builtins, name)
@@ -271,6 +282,15 @@ class _Names(dict[str, Any]):
             space = _Names(self._entry, self._prompt, "", self._remotes)
             self._helpers = prompt_helpers(self._prompt, self._entry, space)
         return self._helpers
+
+
+def _names_in_classes(code: types.CodeType, in_class: bool = False) -> set[str]:
+    """Return the names that class bodies in some code use, their attributes among them."""
+    names = set(code.co_names) if in_class else set()
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names_in_classes(constant, in_class=not constant.co_flags & inspect.CO_OPTIMIZED)
+    return names
 
 
 def _names_asked_for(code: str) -> set[str]:

@@ -55,6 +55,7 @@ PASSING = [
         "    def test_f(self): self.assertEqual(f(self.x), 2)",
         id="unittest",
     ),
+    pytest.param("def f(x): return x + 1\nclass P:\n    y = 3", "import unittest\nclass T(unittest.TestCase):\n    call = staticmethod(f)\n    y = P.y\n    def test_f(self): self.assertEqual(self.call(1) + self.y, 5)", id="names in a class body"),
     pytest.param("def f(x): return x + 1", "if __name__ == '__main__':\n    assert f(1) == 2", id="tests as a script"),
     pytest.param("def f(x): return x + 1", "from solution import f as g\nimport solution\nassert g(1) == solution.f(1) == 2", id="tests that import"),
     pytest.param("def f(x): return x", "import copy\nassert copy.deepcopy(f)(1) == 1", id="a copied function"),
