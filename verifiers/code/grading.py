@@ -17,7 +17,7 @@ from .stdio import run_stdio_tests
 VERIFIER = "verifiers.code 0.2"
 MOST_SECONDS = 8.0
 """The most that tests may allow a candidate; explicit `limits` may allow more."""
-ANSWER_SECONDS = 13.0
+ANSWER_SECONDS = 12.5
 """What a verdict may take, the start of the sandbox included, without explicit limits."""
 _LONGEST_EXTRACT = 20_000
 _OUTCOMES = {

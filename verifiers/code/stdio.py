@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from sandbox import Limits, Pool, Status, TaskResult
-from sandbox.testing import Program, TestOutcome, TestRun, run_script
+from sandbox.testing import BUSY, Program, TestOutcome, TestRun, run_script, starved
 
 from .forms import StdioCase, StdioTests
 from .outputs import difference
@@ -62,16 +62,15 @@ class _StdioRun:
         seconds = min(self.limits.wall_seconds, left)
         if left < 0.1:
             return self._stop(TestOutcome.UNDECIDED, f"over {self.total:.1f} s for all cases together")
-        kept = max(self.limits.output_bytes, 4 * len(case.output) + 65_536)
-        ran = run_script(
-            self.program,
-            case.input,
-            pool=self.pool,
-            limits=replace(self.limits, wall_seconds=seconds, output_bytes=kept),
-        )
+        ran = self._run(case, seconds)
+        if ran.status is Status.TIMEOUT and starved(ran, seconds) and left - seconds > 1.0:
+            seconds = min(2 * seconds, left - seconds)
+            ran = self._run(case, seconds)
         if ran.status is Status.SANDBOX_ERROR:
             return self._stop(TestOutcome.SANDBOX_ERROR, ran.reason)
         if ran.status is Status.TIMEOUT:
+            if starved(ran, seconds, share=0.25):
+                return self._stop(TestOutcome.UNDECIDED, BUSY)
             if seconds < self.limits.wall_seconds:
                 return self._stop(TestOutcome.UNDECIDED, f"over {self.total:.1f} s for all cases together")
             self._note(case, "no output in time")
@@ -86,6 +85,13 @@ class _StdioRun:
             self.failed += 1
             self._note(case, *problem)
         return True
+
+    def _run(self, case: StdioCase, seconds: float) -> TaskResult:
+        """Run one case; a longer wall clock than the limit's does not mean more of the processor."""
+        kept = max(self.limits.output_bytes, 4 * len(case.output) + 65_536)
+        cpu = self.limits.cpu_seconds or self.limits.wall_seconds
+        limits = replace(self.limits, wall_seconds=seconds, cpu_seconds=cpu, output_bytes=kept)
+        return run_script(self.program, case.input, pool=self.pool, limits=limits)
 
     def result(self) -> TestRun:
         if self.failed and self.outcome not in (TestOutcome.BAD_TESTS, TestOutcome.SANDBOX_ERROR):
