@@ -23,6 +23,8 @@ from .layers.visible import DEVICES
 from .limits import Limits
 
 BOX_LIMIT = 256
+BRANCH_LIMIT = 64
+"""Branches that a session may have over its life, itself included."""
 _PREFIX = "reasondistill-sandbox-"
 
 
@@ -38,6 +40,8 @@ class Box:
     page: mmap.mmap
     ruleset: int = -1
     size: tuple[int, int] = (0, 0)
+    spares: list[str] | None = None
+    """In a session: names of prepared directories that no branch has yet."""
     clean_since: int = -1
     """The directory's change time when it was last known to be empty: any use of it makes a later one."""
 
@@ -79,14 +83,15 @@ class Boxes:
         """Clean a box after its child, and everything that the child started, is gone."""
         if box.root is None:
             os.chmod(box.directory, 0o700)
-        if box.dirty:
+        if box.dirty or box.spares is not None:
             if box.root is not None:
                 self._remount(box, box.size)
-            elif _is_small(box.directory):
+            elif box.spares is None and _is_small(box.directory):
                 empty_directory(box.directory)
                 self._settle(box)
             else:
                 self._renew(box)
+        box.spares = None
         self.free.append(box)
 
     def remove(self) -> None:
@@ -107,14 +112,34 @@ class Boxes:
         self.cleaners.add(cleaner)
         self._furnish(box)
 
-    def add_home(self, box: Box, name: str) -> None:
-        """Make a directory for one branch of a session. The box itself can then be passed through, not listed."""
-        os.chmod(box.directory, 0o700)
-        home = os.path.join(box.directory, name)
-        os.mkdir(home, 0o700)
-        if box.uid is not None:
-            os.chown(home, box.uid, box.uid)
+    def furnish_for_session(self, box: Box) -> None:
+        """Make the directories that a session's branches will live in, and open only them.
+
+        The box itself is not opened: a branch can neither list it nor create anything in it, and so finds no other
+        branch's directory, whose name it does not know.
+        """
+        box.spares = [os.urandom(16).hex() for _ in range(BRANCH_LIMIT)]
+        homes = [os.path.join(box.directory, name) for name in box.spares]
+        for home in homes:
+            os.mkdir(home, 0o700)
+            if box.uid is not None:
+                os.chown(home, box.uid, box.uid)
+        if box.root is not None:
+            inside = box.inside.split("/")[1]
+            names = [name for name in os.listdir(box.root) if name != inside and not name.startswith(".")]
+            readable: Sequence[str] = [f"{box.root}/{name}" for name in names]
+        else:
+            readable = self.readable
+        os.close(box.ruleset)
+        devices = [(box.root or "") + device for device in DEVICES]
+        box.ruleset = landlock.ruleset(readable=readable, writable=devices, own=homes)
         os.chmod(box.directory, 0o100)
+
+    def add_home(self, box: Box, name: str) -> None:
+        """Give one of the prepared directories to a branch; raises OSError when there is none left."""
+        if not box.spares:
+            raise OSError(f"a session has at most {BRANCH_LIMIT} branches")
+        self.rename_home(box, box.spares.pop(), name)
 
     def rename_home(self, box: Box, old: str, new: str) -> None:
         """Give a branch's directory a name that no other branch knows. A branch that is gone has none."""

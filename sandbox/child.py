@@ -151,7 +151,7 @@ def _set_limits(job: Job, walls: Walls) -> None:
     cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
     if job.session and limits.cpu_seconds is None:
         cpu = resource.RLIM_INFINITY  # a session's clock is kept cell by cell
-    tasks = walls.tasks or limits.processes + limits.threads
+    tasks = walls.tasks or (limits.processes + limits.threads) * (8 if job.session else 1)
     wanted = (
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_AS, walls.base_bytes + limits.memory_bytes),

@@ -143,9 +143,13 @@ class _Process:
 
     def discard(self) -> None:
         """Kill a checkpoint that is no longer wanted, if it was ever made."""
-        if select.select([self.control], [], [], 0)[0]:
-            self.wait_ready()
-        self.kill()
+        try:
+            if select.select([self.control], [], [], 0)[0]:
+                self.wait_ready()
+        except ZygoteDied:
+            return  # there is none: the cell before kept this process from forking
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """Kill the process and let go of everything that belongs to it."""
@@ -154,7 +158,8 @@ class _Process:
             os.close(self.pidfd)
             self.pidfd = -1
         self.control.close()
-        close_all([self.stdout, self.stderr])
+        close_all([number for number in (self.stdout, self.stderr) if number >= 0])
+        self.stdout = self.stderr = -1
 
 
 def _pipes() -> tuple[_Process, list[int]]:
@@ -193,12 +198,15 @@ class _Family:
         finally:
             theirs.close()
             close_all([stdin, *others])
-        family._started()
         try:
+            family._started()
             first.wait_ready()
         except ZygoteDied as problem:
             events.settimeout(_GRACE_SECONDS)
-            raise SandboxError(f"a session did not start: {family.last_words() or problem}") from None
+            reason = family.last_words() or problem
+            first.kill()
+            family.leave()
+            raise SandboxError(f"a session did not start: {reason}") from None
         return family
 
     def _started(self) -> None:
@@ -242,19 +250,22 @@ class _Family:
         """Fork a process between its cells. Both get new directory names, which the other one never learns."""
         process, others = _pipes()
         try:
-            self.allow_fork(process.home)
-            origin.signal(signal.SIGCONT)
-            send(origin.control, pack({"op": "fork", "home": origin.home, "new_home": process.home}), others)
-        except OSError as problem:
-            raise ZygoteDied(f"a session's process takes no orders: {problem}") from None
+            try:
+                self.allow_fork(process.home)
+                origin.signal(signal.SIGCONT)
+                send(origin.control, pack({"op": "fork", "home": origin.home, "new_home": process.home}), others)
+            finally:
+                close_all(others)
+            process.wait_ready()
+        except (OSError, SandboxError) as problem:
+            process.kill()
+            raise SandboxError(f"a branch could not be made (a session has at most 64): {problem}") from None
         finally:
-            close_all(others)
-        process.wait_ready()
+            origin.signal(signal.SIGSTOP)
         for one in (origin, process):
             fresh = uuid.uuid4().hex
             self.order({"op": "rename_home", "home": one.home, "new_home": fresh})
             one.home = fresh
-        origin.signal(signal.SIGSTOP)
         return process
 
     def last_words(self) -> str:
@@ -299,7 +310,11 @@ class _Cell:
         self._stderr.drain()
         if answer is None:
             self._process.kill()
-            checkpoint.wait_ready()
+            try:
+                checkpoint.wait_ready()
+            except ZygoteDied:
+                checkpoint.kill()
+                raise
             return self._execution({}), checkpoint
         checkpoint.discard()
         return self._execution(answer), self._process

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import prewarm, watch
-from .box import Box, Boxes, make_base
+from .box import BRANCH_LIMIT, Box, Boxes, make_base
 from .child import ROLES, Job, Walls, become, prepare_for_children
 from .errors import BadMessage
 from .inside import Entry, Note, load_entries
@@ -33,6 +33,7 @@ from .limits import Limits
 from .wire import close_all, pack, receive, send, unpack
 
 _TICK_SECONDS = 0.04
+_SESSION_TICK_SECONDS = 0.2
 _HOARD_LIMIT = 64
 """Permissions to fork that a session may leave unused: a hostile one could save them up."""
 FIRST_UID = 61_184
@@ -55,7 +56,7 @@ class Child:
     forks_allowed: int = 0
     forks: int = 0
     killed_for: str = ""
-    born: float = field(default_factory=time.monotonic)
+    next_look: float = field(default_factory=lambda: time.monotonic() + _TICK_SECONDS / 2)
 
 
 @dataclass(slots=True)
@@ -185,7 +186,8 @@ class Zygote:
 
     def _fork(self, launch: Launch, index: int, job: Job) -> None:
         box = self._boxes.take(job.limits)
-        if job.home:
+        if job.session:
+            self._boxes.furnish_for_session(box)
             self._boxes.add_home(box, job.home)
         listened = job.session or job.limits.processes > 0
         ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if listened else None
@@ -228,9 +230,12 @@ class Zygote:
 
     def _allow_fork(self, head: dict[str, Any]) -> None:
         for child in self._named(head):
+            try:
+                if home := _home(head, "new_home"):
+                    self._boxes.add_home(child.box, home)
+            except OSError:
+                continue  # without a permission the fork will fail, and the owner hears of it
             child.forks_allowed = min(child.forks_allowed + 1, _HOARD_LIMIT)
-            if home := _home(head, "new_home"):
-                self._boxes.add_home(child.box, home)
 
     def _named(self, head: dict[str, Any]) -> list[Child]:
         """The session that an order is about, if it is still alive."""
@@ -288,11 +293,15 @@ class Zygote:
         self._deaths()
         now = time.monotonic()
         for child in list(self._children.values()):
-            if child.killed_for or now - child.born < _TICK_SECONDS / 2:
+            if child.killed_for or now < child.next_look:
                 continue
+            child.next_look = now + (_SESSION_TICK_SECONDS if child.session else 0.0)
             alone = watch.process(child.pid) if not child.forks and not child.session else None
             processes = [alone] if alone is not None else watch.group(child.pid)
-            reason = watch.over_limit(processes, child.limits, self._walls.base_resident)
+            if child.session:
+                reason = _stop_crowds(processes, child.limits)
+            else:
+                reason = watch.over_limit(processes, child.limits, self._walls.base_resident)
             if not reason and self._walls.flat:
                 reason = watch.directory_over_limit(child.box.directory, processes, child.limits)
             if reason:
@@ -351,6 +360,18 @@ class Zygote:
         if not launch.children:
             self._unwatch(launch.events.fileno())
             launch.events.close()
+
+
+def _stop_crowds(processes: list[watch.Process], limits: Limits) -> str:
+    """Kill those processes of a session that have too many threads; say so if there are too many processes."""
+    for one in processes:
+        if one.threads > limits.threads:
+            try:
+                os.kill(one.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+    most = 2 * BRANCH_LIMIT + _HOARD_LIMIT
+    return f"processes: more than {most}" if len(processes) > most else ""
 
 
 def _signal_group(leader: int) -> None:
