@@ -22,6 +22,7 @@ from .tree import Node, Relation, Seq, Sym, Words
 
 _DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*\.?\s*", re.DOTALL)
 _LABELLED = re.compile(r"([-\\$]*[0-9][^()]*?)\s*\(([A-Za-z][A-Za-z' .-]*[A-Za-z.])\)")
+_INNER_STOP = re.compile(r"\.\s*(\$|\\\)|\\\])$")
 _OPEN_BOX = re.compile(r"\s*\\+boxed\s*\{([^$]*)", re.DOTALL)
 _LOOSE = re.compile(r"(?<!\\)\\[!,;: ]|\\(?:left|right)(?![A-Za-z])|[\s$]+|(?<!\\)~")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
@@ -162,7 +163,7 @@ def _tree(text: str) -> Node:
 
 
 def _trimmed(text: str) -> str:
-    stripped = text.strip().strip("*").strip()
+    stripped = _INNER_STOP.sub(r"\1", text.strip().strip("*").strip())
     while stripped.endswith((".", "\\", ",", ";")) and not stripped.endswith(("..", "\\,", "\\;")):
         stripped = stripped[:-1].rstrip()
     return stripped

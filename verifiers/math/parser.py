@@ -89,6 +89,7 @@ _WRAPPER = re.compile(
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _COMMAND = re.compile(r"\\[A-Za-z]")
 _SENTENCE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,} [A-Za-z]{2,}(?![A-Za-z])|(?:^|[ ,;])[A-Za-z]{4,}(?=[ ,;.]|$)")
+_ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b", re.IGNORECASE)
 _DROPPED = re.compile(r"[.,;:!?\"'*`’“”]+|\\(?![A-Za-z])")
 
 
@@ -134,7 +135,7 @@ def as_words(text: str) -> str:
     plain = _WRAPPER.sub(" ", text)
     if _COMMAND.search(plain) and not _SENTENCE.search(plain):
         return ""
-    return " ".join(_DROPPED.sub("", plain).casefold().split()) if _LETTERS.search(plain) else ""
+    return " ".join(_ORDINAL.sub("", _DROPPED.sub("", plain)).casefold().split()) if _LETTERS.search(plain) else ""
 
 
 def _plain_words(text: str) -> Words | None:
