@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from .formulas import Formulas
-from .tokens import Token, TooLarge, Unreadable, normalise, read_number, tokenize
+from .tokens import TooLarge, Unreadable, normalise, read_number, tokenize
 from .tree import (
     Add,
     Clock,
@@ -26,7 +26,6 @@ from .units import SCALES
 
 MAX_CHARACTERS = 4000
 MAX_DEPTH = 40
-_END: Token = ("end", "", False)
 _RELATIONS = {"=", "~", "<", "<=", ">", ">=", "!=", "in", "notin"}
 _SEPARATORS = {",", ";"}
 _CLOSERS = {")", "]", "}", r"\}", ">>", "rfloor", "rceil"}
@@ -167,7 +166,7 @@ class Answers(Formulas):
 
     def answer(self) -> Node:
         node = self.sequence(())
-        if self.at < len(self.tokens):
+        if not self.at_end:
             raise Unreadable(f"not expected: {self.value()!r}")
         return node
 

@@ -71,7 +71,8 @@ def test_a_policy_is_followed(completion: str, answer: str, policy: Policy, corr
 
 def test_out_of_time_is_undecided_not_wrong() -> None:
     verdict = grade(r"\boxed{\int_0^1 x^x e^{\sin(x^2)} \ln(x) dx}", "2", timeout=0.3)
-    assert (verdict.outcome, verdict.reason, verdict.correct) == (Outcome.UNDECIDED, "sympy_timeout", None)
+    assert (verdict.outcome, verdict.correct) == (Outcome.UNDECIDED, None)
+    assert verdict.reason in ("sympy_timeout", "sympy_starting")
 
 
 def test_no_worker_is_an_error_not_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
