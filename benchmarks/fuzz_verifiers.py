@@ -24,7 +24,8 @@ from verifiers.steps import check_steps
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SLOW_SECONDS = 0.8
-_NOTATION = r"""\frac \sqrt { } ( ) [ ] \{ \} , ; = < > \le \ne \in \cup \cap \setminus \infty \pm \mp \cdot \times / ^ _
+_NOTATION = r"""\frac \sqrt { } ( ) [ ] \{ \} , ; = < > \le \ne \in \cup \cap \setminus \infty \pm \mp \cdot \times / ^
+_
 ! % | ' : \text{cm} \text{or} \text{and} \mathrm{m} \begin{pmatrix} \end{pmatrix} \\ & \sin \cos^{-1} \log_2 \ln \exp
 \binom \choose \int \sum_{k=1}^{n} \lim_{x\to0} dx \overline{3} \overline{AB} 0. 1e9 1,000 12_8 x y n f(x) f' e i \pi
 \theta ^\circ \$ \% \left \right \lfloor \rfloor \lceil \rceil \langle \rangle \mathbb{R} \emptyset \dots \boxed{ $ $$
