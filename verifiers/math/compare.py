@@ -219,7 +219,7 @@ class Comparison:
 
     def _bare_and_tuple(self, x: Seq, y: Seq) -> Ruling:
         bare, bracketed = (x, y) if x.brackets in ("", "{}") else (y, x)
-        if bracketed.brackets == "()" and not bare.brackets:
+        if bracketed.brackets == "()" and not bare.brackets and not bare.either:
             return self._ordered(x.items, y.items)
         if bracketed.brackets == "[]" and len(bracketed.items) != 2:
             return self._unordered(x.items, y.items)

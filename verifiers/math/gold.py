@@ -33,7 +33,7 @@ _NAMED_IN_WORDS = re.compile(
     r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40})\}|([A-Za-z][A-Za-z ]{3,40}?))"
     r"\s*(?:=|:|\\approx)\s*(?=[^=:\s])"
 )
-_VISIBLE_CONTROLS = "\n\t\r"
+_HARMLESS = "\n\t\r\u200b\u2060\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +176,7 @@ def _key(text: str) -> str:
 
 def _has_hidden_characters(text: str) -> bool:
     """Tell whether characters that do not show, reorder or overstrike are among the text's."""
-    return any(
-        unicodedata.category(c) in ("Cc", "Cf", "Mn", "Me", "Cs", "Co") for c in text if c not in _VISIBLE_CONTROLS
-    )
+    return any(unicodedata.category(c) in ("Cc", "Cf", "Mn", "Me", "Cs", "Co") for c in text if c not in _HARMLESS)
 
 
 def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling:

@@ -23,6 +23,7 @@ from .tree import (
     Words,
 )
 from .units import SCALES
+from .vocabulary import NUMBER_WORDS
 
 MAX_CHARACTERS = 4000
 MAX_DEPTH = 40
@@ -106,7 +107,7 @@ def read(text: str) -> Node:
     if len(text) > MAX_CHARACTERS:
         raise TooLarge("longer than an answer is")
     text = normalise(text)
-    special = _clock(text) or _plain_words(text)
+    special = _clock(text) or _number_words(text) or _plain_words(text)
     if special is not None:
         return special
     try:
@@ -147,6 +148,19 @@ def _plain_words(text: str) -> Words | None:
         and stripped not in ("Pi", "PI", "Infinity", "NaN")
     ):
         return Words(stripped.casefold())
+    return None
+
+
+def _number_words(text: str) -> Num | None:
+    """Return the number that words up to ninety-nine stand for."""
+    if len(text) > 40 or not (words := as_words(text)):
+        return None
+    parts = words.replace("-", " ").split()
+    values = [NUMBER_WORDS.get(part) for part in parts]
+    if len(values) == 1 and values[0] is not None:
+        return Num(values[0])
+    if len(values) == 2 and values[0] and values[1] and values[0] >= 20 and values[0] % 10 == 0 and 0 < values[1] < 10:
+        return Num(values[0] + values[1])
     return None
 
 
