@@ -2,7 +2,7 @@ r"""The canonical form of a tree: over Q with variables, pi, e, i and radicals. 
 
 from fractions import Fraction
 
-from .forms import UNIT, Form, TooHard, Undefined, difference, multiply, plus, proportional
+from .forms import UNIT, Form, TooHard, Undefined, difference, multiply, plus, proportional, start_budget
 from .functions import apply
 from .powers import rational_power, symbolic_power
 from .tree import Add, Based, Big, Call, Matrix, Mul, Node, Num, Pow, Quantity, Sym
@@ -19,6 +19,7 @@ def canonical(node: Node) -> Form:
     >>> canonical(read(r"(x+1)^2")).key == canonical(read("1+2x+x^2")).key
     True
     """
+    start_budget()
     try:
         return _form(node)
     except (ZeroDivisionError, OverflowError, RecursionError):

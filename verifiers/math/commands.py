@@ -123,18 +123,16 @@ def _environment(p: "Formulas", _value: str) -> Node:
 
 def _rows(p: "Formulas") -> list[list[Node]]:
     rows: list[list[Node]] = [[]]
-    while p.kind() != "end" or p.value() != "":
+    while p.kind() != "end":
         if p.kind() == "row":
             p.at += 1
             rows.append([])
-        elif p.is_op("&") or (p.kind() == "op" and p.value() in (",", ";")):
+        elif p.kind() == "op" and p.value() in ("&", ",", ";"):
             p.at += 1
-        elif p.at >= len(p.tokens):
-            raise Unreadable("open environment")
         else:
             rows[-1].append(p.relation())
-        if p.tokens[p.at : p.at + 1] and p.tokens[p.at][0] == "end":
-            break
+    if p.at_end:
+        raise Unreadable("open environment")
     return [row for row in rows if row]
 
 

@@ -12,7 +12,7 @@ from .equations import Named, compare_equations, compare_relations, contradicts,
 from .expressions import Symbolic, compare_expressions
 from .numeric import names_in
 from .policy import Policy
-from .realset import NoRealSet, is_set_like, read_set, same_pieces
+from .realset import NoRealSet, RealSet, UnsolvedSet, is_set_like, read_set, same_pieces
 from .ruling import Ruling, all_of, matched, no, undecided, yes
 from .shapes import as_tuple, clock, has_matrix, holds, one_imaginary_unit, scaled_matrix, unwrapped
 from .tree import (
@@ -37,6 +37,8 @@ from .units import Unit
 
 MAX_ELEMENTS = 120
 _EMPTY = {"no solution", "no solutions", "empty set", "the empty set", "no real solution", "no real solutions", "empty"}
+_MOST_WORDS = 8
+"""An answer of more words is prose, which may say anything."""
 _UNDEFINED = Sym("#nan")
 
 
@@ -87,7 +89,7 @@ class Comparison:
             return self._sets(a, b)
         if isinstance(other, (Num, Quantity)):
             return no("words", "words_and_number")
-        if any(character.isdigit() or character in "=\\^<>" for character in words.text):
+        if any(character in "=\\^<>" for character in words.text) or len(words.text.split()) > _MOST_WORDS:
             return undecided("words", "prose: words and mathematics are mixed")
         return no("words", "words_and_mathematics")
 
@@ -103,6 +105,8 @@ class Comparison:
             y, unit_y = letter_unit(y, unit_y, unit_x)
         if unit_x.is_percent or unit_y.is_percent:
             return self._percentages(x, unit_x, y, unit_y)
+        if unit_x.is_generic and unit_y.is_generic and unit_x.dimension != unit_y.dimension:
+            return no("rational", "units_differ")
         if unit_x.is_known and unit_y.is_known:
             if unit_x.dimension != unit_y.dimension:
                 return no("rational", "units_differ")
@@ -127,10 +131,13 @@ class Comparison:
     # Sets, relations
 
     def _sets(self, a: Node, b: Node) -> Ruling:
-        try:
-            left, right = read_set(a), read_set(b)
-        except NoRealSet as error:
-            return self._by_shape(a, b, str(error))
+        left, right = _real_set(a), _real_set(b)
+        if isinstance(left, UnsolvedSet) or isinstance(right, UnsolvedSet):
+            return self._by_shape(a, b, f"{left if isinstance(left, UnsolvedSet) else right}")
+        if isinstance(left, NoRealSet) and isinstance(right, NoRealSet):
+            return self._by_shape(a, b, str(left))
+        if isinstance(left, NoRealSet) or isinstance(right, NoRealSet):
+            return no("structure", "a set of numbers and something else")
         if left.variable and right.variable and not names_agree(Sym(left.variable), Sym(right.variable)):
             return no("structure", "names_differ")
         return Ruling(same_pieces(left, right), "structure")
@@ -149,8 +156,12 @@ class Comparison:
         for one, other in ((a, b), (b, a)):
             if isinstance(one, Relation) and one.operators == ("in",) and not isinstance(other, Relation):
                 return self.equal(one.operands[1], other)
-        if any(isinstance(n, (Num, Add, Mul, Pow)) for n in (a, b)):
+        if any(isinstance(n, (Num, Add, Mul, Pow, Matrix, Words, Clock, Proportion, Based)) for n in (a, b)):
             return no("structure", "a set and a number")
+        if any(isinstance(n, Seq) and n.brackets in ("()", "[]") and len(n.items) != 2 for n in (a, b)):
+            return no("structure", "a set and a tuple")
+        if any(isinstance(n, Relation) and set(n.operators) == {"="} for n in (a, b)):
+            return no("structure", "a set and an equation")
         return undecided("structure", f"sets: {reason}")
 
     def _relations(self, a: Node, b: Node) -> Ruling:
@@ -208,7 +219,7 @@ class Comparison:
 
     def _bare_and_tuple(self, x: Seq, y: Seq) -> Ruling:
         bare, bracketed = (x, y) if x.brackets in ("", "{}") else (y, x)
-        if bracketed.brackets == "()" and not bare.brackets:
+        if bracketed.brackets == "()" and not bare.brackets and not bare.either:
             return self._ordered(x.items, y.items)
         if bracketed.brackets == "[]" and len(bracketed.items) != 2:
             return self._unordered(x.items, y.items)
@@ -309,6 +320,13 @@ class Comparison:
         if isinstance(other, Num) and other.value.denominator == 1:
             return Ruling(str(other.value) == numeral.digits.lstrip("0"), "rational")
         return no("rational", "another base")
+
+
+def _real_set(node: Node) -> RealSet | NoRealSet:
+    try:
+        return read_set(node)
+    except NoRealSet as error:
+        return error
 
 
 def _bare(words: str) -> str:

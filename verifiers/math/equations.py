@@ -118,7 +118,7 @@ def compare_relations(a: Relation, b: Relation, comparison: "Comparison") -> Rul
     x, y = _ascending(a), _ascending(b)
     if x.operators == y.operators and len(x.operands) == len(y.operands):
         straight = all_of(comparison.equal(p, q) for p, q in zip(x.operands, y.operands, strict=True))
-        if straight.equal:
+        if straight.equal or (straight.equal is False and not any(names_in(n) for n in (*x.operands, *y.operands))):
             return straight
         if x.operators == ("!=",):
             return comparison.equal(Relation(x.operands, ("=",)), Relation(y.operands, ("=",)))

@@ -50,6 +50,9 @@ _LEADING_NUMBER = re.compile(r"[-−]?\$?[0-9][0-9.,]*+(?:/[0-9]++)?+")
 _QUESTION = re.compile(r"[^.!?\n]*+\?")
 _PERCENT = re.compile(r"[\s$]*(?:\\\))?\s*(?:\\?%|percent\b|pct\b)")
 _ALTERNATIVES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
+_DENIED_BEFORE = re.compile(r"\b(?:not|isn't|never|n't be)\s+(?:equal to\s+)?$", re.IGNORECASE)
+_DENIED = re.compile(r"\s*(?:is|are|was|would be)\s+(?:not|wrong|incorrect|false|impossible)\b", re.IGNORECASE)
+_INSTEAD = re.compile(r",?\s+(?:not|rather than|instead of)\s")
 _ALTERNATIVE = re.compile(r"\S+ or\s+$")
 _CONCLUSION = re.compile(r"\b(?:therefore|thus|hence|so)\b", re.IGNORECASE)
 _CHOICE = re.compile(
@@ -305,6 +308,7 @@ def _sentence(rest: str) -> str:
         if not any(s[0] < end.start() < s[3] for s in segments[:50]):
             rest = rest[: end.start()]
             break
+    rest = _INSTEAD.split(rest, maxsplit=1)[0] or rest
     number = _LEADING_NUMBER.match(rest)
     if number and " is " in rest:
         return number[0].rstrip(".,")  # "5, which is the smaller one"
@@ -367,6 +371,8 @@ def _last_number(text: str) -> str | None:
         pass
     if number is None or _QUESTION.match(text, number.end()):
         return None  # a number inside a question is not an answer
+    if _DENIED_BEFORE.search(text, max(0, number.start() - 20), number.start()) or _DENIED.match(text, number.end()):
+        return None
     alternative = _ALTERNATIVE.search(text, max(0, number.start() - 40), number.start())
     return (alternative[0] if alternative else "") + number[0].rstrip(".,")
 

@@ -7,6 +7,7 @@ the radicals of integers, which are linearly independent over Q (Besicovitch 194
 """
 
 import math
+import threading
 from fractions import Fraction
 
 Coefficient = int | Fraction
@@ -14,8 +15,11 @@ Monomial = tuple[tuple[str, Coefficient], ...]
 Polynomial = dict[Monomial, Coefficient]
 
 MAX_TERMS = 400
+MAX_PRODUCTS = 100_000
+"""Products of two terms of usual size that one canonical form may take: a fraction of a second."""
 MAX_BITS = 40_000
 UNIT: Polynomial = {(): 1}
+_local = threading.local()
 
 
 class TooHard(ValueError):
@@ -126,6 +130,7 @@ def times(a: Polynomial, b: Polynomial) -> Polynomial:
         return b if a is UNIT else a
     if len(a) * len(b) > 4 * MAX_TERMS:
         raise TooHard("too many terms")
+    _spend(len(a) * len(b) * (1 + (_bits(a) + _bits(b)) // 256))
     total: Polynomial = {}
     for mono_a, c in a.items():
         for mono_b, d in b.items():
@@ -140,6 +145,22 @@ def times(a: Polynomial, b: Polynomial) -> Polynomial:
     if len(total) > MAX_TERMS:
         raise TooHard("too many terms")
     return total
+
+
+def start_budget() -> None:
+    """Allow this thread the multiplications of one canonical form."""
+    _local.budget = MAX_PRODUCTS
+
+
+def _spend(products: int) -> None:
+    _local.budget = getattr(_local, "budget", MAX_PRODUCTS) - products
+    if _local.budget < 0:
+        raise TooHard("too much to multiply out")
+
+
+def _bits(polynomial: Polynomial) -> int:
+    coefficient = next(iter(polynomial.values()), 0)
+    return coefficient.numerator.bit_length() + coefficient.denominator.bit_length()
 
 
 def check_size(value: Coefficient) -> None:

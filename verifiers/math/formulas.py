@@ -113,7 +113,6 @@ class Formulas(Stream, ABC):
             sign = -sign if value == "-" else sign
             both = {"±": 1, "∓": -1}.get(value, both)
             self.at += 1
-            self.deeper()  # `----x`
         term = self.term()
         node = negative(term) if sign < 0 else term
         while self.take("mod"):

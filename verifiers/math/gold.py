@@ -22,6 +22,7 @@ from .tree import Node, Relation, Seq, Sym, Words
 
 _DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*\.?\s*", re.DOTALL)
 _LABELLED = re.compile(r"([-\\$]*[0-9][^()]*?)\s*\(([A-Za-z][A-Za-z' .-]*[A-Za-z.])\)")
+_INNER_STOP = re.compile(r"\.\s*(\$|\\\)|\\\])$")
 _OPEN_BOX = re.compile(r"\s*\\+boxed\s*\{([^$]*)", re.DOTALL)
 _LOOSE = re.compile(r"(?<!\\)\\[!,;: ]|\\(?:left|right)(?![A-Za-z])|[\s$]+|(?<!\\)~")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
@@ -32,7 +33,7 @@ _NAMED_IN_WORDS = re.compile(
     r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40})\}|([A-Za-z][A-Za-z ]{3,40}?))"
     r"\s*(?:=|:|\\approx)\s*(?=[^=:\s])"
 )
-_VISIBLE_CONTROLS = "\n\t\r"
+_HARMLESS = "\n\t\r\u200b\u2060\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,7 @@ def _tree(text: str) -> Node:
 
 
 def _trimmed(text: str) -> str:
-    stripped = text.strip().strip("*").strip()
+    stripped = _INNER_STOP.sub(r"\1", text.strip().strip("*").strip())
     while stripped.endswith((".", "\\", ",", ";")) and not stripped.endswith(("..", "\\,", "\\;")):
         stripped = stripped[:-1].rstrip()
     return stripped
@@ -175,9 +176,7 @@ def _key(text: str) -> str:
 
 def _has_hidden_characters(text: str) -> bool:
     """Tell whether characters that do not show, reorder or overstrike are among the text's."""
-    return any(
-        unicodedata.category(c) in ("Cc", "Cf", "Mn", "Me", "Cs", "Co") for c in text if c not in _VISIBLE_CONTROLS
-    )
+    return any(unicodedata.category(c) in ("Cc", "Cf", "Mn", "Me", "Cs", "Co") for c in text if c not in _HARMLESS)
 
 
 def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Any
 SYMPY = Path(__file__).with_name("sympy_worker.py")
 MATH_VERIFY = Path(__file__).with_name("math_verify_worker.py")
 
-_STARTUP_SECONDS = 20.0
 _LEAST_SECONDS = 0.3
 """What a case gets to compute at least: the start of its worker is taken from its time."""
 _TRIES = 2
@@ -32,10 +32,16 @@ class Answered(StrEnum):
     UNKNOWN = "unknown"
     """The worker could not tell."""
     TOO_SLOW = "timeout"
+    STARTING = "starting"
+    """The worker did not start within the case's time; it goes on starting, for the next one."""
     DIED = "died"
     """The worker died on this pair twice, out of memory most likely."""
     UNAVAILABLE = "verifier_unavailable"
     """No worker could be started: our side is broken."""
+
+
+_KEPT = (Answered.YES, Answered.NO, Answered.UNKNOWN, Answered.STARTING)
+"""After these the worker serves further cases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,7 @@ class WorkerPool:
         kept = False
         try:
             reply = worker.ask(case, seconds)
-            kept = reply.answered in (Answered.YES, Answered.NO, Answered.UNKNOWN)
+            kept = reply.answered in _KEPT
         finally:  # also on KeyboardInterrupt: a worker with an unread reply must not serve another question
             if kept:
                 self._idle.append(worker)
@@ -107,24 +113,31 @@ class _Worker:
             bufsize=0,
             start_new_session=True,
         )
-        self._version: str | None = None
+        self._ready: Future[str | None] = Future()
+        self._starter = threading.Thread(target=self._await_start, daemon=True)
+        self._starter.start()
 
     def ask(self, case: dict[str, Any], seconds: float) -> Reply:
         started = perf_counter()
-        if self._version is None:
-            ready = self._receive(_STARTUP_SECONDS)
-            if not isinstance(ready, dict):
-                return Reply(answered=Answered.UNAVAILABLE)
-            self._version = ready["ready"]
+        try:
+            version = self._ready.result(seconds)
+        except TimeoutError:
+            return Reply(answered=Answered.STARTING)
+        if version is None:
+            return Reply(answered=Answered.UNAVAILABLE)
         left = max(seconds - (perf_counter() - started), _LEAST_SECONDS)
         if not self._send({**case, "seconds": left}):
             return Reply(answered=Answered.DIED)
         reply = self._receive(left)
-        version = self._version or ""
         if isinstance(reply, Answered):
             return Reply(answered=reply, version=version)
         answers = {"yes": Answered.YES, "no": Answered.NO}
         return Reply(answered=answers.get(reply["answer"], Answered.UNKNOWN), version=version)
+
+    def _await_start(self) -> None:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self._ready.set_result(json.loads(line)["ready"] if line.endswith(b"\n") else None)
 
     def _send(self, case: dict[str, Any]) -> bool:
         assert self.process.stdin is not None
@@ -155,6 +168,7 @@ class _Worker:
 
     def kill(self) -> None:
         self.process.kill()
+        self._starter.join(0.5)  # it reads from a pipe that is closed next
         self._close_pipes()
         try:
             self.process.wait(0.05)

@@ -50,6 +50,7 @@ def pool() -> WorkerPool:
 
 
 def test_a_slow_pair_is_cut_off_and_the_next_one_answered(pool: WorkerPool) -> None:
+    pool.ask(EQUAL, seconds=20)
     assert pool.ask(SLOW, seconds=0.3).answered is Answered.TOO_SLOW
     assert pool.ask(EQUAL, seconds=20).answered is Answered.YES
     pool.close()
@@ -74,7 +75,14 @@ def test_a_worker_killed_at_work_is_replaced_once(pool: WorkerPool) -> None:
         while pool.pids:
             time.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
-        assert future.result().answered is Answered.TOO_SLOW  # by the second worker, on what was left of the time
+        # by the second worker, on what was left of the time
+        assert future.result().answered in (Answered.TOO_SLOW, Answered.STARTING)
+    pool.close()
+
+
+def test_a_start_that_takes_too_long_is_waited_for_by_the_next_case(pool: WorkerPool) -> None:
+    assert pool.ask(EQUAL, seconds=0.01).answered is Answered.STARTING
+    assert pool.ask(EQUAL, seconds=20).answered is Answered.YES
     pool.close()
 
 
