@@ -5,31 +5,46 @@ the outcome `error`; the rest go on.
 """
 
 import argparse
+import gzip
 import json
 import os
 import sys
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BufferedReader
 from queue import Queue
 from threading import Event, Thread
-from typing import Any
+from typing import Any, BinaryIO
 
-from . import Outcome, Verdict, verify
+from . import Outcome, Verdict
+from .dispatch import verify_isolated
 
 _IN_FLIGHT = 256
 """Lines read ahead of the answer that is written next."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Answer every line of stdin; return the exit status, 1 if stdout was closed before the end."""
+    """Answer every line of stdin; return the exit status, 1 if stdout was closed before the end.
+
+    `audit FILE` measures the verifiers on labelled rows instead, `strength FILE` the tests of code problems.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["audit"]:
+        from .audit import main as audit
+
+        return audit(argv[1:])
+    if argv[:1] == ["strength"]:
+        from .code.strength import main as strength
+
+        return strength(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m verifiers", description="Judge JSON Lines from stdin to stdout.")
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto", help="for cases of kind code")
-    parser.parse_args(argv)
-    return _answer_all(sys.stdin.buffer)
+    isolation = parser.parse_args(argv).isolation
+    return _answer_all(_lines(sys.stdin.buffer), isolation)
 
 
-def answer_line(line: bytes) -> dict[str, Any]:
-    """Return the case with its verdict's fields.
+def answer_line(line: bytes, isolation: str = "auto") -> dict[str, Any]:
+    """Return the case with its verdict's fields; for code also the isolation that the program ran under.
 
     >>> answer_line(b'{"kind": "math", "completion": "5", "answer": "5", "n": 1}')["correct"]
     True
@@ -42,7 +57,16 @@ def answer_line(line: bytes) -> dict[str, Any]:
         return _row({}, Verdict(outcome=Outcome.ERROR, reason="bad_line: not a JSON object"))
     if "completion" not in case:
         return _row(case, Verdict(outcome=Outcome.ERROR, reason="bad_input: no `completion`"))
-    return _row(case, verify(case, case["completion"]))
+    verdict, ran_under = verify_isolated(case, case["completion"], isolation=isolation)
+    row = _row(case, verdict)
+    return row if ran_under is None else {**row, "isolation": ran_under}
+
+
+def _lines(stream: "BufferedReader | BinaryIO") -> Iterable[bytes]:
+    """Return the lines of a stream, which may be gzipped."""
+    if isinstance(stream, BufferedReader) and stream.peek(2)[:2] == b"\x1f\x8b":
+        return gzip.open(stream)
+    return stream
 
 
 def _row(case: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
@@ -51,7 +75,7 @@ def _row(case: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
     return {**case, **kept, "correct": verdict.correct}
 
 
-def _answer_all(lines: Iterable[bytes]) -> int:
+def _answer_all(lines: Iterable[bytes], isolation: str) -> int:
     pending: Queue[Future[dict[str, Any]] | None] = Queue(_IN_FLIGHT)
     closed = Event()
     writer = Thread(target=_write, args=(pending, closed), daemon=True)
@@ -61,7 +85,7 @@ def _answer_all(lines: Iterable[bytes]) -> int:
             if closed.is_set():
                 break
             if line.strip():
-                pending.put(executor.submit(answer_line, line))
+                pending.put(executor.submit(answer_line, line, isolation))
         pending.put(None)
         writer.join()
     return int(closed.is_set())

@@ -5,8 +5,6 @@ from typing import Any
 
 from .verdict import Outcome, Verdict
 
-NO_SANDBOX = "no_sandbox: code is not judged yet, because there is no sandbox to run it in"
-
 
 def verify(problem: Any, completion: str) -> Verdict:
     """Judge a completion against a problem: a mapping or an object with `kind` and `answer` (or `tests`).
@@ -17,14 +15,33 @@ def verify(problem: Any, completion: str) -> Verdict:
     >>> verify({"kind": "math", "answer": "5"}, "So the answer is 5.").outcome
     <Outcome.CORRECT: 'correct'>
     """
+    return verify_isolated(problem, completion)[0]
+
+
+def verify_isolated(problem: Any, completion: str, *, isolation: str = "auto") -> tuple[Verdict, str | None]:
+    """Judge as `verify` does; say also under which isolation a program ran, None where there is no program to run.
+
+    `isolation` is asked for: auto, full or flat.
+    """
     kind = str(_field(problem, "kind") or "math")
     if not isinstance(completion, str):
-        return _error(f"bad_input: the completion must be text, got {type(completion).__name__}")
+        return _error(f"bad_input: the completion must be text, got {type(completion).__name__}"), None
     if kind == "code":
-        return _error(NO_SANDBOX)
+        return _verify_code(problem, completion, isolation)
     if kind != "math":
-        return _error(f"bad_input: kind must be math or code, got {kind!r}")
-    return _verify_math(_field(problem, "answer"), completion)
+        return _error(f"bad_input: kind must be math or code, got {kind!r}"), None
+    return _verify_math(_field(problem, "answer"), completion), None
+
+
+def _verify_code(problem: Any, completion: str, isolation: str) -> tuple[Verdict, str]:
+    from .code import BadTests, code_problem, judge_code
+
+    try:
+        given = code_problem(problem)
+    except BadTests as error:
+        return _error(f"bad_gold: {error}"), ""
+    judged = judge_code(completion, given.tests, prompt=given.prompt, isolation=isolation)
+    return judged.verdict, judged.isolation
 
 
 def _verify_math(answer: object, completion: str) -> Verdict:

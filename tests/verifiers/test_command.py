@@ -40,7 +40,7 @@ def test_order_and_other_keys_are_kept() -> None:
         (line(answer="5"), "error", "bad_input"),
         (line(completion=None, answer="5"), "error", "bad_input"),
         (line(completion="5"), "error", "bad_gold"),
-        (line(kind="code", completion="x", tests={}), "error", "no_sandbox"),
+        (line(kind="code", completion="x", tests={}), "error", "bad_gold"),
         (line(completion="\\boxed{\ud800}", answer="5"), "incorrect", "hidden_characters"),
     ],
 )

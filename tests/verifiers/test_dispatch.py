@@ -28,7 +28,7 @@ def test_a_problem_is_a_mapping_or_an_object(problem: object) -> None:
         ({"answer": True}, "5", "bad_gold"),
         ({"answer": "  "}, "5", "bad_gold"),
         ({"answer": r"\frac{"}, "5", "bad_gold"),
-        ({"kind": "code", "tests": {}}, "def f(): pass", "no_sandbox"),
+        ({"kind": "code", "tests": {}}, "def f(): pass", "bad_gold"),
         ({"kind": "poem", "answer": "5"}, "5", "bad_input"),
         ({"answer": "5"}, None, "bad_input"),
     ],

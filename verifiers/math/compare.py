@@ -1,191 +1,350 @@
-"""Decides what exact rules can decide about two answers; None means that a computer algebra system has to.
+"""Whether two trees are the same answer: dispatches on what they are, and recurses into what they hold.
 
-In order: the same string, contradictory equations, the same rational, collections of rationals, words, and answers that
-differ in one numeral only. What these rules call wrong stays wrong: nothing is offered to a more lenient one.
+Symmetric: `equal(a, b)` and `equal(b, a)` say the same (but for a policy's relative tolerance). Expressions themselves
+are compared in `expressions`, sets of numbers in `realset`, equations in `equations`.
 """
 
-import re
-from collections import Counter
-from dataclasses import dataclass
 from fractions import Fraction
 
-from .notation import clean, has_hidden_characters, key, unwrap
-from .rational import Quantity, evaluate, read_quantity, same_amount, units_differ
+from .amounts import amount, letter_unit, times
+from .canonical import TooHard, Undefined, canonical
+from .equations import Named, compare_equations, compare_relations, contradicts, named, names_agree, renamed
+from .expressions import Symbolic, compare_expressions
+from .numeric import names_in
+from .policy import Policy
+from .realset import NoRealSet, RealSet, UnsolvedSet, is_set_like, read_set, same_pieces
+from .ruling import Ruling, all_of, matched, no, undecided, yes
+from .shapes import as_tuple, clock, has_matrix, holds, one_imaginary_unit, scaled_matrix, unwrapped
+from .tree import (
+    Add,
+    Based,
+    Clock,
+    Matrix,
+    Mul,
+    Node,
+    Num,
+    Pow,
+    Proportion,
+    Quantity,
+    Relation,
+    Seq,
+    SetOperation,
+    Sym,
+    Words,
+    quotient,
+)
+from .units import Unit
 
-_EQUALS = re.compile(r"(?<![\\<>!:=])=(?!=)")
-_NAME = re.compile(r"\|?[A-Za-z]{1,2}'?\|?(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]{1,4}\}))?(?: ?\([A-Za-z]\))?|\\[a-z]{2,8}")
-_CONNECTED = re.compile(r",|;|\\?\b(?:and|or)\b")
-_HEDGE = re.compile(r"\b(?:not|or|wrong|incorrect|either|between)\b", re.IGNORECASE)
-_NUMERAL = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_FUNCTION = r"\b(?:sin|cos|tan|sec|csc|cot|log|exp|sqrt|gcd|lcm|max|min)\b"
-_WORDS = re.compile(rf"(?=.*[A-Za-z]{{3}})(?!.*{_FUNCTION})[A-Za-z][A-Za-z ]+")
-_AND = re.compile(r",? ?(?<!\\)\band\b ?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
-    """A decision and the rule that made it."""
-
-    equal: bool
-    rule: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
-    """Elements between brackets, or a bare list of them."""
-
-    brackets: str
-    """Such as `()`, `[)` or `{}`; a bare list counts as `{}`."""
-    items: tuple[Fraction | str, ...]
-
-
-def compare(answer: str, gold: str) -> Ruling | None:
-    r"""Return the ruling on an answer, or None if exact rules do not reach it.
-
-    >>> compare(r"\frac{2}{4}", "0.5").equal, compare("7 = 8", "7").equal, compare("x+1", "1+x")
-    (True, False, None)
-    """
-    if has_hidden_characters(answer):
-        return Ruling(equal=False, rule="string", reason="hidden_characters")
-    answer, gold = clean(answer), clean(gold)
-    if key(answer) == key(gold):
-        return Ruling(equal=True, rule="string")
-    if _contradicts_itself(answer):
-        return Ruling(equal=False, rule="equation", reason="sides_differ")
-    answer, gold = right_sides(answer, gold)
-    if key(answer) == key(gold):
-        return Ruling(equal=True, rule="string")
-    return _by_value(answer, gold) or _by_words(answer, gold) or _by_shape(answer, gold)
+MAX_ELEMENTS = 120
+_EMPTY = {"no solution", "no solutions", "empty set", "the empty set", "no real solution", "no real solutions", "empty"}
+_MOST_WORDS = 8
+"""An answer of more words is prose, which may say anything."""
+_UNDEFINED = Sym("#nan")
 
 
-def right_sides(answer: str, gold: str) -> tuple[str, str]:
-    """Return both without `name =`, unless they name different things.
+class Comparison:
+    """Compares answers under one policy, until a deadline (`perf_counter`)."""
 
-    >>> right_sides("x = 5", "5"), right_sides("x = 5", "y = 5")
-    (('5', '5'), ('x = 5', 'y = 5'))
-    """
-    (answer_name, answer_value), (gold_name, gold_value) = _assignment(answer), _assignment(gold)
-    if answer_name and gold_name and answer_name != gold_name:
-        return answer, gold
-    if (answer_name and not gold_name and "=" in gold) or (gold_name and not answer_name and "=" in answer):
-        return answer, gold  # an equation on one side: not a value that was given a name
-    return answer_value, gold_value
+    def __init__(self, policy: Policy, deadline: float, symbolic: Symbolic | None = None) -> None:
+        self.policy = policy
+        self.deadline = deadline
+        self._symbolic = symbolic
+
+    def judge(self, a: Node, b: Node) -> Ruling:
+        """Return the ruling on two answers; nan in either equals nothing."""
+        if holds(a, _UNDEFINED) or holds(b, _UNDEFINED):
+            return no("structure", "nan")
+        return self.equal(a, b)
+
+    def equal(self, a: Node, b: Node) -> Ruling:
+        """Return the ruling on two answers, or on parts of them."""
+        a, b = unwrapped(a), unwrapped(b)
+        for node in (a, b):
+            if isinstance(node, Relation) and contradicts(node, self):
+                return no("structure", "contradiction")
+        if a == b:
+            return yes("structure")
+        if isinstance(a, Words) or isinstance(b, Words):
+            return self._words(a, b)
+        if isinstance(a, Quantity) or isinstance(b, Quantity):
+            return self._quantities(a, b)
+        if is_set_like(a) or is_set_like(b):
+            return self._sets(a, b)
+        if isinstance(a, Relation) or isinstance(b, Relation):
+            return self._relations(a, b)
+        if isinstance(a, Seq) or isinstance(b, Seq):
+            return self._sequences(a, b)
+        return self._single(a, b)
+
+    # Words
+
+    def _words(self, a: Node, b: Node) -> Ruling:
+        if isinstance(a, Words) and isinstance(b, Words):
+            return Ruling(_bare(a.text) == _bare(b.text), "words")
+        words, other = (a, b) if isinstance(a, Words) else (b, a)
+        assert isinstance(words, Words)
+        if isinstance(other, Seq) and not other.items:
+            return Ruling(words.text in _EMPTY, "words")
+        if is_set_like(words):
+            return self._sets(a, b)
+        if isinstance(other, (Num, Quantity)):
+            return no("words", "words_and_number")
+        if any(character in "=\\^<>" for character in words.text) or len(words.text.split()) > _MOST_WORDS:
+            return undecided("words", "prose: words and mathematics are mixed")
+        return no("words", "words_and_mathematics")
+
+    # Amounts
+
+    def _quantities(self, a: Node, b: Node) -> Ruling:
+        (x, unit_x), (y, unit_y) = amount(a), amount(b)
+        if unit_x is None or unit_y is None:
+            return no("words", "hedged")
+        if not isinstance(a, Quantity):
+            x, unit_x = letter_unit(x, unit_x, unit_y)
+        if not isinstance(b, Quantity):
+            y, unit_y = letter_unit(y, unit_y, unit_x)
+        if unit_x.is_percent or unit_y.is_percent:
+            return self._percentages(x, unit_x, y, unit_y)
+        if unit_x.is_generic and unit_y.is_generic and unit_x.dimension != unit_y.dimension:
+            return no("rational", "units_differ")
+        if unit_x.is_known and unit_y.is_known:
+            if unit_x.dimension != unit_y.dimension:
+                return no("rational", "units_differ")
+            if unit_x.factor != unit_y.factor:
+                return self.equal(times(x, unit_x.factor / unit_y.factor), y)
+        elif (unit_x.is_known or unit_y.is_known) and not self.policy.unit_optional:
+            return no("rational", "unit_missing")
+        return self.equal(x, y)
+
+    def _percentages(self, x: Node, unit_x: Unit, y: Node, unit_y: Unit) -> Ruling:
+        if unit_x.is_percent and unit_y.is_percent:
+            return self.equal(x, y)
+        share, bare = (x, y) if unit_x.is_percent else (y, x)
+        if (unit_y if unit_x.is_percent else unit_x).is_known:
+            return no("rational", "units_differ")
+        ruling = self.equal(times(share, Fraction(1, 100)), bare)
+        if ruling.equal is not True and self.policy.percent_sign_optional:
+            as_written = self.equal(share, bare)
+            return as_written if as_written.equal is not False or ruling.equal is False else ruling
+        return ruling
+
+    # Sets, relations
+
+    def _sets(self, a: Node, b: Node) -> Ruling:
+        left, right = _real_set(a), _real_set(b)
+        if isinstance(left, UnsolvedSet) or isinstance(right, UnsolvedSet):
+            return self._by_shape(a, b, f"{left if isinstance(left, UnsolvedSet) else right}")
+        if isinstance(left, NoRealSet) and isinstance(right, NoRealSet):
+            return self._by_shape(a, b, str(left))
+        if isinstance(left, NoRealSet) or isinstance(right, NoRealSet):
+            return no("structure", "a set of numbers and something else")
+        if left.variable and right.variable and not names_agree(Sym(left.variable), Sym(right.variable)):
+            return no("structure", "names_differ")
+        return Ruling(same_pieces(left, right), "structure")
+
+    def _by_shape(self, a: Node, b: Node, reason: str) -> Ruling:
+        """Compare sets that are no sets of known real numbers part by part: that can say yes, and hardly ever no."""
+        if isinstance(a, Relation) and isinstance(b, Relation):
+            return compare_relations(a, b, self)
+        parts = [n.parts if isinstance(n, SetOperation) else () for n in (a, b)]
+        if all(parts) and len(parts[0]) == len(parts[1]) and a.kind == b.kind:  # type: ignore[union-attr]
+            if a.kind == "minus":  # type: ignore[union-attr]
+                found = all_of(self.equal(x, y) for x, y in zip(*parts, strict=True))
+            else:
+                found = matched([[self.equal(x, y) for y in parts[1]] for x in parts[0]])
+            return found if found.equal else undecided("structure", reason)
+        for one, other in ((a, b), (b, a)):
+            if isinstance(one, Relation) and one.operators == ("in",) and not isinstance(other, Relation):
+                return self.equal(one.operands[1], other)
+        if any(isinstance(n, (Num, Add, Mul, Pow, Matrix, Words, Clock, Proportion, Based)) for n in (a, b)):
+            return no("structure", "a set and a number")
+        if any(isinstance(n, Seq) and n.brackets in ("()", "[]") and len(n.items) != 2 for n in (a, b)):
+            return no("structure", "a set and a tuple")
+        if any(isinstance(n, Relation) and set(n.operators) == {"="} for n in (a, b)):
+            return no("structure", "a set and an equation")
+        return undecided("structure", f"sets: {reason}")
+
+    def _relations(self, a: Node, b: Node) -> Ruling:
+        left, right = named(a, self), named(b, self)
+        if left.name is not None and right.name is not None:
+            return self._both_named(a, b, left, right)
+        if left.name is None and right.name is None:
+            return self._no_names(a, b, left, right)
+        one, other = (left, right) if left.name is not None else (right, left)
+        if other.is_equation:
+            return compare_equations(a, b, self)
+        if not self.policy.name_optional:
+            return no("structure", "name_missing")
+        return self.equal(left.value, right.value) if one.value is not None else no("structure", "no_value")
+
+    def _both_named(self, a: Node, b: Node, left: Named, right: Named) -> Ruling:
+        assert left.name is not None
+        assert right.name is not None
+        if names_agree(left.name, right.name):
+            x, y = renamed(left, right)
+            ruling = self.equal(x, y)
+        else:
+            ruling = no("structure", "names_differ")
+        if ruling.equal is not True and (names_in(left.value) or names_in(right.value)):
+            as_equations = compare_equations(a, b, self)
+            return as_equations if as_equations.equal is not None else ruling
+        return ruling
+
+    def _no_names(self, a: Node, b: Node, left: Named, right: Named) -> Ruling:
+        if left.is_equation and right.is_equation:
+            return compare_equations(a, b, self)
+        if left.is_equation or right.is_equation:
+            return no("structure", "an equation and a value")
+        return self.equal(left.value, right.value)
+
+    # Lists, tuples, sets of elements
+
+    def _sequences(self, a: Node, b: Node) -> Ruling:
+        if not (isinstance(a, Seq) and isinstance(b, Seq)):
+            return self._sequence_and_single(a, b)
+        x, y = a, b
+        if max(len(x.items), len(y.items)) > MAX_ELEMENTS:
+            return undecided("structure", f"over_limit: more than {MAX_ELEMENTS} elements")
+        bare = [s.brackets in ("", "{}") for s in (x, y)]
+        if all(bare) and (self.policy.bare_lists_are_sets or "{}" in (x.brackets, y.brackets)):
+            return self._unordered(x.items, y.items)
+        if not any(bare):
+            return self._tuples(x, y)
+        return self._bare_and_tuple(x, y)
+
+    def _tuples(self, x: Seq, y: Seq) -> Ruling:
+        if x.brackets != y.brackets and (len(x.items) == 2 or {x.brackets, y.brackets} != {"()", "[]"}):
+            return no("structure", "brackets_differ")
+        return self._ordered(x.items, y.items)
+
+    def _bare_and_tuple(self, x: Seq, y: Seq) -> Ruling:
+        bare, bracketed = (x, y) if x.brackets in ("", "{}") else (y, x)
+        if bracketed.brackets == "()" and not bare.brackets and not bare.either:
+            return self._ordered(x.items, y.items)
+        if bracketed.brackets == "[]" and len(bracketed.items) != 2:
+            return self._unordered(x.items, y.items)
+        return no("structure", "brackets_differ")
+
+    def _sequence_and_single(self, a: Node, b: Node) -> Ruling:
+        if isinstance(a, Matrix) or isinstance(b, Matrix):
+            return self._matrix_and_tuple(a, b)
+        sequence, single = (a, b) if isinstance(a, Seq) else (b, a)
+        assert isinstance(sequence, Seq)
+        if sequence.brackets == "{}" and len(sequence.items) == 1:
+            return self.equal(sequence.items[0], single)
+        return no("structure", "number_of_elements")
+
+    def _ordered(self, x: tuple[Node, ...], y: tuple[Node, ...]) -> Ruling:
+        if len(x) != len(y):
+            return no("structure", "number_of_elements")
+        return all_of(self.equal(p, q) for p, q in zip(x, y, strict=True))
+
+    def _unordered(self, x: tuple[Node, ...], y: tuple[Node, ...]) -> Ruling:
+        if len(x) == len(y):
+            ruling = matched([[self.equal(p, q) for q in y] for p in x])
+            if ruling.equal is not False:
+                return ruling
+        left, right = self._distinct(x), self._distinct(y)
+        if (len(left), len(right)) == (len(x), len(y)) or len(left) != len(right) or len(left) < 2:
+            return no("structure", "number_of_elements" if len(left) != len(right) else "elements_differ")
+        return matched([[self.equal(p, q) for q in right] for p in left])
+
+    def _distinct(self, items: tuple[Node, ...]) -> list[Node]:
+        kept: list[Node] = []
+        for item in items:
+            if not any(self.equal(item, other).equal for other in kept):
+                kept.append(item)
+        return kept
+
+    # Matrices, and whatever stands alone
+
+    def _matrix_and_tuple(self, a: Node, b: Node) -> Ruling:
+        columns = [as_tuple(node) for node in (a, b)]
+        if columns[0] is None or columns[1] is None:
+            return no("structure", "a matrix and a list")
+        return self._ordered(columns[0], columns[1])
+
+    def _single(self, a: Node, b: Node) -> Ruling:
+        for kind, compare in (
+            (Matrix, self._matrices),
+            (Clock, self._clocks),
+            (Proportion, self._proportions),
+            (Based, self._based),
+        ):
+            if isinstance(a, kind) or isinstance(b, kind):
+                return compare(a, b)
+        if has_matrix(a) or has_matrix(b):
+            return self._matrices(a, b)
+        a, b = one_imaginary_unit(a, b)
+        return compare_expressions(a, b, self.policy, self.deadline, self._symbolic)
+
+    def _matrices(self, a: Node, b: Node) -> Ruling:
+        x, y = scaled_matrix(a), scaled_matrix(b)
+        if x is None or y is None:
+            if has_matrix(a) and has_matrix(b):
+                return undecided("structure", "matrices: an expression of matrices")
+            return no("structure", "a matrix and a number")
+        if (len(x.rows), len(x.rows[0])) != (len(y.rows), len(y.rows[0])):
+            return no("structure", "shapes_differ")
+        return all_of(self.equal(p, q) for r, s in zip(x.rows, y.rows, strict=True) for p, q in zip(r, s, strict=True))
+
+    def _clocks(self, a: Node, b: Node) -> Ruling:
+        x, y = clock(a), clock(b)
+        if x is None or y is None:
+            return no("structure", "a time and a number")
+        if x.half and y.half:
+            return Ruling(x == y, "structure")
+        return Ruling(x.seconds % 43200 == y.seconds % 43200, "structure")
+
+    def _proportions(self, a: Node, b: Node) -> Ruling:
+        if isinstance(a, Proportion) and isinstance(b, Proportion):
+            if len(a.parts) != len(b.parts):
+                return no("structure", "number_of_elements")
+            x, y = a.parts, b.parts
+            return all_of(self.equal(Mul((x[0], q)), Mul((y[0], p))) for p, q in zip(x[1:], y[1:], strict=True))
+        ratio, other = (a, b) if isinstance(a, Proportion) else (b, a)
+        if not isinstance(ratio, Proportion) or len(ratio.parts) != 2:
+            return no("structure", "a ratio and a number")
+        return self.equal(quotient(*ratio.parts), other)
+
+    def _based(self, a: Node, b: Node) -> Ruling:
+        """A numeral's base is part of the answer: 12_8 is not 10. Left out on one side, it is taken to be the same."""
+        if isinstance(a, Based) and isinstance(b, Based):
+            return Ruling(a.base == b.base and canonical(a).rational == canonical(b).rational, "rational")
+        numeral, other = (a, b) if isinstance(a, Based) else (b, a)
+        if isinstance(other, Mul) and isinstance(numeral, Based):
+            negated = [f for f in other.factors if f != Num(-1)]
+            if len(negated) == 1 and isinstance(negated[0], Based):
+                return no("rational", "sign")
+        assert isinstance(numeral, Based)
+        if isinstance(other, Num) and other.value.denominator == 1:
+            return Ruling(str(other.value) == numeral.digits.lstrip("0"), "rational")
+        return no("rational", "another base")
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    parts = [part.strip() for part in _EQUALS.split(text)]
-    if len(parts) < 2 or (len(parts) > 2 and _CONNECTED.search(text)):
-        return "", text
-    if _NAME.fullmatch(parts[0]):
-        return key(parts[0]), parts[-1]
-    if len(parts) == 2 and _NAME.fullmatch(parts[1]):
-        return key(parts[1]), parts[0]
-    return "", text
+def _real_set(node: Node) -> RealSet | NoRealSet:
+    try:
+        return read_set(node)
+    except NoRealSet as error:
+        return error
 
 
-def _contradicts_itself(text: str) -> bool:
-    """Tell whether an equation chain says that two different numbers are equal."""
-    if _CONNECTED.search(text):
+def _bare(words: str) -> str:
+    for article in ("the ", "a ", "an "):
+        words = words.removeprefix(article)
+    return words if words not in _EMPTY else "no solution"
+
+
+def is_undefined(node: Node) -> bool:
+    """Tell whether an expression divides by zero or is nan: a reference that equals nothing."""
+    if holds(node, _UNDEFINED):
+        return True
+    if isinstance(node, (Seq, Relation, SetOperation, Matrix, Words, Quantity)):
         return False
-    values = [evaluate(unwrap(part)) for part in _EQUALS.split(text)[:20]]
-    return len({value for value in values if value is not None}) > 1
-
-
-def _by_value(answer: str, gold: str) -> Ruling | None:
-    wanted, given = read_quantity(gold), read_quantity(answer)
-    if wanted and given:
-        reason = "units_differ" if units_differ(wanted, given) else ""
-        return Ruling(equal=same_amount(given, wanted), rule="rational", reason=reason)
-    if wanted and _HEDGE.search(answer):
-        return Ruling(equal=False, rule="words", reason="hedged")
-    return _by_elements(answer, gold, wanted, given)
-
-
-def _by_elements(answer: str, gold: str, wanted: Quantity | None, given: Quantity | None) -> Ruling | None:
-    wanted_items, given_items = _collection(gold), _collection(answer)
-    if wanted_items and given_items:
-        return _compare_collections(given_items, wanted_items)
-    several = (wanted and given_items) or (given and wanted_items)
-    # One number against several. A decimal comma could hide in `1,5`, and `(1,2]` is no list: only plain lists count.
-    if several and several.brackets == "{}" and len(set(several.items)) > 1 and _all_rational(several):
-        return Ruling(equal=False, rule="collection", reason="number_of_elements")
-    return None
-
-
-def _compare_collections(answer: Collection, gold: Collection) -> Ruling | None:
-    if answer.brackets != gold.brackets:
-        intervals = all(c.brackets in ("()", "[]", "(]", "[)") and len(c.items) == 2 for c in (answer, gold))
-        return Ruling(equal=False, rule="collection", reason="brackets_differ") if intervals else None
-    if gold.brackets == "{}":
-        equal = Counter(answer.items) == Counter(gold.items) or _same_sets(answer, gold)
-    else:
-        equal = answer.items == gold.items
-    decided = equal or (_all_rational(answer) and _all_rational(gold))
-    return Ruling(equal=equal, rule="collection") if decided else None
-
-
-def _same_sets(answer: Collection, gold: Collection) -> bool:
-    return len(set(gold.items)) == len(gold.items) and set(answer.items) == set(gold.items)
-
-
-def _all_rational(collection: Collection) -> bool:
-    return all(isinstance(item, Fraction) for item in collection.items)
-
-
-def _collection(text: str) -> Collection | None:
-    text = re.sub(r"\\\{|\\lbrace", "⟦", re.sub(r"\\\}|\\rbrace", "⟧", unwrap(text)))
-    text = _AND.sub(",", text)
-    brackets = "{}"
-    pair = text[:1] + text[-1:]
-    if pair in ("()", "[]", "(]", "[)", "⟦⟧") and _encloses(text):
-        text, brackets = text[1:-1], "{}" if pair == "⟦⟧" else pair
-    parts = _split(text)
-    if len(parts) < 2 and pair != "⟦⟧":
-        return None
-    return Collection(brackets=brackets, items=tuple(_item(part) for part in parts))
-
-
-def _item(text: str) -> Fraction | str:
-    value = evaluate(text)
-    return key(text) if value is None else value
-
-
-def _split(text: str) -> list[str]:
-    """Split at the commas outside of all brackets."""
-    parts, depth, start = [], 0, 0
-    for at, character in enumerate(text):
-        depth += (character in "([{⟦") - (character in ")]}⟧")
-        if character == "," and depth == 0:
-            parts.append(text[start:at].strip())
-            start = at + 1
-    return [*parts, text[start:].strip()]
-
-
-def _encloses(text: str) -> bool:
-    """Tell whether the first bracket closes with the last character."""
-    depth = 0
-    for at, character in enumerate(text):
-        depth += (character in "([⟦") - (character in ")]⟧")
-        if depth == 0:
-            return at == len(text) - 1
+    try:
+        canonical(node)
+    except Undefined:
+        return True
+    except TooHard:
+        return False
     return False
-
-
-def _by_words(answer: str, gold: str) -> Ruling | None:
-    """Compare as words if the reference is words: no algebra makes `odd` and `d d o` the same."""
-    wanted = unwrap(gold)
-    if not _WORDS.fullmatch(wanted):
-        return None
-    given = unwrap(answer)
-    return Ruling(equal=" ".join(given.lower().split()) == " ".join(wanted.lower().split()), rule="words")
-
-
-def _by_shape(answer: str, gold: str) -> Ruling | None:
-    """Call answers wrong that are written alike but for one numeral: 1/2004! and 1/2006! agree to any precision."""
-    answer, gold = key(answer), key(gold)
-    if _NUMERAL.sub("#", answer) != _NUMERAL.sub("#", gold):
-        return None
-    pairs = zip(_NUMERAL.findall(answer), _NUMERAL.findall(gold), strict=True)
-    differing = sum(a != b and (len(a) > 400 or len(b) > 400 or Fraction(a) != Fraction(b)) for a, b in pairs)
-    return Ruling(equal=False, rule="shape", reason="one_number_differs") if differing == 1 else None

@@ -1,28 +1,86 @@
-r"""Finds the answer in a completion, in time linear in its length.
+r"""Finds the answer in a completion, in time linear in its length and bounded.
 
-Looked for in this order: the last balanced `\boxed{}`, an answer marker ("The answer is", "Answer:", "####", "A:"),
-the last mathematics between delimiters, the whole completion if it looks like an answer, the last number. The last two
-are guesses and are left out when strict.
+Looked for in this order: the last balanced `\boxed{}` (with those before it that belong to one list), an answer marker
+("The answer is", "Answer:", "####", "A:"), the last mathematics between delimiters, the whole completion if it reads as
+an answer, the last number. The last two are guesses and are left out when strict.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+
+from ..thinking import split_thinking
+from .parser import as_words, read
+from .tokens import Unreadable
+from .tree import Words
 
 LIMIT = 1_000_000
 """Characters of a completion that are read at most."""
+_TAIL = 20_000
+"""Characters at the end in which everything but a box is looked for."""
+_MAX_SCANNED = 50_000
+"""Characters that are read in search of the end of boxes."""
+_MAX_BOXES = 60
 
-_BRACES = re.compile(r"\\(?:boxed|fbox)\s*+\{|\\.|[{}]", re.DOTALL)
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*+(\{)?")
+_BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\.,]+)")
+_LIST_GAP = re.compile(
+    r"(?:[.,;]?\s*)?(?:(?:[\w()]+ ){0,5}(?:and|or)|,|;|\\&|&|,\s*(?:and|or))\s*(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?",
+    re.DOTALL,
+)
+_GAP_NOISE = re.compile(r"\$|\\[()\[\]]|\\q?quad|\\[,;:! ]|\\(?:text|textbf|mbox|mathrm)\s*\{([^{}]*)\}|\s+|~")
 _DELIMITERS = re.compile(r"\\[()\[\]]|\\.|\$\$?", re.DOTALL)
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _MARKER = re.compile(
-    r"\banswer(?:[*_ ]{0,4}:[*_ ]{0,4}| is:?| =)|^ {0,8}(?:####|(?-i:A:))", re.IGNORECASE | re.MULTILINE
+    r"(?<![A-Za-z])(?:(?:answer(?: to (?:the|this) (?:question|problem))?|réponse|respuesta|antwort|risposta|resposta)"
+    r"(?:[*_ ]{0,4}:[*_ ]{0,4}| (?:is|est|es|ist|è|é)\b:?| =)|(?:答案|ответ|正解)\s?(?:[:：是为]|[*_ ]{1,4})[:：]?)",
+    re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z<]|\s*$)|<\||\n")
+_MARKER_WORDS = ("answer", "respuesta", "antwort", "risposta", "resposta")
+_FOREIGN_WORDS = ("réponse", "答案", "ответ", "正解")
+_LINE_MARKERS = ("####", "A:")
+_MAX_TRIES = 50
+_SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z<]|\s*$)|[。！？]|<\||\n")
 _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}+\s++[A-Za-z]{2,}+\s++[A-Za-z]{2}")
-_NUMBER = re.compile(r"(?<![\w.,])(?:-\s?|−\s?)?\$?(?:[0-9]|\.[0-9])[0-9.,]*+(?:/[0-9]++)?+(?:\s?\\?%)?")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])(?:-\s?|−\s?)?\$?(?:[0-9]|\.[0-9])[0-9.,]*+(?:/[0-9]++)?+(?:\s?\\?%)?")
 _BOLD = re.compile(r"\*\*([^*\n]++)\*\*")
 _LEADING_NUMBER = re.compile(r"[-−]?\$?[0-9][0-9.,]*+(?:/[0-9]++)?+")
 _QUESTION = re.compile(r"[^.!?\n]*+\?")
+_PERCENT = re.compile(r"[\s$]*(?:\\\))?\s*(?:\\?%|percent\b|pct\b)")
+_ALTERNATIVES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
+_DENIED_BEFORE = re.compile(r"\b(?:not|isn't|never|n't be)\s+(?:equal to\s+)?$", re.IGNORECASE)
+_DENIED = re.compile(r"\s*(?:is|are|was|would be)\s+(?:not|wrong|incorrect|false|impossible)\b", re.IGNORECASE)
+_INSTEAD = re.compile(r",?\s+(?:not|rather than|instead of)\s")
+_ALTERNATIVE = re.compile(r"\S+ or\s+$")
+_CONCLUSION = re.compile(r"\b(?:therefore|thus|hence|so)\b", re.IGNORECASE)
+_CHOICE = re.compile(
+    r"\b(?:answer|option|choice|réponse)\b[^A-Za-z0-9\n]{0,4}(?:(?:is|est|would be|should be)\b)?[^A-Za-z0-9\n]{0,4}"
+    r"(?:(?:for sure|definitely|clearly|option|choice)\s+)*\(?([A-J])(?![A-Za-z'])"
+    r"|^\s*\(?([A-J])\)?(?=[.:)]|[^\x00-\x7f]|\s*$)"
+)
+
+
+class Status(StrEnum):
+    """How the search for an answer ended."""
+
+    OK = "ok"
+    NONE = "none"
+    AMBIGUOUS = "ambiguous"
+    """Alternatives were given ("41 or 42"): for a reference of one value that is no answer."""
+    OVER_LIMIT = "over_limit"
+    """The completion is too long to read."""
+
+
+class Wanted(StrEnum):
+    """What kind of answer the reference is, for what may be guessed."""
+
+    VALUE = "value"
+    WORDS = "words"
+    """A number is no guess for it."""
+    CHOICE = "choice"
+    """One capital letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,55 +90,131 @@ class Extraction:
     text: str | None
     """The answer as written; None if there is none."""
     method: str
-    """boxed, marker, math, whole, number, none, or over_limit for a completion that is too long to read."""
+    """boxed, marker, math, whole, choice, number, none or over_limit."""
+    status: Status
 
 
-def extract(completion: str, *, strict: bool = False) -> Extraction:
+def extract(completion: str, *, strict: bool = False, wanted: Wanted = Wanted.VALUE) -> Extraction:
     r"""Return the answer that a completion ends on.
 
     >>> extract("<think>2 or 3?</think>It is \\boxed{\\frac{1}{2}}.").text
     '\\frac{1}{2}'
     """
     if len(completion) > LIMIT:
-        return Extraction(text=None, method="over_limit")
-    text = strip_thinking(completion)
-    finders = [("boxed", last_boxed), ("marker", _marked), ("math", _last_math)]
+        return Extraction(text=None, method="over_limit", status=Status.OVER_LIMIT)
+    text = split_thinking(completion).answer
+    found = joined_boxes(text)
+    if found is not None:
+        # An empty box is a decision of the writer, so nothing further is guessed from the text around it.
+        return _extraction(found.strip(), "boxed")
+    finders: list[tuple[str, Callable[[str], str | None]]] = [("marker", _marked), ("math", _last_math)]
+    if not strict and wanted is Wanted.VALUE:
+        finders.insert(1, ("number", _concluded))
     if not strict:
-        finders += [("whole", _whole), ("number", _last_number)]
+        finders += _GUESSES[wanted]
+    tail = _tail(text)
     for method, find in finders:
-        found = find(text)
+        found = find(tail)
         if found is not None:
-            # An empty box is a decision of the writer, so nothing further is guessed from the text around it.
-            return Extraction(text=found.strip() or None, method=method if found.strip() else "none")
-    return Extraction(text=None, method="none")
+            return _extraction(found.strip(), method)
+    return _extraction("", "none")
 
 
-def strip_thinking(text: str) -> str:
-    """Return what follows the thinking block; empty if one was opened and never closed.
+def _tail(text: str) -> str:
+    """Return the end of a text, from the start of a line if there is one."""
+    if len(text) <= _TAIL:
+        return text
+    tail = text[-_TAIL:]
+    line = tail.find("\n", 0, _TAIL // 2)
+    return tail[line + 1 :]
 
-    >>> strip_thinking("so 2</think> 3"), strip_thinking("<think>so 2"), strip_thinking("3")
-    (' 3', '', '3')
+
+def _extraction(text: str, method: str) -> Extraction:
+    if not text:
+        return Extraction(text=None, method="none", status=Status.NONE)
+    ambiguous = len(text) < 400 and _ALTERNATIVES.search(text) is not None
+    return Extraction(text=text, method=method, status=Status.AMBIGUOUS if ambiguous else Status.OK)
+
+
+# Boxes
+
+
+def joined_boxes(text: str) -> str | None:
+    r"""Return what the last closed box holds, with boxes before it if the text between makes them one list.
+
+    >>> joined_boxes(r"$\boxed{1}$ and $\boxed{2}$"), joined_boxes(r"first \boxed{1}. So \boxed{2}")
+    ('1, 2', '2')
     """
-    after = text.rpartition("</think>")[2]
-    return "" if after.lstrip().startswith("<think>") else after
+    last = _last_box(text)
+    if last is None:
+        return None
+    found = text[last[1] : last[2]]
+    if text.find("\\boxed", 0, last[0]) >= 0 or text.find("\\fbox", 0, last[0]) >= 0:
+        parts, separator = _list_of_boxes(text, last)
+        found = separator.join(parts)
+    percent = _PERCENT.match(text, last[2] + 1)
+    return found + "\\%" if percent and "%" not in found and found.strip() else found
 
 
 def last_boxed(text: str) -> str | None:
     r"""Return what the last closed `\boxed{...}` or `\fbox{...}` holds, the innermost of nested ones."""
-    if "\\boxed" not in text and "\\fbox" not in text:
-        return None
-    opened: list[int | None] = []
-    best: tuple[int, int] | None = None
-    for token in _BRACES.finditer(text):
-        if token[0] == "{":
-            opened.append(None)
-        elif token[0] == "}":
-            start = opened.pop() if opened else None
-            if start is not None and (best is None or start > best[0]):
-                best = (start, token.start())
-        elif token[0].endswith("{") and len(token[0]) > 2:
-            opened.append(token.end())
-    return None if best is None else text[best[0] : best[1]]
+    span = _last_box(text)
+    return None if span is None else text[span[1] : span[2]]
+
+
+def _last_box(text: str) -> tuple[int, int, int] | None:
+    """Return where the last closed box starts, and where its inside starts and ends."""
+    at, budget = len(text), _MAX_SCANNED
+    while budget > 0:
+        at = max(text.rfind("\\boxed", 0, at), text.rfind("\\fbox", 0, at))
+        if at < 0:
+            return None
+        span = _box_at(text, at, min(len(text), at + budget))
+        if span is not None:
+            return span
+        budget -= max(min(len(text) - at, budget) // 2, 2000)
+    return None
+
+
+def _box_at(text: str, at: int, limit: int) -> tuple[int, int, int] | None:
+    head = _BOX.match(text, at)
+    if head is None or head[1] is None:
+        bare = _BARE_BOX.match(text, at)
+        return (at, bare.start(1), bare.end(1)) if bare else None
+    end = _closing_brace(text, head.end(), limit)
+    return None if end is None else (at, head.end(), end)
+
+
+def _closing_brace(text: str, start: int, limit: int) -> int | None:
+    depth = 0
+    for token in _BRACES.finditer(text, start, limit):
+        if token[0] == "}":
+            if depth == 0:
+                return token.start()
+            depth -= 1
+        elif token[0] == "{":
+            depth += 1
+    return None
+
+
+def _list_of_boxes(text: str, last: tuple[int, int, int]) -> tuple[list[str], str]:
+    """Return the insides of the last box and of those that text such as ", " or " and " ties to it."""
+    parts, separator, following = [text[last[1] : last[2]]], ", ", last[0]
+    while len(parts) < _MAX_BOXES:
+        start = max(text.rfind("\\boxed", 0, following), text.rfind("\\fbox", 0, following))
+        span = _box_at(text, start, following) if start >= 0 else None
+        gap = text[span[2] + 1 : following] if span else ""
+        plain = " ".join(_GAP_NOISE.sub(lambda m: f" {m[1]} " if m[1] else " ", gap).split()) if len(gap) < 120 else "."
+        if span is None or not _LIST_GAP.fullmatch(plain):
+            break
+        if re.search(r"\bor\b", plain):
+            separator = " or "
+        parts.insert(0, text[span[1] : span[2]])
+        following = start
+    return parts, separator
+
+
+# Mathematics between delimiters
 
 
 def math_segments(text: str) -> list[tuple[int, int, int, int]]:
@@ -107,20 +241,66 @@ def _is_currency(text: str, opened: re.Match[str], closed: re.Match[str]) -> boo
     )
 
 
-def _marked(text: str) -> str | None:
-    marker = None
-    for marker in _MARKER.finditer(text):  # noqa: B007 - the last one is wanted
-        pass
-    if marker is None:
+def _last_math(text: str) -> str | None:
+    if "$" not in text and "\\(" not in text and "\\[" not in text:
         return None
-    found = _sentence(_BOLD.sub(r"\1", text[marker.end() :]).lstrip(" *_:\t\n")).strip().strip("*_").strip()
+    for start, inner, stop, end in reversed(math_segments(text)[-3:]):
+        found = text[inner:stop]
+        if found.strip() and not _PROSE.search(found[:2000]):
+            return _with_unit(text[start : end + 20], (0, inner - start, stop - start, end - start))
+    return None
+
+
+# Markers
+
+
+def _marked(text: str) -> str | None:
+    end = _marker_end(text)
+    if end is None:
+        return None
+    found = _sentence(_BOLD.sub(r"\1", text[end:]).lstrip(" *_:\t\n")).strip().strip("*_").strip()
     reasoning = len(found.split()) > 8 and not re.search(r"[0-9\\$]", found)  # "Answer: Let us first look at ..."
     return None if reasoning else found or None
 
 
+def _marker_end(text: str) -> int | None:
+    """Return where the last marker of an answer ends."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter whose lower case is two
+        lowered = text
+    words = _MARKER_WORDS if text.isascii() else _MARKER_WORDS + _FOREIGN_WORDS
+    ends = [_last_match(text, lowered, word) for word in words] + [_line_start(text, sign) for sign in _LINE_MARKERS]
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _last_match(text: str, lowered: str, word: str) -> int | None:
+    at = len(text)
+    for _ in range(_MAX_TRIES):
+        at = lowered.rfind(word, 0, at)
+        if at < 0:
+            return None
+        match = _MARKER.match(text, at)
+        if match:
+            return match.end()
+    return None
+
+
+def _line_start(text: str, sign: str) -> int | None:
+    """Return where the last sign at the start of a line ends."""
+    at = len(text)
+    for _ in range(_MAX_TRIES):
+        at = text.rfind(sign, 0, at)
+        if at < 0:
+            return None
+        line = text[text.rfind("\n", 0, at) + 1 : at]
+        if len(line) <= 8 and not line.strip(" "):
+            return at + len(sign)
+    return None
+
+
 def _sentence(rest: str) -> str:
     """Return the answer at the start of the text after a marker."""
-    segments = math_segments(rest[:20_000])
+    segments = math_segments(rest[:4000])
     first = segments[0] if segments else None
     if first and first[0] == 0:
         return _with_unit(rest, first)
@@ -128,6 +308,7 @@ def _sentence(rest: str) -> str:
         if not any(s[0] < end.start() < s[3] for s in segments[:50]):
             rest = rest[: end.start()]
             break
+    rest = _INSTEAD.split(rest, maxsplit=1)[0] or rest
     number = _LEADING_NUMBER.match(rest)
     if number and " is " in rest:
         return number[0].rstrip(".,")  # "5, which is the smaller one"
@@ -145,19 +326,43 @@ def _with_unit(rest: str, segment: tuple[int, int, int, int]) -> str:
     return inner + (unit[0] if unit else "")
 
 
-def _last_math(text: str) -> str | None:
-    for start, inner, stop, end in reversed(math_segments(text)[-3:]):
-        found = text[inner:stop]
-        if found.strip() and not _PROSE.search(found[:2000]):
-            return _with_unit(text[start : end + 20], (0, inner - start, stop - start, end - start))
-    return None
+# Guesses
 
 
 def _whole(text: str) -> str | None:
+    found = _short_line(text)
+    if found is None:
+        return None
+    try:
+        node = read(found.strip("*"))
+    except Unreadable:
+        return None
+    return None if isinstance(node, Words) and re.search(r"[0-9]|\s\S+\s\S+\s\S", found) else found
+
+
+def _whole_words(text: str) -> str | None:
+    found = text.strip()
+    return found.removesuffix(".") if found and len(found) <= 300 and "\n" not in found and as_words(found) else None
+
+
+def _short_line(text: str) -> str | None:
     found = text.strip()
     if not found or len(found) > 300 or "\n" in found or _PROSE.search(found):
         return None
     return found.removesuffix(".")
+
+
+def _whole_letter(text: str) -> str | None:
+    found = _whole(text)
+    return None if found is None or not found.isascii() or as_words(found) else found
+
+
+def _choice(text: str) -> str | None:
+    choice = None
+    for choice in _CHOICE.finditer(text):
+        if choice.start() == 0:
+            break  # "D. It cannot be A or B"
+    return (choice[1] or choice[2]) if choice else None
 
 
 def _last_number(text: str) -> str | None:
@@ -166,4 +371,22 @@ def _last_number(text: str) -> str | None:
         pass
     if number is None or _QUESTION.match(text, number.end()):
         return None  # a number inside a question is not an answer
-    return number[0].rstrip(".,")
+    if _DENIED_BEFORE.search(text, max(0, number.start() - 20), number.start()) or _DENIED.match(text, number.end()):
+        return None
+    alternative = _ALTERNATIVE.search(text, max(0, number.start() - 40), number.start())
+    return (alternative[0] if alternative else "") + number[0].rstrip(".,")
+
+
+def _concluded(text: str) -> str | None:
+    """Return the number in a last sentence such as "Therefore there are 12 ways", if no mathematics follows it."""
+    segments = math_segments(text)[-1:]
+    rest = text[segments[0][3] :] if segments else ""
+    conclusion = _CONCLUSION.search(rest)
+    return _last_number(rest[conclusion.end() :]) if conclusion else None
+
+
+_GUESSES: dict[Wanted, list[tuple[str, Callable[[str], str | None]]]] = {
+    Wanted.VALUE: [("whole", _whole), ("number", _last_number)],
+    Wanted.WORDS: [("whole", _whole_words)],
+    Wanted.CHOICE: [("whole", _whole_letter), ("choice", _choice)],
+}

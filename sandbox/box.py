@@ -1,0 +1,271 @@
+"""Boxes: the places that children run in, used again and again. The zygote owns them; one child at a time lives in one.
+
+A box is a private directory, the landlock ruleset that opens only that directory (built once), and one page of memory
+through which a child says how far it got. In `full` the directory is a small file system of its own, thrown away when
+a child has touched it; in `flat` it is a plain directory that is emptied and, when started as root, a user id.
+"""
+
+# os.* rather than Path: descriptors, and no surprises with symbolic links.
+# ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH116, PTH118, PTH208
+
+import fcntl
+import itertools
+import mmap
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .layers import kernel, landlock, namespaces
+from .layers.visible import DEVICES
+from .limits import Limits
+
+BOX_LIMIT = 256
+BRANCH_LIMIT = 64
+"""Branches that a session may have over its life, itself included."""
+_PREFIX = "reasondistill-sandbox-"
+
+
+@dataclass(slots=True)
+class Box:
+    """One place. `inside` is the private directory's path as the child sees it, `directory` as the zygote sees it."""
+
+    index: int
+    root: str | None
+    directory: str
+    inside: str
+    uid: int | None
+    page: mmap.mmap
+    ruleset: int = -1
+    size: tuple[int, int] = (0, 0)
+    spares: list[str] | None = None
+    """In a session: names of prepared directories that no branch has yet."""
+    clean_since: int = -1
+    """The directory's change time when it was last known to be empty: any use of it makes a later one."""
+
+    @property
+    def dirty(self) -> bool:
+        return os.stat(self.directory).st_ctime_ns != self.clean_since or bool(os.listdir(self.directory))
+
+
+@dataclass(slots=True)
+class Boxes:
+    """All boxes of a zygote. `readable` are the paths that children may read."""
+
+    flat_base: str | None
+    """Where flat's directories stand; None in `full`."""
+    own: str
+    readable: Sequence[str]
+    first_uid: int | None
+    """Box i of a zygote started as root has user id first_uid + i; only in flat."""
+    free: list[Box] = field(default_factory=list)
+    made: int = 0
+    cleaners: set[int] = field(default_factory=set)
+    """Processes that empty directories which children have filled."""
+
+    def take(self, limits: Limits) -> Box:
+        """Return a clean box for one child; raises OSError when there are too many at once."""
+        if self.free:
+            box = self.free.pop()
+        elif self.made < BOX_LIMIT:
+            box = self._make()
+        else:
+            raise OSError(f"more than {BOX_LIMIT} children at once")
+        size = (limits.disk_bytes, limits.files)
+        if box.root is not None and box.size != size:
+            self._remount(box, size)
+        box.page[:] = bytes(len(box.page))
+        return box
+
+    def give_back(self, box: Box) -> None:
+        """Clean a box after its child, and everything that the child started, is gone."""
+        if box.root is None:
+            os.chmod(box.directory, 0o700)
+        if box.dirty or box.spares is not None:
+            if box.root is not None:
+                self._remount(box, box.size)
+            elif box.spares is None and _is_small(box.directory):
+                empty_directory(box.directory)
+                self._settle(box)
+            else:
+                self._renew(box)
+        box.spares = None
+        self.free.append(box)
+
+    def remove(self) -> None:
+        """Delete all of flat's directories."""
+        if self.flat_base is not None:
+            delete_directory(self.flat_base)
+
+    def _renew(self, box: Box) -> None:
+        """Leave a directory that takes long to empty to a process of its own, and make a new one."""
+        trash = f"{box.directory}-{os.urandom(4).hex()}"
+        os.rename(box.directory, trash)
+        cleaner = os.fork()
+        if cleaner == 0:
+            try:
+                delete_directory(trash)
+            finally:
+                os._exit(0)
+        self.cleaners.add(cleaner)
+        self._furnish(box)
+
+    def furnish_for_session(self, box: Box) -> None:
+        """Make the directories that a session's branches will live in, and open only them.
+
+        The box itself is not opened: a branch can neither list it nor create anything in it, and so finds no other
+        branch's directory, whose name it does not know.
+        """
+        box.spares = [os.urandom(16).hex() for _ in range(BRANCH_LIMIT)]
+        homes = [os.path.join(box.directory, name) for name in box.spares]
+        for home in homes:
+            os.mkdir(home, 0o700)
+            if box.uid is not None:
+                os.chown(home, box.uid, box.uid)
+        if box.root is not None:
+            inside = box.inside.split("/")[1]
+            names = [name for name in os.listdir(box.root) if name != inside and not name.startswith(".")]
+            readable: Sequence[str] = [f"{box.root}/{name}" for name in names]
+        else:
+            readable = self.readable
+        os.close(box.ruleset)
+        devices = [(box.root or "") + device for device in DEVICES]
+        box.ruleset = landlock.ruleset(readable=readable, writable=devices, own=homes)
+        os.chmod(box.directory, 0o100)
+
+    def add_home(self, box: Box, name: str) -> None:
+        """Give one of the prepared directories to a branch; raises OSError when there is none left."""
+        if not box.spares:
+            raise OSError(f"a session has at most {BRANCH_LIMIT} branches")
+        self.rename_home(box, box.spares.pop(), name)
+
+    def rename_home(self, box: Box, old: str, new: str) -> None:
+        """Give a branch's directory a name that no other branch knows. A branch that is gone has none."""
+        os.chmod(box.directory, 0o700)
+        try:
+            os.rename(os.path.join(box.directory, old), os.path.join(box.directory, new))
+        except FileNotFoundError:
+            return
+        finally:
+            os.chmod(box.directory, 0o100)
+
+    def _make(self) -> Box:
+        index = self.made
+        self.made += 1
+        page = mmap.mmap(-1, mmap.PAGESIZE)
+        if self.flat_base is None:
+            root = namespaces.add_box(str(index))
+            return Box(index, root, root + self.own, self.own, None, page)
+        directory = str(Path(self.flat_base, str(index)))
+        uid = None if self.first_uid is None else self.first_uid + index
+        box = Box(index, None, directory, directory, uid, page)
+        self._furnish(box)
+        return box
+
+    def _furnish(self, box: Box) -> None:
+        """Make a flat box's directory and the ruleset that opens it."""
+        os.mkdir(box.directory, 0o700)
+        self._settle(box)
+        if box.ruleset >= 0:
+            os.close(box.ruleset)
+        box.ruleset = landlock.ruleset(readable=self.readable, writable=DEVICES, own=[box.directory])
+
+    def _settle(self, box: Box) -> None:
+        """Bring an empty directory into the one state that every child finds it in."""
+        if box.uid is not None:
+            os.chown(box.directory, box.uid, box.uid)
+        os.chmod(box.directory, 0o700)
+        os.utime(box.directory, (0, 0))
+        box.clean_since = os.stat(box.directory).st_ctime_ns
+
+    def _remount(self, box: Box, size: tuple[int, int]) -> None:
+        assert box.root is not None
+        if box.ruleset >= 0:
+            kernel.unmount(box.directory)
+            os.close(box.ruleset)
+        namespaces.mount_private(box.directory, size=size[0], files=size[1])
+        devices = [box.root + device for device in DEVICES]
+        box.ruleset = landlock.ruleset(readable=[box.root], writable=devices, own=[box.directory])
+        box.size = size
+        box.clean_since = os.stat(box.directory).st_ctime_ns
+
+
+def make_base() -> tuple[str, int]:
+    """Make the directory that flat's boxes stand in; returns it and the lock that says it is in use.
+
+    Whatever a zygote left behind that was killed together with its owner is deleted first.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _delete_if_unused(left)
+    base = tempfile.mkdtemp(prefix=_PREFIX)
+    os.chmod(base, 0o711)
+    lock = os.open(base, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return base, lock
+
+
+def _delete_if_unused(left: Path) -> None:
+    try:
+        lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if os.fstat(lock).st_uid == os.geteuid():
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            delete_directory(str(left))
+    except OSError:
+        return  # in use, or being deleted by somebody else
+    finally:
+        os.close(lock)
+
+
+def _is_small(path: str, room: int = 64, depth: int = 4) -> bool:
+    """Whether a tree has few entries, and none that one must force open."""
+    try:
+        entries = list(itertools.islice(os.scandir(path), room))
+    except PermissionError:
+        return False
+    room -= len(entries)
+    inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return room > 0 and (not inner or (depth > 0 and all(_is_small(one, room, depth - 1) for one in inner)))
+
+
+def delete_directory(path: str) -> None:
+    empty_directory(path)
+    os.rmdir(path)
+
+
+def empty_directory(path: str) -> None:
+    """Delete everything in a directory that a hostile program has filled, however deep or oddly named.
+
+    Directories are lifted to the top before they are emptied, so that neither recursion nor path length grows.
+    """
+    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    fresh_names = (f"{os.urandom(8).hex()}" for _ in iter(int, 1))
+    try:
+        os.fchmod(top, 0o700)
+        while names := os.listdir(top):
+            for name in names:
+                _remove(top, name, fresh_names)
+    finally:
+        os.close(top)
+
+
+def _remove(top: int, name: str, fresh_names: Iterator[str]) -> None:
+    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=top)
+        return
+    os.chmod(name, 0o700, dir_fd=top)
+    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    try:
+        for child in os.listdir(inner):
+            if stat.S_ISDIR(os.stat(child, dir_fd=inner, follow_symlinks=False).st_mode):
+                os.chmod(child, 0o700, dir_fd=inner)
+                os.rename(child, next(fresh_names), src_dir_fd=inner, dst_dir_fd=top)
+            else:
+                os.unlink(child, dir_fd=inner)
+    finally:
+        os.close(inner)
+    os.rmdir(name, dir_fd=top)

@@ -1,0 +1,282 @@
+"""From the fork to the entry: how a fresh copy of the zygote becomes a walled-in child. Every step is one way.
+
+The order matters: user id and capabilities first, then landlock, then seccomp, and only after that anything that the
+outside sent is looked at.
+"""
+
+# os.* rather than Path: descriptors, and no surprises with symbolic links.
+
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .box import Box
+from .channel import Channel
+from .inside import Channels, Entry, Note
+from .layers import kernel, seccomp
+from .limits import Limits
+from .wire import send
+
+ROLES = ("stdin", "stdout", "stderr", "link", "result", "control", "payload")
+STACK_BYTES = 64 << 20
+NOBODY_ELSE = 0x7FEDCBA9
+"""Stands in a prepared filter for the child's own process id, which is known only after the fork."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a child is to do, as the zygote has checked it."""
+
+    entry: Entry
+    payload: bytes
+    """Unused when there is a descriptor with the role payload."""
+    descriptors: Mapping[str, int]
+    limits: Limits
+    session: bool
+    """Sessions may be forked by the owner, take descriptors, and send no signals."""
+    home: str = ""
+    """Name of the child's working directory within the box; sessions have one for each branch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walls:
+    """What does not change from child to child."""
+
+    machine: str
+    landlock: int
+    flat: bool
+    base_bytes: int
+    """The zygote's own address space, which a child's limit comes on top of."""
+    base_resident: int
+    keep: int
+    """Capabilities left to a child; 0 but where its interpreter lies in a directory that only root may enter."""
+    alive: tuple[int, int]
+    """A pipe whose write end only the zygote keeps: it ends when the zygote dies."""
+    score: int
+    """/proc as a directory descriptor, or -1."""
+    tasks: int
+    """RLIMIT_NPROC where it counts other processes of the user too; 0 where a box has a user id of its own."""
+
+    def filter(self, job: Job) -> bytes:
+        """The child's seccomp filter; the same bytes for the same kind of job."""
+        alone = not self.flat or self.landlock >= 6
+        policy = seccomp.Policy(
+            machine=self.machine,
+            flat=self.flat,
+            keeps_modes=self.flat or job.session,
+            landlock=self.landlock,
+            forks=job.limits.processes > 0 or job.session,
+            pid=None if alone else NOBODY_ELSE,
+            signals=not job.session,
+            receives_descriptors=job.session,
+        )
+        return seccomp.filter_program(policy)
+
+
+def become(job: Job, box: Box, walls: Walls, listener_to: socket.socket | None) -> None:
+    """Turn this process, just forked, into the child and run its entry. Does not return."""
+    try:
+        os.setsid()
+        _prefer_for_killing(walls)
+        if job.session:
+            _leave_a_keeper(walls)
+        _enter(box, job.home)
+        _set_limits(job, walls)
+        _drop_user(job, box, walls)
+        _lock(job, box, walls, listener_to)
+        descriptors = _arrange(job)
+        payload = _read_all(descriptors.pop("payload")) if "payload" in descriptors else job.payload
+        channels = _channels(descriptors, box)
+        _freshen(str(Path(box.inside, job.home)))
+        box.page[0] = Note.STARTED
+    except BaseException as problem:  # noqa: BLE001  a child that is half walled in must not go on; the zygote reports it
+        text = f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000]
+        box.page[1 : 1 + len(text)] = text
+        box.page[0] = Note.FAILED_TO_START
+        os._exit(125)
+    code = 70
+    try:
+        code = job.entry(channels, payload)
+    except BaseException:  # noqa: BLE001  entries answer for the program's failures; this is a failure of an entry
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _prefer_for_killing(walls: Walls) -> None:
+    """Make this process the first to go when the machine, or the pool's cgroup, runs out of memory."""
+    if walls.score >= 0:
+        try:
+            descriptor = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=walls.score)
+        except OSError:
+            return
+        os.write(descriptor, b"1000")
+        os.close(descriptor)
+
+
+def _leave_a_keeper(walls: Walls) -> None:
+    """Go on in a child. The parent stays, outside the inner walls, to adopt and bury what a session leaves behind.
+
+    As PID 1 of its namespace, or as the leader of its group, it takes every process of the session with it.
+    """
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.fork() == 0:
+        return
+    try:
+        os.closerange(0, 1 << 20)
+        while True:
+            os.wait()
+    except BaseException:  # noqa: BLE001  no children left, mostly; whatever it is, the session is over
+        os._exit(0)
+
+
+def _enter(box: Box, home: str) -> None:
+    if box.root is not None:
+        os.chroot(box.root)
+    os.chdir(Path(box.inside, home))
+    os.umask(0o022)
+
+
+def _set_limits(job: Job, walls: Walls) -> None:
+    limits = job.limits
+    cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
+    if job.session and limits.cpu_seconds is None:
+        cpu = resource.RLIM_INFINITY  # a session's clock is kept cell by cell
+    tasks = walls.tasks or (limits.processes + limits.threads) * (8 if job.session else 1)
+    wanted = (
+        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_AS, walls.base_bytes + limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.disk_bytes),
+        (resource.RLIMIT_NOFILE, limits.descriptors),
+        (resource.RLIMIT_NPROC, tasks),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_STACK, STACK_BYTES),
+    )
+    for what, value in wanted:
+        hard = resource.getrlimit(what)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = hard if value == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (value, value))
+
+
+def _drop_user(job: Job, box: Box, walls: Walls) -> None:
+    if box.uid is not None:
+        if walls.keep:
+            kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
+        os.setgroups([])
+        os.setresgid(box.uid, box.uid, box.uid)
+        os.setresuid(box.uid, box.uid, box.uid)
+    kernel.keep_capabilities(walls.keep)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1 if walls.flat and not job.session else 0)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.close(walls.alive[1])
+    try:
+        os.read(walls.alive[0], 1)
+    except BlockingIOError:
+        return
+    os._exit(125)  # an end of file: the zygote died before it could have taken this process with it
+
+
+def _lock(job: Job, box: Box, walls: Walls, listener_to: socket.socket | None) -> None:
+    program = walls.filter(job)
+    own = os.getpid().to_bytes(4, "little")
+    program = program.replace(NOBODY_ELSE.to_bytes(4, "little"), own)
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.landlock_restrict(box.ruleset)
+    if listener_to is not None:
+        listener = kernel.seccomp_filter(seccomp.fork_listener(walls.machine), kernel.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+        send(listener_to, b"\0", [listener])
+    kernel.seccomp_filter(program)
+
+
+def _arrange(job: Job) -> dict[str, int]:
+    """Put stdin, stdout and stderr where they belong and close whatever is not the child's."""
+    given = dict(job.descriptors)
+    for number, role in enumerate(("stdin", "stdout", "stderr")):
+        os.dup2(given.pop(role), number)
+    lowest = 3
+    for number in sorted(given.values()):
+        os.closerange(lowest, number)
+        lowest = number + 1
+    os.closerange(lowest, 1 << 20)
+    return given
+
+
+def _read_all(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
+def _channels(descriptors: Mapping[str, int], box: Box) -> Channels:
+    page = box.page
+
+    def note(what: Note) -> None:
+        page[0] = what
+
+    ends = {role: Channel(number) for role, number in descriptors.items()}
+    return Channels(link=ends.get("link"), result=ends.get("result"), control=ends.get("control"), note=note)
+
+
+def _freshen(home: str) -> None:
+    """Leave nothing of the zygote's that would make two children alike."""
+    if os.environ["HOME"] != home:
+        os.environ["HOME"] = os.environ["TMPDIR"] = home
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(int.from_bytes(os.urandom(4), "little"))  # from a number: ten times as fast
+    if "sympy.core.random" in sys.modules:
+        sys.modules["sympy.core.random"].seed()
+
+
+def prepare_for_children(home: str) -> None:
+    """Set up, in the zygote and for all children, what does not differ between them: environment and streams.
+
+    The streams are made over pipes, as they will be in a child, and then left to /dev/null.
+    """
+    os.environ.clear()
+    os.environ.update(environment(home))
+    tempfile.tempdir = None
+    ends = os.pipe()
+    for number, end in ((0, ends[0]), (1, ends[1]), (2, ends[1])):
+        os.dup2(end, number)
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    for number in (null, *ends):
+        os.close(number)
+
+
+def environment(home: str) -> dict[str, str]:
+    """All of a child's environment.
+
+    >>> environment("/tmp")["HOME"]
+    '/tmp'
+    """
+    return {
+        "HOME": home,
+        "TMPDIR": home,
+        "USER": "sandbox",
+        "LOGNAME": "sandbox",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }

@@ -1,0 +1,249 @@
+"""The candidate's half of a test run: loads the program, then does to its objects what the tester asks for.
+
+It lives in the memory of the program, which may have patched or read all of it. So it knows neither tests nor expected
+values, and nothing that it says is taken for more than a value that the program returned.
+"""
+
+import io
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..channel import Channel
+from . import Channels
+from .call_link import CallLink
+from .candidate_objects import ObjectTable, describe_exception
+from .candidate_program import Program, ProgramError, find_name, load
+from .plain_data import NotPlainError, decode, encode
+from .program import finish, guarded
+
+_MOST_PRINTED = 65_536
+_READ_AHEAD = 256
+
+
+def main(channels: Channels, payload: bytes) -> int:
+    """Serve the tester at the other end of the link; without a link, run the program as a script."""
+    program = Program.from_row(json.loads(payload))
+    if channels.link is None:
+        return _run_script(program, channels)
+    _Candidate(program, channels.link).serve()
+    return 0
+
+
+def _run_script(program: Program, channels: Channels) -> int:
+    def run() -> None:
+        try:
+            load(program)
+        except ProgramError as error:
+            raise SyntaxError(str(error)) from None
+
+    code = guarded(channels, run)
+    return finish() or code
+
+
+class _Candidate:
+    """A loaded program, and the objects that have crossed the line in either direction."""
+
+    def __init__(self, program: Program, channel: Channel) -> None:
+        self._link = CallLink(channel, self._answer)
+        self._objects = ObjectTable()
+        self._stand_ins: dict[int, Any] = {}
+        self._numbers: dict[int, int] = {}
+        self._printed = _Printed()
+        self._failure: Any = None
+        self._program = program
+
+    def serve(self) -> None:
+        self._printed.redirect()
+        try:
+            self._module = load(self._program)
+        except ProgramError as error:
+            self._failure = ["unreadable", str(error)]
+        except BaseException as error:  # noqa: BLE001 - whatever the program does at its top is its result
+            self._failure = ["raise", describe_exception(error, self._encode)]
+        self._link.serve_forever()
+
+    def _answer(self, body: list[Any]) -> Any:
+        if self._failure is not None:
+            return self._failure
+        operation: Callable[..., Any] = getattr(self, f"_do_{body[0]}")
+        try:
+            return operation(*body[1:])
+        except NotPlainError as error:
+            return ["refused", str(error)]
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are what the call did
+            return ["raise", describe_exception(error, self._encode)]
+
+    def _do_names(self, names: list[str]) -> Any:
+        """Return what stands at the program's top under each name; missing ones are left out."""
+        found = [(name, find_name(self._module, name)) for name in names]
+        return ["value", ["d", [part for name, box in found if box for part in (name, self._encode_object(box[0]))]]]
+
+    def _do_call(self, target: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+        function = self._decode(target)
+        values = [self._decode(argument) for argument in arguments]
+        by_name = {name: self._decode(argument) for name, argument in named.items()}
+        self._printed.redirect()
+        result = function(*values, **by_name)
+        encoded = self._encode_result(result, values, isinstance(function, type))
+        changed = self._changes(zip(range(len(values)), arguments, values, strict=True))
+        changed += self._changes((name, named[name], value) for name, value in by_name.items())
+        return ["value", encoded, changed, self._printed.take()]
+
+    def _do_get(self, target: Any, name: str) -> Any:
+        return ["value", self._encode(getattr(self._decode(target), name))]
+
+    def _do_set(self, target: Any, name: str, value: Any) -> Any:
+        setattr(self._decode(target), name, self._decode(value))
+        return ["value", None]
+
+    def _do_delete(self, target: Any, name: str) -> Any:
+        delattr(self._decode(target), name)
+        return ["value", None]
+
+    def _do_special(self, target: Any, name: str, arguments: list[Any]) -> Any:
+        """Call a special method as the interpreter does: looked up on the type."""
+        subject = self._decode(target)
+        values = [self._decode(argument) for argument in arguments]
+        self._printed.redirect()
+        result = getattr(type(subject), name)(subject, *values)
+        return ["value", self._encode_object(result), [], self._printed.take()]
+
+    def _do_isinstance(self, target: Any, kind: Any) -> Any:
+        return ["value", isinstance(self._decode(target), self._decode(kind))]
+
+    def _do_issubclass(self, kind: Any, other: Any) -> Any:
+        return ["value", issubclass(self._decode(kind), self._decode(other))]
+
+    def _do_copy(self, target: Any, deep: bool) -> Any:
+        import copy
+
+        return ["value", self._encode_object((copy.deepcopy if deep else copy.copy)(self._decode(target)))]
+
+    def _do_next(self, target: Any, most: int) -> Any:
+        """Return up to `most` further items of an iterator, and what came after them."""
+        items: list[Any] = []
+        try:
+            for item in itertools.islice(self._decode(target), min(most, _READ_AHEAD)):
+                items.append(self._encode(item))  # noqa: PERF401 - items before an exception are kept
+        except BaseException as error:  # noqa: BLE001 - it ends the iteration there
+            return ["items", items, ["raise", describe_exception(error, self._encode)]]
+        return ["items", items, ["more" if len(items) == most else "end"]]
+
+    def _do_await(self, target: Any) -> Any:
+        import asyncio
+
+        return ["value", self._encode(asyncio.run(self._decode(target)))]
+
+    def _encode_result(self, result: Any, values: list[Any], made: bool) -> Any:
+        """Encode what a call returned: an argument as itself, what a class made as an object."""
+        for place, value in enumerate(values):
+            if value is result and isinstance(value, list | dict | set | bytearray):
+                return ["argument", place]
+        return self._encode_object(result) if made else self._encode(result)
+
+    def _encode_object(self, value: Any) -> Any:
+        """Encode an instance of one of the program's classes by reference, even where it is a list, say."""
+        if type(value).__module__ == self._module.__name__:
+            return self._refer(value)
+        return self._encode(value)
+
+    def _changes(self, arguments: Any) -> list[Any]:
+        """Return the keys and new values of the arguments that the call has changed."""
+        changed: list[Any] = []
+        for key, before, value in arguments:
+            if type(before) is list and before[0] not in ("ref", "fun", "iter", "obj", "T"):
+                after = self._encode(value)
+                if after != before:
+                    changed += [key, after]
+        return changed
+
+    def _encode(self, value: Any) -> Any:
+        return encode(value, self._refer)
+
+    def _refer(self, value: Any) -> Any:
+        number = self._numbers.get(id(value))
+        return self._objects.refer(value) if number is None else ["own", number]
+
+    def _decode(self, message: Any) -> Any:
+        return decode(message, self._resolve)
+
+    def _resolve(self, message: list[Any]) -> Any:
+        """Return what the tester refers to: an object of the program, or a stand-in for one of the tester's."""
+        tag, number = message
+        if tag == "ref":
+            return self._objects.find(number)
+        if number not in self._stand_ins:
+            makers: dict[str, Callable[[int], Any]] = {
+                "fun": self._function,
+                "iter": self._iterator,
+                "obj": self._given,
+            }
+            self._stand_ins[number] = makers[tag](number)
+            self._numbers[id(self._stand_ins[number])] = number
+        return self._stand_ins[number]
+
+    def _function(self, number: int) -> Callable[..., Any]:
+        def given(*values: Any, **named: Any) -> Any:
+            arguments = [self._encode(value) for value in values]
+            return self._ask(["call", number, arguments, {name: self._encode(v) for name, v in named.items()}])
+
+        return given
+
+    def _iterator(self, number: int) -> Iterator[Any]:
+        following = self._function(number)
+        while True:
+            try:
+                item = following()
+            except StopIteration:
+                return
+            yield item
+
+    def _given(self, number: int) -> Any:
+        ask, encode_value = self._ask, self._encode
+
+        class Given:
+            """Stands for an object of the tests; its attributes are read and set there."""
+
+            def __getattr__(self, name: str) -> Any:
+                return ask(["get", number, name])
+
+            def __setattr__(self, name: str, value: Any) -> None:
+                ask(["set", number, name, encode_value(value)])
+
+        return Given()
+
+    def _ask(self, body: list[Any]) -> Any:
+        answer = self._link.ask(body)
+        if answer[0] == "value":
+            return self._decode(answer[1])
+        if answer[0] == "refused":
+            raise TypeError(answer[1])
+        raise getattr(__import__("builtins"), answer[1])(*answer[2])
+
+
+class _Printed(io.RawIOBase):
+    """What the program prints during a call, so that tests which redirect stdout see it; bounded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = bytearray()
+        self._stream = io.TextIOWrapper(self, "utf-8", "backslashreplace", write_through=True)  # type: ignore[type-var]
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._kept += bytes(data)[: _MOST_PRINTED - len(self._kept)]
+        return len(data)
+
+    def redirect(self) -> None:
+        """Make it stdout and forget what was printed so far."""
+        sys.stdout = self._stream
+        self._kept.clear()
+
+    def take(self) -> str | None:
+        """Return what was printed, or None."""
+        return self._kept.decode("utf-8", "replace") if self._kept else None

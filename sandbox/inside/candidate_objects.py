@@ -1,0 +1,92 @@
+"""The program's own objects as the tester sees them: numbered, described by kind, never copied.
+
+A description is the candidate's word. The tester uses it to give a stand-in the right shape, never to decide a test.
+"""
+
+import builtins
+import types
+from collections.abc import Callable
+from typing import Any
+
+from .program import FILE
+
+SPECIAL = frozenset(
+    f"__{name}__"
+    for name in (
+        *("call", "len", "getitem", "setitem", "delitem", "iter", "next", "reversed", "contains", "enter", "exit"),
+        *("str", "repr", "format", "bool", "int", "float", "index", "round", "hash", "abs", "neg", "pos", "invert"),
+        *("eq", "ne", "lt", "le", "gt", "ge"),
+        *("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul"),
+        *("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow", "rmatmul"),
+        *("and", "or", "xor", "rand", "ror", "rxor", "lshift", "rshift"),
+    )
+)
+"""Special methods that cross, where the object's class defines them."""
+_ITERATORS = ("builtins", "itertools", "_collections", "collections")
+_CUT = 500
+
+
+class ObjectTable:
+    """Objects by number."""
+
+    def __init__(self) -> None:
+        self._objects: list[Any] = []
+        self._numbers: dict[int, int] = {}
+
+    def refer(self, value: Any) -> list[Any]:
+        """Return a description of an object; the same object has the same number."""
+        number = self._numbers.setdefault(id(value), len(self._objects))
+        if number == len(self._objects):
+            self._objects.append(value)  # kept, so that its id is not given to another object
+        kind, details = _describe(value)
+        return ["h", number, kind, _name_of(value), details]
+
+    def find(self, number: int) -> Any:
+        """Return the object with a number."""
+        return self._objects[number]
+
+
+def describe_exception(error: BaseException, encode: Callable[[Any], Any]) -> list[Any]:
+    """Return the exception's class, the classes above it, arguments, attributes, text, and the line that raised it."""
+    arguments: list[Any] = []
+    attributes: Any = ["d", []]
+    try:
+        text = str(error)[:_CUT]
+        arguments = [encode(argument) for argument in error.args]
+        attributes = encode(vars(error))
+    except Exception:  # noqa: BLE001 - the program's own __str__ may raise, or an argument be no plain data
+        text = "its text cannot be read"
+    own = encode(type(error)) if type(error).__module__ != "builtins" else None
+    return [own, _builtin_names(type(error)), type(error).__name__, arguments, attributes, text, _line_of(error)]
+
+
+def _builtin_names(kind: type) -> list[str]:
+    return [k.__name__ for k in kind.__mro__ if getattr(builtins, k.__name__, None) is k and k is not object]
+
+
+def _line_of(error: BaseException) -> int | None:
+    """Return the line of the program where an exception was raised, or passed through last."""
+    found, place = None, error.__traceback__
+    while place is not None:
+        if place.tb_frame.f_code.co_filename == FILE:
+            found = place.tb_lineno
+        place = place.tb_next
+    return found
+
+
+def _describe(value: Any) -> tuple[str, list[str]]:
+    if isinstance(value, type):
+        return ("exception", _builtin_names(value)) if issubclass(value, BaseException) else ("class", [])
+    kind = type(value)
+    if kind is types.CoroutineType:
+        return "coroutine", []
+    if hasattr(kind, "__next__") and hasattr(kind, "__iter__") and kind.__module__ in _ITERATORS:
+        return "iterator", []
+    if isinstance(value, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
+        return "function", []
+    return "object", sorted({name for k in kind.__mro__[:-1] for name in vars(k) if name in SPECIAL and vars(k)[name]})
+
+
+def _name_of(value: Any) -> str:
+    name = getattr(value, "__name__", None) if isinstance(value, type | types.FunctionType) else type(value).__name__
+    return name if isinstance(name, str) else "object"

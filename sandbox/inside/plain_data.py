@@ -1,0 +1,356 @@
+"""Plain data as JSON text and back: what crosses between a candidate and its tester, and nothing else does.
+
+Numbers, strings, bytes, lists, tuples, dicts, sets and None keep their exact types; so do the values of a few standard
+types (fractions, decimals, dates, deques, counters, numpy arrays of numbers). An instance of a subclass becomes a value
+of the plain type: whatever methods it had stay behind. Anything else is handed to `refer`, which names it in its own
+way. Decoding builds every object here from text: no pickle, no eval, no look-up by a name that the text gives.
+
+Atoms stand for themselves; all else is a JSON array that opens with a tag.
+"""
+
+import json
+import sys
+from array import array
+from binascii import a2b_base64, b2a_base64
+from collections import Counter, OrderedDict, deque, namedtuple
+from collections.abc import Callable, Iterable
+from typing import Any
+
+MAX_DEPTH = 150
+"""Nested containers; also what stops an object that holds itself."""
+MAX_BYTES = 24_000_000
+"""Length of one message."""
+_BIG = 1 << 1024
+"""Integers from here on are written in base 16, which takes linear time and has no limit of digits."""
+_EXACT = 1 << 53
+_LONGEST_DECIMAL = 10_000
+_MANY = 16
+"""Floats from here on are written as their bytes, which is faster than as decimals."""
+_ATOMS = frozenset({str, bool, float, type(None)})
+_FLAT = _ATOMS | {int}
+_BUILTIN_TYPES = {
+    t.__name__: t for t in (int, float, str, bool, list, tuple, dict, set, frozenset, bytes, complex, type(None))
+}
+
+
+class NotPlainError(ValueError):
+    """A value that cannot cross: too deep, too long, or text that is no encoding."""
+
+
+def dumps(message: Any) -> bytes:
+    """Return an encoded message as JSON text.
+
+    >>> dumps(encode((1, [2.5, None])))
+    b'["t", [1, ["L", [2.5, null]]]]'
+    """
+    data = json.dumps(message).encode("ascii")
+    if len(data) > MAX_BYTES:
+        raise NotPlainError(f"a message of {len(data)} bytes, at most {MAX_BYTES} cross")
+    return data
+
+
+def loads(data: bytes | bytearray) -> Any:
+    """Return the message that a JSON text holds; raise NotPlainError for any other text."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise NotPlainError(f"not a message: {type(error).__name__}") from None
+
+
+def encode(value: Any, refer: "Callable[[Any], Any] | None" = None, depth: int = 0) -> Any:
+    """Return what stands for a value in a message; `refer` names the objects that are not plain data.
+
+    >>> encode({"a": {1}})
+    ['d', ['a', ['s', [1]]]]
+    """
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind is int:
+        return value if -_BIG < value < _BIG else ["i", hex(value)]
+    if depth > MAX_DEPTH:
+        raise NotPlainError(f"more than {MAX_DEPTH} containers in one another")
+    if kind is list or kind is tuple:
+        kinds = set(map(type, value))
+        if kinds == {float} and len(value) >= _MANY:
+            return ["A", kind is list, _packed(array("d", value))]
+        if kinds == {float, int} and len(value) >= _MANY and all(-_EXACT < item < _EXACT for item in value):
+            integers = bytes(type(item) is int for item in value)
+            return ["N", kind is list, _packed(integers), _packed(array("d", value))]
+        if kinds <= _FLAT and _are_small(kinds, value):
+            return ["L", value] if kind is list else ["T", list(value)]
+        return ["l" if kind is list else "t", _all(value, refer, depth)]
+    if kind is dict:
+        return ["d", _pairs(value, refer, depth)]
+    return _encode_other(value, kind, refer, depth)
+
+
+def decode(message: Any, resolve: "Callable[[list[Any]], Any] | None" = None, depth: int = 0) -> Any:
+    """Return the value that an encoded message stands for; `resolve` is given the arrays with unknown tags.
+
+    >>> decode(["d", ["a", ["s", [1]]]])
+    {'a': {1}}
+    """
+    if type(message) in _FLAT:
+        return message
+    if type(message) is not list or not message or type(message[0]) is not str or depth > MAX_DEPTH:
+        raise NotPlainError("an array without a tag, or too deep")
+    tag = message[0]
+    if tag in ("L", "T") and len(message) == 2 and type(message[1]) is list and _FLAT.issuperset(map(type, message[1])):
+        return list(message[1]) if tag == "L" else tuple(message[1])
+    try:
+        builder = _BUILDERS.get(tag)
+        if builder is not None:
+            return builder(*([decode(m, resolve, depth + 1) for m in _array(part)] for part in message[1:]))
+        if tag in _ODD_BUILDERS:
+            return _ODD_BUILDERS[tag](*message[1:])
+    except NotPlainError:
+        raise
+    except (TypeError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
+        raise NotPlainError(f"no value of the kind {tag!r}: {type(error).__name__}") from None
+    if resolve is None:
+        raise NotPlainError(f"unknown tag {tag!r}")
+    return resolve(message)
+
+
+def _array(part: Any) -> list[Any]:
+    if type(part) is not list:
+        raise NotPlainError("an array was expected")
+    return part
+
+
+def _are_small(kinds: set[type], value: "list[Any] | tuple[Any, ...]") -> bool:
+    """Whether the integers among flat values are short enough to be written in base 10."""
+    if kinds == {int}:
+        return bool(min(value) > -_BIG and max(value) < _BIG)
+    return int not in kinds or all(-_BIG < item < _BIG for item in value if type(item) is int)
+
+
+def _all(items: Iterable[Any], refer: "Callable[[Any], Any] | None", depth: int) -> list[Any]:
+    return [encode(item, refer, depth + 1) for item in items]
+
+
+def _pairs(value: dict[Any, Any], refer: "Callable[[Any], Any] | None", depth: int) -> list[Any]:
+    return [encode(item, refer, depth + 1) for pair in dict.items(value) for item in pair]
+
+
+def _encode_other(value: Any, kind: type, refer: "Callable[[Any], Any] | None", depth: int) -> Any:
+    """Encode what is neither an atom nor a list, tuple or dict of the exact type."""
+    if kind is bytes or kind is bytearray:
+        return ["b" if kind is bytes else "B", _packed(value)]
+    if kind is complex:
+        return ["c", value.real, value.imag]
+    if kind is range:
+        return ["r", [value.start, value.stop, value.step]]
+    if kind is type and value in _BUILTIN_TYPES.values():
+        return ["y", value.__name__]
+    if value is Ellipsis:
+        return ["e"]
+    if isinstance(value, type):
+        return _refer(value, refer)
+    named = _encode_standard(value, kind, refer, depth)
+    return _encode_subclass(value, refer, depth) if named is None else named
+
+
+def _encode_standard(value: Any, kind: type, refer: "Callable[[Any], Any] | None", depth: int) -> Any:
+    """Encode a value of a type of the standard library or numpy; None for others."""
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if name == "collections.deque":
+        return ["q", _all(value, refer, depth), [value.maxlen]]
+    if name in ("collections.Counter", "collections.OrderedDict"):
+        return ["C" if kind is Counter else "O", _pairs(value, refer, depth)]
+    if name in ("builtins.dict_keys", "builtins.dict_values", "builtins.dict_items"):
+        return ["v", [name[14]], _all(value, refer, depth)]
+    if name == "fractions.Fraction":
+        return ["F", [encode(value.numerator), encode(value.denominator)]]
+    if name == "decimal.Decimal":
+        return ["M", str(value)]
+    if name in ("datetime.datetime", "datetime.date", "datetime.time") and getattr(value, "tzinfo", None) is None:
+        return ["D", kind.__name__, value.isoformat()]
+    if name == "datetime.timedelta":
+        return ["D", "timedelta", value.days, value.seconds, value.microseconds]
+    return _encode_numeric(value, kind)
+
+
+def _encode_numeric(value: Any, kind: type) -> Any:
+    """Encode a numpy array or scalar of numbers, and sympy's numbers as the plain ones; None for others."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and kind.__module__ == "numpy" and isinstance(value, numpy.ndarray | numpy.generic):
+        if value.dtype.kind in "biufc" and value.dtype.itemsize <= 16 and value.dtype.name in _NUMPY_TYPES:
+            flat = encode(numpy.asarray(value).ravel().tolist())
+            return ["a", value.dtype.name, list(value.shape) if kind is numpy.ndarray else None, flat]
+        return None
+    sympy = sys.modules.get("sympy")
+    if sympy is None or not kind.__module__.startswith("sympy."):
+        return None
+    if isinstance(value, sympy.Number):
+        if value.is_Integer:
+            return encode(int(value))
+        if value.is_Float:
+            return float(value)
+        if value.is_Rational:
+            return ["F", [encode(int(value.p)), encode(int(value.q))]]
+    return bool(value) if value is sympy.true or value is sympy.false else None
+
+
+def _encode_subclass(value: Any, refer: "Callable[[Any], Any] | None", depth: int) -> Any:
+    """Encode an instance of a subclass of a plain type as the plain value, by the plain type's own methods."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return encode(int.__int__(value))
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, tuple):
+        items = _all(tuple.__iter__(value), refer, depth)
+        fields = getattr(type(value), "_fields", None)
+        if type(fields) is tuple and all(type(field) is str for field in fields):
+            return ["n", [type(value).__name__, *fields], items]
+        return ["t", items]
+    if isinstance(value, list):
+        return ["l", _all(list.__iter__(value), refer, depth)]
+    if isinstance(value, dict):
+        return ["d", _pairs(value, refer, depth)]
+    if isinstance(value, frozenset):
+        return ["f", _all(frozenset.__iter__(value), refer, depth)]
+    if isinstance(value, set):
+        return ["s", _all(set.__iter__(value), refer, depth)]
+    if isinstance(value, bytes):
+        return ["b", _packed(value)]
+    return _refer(value, refer)
+
+
+def _refer(value: Any, refer: "Callable[[Any], Any] | None") -> Any:
+    if refer is None:
+        raise NotPlainError(f"a value of the type {type(value).__name__}")
+    return refer(value)
+
+
+def _dict(flat: list[Any]) -> dict[Any, Any]:
+    if len(flat) % 2:
+        raise NotPlainError("a dict with a key too many")
+    built = {}
+    for place in range(0, len(flat), 2):  # a loop of ours, so that a timer can end it when all hashes collide
+        built[flat[place]] = flat[place + 1]
+    return built
+
+
+def _set(items: list[Any]) -> set[Any]:
+    """Build a set as a literal of constants is built, so that it is iterated in the same order."""
+    built: set[Any] = set()
+    built.update(_frozenset(items))
+    return built
+
+
+def _frozenset(items: list[Any]) -> frozenset[Any]:
+    built: set[Any] = set()
+    for item in items:
+        built.add(item)
+    return frozenset(built)
+
+
+def _view(which: list[Any], items: list[Any]) -> Any:
+    if which == ["k"]:
+        return dict.fromkeys(items).keys()
+    return dict(enumerate(items)).values() if which == ["v"] else dict(items).items()
+
+
+def _named_tuple(names: list[Any], items: list[Any]) -> tuple[Any, ...]:
+    if len(names) > 200 or len(names) != len(items) + 1 or not all(type(n) is str and n.isidentifier() for n in names):
+        raise NotPlainError("a named tuple with other names than fields")
+    return namedtuple(names[0], names[1:], rename=True)(*items)
+
+
+def _fraction(parts: list[Any]) -> Any:
+    from fractions import Fraction
+
+    return Fraction(*parts)
+
+
+def _decimal(text: str) -> Any:
+    from decimal import Decimal
+
+    number = Decimal(text)
+    if number.is_finite() and abs(number.adjusted()) > _LONGEST_DECIMAL:
+        raise NotPlainError("a decimal with too large an exponent")  # int() of it would never end
+    return number
+
+
+def _date(which: str, *parts: Any) -> Any:
+    import datetime
+
+    if which == "timedelta":
+        return datetime.timedelta(*parts)
+    kinds: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}
+    return kinds[which].fromisoformat(*parts)
+
+
+def _number(digits: str) -> int:
+    return int(digits, 16)
+
+
+def _bytes(text: str) -> bytes:
+    return a2b_base64(text)
+
+
+def _packed(data: Any) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
+
+
+def _floats(as_list: bool, text: str) -> Any:
+    numbers = array("d", a2b_base64(text))
+    return numbers.tolist() if as_list else tuple(numbers)
+
+
+def _mixed(as_list: bool, integers: str, text: str) -> Any:
+    pairs = zip(a2b_base64(integers), array("d", a2b_base64(text)), strict=True)
+    numbers = [int(number) if integer else number for integer, number in pairs]
+    return numbers if as_list else tuple(numbers)
+
+
+_NUMPY_TYPES = frozenset(
+    (
+        *("bool", "complex64", "complex128", "float16", "float32", "float64"),
+        *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    )
+)
+
+
+def _array_of_numbers(name: str, shape: list[int] | None, flat: Any) -> Any:
+    import numpy
+
+    if name not in _NUMPY_TYPES:
+        raise NotPlainError("an array of something else than numbers")
+    array = numpy.array(decode(flat), dtype=name)
+    return array.reshape(shape) if shape is not None else array.reshape(1)[0]
+
+
+_BUILDERS: dict[str, Callable[..., Any]] = {
+    "l": list,
+    "t": tuple,
+    "d": _dict,
+    "s": _set,
+    "f": _frozenset,
+    "r": lambda parts: range(*parts),
+    "q": lambda items, limit: deque(items, *limit),
+    "C": lambda flat: Counter(_dict(flat)),
+    "O": lambda flat: OrderedDict(_dict(flat)),
+    "v": _view,
+    "F": _fraction,
+    "n": _named_tuple,
+}
+"""Built from arrays of encoded values."""
+_ODD_BUILDERS: dict[str, Callable[..., Any]] = {
+    "i": _number,
+    "A": _floats,
+    "N": _mixed,
+    "b": _bytes,
+    "B": lambda text: bytearray(a2b_base64(text)),
+    "c": lambda real, imag: complex(float(real), float(imag)),
+    "y": _BUILTIN_TYPES.__getitem__,
+    "e": lambda: Ellipsis,
+    "M": _decimal,
+    "D": _date,
+    "a": _array_of_numbers,
+}
+"""Built from raw parts of the message."""

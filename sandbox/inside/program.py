@@ -1,0 +1,112 @@
+"""Entry `program`: run one source file as `python FILE.py` would. The payload is the file's content."""
+
+import atexit
+import linecache
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+
+from . import Channels, Note
+
+FILE = "program.py"
+
+
+def main(channels: Channels, payload: bytes) -> int:
+    """Run the program to its end, exit handlers and threads included, and return its exit code."""
+    source = payload.decode("utf-8", "replace")
+    linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
+    namespace = main_namespace()
+    code = guarded(channels, lambda: exec(compile(payload, FILE, "exec", dont_inherit=True), namespace))
+    return finish() or code
+
+
+def finish() -> int:
+    """Do what the interpreter does at its end: join threads, run exit handlers, flush; return flush's exit code."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    return flush()
+
+
+def main_namespace() -> dict[str, object]:
+    """A fresh `__main__`."""
+    module = type(sys)("__main__")
+    module.__dict__.update(__file__=FILE, __builtins__=__builtins__, __spec__=None)
+    sys.modules["__main__"] = module
+    sys.argv[:] = [FILE]
+    return module.__dict__
+
+
+def guarded(channels: Channels, action: Callable[[], None]) -> int:
+    """Run untrusted code and return its exit code, its traceback printed."""
+    try:
+        action()
+    except SystemExit as stop:
+        return exit_code(stop)
+    except BaseException as problem:  # noqa: BLE001  the program's own failure, whatever it is, is its result
+        channels.note(Note.MEMORY if isinstance(problem, MemoryError) else Note.EXCEPTION)
+        print_exception(problem)
+        return 1
+    return 0
+
+
+def exit_code(stop: SystemExit) -> int:
+    """What the interpreter would make of `sys.exit(value)`."""
+    if stop.code is None:
+        return 0
+    if isinstance(stop.code, int):
+        return stop.code & 0xFF
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def print_exception(problem: BaseException) -> None:
+    """Print a traceback without the frames of this package."""
+    trim(problem)
+    try:
+        traceback.print_exception(problem)
+    except BaseException:  # noqa: BLE001  a hostile __str__, a closed stderr, no memory: the exit code still tells
+        os.write(2, f"{type(problem).__name__}\n".encode())
+
+
+def trim(problem: BaseException) -> None:
+    """Drop the frames that are ours from an exception and from those that led to it."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [problem]
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = _own_frames(one.__traceback__)
+        todo += [one.__cause__, one.__context__]
+
+
+def _own_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Without our frames at the beginning, and at the end, where a timeout was raised."""
+    while frames is not None and _is_ours(frames):
+        frames = frames.tb_next
+    one = frames
+    while one is not None and one.tb_next is not None:
+        if _is_ours(one.tb_next):
+            one.tb_next = None
+        one = one.tb_next
+    return frames
+
+
+def _is_ours(frames: TracebackType) -> bool:
+    return frames.tb_frame.f_globals.get("__package__") == __package__
+
+
+def flush() -> int:
+    """Flush what the program printed; 120, as Python has it, if that fails. Closed streams are left alone."""
+    code = 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except Exception:  # noqa: BLE001  the program may have put anything in a stream's place
+            code = 120
+    return code

@@ -1,0 +1,366 @@
+"""The tester's half of the line: asks the candidate, and checks and rebuilds everything that it answers.
+
+Whatever does not have the one shape that an honest candidate's answer has ends the run as forged. The candidate's time
+is counted here, while an answer is awaited.
+"""
+
+import builtins
+import functools
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from ..channel import Channel
+from .brief import brief
+from .call_link import CallLink, LinkClosed, LinkError
+from .candidate_objects import SPECIAL
+from .mutation import update_in_place
+from .plain_data import NotPlainError, decode, encode
+from .stand_ins import Remote, RemoteClass, RemoteFunction, object_class, target_of
+
+TESTS_FILE = "tests"
+TESTS_MODULES = ("tests", "__main__")
+"""The name of the module that tests run in: the second where they look for it."""
+
+
+class Stop(BaseException):
+    """Ends a test run; not an Exception, so that tests do not catch it, and latched in case they do."""
+
+    def __init__(self, outcome: str, reason: str) -> None:
+        super().__init__(outcome, reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+class Remotes:
+    """All that the tester knows of the candidate, and the time that the candidate has used."""
+
+    def __init__(
+        self, channel: Channel, *, candidate_seconds: float, total_seconds: float, keep_arguments: bool = False
+    ) -> None:
+        """`keep_arguments` leaves the arguments of calls that return something as they were."""
+        self._link = CallLink(channel, self._serve)
+        self._known: dict[int, Any] = {}
+        self._lent: list[Any] = []
+        self._lent_keys: list[Any] = []
+        self._lent_numbers: dict[int, int] = {}
+        self._exceptions: dict[type, int] = {}
+        self._limit = candidate_seconds
+        self._ends = time.monotonic() + total_seconds
+        self._spent = 0.0
+        self._waiting_since: float | None = None
+        self._reading = False
+        self._keep_arguments = keep_arguments
+        self.calls = 0
+        """How often the tests asked the candidate for something, its names aside."""
+        self.touched = False
+        """Whether the tests have used a name of the candidate."""
+        self.classes_used = False
+        """Whether the tests made an instance of a class of the candidate, or looked into one."""
+        self._last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
+        self._last_text = ""
+        self._last_result: Any = None
+        self.stopped: Stop | None = None
+        self.changed_arguments = False
+        """Whether a call that returned something has changed its arguments too."""
+        self.ended_iteration = False
+        """Whether a call raised StopIteration, which may have ended a loop of the tests."""
+
+    def start_clock(self) -> None:
+        """Stop the run when the candidate or the tests have used up their time."""
+        signal.signal(signal.SIGALRM, self._on_alarm)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+        signal.setitimer(signal.ITIMER_REAL, self._limit, 0.05)
+
+    def stop_clock(self) -> None:
+        """Undo `start_clock`."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def names(self, names: list[str]) -> dict[str, Any]:
+        """Return what the candidate has under those names; missing ones are left out."""
+        self.touched = True
+        found = self._ask_value(["names", names])
+        return found if isinstance(found, dict) else {}
+
+    def stop(self, outcome: str, reason: str) -> NoReturn:
+        """End the run with an outcome."""
+        if self.stopped is None:
+            self.stopped = Stop(outcome, reason)
+        raise self.stopped
+
+    def call(self, target: Any, name: str, values: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Call an object of the candidate; change the arguments here as the call changed them there."""
+        self.calls += 1
+        self._last, self._last_text, self._last_result = (name, values, named), "", _Described("no answer")
+        encoded = [self._encode(value) for value in values]
+        answer = self._ask_raw(["call", target, encoded, {key: self._encode(value) for key, value in named.items()}])
+        if answer[0] != "value":
+            self._raise(answer)
+        changed, printed = self._expect(answer, 4)[2:]
+        if changed:
+            self._last_text = self.last_call  # as it was called: the change would alter what is shown
+            self.changed_arguments |= answer[1] is not None
+            if answer[1] is not None and self._keep_arguments:
+                return self._changed_copy(answer[1], changed, values)
+            self._apply_changes(changed, values, named)
+        if printed:
+            sys.stdout.write(str(printed)[:100_000])
+        result = self._result(answer[1], values)
+        self._last_result = result
+        return result
+
+    @property
+    def last_call(self) -> str:
+        """The last call as text."""
+        if self._last is None or self._last_text:
+            return self._last_text
+        name, values, named = self._last
+        return f"{name}({', '.join([*map(brief, values), *(f'{key}={brief(value)}' for key, value in named.items())])})"
+
+    @property
+    def last_result(self) -> str:
+        """What the last call returned or raised, as text."""
+        return self._last_result.text if isinstance(self._last_result, _Described) else brief(self._last_result)
+
+    def ask(self, body: list[Any]) -> Any:
+        """Ask the candidate something other than a call; return the value."""
+        self.calls += 1
+        return self._ask_value(body)
+
+    def _ask_value(self, body: list[Any]) -> Any:
+        answer = self._ask_raw(body)
+        if answer[0] != "value" or len(answer) < 2:
+            self._raise(answer)
+        return self._decode(answer[1])
+
+    def special(self, target: list[Any], name: str, values: tuple[Any, ...]) -> Any:
+        """Call a special method of an object of the candidate."""
+        ended = self.ended_iteration
+        try:
+            return self.ask(["special", target, name, [self._encode(value) for value in values]])
+        finally:
+            if name == "__next__":
+                self.ended_iteration = ended  # there it is how an iteration ends
+
+    def items(self, target: list[Any]) -> Iterator[Any]:
+        """Yield what an iterator of the candidate yields, a growing number of items ahead."""
+        most = 1
+        while True:
+            answer = self._ask_raw(["next", target, most])
+            if len(answer) != 3 or answer[0] != "items" or type(answer[1]) is not list or type(answer[2]) is not list:
+                self._forged()
+            yield from [self._decode(item) for item in answer[1]]
+            if answer[2] == ["end"]:
+                return
+            if answer[2] != ["more"]:
+                self._raise(answer[2])
+            most = min(most * 2, 256)
+
+    def encode(self, value: Any) -> Any:
+        """Encode a value of the tests for the candidate."""
+        return self._encode(value)
+
+    def _on_alarm(self, _signal: int, _frame: Any) -> None:
+        now = time.monotonic()
+        waiting = 0.0 if self._waiting_since is None else now - self._waiting_since
+        if self._spent + waiting > self._limit - 0.001:
+            self.stop("timeout", f"the program ran longer than {self._limit:g} s")
+        if now <= self._ends:
+            return
+        if self._reading:
+            self.stop("failed", "not_plain: what the program returned takes too long to read")
+        if self.calls:
+            self.stop("undecided", "the tests, or what they do with what the program returned, ran too long")
+        self.stop("bad_tests", "the tests ran too long before they called the program")
+
+    def _ask_raw(self, body: list[Any]) -> list[Any]:
+        if self.stopped is not None:
+            raise self.stopped
+        outer, began, read = self._waiting_since, time.monotonic(), self._link.reading_seconds
+        self._waiting_since = began
+        try:
+            answer = self._link.ask(body)
+        except NotPlainError as error:
+            self.stop("undecided", f"an argument of the tests cannot be handed over: {error}")
+        except LinkError as error:
+            self.stop("failed", "gone" if isinstance(error, LinkClosed) else f"forged: {error}")
+        finally:
+            self._waiting_since = outer
+            if outer is None:
+                self._spent += time.monotonic() - began - (self._link.reading_seconds - read)
+        if type(answer) is not list or not answer or type(answer[0]) is not str:
+            self._forged()
+        return answer
+
+    def _forged(self) -> NoReturn:
+        self.stop("failed", "forged: it sent an answer of a shape that no answer has")
+
+    def _expect(self, answer: list[Any], length: int) -> list[Any]:
+        if len(answer) != length:
+            self._forged()
+        return answer
+
+    def _changed_copy(self, encoded: Any, changed: Any, values: tuple[Any, ...]) -> Any:
+        """Return the result of a call without its changes to the arguments; a changed argument comes as a copy."""
+        if type(encoded) is list and encoded[:1] == ["argument"] and type(changed) is list:
+            copies = dict(zip(changed[::2], changed[1::2], strict=False))
+            encoded = copies.get(encoded[-1], encoded) if type(encoded[-1]) is int else encoded
+        self._last_result = result = self._result(encoded, values)
+        return result
+
+    def _result(self, encoded: Any, values: tuple[Any, ...]) -> Any:
+        if type(encoded) is list and len(encoded) == 2 and encoded[0] == "argument":
+            place = encoded[1]
+            return values[place] if type(place) is int and 0 <= place < len(values) else self._forged()
+        return self._decode(encoded)
+
+    def _apply_changes(self, changed: Any, values: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if type(changed) is not list or len(changed) % 2:
+            self._forged()
+        for place in range(0, len(changed), 2):
+            key = changed[place]
+            if type(key) is int and 0 <= key < len(values):
+                update_in_place(values[key], self._decode(changed[place + 1]))
+            elif type(key) is str and key in named:
+                update_in_place(named[key], self._decode(changed[place + 1]))
+            else:
+                self._forged()
+
+    def _raise(self, answer: list[Any]) -> NoReturn:
+        """Raise here what the candidate raised there."""
+        if answer[0] == "unreadable":
+            self.stop("failed", f"unreadable: {str(answer[1])[:500]}")
+        if answer[0] == "refused":
+            self.stop("failed", f"not_plain: the program returned {str(answer[1])[:200]}")
+        if answer[0] != "raise" or type(answer[1]) is not list or len(answer[1]) != 7:
+            self._forged()
+        own, names, name, arguments, attributes, text, line = answer[1]
+        self._last_result = _Described(f"{str(name)[:80]}: {str(text)[:300]}".removesuffix(": "), line)
+        kind = self._exception_class(own, names)
+        self.ended_iteration |= issubclass(kind, StopIteration)
+        values = tuple(self._decode(a) for a in arguments) if type(arguments) is list else ()
+        try:
+            error = kind(*values)
+            for key, value in dict(self._decode(attributes)).items():
+                setattr(error, key, value)
+        except Exception:  # noqa: BLE001 - some builtin exceptions want other arguments
+            error = kind.__new__(kind)
+        error.add_note(self.last_result)
+        raise error
+
+    def _exception_class(self, own: Any, names: Any) -> type[BaseException]:
+        decoded = None if own is None else self._decode(own)
+        if isinstance(decoded, type) and issubclass(decoded, BaseException):
+            return decoded
+        return _builtin_exception(names)
+
+    def _serve(self, body: Any) -> Any:
+        """Do what the candidate asks of a function or an object that the tests have handed to it."""
+        if type(body) is not list or len(body) not in (3, 4) or type(body[1]) is not int:
+            self._forged()
+        if not 0 <= body[1] < len(self._lent):
+            self._forged()
+        lent = self._lent[body[1]]
+        try:
+            if body[0] == "call" and callable(lent):
+                values = [self._decode(value) for value in body[2]]
+                named = {str(key): self._decode(value) for key, value in dict(body[3]).items()} if body[3] else {}
+                return ["value", self._encode(lent(*values, **named))]
+            if type(body[2]) is not str or body[2].startswith("_") or callable(lent):
+                return ["raise", "AttributeError", [f"{body[2]!r} is not handed over"]]
+            if body[0] == "get":
+                return ["value", self._encode(getattr(lent, body[2]))]
+            setattr(lent, body[2], self._decode(body[3]))
+            return ["value", None]
+        except Exception as error:  # noqa: BLE001 - what a function of the tests raises, its caller gets
+            names = [k.__name__ for k in type(error).__mro__ if getattr(builtins, k.__name__, None) is k]
+            return ["raise", names[0], [str(argument) for argument in error.args]]
+
+    def _encode(self, value: Any) -> Any:
+        return encode(value, self._refer)
+
+    def _refer(self, value: Any) -> Any:
+        """Name an object that is not plain data: the candidate's own, or one that the tests lend."""
+        if isinstance(value, Remote):
+            return target_of(value)
+        if isinstance(value, type) and value in self._exceptions:
+            return ["ref", self._exceptions[value]]
+        if hasattr(value, "__next__"):
+            return ["iter", self._lend(functools.partial(next, value), value)]
+        if callable(value):
+            return ["fun", self._lend(value, value)]
+        if type(value).__module__ in TESTS_MODULES:
+            return ["obj", self._lend(value, value)]
+        return self.stop("undecided", f"the tests hand over an object of the type {type(value).__name__}")
+
+    def _lend(self, value: Any, key: Any) -> int:
+        number = self._lent_numbers.setdefault(id(key), len(self._lent))
+        if number == len(self._lent):
+            self._lent.append(value)
+            self._lent_keys.append(key)  # kept, so that its id is not given to another object
+        return number
+
+    def _decode(self, message: Any) -> Any:
+        outer, self._reading = self._reading, True
+        try:
+            return decode(message, self._resolve)
+        except NotPlainError:
+            return self._forged()
+        finally:
+            self._reading = outer
+
+    def _resolve(self, message: list[Any]) -> Any:
+        """Return the stand-in for an object that the candidate describes, or the tests' own object coming back."""
+        if (
+            message[0] == "own"
+            and len(message) == 2
+            and type(message[1]) is int
+            and message[1] in range(len(self._lent))
+        ):
+            return self._lent[message[1]]
+        if message[0] != "h" or len(message) != 5:
+            return self._forged()
+        number, kind, name, details = message[1:]
+        if type(number) is not int or type(name) is not str or type(details) is not list or len(details) > 200:
+            return self._forged()
+        if number not in self._known:
+            self._known[number] = self._stand_in(number, kind, name[:100], [d for d in details if type(d) is str])
+        return self._known[number]
+
+    def _stand_in(self, number: int, kind: Any, name: str, details: list[str]) -> Any:
+        target = ["ref", number]
+        if kind == "iterator":
+            return self.items(target)
+        if kind == "coroutine":
+            return _coroutine(self, target)
+        if kind == "exception":
+            made = type(name, (_builtin_exception(details),), {"__module__": "solution"})
+            self._exceptions[made] = number
+            return made
+        if kind == "class":
+            return RemoteClass(self, number, name)
+        if kind == "function":
+            return RemoteFunction(self, number, name)
+        return object_class(name, frozenset(details) & SPECIAL)(self, number, name)
+
+
+class _Described:
+    """What a call did instead of returning plain data; reads as its text."""
+
+    def __init__(self, text: str, line: Any = None) -> None:
+        self.text = f"{text} (line {line})" if type(line) is int else text
+
+
+def _builtin_exception(names: Any) -> type[BaseException]:
+    """Return the first builtin exception class among the names that the candidate gives."""
+    for name in names if type(names) is list else ():
+        kind = getattr(builtins, name, None) if type(name) is str else None
+        if isinstance(kind, type) and issubclass(kind, BaseException):
+            return kind
+    return Exception
+
+
+async def _coroutine(remotes: Remotes, target: list[Any]) -> Any:
+    return remotes.ask(["await", target])

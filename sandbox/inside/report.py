@@ -1,0 +1,50 @@
+"""What a test run found, test by test, cut to a size that can be read."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .remotes import Remotes
+
+_MOST_FAILURES = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """Counts and the first failures. A run that was stopped is what stopped it, unless a test had failed before."""
+
+    passed: int = 0
+    failed: int = 0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    broken: str = ""
+    """Why the tests themselves cannot be used; empty if they can."""
+    excuse: str = ""
+    """Why a failure may not be the program's; empty if it is."""
+
+    def fail(self, **details: Any) -> None:
+        """Record a failed test: `test`, and where they are known `call`, `expected`, `got`."""
+        self.failed += 1
+        if len(self.failures) < _MOST_FAILURES:
+            self.failures.append({key: str(value)[:600] for key, value in details.items() if value is not None})
+
+    def to_row(self, remotes: Remotes) -> dict[str, Any]:
+        """Return the report as plain data."""
+        outcome, reason = self._outcome(remotes)
+        return {
+            "outcome": outcome,
+            "reason": reason,
+            "failures": self.failures,
+            "passed": self.passed,
+            "total": self.passed + self.failed,
+            "changed_arguments": remotes.changed_arguments,
+        }
+
+    def _outcome(self, remotes: Remotes) -> tuple[str, str]:
+        if self.broken:
+            return "bad_tests", self.broken
+        if self.failed:
+            return ("undecided", self.excuse) if self.excuse else ("failed", "")
+        if remotes.stopped is not None:
+            return remotes.stopped.outcome, remotes.stopped.reason
+        if remotes.ended_iteration:
+            return "undecided", "a call raised StopIteration, which may have ended a loop of the tests early"
+        return ("passed", "") if remotes.calls else ("bad_tests", "the tests do not call the program")

@@ -1,0 +1,182 @@
+"""Entry `session`: cells of code in one namespace, like a notebook. Orders come over the control socket.
+
+A cell order brings descriptors for a checkpoint: before the cell runs, the process forks, and the copy waits at its own
+control socket. If the cell kills this process, the owner goes on with the copy; otherwise it kills the copy. A branch
+is the same thing kept for good. The owner alone decides on forks (the zygote refuses any other), so a cell cannot.
+"""
+
+import ast
+import asyncio
+import gc
+import inspect
+import linecache
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from ..errors import BadMessage
+from ..wire import close_all, pack, receive, send, unpack
+from . import Channels
+from .program import exit_code, flush, main_namespace, print_exception
+
+RESULT_LIMIT = 16 * 1024
+"""Characters of an echoed expression."""
+
+
+class CellTimeout(BaseException):
+    """Raised inside a cell that has used up its time. Not an Exception, so that `except Exception` lets it pass."""
+
+    __module__ = "builtins"  # printed without the name of this module
+
+
+def main(channels: Channels, payload: bytes) -> int:
+    """Serve until the owner closes the control socket."""
+    if channels.control is None:
+        return 70
+    return _Kernel(socket.socket(fileno=channels.control.fileno())).serve()
+
+
+class _Kernel:
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._namespace = main_namespace()
+        self._cells = 0
+        self._base = Path(os.environ["HOME"]).parent
+        self._inside_cell = False
+        signal.signal(signal.SIGUSR1, self._interrupt)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # checkpoints that were not needed leave no zombies
+
+    def serve(self) -> int:
+        self._say({"ready": True})
+        while True:
+            try:
+                message, descriptors = receive(self._control)
+                head, body = unpack(message)
+            except (OSError, BadMessage):
+                return 0  # the owner is gone, or this is no owner
+            self._obey(head, body, descriptors)
+
+    def _obey(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+        code = body
+        if head.get("long"):
+            with os.fdopen(descriptors.pop(0), "rb") as file:
+                file.seek(0)
+                code = file.read()
+        _set_home(str(self._base / head["home"]))
+        new_home = head.get("new_home")
+        forked = self._fork(descriptors, None if new_home is None else self._base / new_home)
+        if not forked and head["op"] == "cell":
+            self._say(self._cell(code))
+
+    def _fork(self, descriptors: list[int], new_home: Path | None) -> bool:
+        """Leave a copy of this process behind descriptors (control, stdout, stderr); True in the copy."""
+        if len(descriptors) != 3:
+            close_all(descriptors)
+            return False
+        flush()
+        if new_home is not None:
+            place = _copy_home(new_home)
+        gc.disable()
+        try:
+            copy = os.fork() == 0
+        except OSError:
+            close_all(descriptors)
+            return False
+        finally:
+            gc.enable()
+        if copy:
+            self._control.close()
+            self._control = socket.socket(fileno=descriptors[0])
+            os.dup2(descriptors[1], 1)
+            os.dup2(descriptors[2], 2)
+            close_all(descriptors[1:])
+            if new_home is not None:
+                os.chdir(place)
+                _set_home(str(new_home))
+            self._say({"ready": True})
+        else:
+            close_all(descriptors)
+        return copy
+
+    def _cell(self, code: bytes) -> dict[str, Any]:
+        self._cells += 1
+        name = f"<cell {self._cells}>"
+        text = code.decode("utf-8", "replace")
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        began = time.process_time()
+        answer: dict[str, Any] = {"status": "ok", "exit_code": None, "result": None}
+        try:
+            self._inside_cell = True
+            answer["result"] = self._run(code, name)
+        except CellTimeout as late:
+            self._inside_cell = False
+            answer["status"] = "timeout"
+            print_exception(late)
+        except SystemExit as stop:
+            answer["exit_code"] = exit_code(stop)
+            answer["status"] = "nonzero_exit" if answer["exit_code"] else "ok"
+        except BaseException as problem:  # noqa: BLE001  the cell's own failure, whatever it is, is its result
+            self._inside_cell = False
+            answer["status"] = "memory" if isinstance(problem, MemoryError) else "exception"
+            print_exception(problem)
+        finally:
+            self._inside_cell = False
+        flush()
+        return answer | {"cpu": time.process_time() - began}
+
+    def _run(self, code: bytes, name: str) -> str | None:
+        """Run a cell and return its last expression's text, if it ends in one that is not None."""
+        tree = ast.parse(code, name)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        self._execute(compile(tree, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True))
+        if not isinstance(last, ast.Expr):
+            return None
+        ending = ast.Expression(last.value)
+        value = self._execute(compile(ending, name, "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True))
+        if value is None or code.rstrip().endswith(b";"):
+            return None
+        self._namespace["_"] = value
+        text = repr(value)
+        if len(text) > RESULT_LIMIT:
+            half = RESULT_LIMIT // 2
+            text = f"{text[:half]}[... {len(text) - 2 * half} characters cut ...]{text[-half:]}"
+        return text
+
+    def _execute(self, code: CodeType) -> object:
+        value = eval(code, self._namespace)
+        return asyncio.run(value) if code.co_flags & inspect.CO_COROUTINE else value
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self._inside_cell:
+            raise CellTimeout("the cell took too long")
+
+    def _say(self, head: dict[str, Any]) -> None:
+        try:
+            send(self._control, pack(head))
+        except (OSError, BadMessage):
+            os._exit(0)  # nobody listens any more
+
+
+def _set_home(home: str) -> None:
+    if os.environ.get("HOME") != home:
+        os.environ["HOME"] = os.environ["TMPDIR"] = home
+        tempfile.tempdir = None
+
+
+def _copy_home(target: Path) -> Path:
+    """Copy the home's files for a branch; returns the place there that corresponds to the working directory here."""
+    import shutil
+
+    home = Path(os.environ["HOME"])
+    try:
+        shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
+        return target / Path.cwd().relative_to(home)
+    except (OSError, ValueError, shutil.Error, RecursionError) as problem:
+        print(f"not all files were copied to the branch: {problem}", file=sys.stderr)
+        return target

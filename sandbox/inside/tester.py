@@ -1,0 +1,40 @@
+"""The tester: runs the tests against stand-ins of the candidate's objects and hands in what came of it.
+
+It is a process of its own, in its own sandbox: the tests are the benchmark's, but they may hang or be wrong. The
+candidate holds neither the channel that the report goes through nor anything of this memory.
+"""
+
+import contextlib
+import json
+from typing import Any
+
+from ..channel import Channel
+from . import Channels
+from .assert_tests import run_assert_tests
+from .call_tests import run_call_tests
+from .remotes import Remotes, Stop
+from .report import Report
+
+
+def main(channels: Channels, payload: bytes) -> int:
+    """Run the tests and write the report to the result channel."""
+    if channels.link is None or channels.result is None:
+        raise ValueError("a tester wants a link and a result channel")
+    channels.result.write(json.dumps(_judge(json.loads(payload), channels.link)).encode("ascii"))
+    return 0
+
+
+def _judge(payload: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    remotes = Remotes(
+        channel,
+        candidate_seconds=payload["candidate_seconds"],
+        total_seconds=payload["total_seconds"],
+        keep_arguments=payload["keep_arguments"],
+    )
+    report = Report()
+    run = run_assert_tests if payload["style"] == "assert" else run_call_tests
+    remotes.start_clock()
+    with contextlib.suppress(Stop):  # latched in remotes
+        run(payload, remotes, report)
+    remotes.stop_clock()
+    return report.to_row(remotes)

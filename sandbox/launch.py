@@ -1,0 +1,386 @@
+"""Starting children through a zygote and watching over them: the owner's side of one launch.
+
+The owner reads every stream while the children run, keeps the clock, and kills. What a child reports about itself is
+a label at most.
+"""
+
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import BadMessage, ZygoteDied
+from .inside import Note
+from .limits import Execution, Limits, Status
+from .wire import INLINE_LIMIT, close_all, pack, receive, send, unpack
+
+OUR_FAULT = ("owner", "owner left", "launch failed")
+"""Reasons for a death that no limit and no program gave."""
+_START_SECONDS = 30.0
+_READ_SIZE = 1 << 16
+_CUT = b"\n[... %d bytes cut ...]\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One sandboxed child. Two linked tasks of one launch talk to each other and see nothing else of one another."""
+
+    entry: str
+    """A name out of the fixed table in `sandbox.inside`: program, session, candidate, tester."""
+    payload: bytes = b""
+    """Handed to the entry's `main`. Any size."""
+    stdin: bytes = b""
+    limits: Limits = field(default_factory=Limits)
+    linked: bool = False
+    """Whether the child holds an end of the link. Exactly two tasks of a launch may."""
+    result: bool = False
+    """Whether the child has a private channel to the owner. The launch ends when all tasks that have one have ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """What came of one task; streams as bytes."""
+
+    status: Status
+    exit_code: int | None
+    """None when a signal ended the child."""
+    stdout: bytes
+    stderr: bytes
+    truncated: bool
+    result: bytes
+    wall_seconds: float
+    cpu_seconds: float
+    isolation: str
+    reason: str = ""
+
+    def execution(self) -> Execution:
+        """The same as text."""
+        return Execution(
+            status=self.status,
+            exit_code=self.exit_code,
+            stdout=self.stdout.decode("utf-8", "replace"),
+            stderr=self.stderr.decode("utf-8", "replace"),
+            truncated=self.truncated,
+            wall_seconds=self.wall_seconds,
+            cpu_seconds=self.cpu_seconds,
+            isolation=self.isolation,
+            reason=self.reason,
+        )
+
+
+class Stream:
+    """What a child writes to one pipe: the head and the tail are kept, the middle only counted."""
+
+    __slots__ = ("descriptor", "head", "limit", "tail", "total")
+
+    def __init__(self, descriptor: int, limit: int) -> None:
+        self.descriptor, self.limit = descriptor, limit
+        self.head, self.tail, self.total = bytearray(), bytearray(), 0
+
+    def read(self) -> bool:
+        """Take what is there; False at the end of the stream."""
+        try:
+            data = os.read(self.descriptor, _READ_SIZE)
+        except BlockingIOError:
+            return True
+        self.total += len(data)
+        room = self.limit - self.limit // 2 - len(self.head)
+        self.head += data[:room] if room > 0 else b""
+        self.tail += data[max(room, 0) :]
+        if len(self.tail) > self.limit + _READ_SIZE:
+            del self.tail[: len(self.tail) - self.limit // 2]
+        return bool(data)
+
+    def drain(self) -> None:
+        """Take what is left in the pipe without waiting for its end, which another holder may never bring."""
+        before = -1
+        while before != self.total:
+            before = self.total
+            if not self.read():
+                return
+
+    @property
+    def truncated(self) -> bool:
+        return self.total > self.limit
+
+    def kept(self) -> bytes:
+        if not self.truncated:
+            return bytes(self.head + self.tail)
+        tail = self.tail[len(self.tail) - self.limit // 2 :]
+        return bytes(self.head) + _CUT % (self.total - len(self.head) - len(tail)) + bytes(tail)
+
+
+@dataclass(slots=True)
+class _Running:
+    """One task while it runs."""
+
+    task: Task
+    stdout: Stream
+    stderr: Stream
+    result: Stream | None
+    theirs: dict[str, int] = field(default_factory=dict)
+    pid: int = 0
+    pidfd: int = -1
+    ended: dict[str, Any] | None = None
+    killed_as: Status | None = None
+    reason: str = ""
+    wall_seconds: float = 0.0
+
+    @property
+    def streams(self) -> list[Stream]:
+        return [stream for stream in (self.stdout, self.stderr, self.result) if stream is not None]
+
+
+def launch(
+    control: socket.socket, tasks: Sequence[Task], *, isolation: str, wall_seconds: float | None, number: int
+) -> list[TaskResult]:
+    """Run tasks side by side until they have ended and return what came of each, in order.
+
+    Raises ZygoteDied when the zygote goes away in between; nothing of the launch is left then.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    running = _open(tasks)
+    try:
+        try:
+            _order(control, theirs, running, number)
+        finally:
+            theirs.close()
+            for one in running:
+                close_all(list(one.theirs.values()))
+        deadline = wall_seconds if wall_seconds is not None else max(task.limits.wall_seconds for task in tasks)
+        _Watch(ours, running, deadline, isolation).until_the_end()
+        return [_result(one, isolation) for one in running]
+    finally:
+        ours.close()
+        for one in running:
+            close_all([stream.descriptor for stream in one.streams])
+            if one.pidfd >= 0:
+                os.close(one.pidfd)
+
+
+def _open(tasks: Sequence[Task]) -> list[_Running]:
+    links: list[int] = []
+    linked = sum(task.linked for task in tasks)
+    if linked not in (0, 2):
+        raise ValueError(f"a launch links two tasks or none, got {linked}")
+    if linked:
+        links = [end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)]
+    return [_open_one(task, links) for task in tasks]
+
+
+def _open_one(task: Task, links: list[int]) -> _Running:
+    limits, theirs = task.limits, {"stdin": memory_file(task.stdin) if task.stdin else os.open(os.devnull, os.O_RDONLY)}
+    streams: dict[str, Stream] = {}
+    for role, limit in (
+        ("stdout", limits.output_bytes),
+        ("stderr", limits.output_bytes),
+        ("result", limits.result_bytes),
+    ):
+        if role != "result" or task.result:
+            read, theirs[role] = os.pipe()
+            os.set_blocking(read, False)
+            streams[role] = Stream(read, limit)
+    if task.linked:
+        theirs["link"] = links.pop()
+    if len(task.payload) > INLINE_LIMIT // 2:
+        theirs["payload"] = memory_file(task.payload)
+    return _Running(task, streams["stdout"], streams["stderr"], streams.get("result"), theirs)
+
+
+def memory_file(content: bytes) -> int:
+    """A descriptor of an unchangeable file in memory, at its beginning."""
+    import fcntl
+
+    descriptor = os.memfd_create("sandbox", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    fcntl.fcntl(
+        descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    )
+    return descriptor
+
+
+def _order(control: socket.socket, events: socket.socket, running: Sequence[_Running], number: int) -> None:
+    descriptors, described, body = [events.fileno()], [], b""
+    for one in running:
+        inline = b"" if "payload" in one.theirs else one.task.payload
+        described.append(
+            {
+                "entry": one.task.entry,
+                "roles": list(one.theirs),
+                "size": len(inline),
+                "limits": limits_json(one.task.limits),
+            }
+        )
+        descriptors += one.theirs.values()
+        body += inline
+    try:
+        send(control, pack({"op": "launch", "number": number, "tasks": described}, body), descriptors)
+    except OSError as problem:
+        raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
+
+
+def limits_json(limits: Limits) -> dict[str, float | None]:
+    """Limits as the zygote reads them."""
+    return {name: getattr(limits, name) for name in Limits.__slots__}
+
+
+class _Watch:
+    """One launch from its order to its end."""
+
+    def __init__(self, events: socket.socket, running: Sequence[_Running], wall_seconds: float, isolation: str) -> None:
+        self._events, self._running, self._wall_seconds, self._isolation = events, running, wall_seconds, isolation
+        self._began = time.monotonic()
+        self._deadline = self._began + _START_SECONDS
+        self._started = False
+        self._poll = select.poll()
+        self._readers: dict[int, tuple[_Running, Stream]] = {}
+        self._poll.register(events, select.POLLIN)
+        for one in running:
+            for stream in one.streams:
+                self._poll.register(stream.descriptor, select.POLLIN)
+                self._readers[stream.descriptor] = (one, stream)
+
+    def until_the_end(self) -> None:
+        try:
+            while any(one.ended is None for one in self._running):
+                left = self._deadline - time.monotonic()
+                if left <= 0:
+                    self._time_is_up()
+                    left = _START_SECONDS
+                for descriptor, _ in self._poll.poll(left * 1000):
+                    if descriptor == self._events.fileno():
+                        self._event()
+                    elif descriptor in self._readers:
+                        self._read(descriptor)
+        except BaseException:
+            self._kill_all(Status.KILLED, "the owner gave up")
+            raise
+        for one in self._running:
+            for stream in one.streams:
+                stream.drain()
+
+    def _time_is_up(self) -> None:
+        if not self._started:
+            raise ZygoteDied(f"the zygote did not start a child within {_START_SECONDS:.0f} s")
+        if all(one.killed_as for one in self._running if one.ended is None):
+            raise ZygoteDied(f"the zygote did not report the death of a child within {_START_SECONDS:.0f} s")
+        self._kill_all(Status.TIMEOUT, f"over the wall clock's limit of {self._wall_seconds:g} s")
+        self._deadline = time.monotonic() + _START_SECONDS
+
+    def _event(self) -> None:
+        try:
+            message, descriptors = receive(self._events)
+            head = unpack(message)[0] if message else {}
+        except (OSError, BadMessage) as problem:
+            raise ZygoteDied(f"the zygote's answer cannot be read: {problem}") from None
+        if not head:
+            self._after_the_zygote()
+        if "started" in head:
+            self._started = True
+            for one, pid, pidfd in zip(self._running, head["started"], descriptors, strict=True):
+                one.pid, one.pidfd = pid, pidfd
+            self._began = time.monotonic()
+            self._deadline = self._began + self._wall_seconds
+        elif "ended" in head:
+            one = self._running[head["ended"]]
+            one.ended, one.wall_seconds = head, time.monotonic() - self._began
+            self._end_of_leaders()
+        else:
+            close_all(descriptors)
+            raise BadMessage(f"the zygote refused a launch: {head.get('failed', head)}")
+
+    def _end_of_leaders(self) -> None:
+        leaders = [one for one in self._running if one.task.result]
+        if leaders and all(one.ended is not None for one in leaders):
+            self._kill_all(Status.KILLED, "its partner ended")
+
+    def _after_the_zygote(self) -> None:
+        """The zygote is gone. Its children die with it, and in flat whatever those forked dies by our hand."""
+        for one in self._running:
+            if one.pidfd >= 0:
+                _signal(one.pidfd)
+                bury(one.pid, self._isolation)
+        raise ZygoteDied("the zygote died while a launch was running")
+
+    def _read(self, descriptor: int) -> None:
+        one, stream = self._readers[descriptor]
+        if not stream.read():
+            self._poll.unregister(descriptor)
+            del self._readers[descriptor]
+        elif one.stdout.total + one.stderr.total > one.task.limits.flood_bytes:
+            self._kill(one, Status.OUTPUT_LIMIT, f"wrote more than {one.task.limits.flood_bytes} bytes")
+        elif one.result is not None and one.result.total > one.task.limits.result_bytes:
+            self._kill(one, Status.OUTPUT_LIMIT, f"handed in more than {one.task.limits.result_bytes} bytes")
+
+    def _kill_all(self, status: Status, reason: str) -> None:
+        for one in self._running:
+            self._kill(one, status, reason)
+
+    def _kill(self, one: _Running, status: Status, reason: str) -> None:
+        if one.ended is None and one.killed_as is None and one.pidfd >= 0:
+            one.killed_as, one.reason = status, reason
+            _signal(one.pidfd)
+
+
+def bury(leader: int, isolation: str) -> None:
+    """Kill what a child forked, when no zygote is there to do it. Only flat needs it: it has no PID namespace."""
+    if isolation == "flat" and leader > 1:
+        try:
+            os.killpg(leader, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+def _signal(pidfd: int) -> None:
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _result(one: _Running, isolation: str) -> TaskResult:
+    ended = one.ended or {}
+    code = ended.get("status", 0)
+    status, reason = _status(one, code, ended.get("note", 0), ended.get("killed_for", ""))
+    if ended.get("failure"):
+        status, reason = Status.SANDBOX_ERROR, ended["failure"]
+    return TaskResult(
+        status=status,
+        exit_code=code if code >= 0 else None,
+        stdout=one.stdout.kept(),
+        stderr=one.stderr.kept(),
+        truncated=one.stdout.truncated or one.stderr.truncated,
+        result=one.result.kept() if one.result is not None else b"",
+        wall_seconds=one.wall_seconds,
+        cpu_seconds=ended.get("cpu", 0.0),
+        isolation=isolation,
+        reason=reason,
+    )
+
+
+def _status(one: _Running, code: int, note: int, killed_for: str) -> tuple[Status, str]:
+    if one.killed_as is not None and code == -signal.SIGKILL:
+        return one.killed_as, one.reason
+    if killed_for in OUR_FAULT:
+        return Status.SANDBOX_ERROR, f"the zygote ended the child: {killed_for}"
+    if killed_for:
+        return (Status.MEMORY if killed_for.startswith("memory") else Status.KILLED), killed_for
+    if note == Note.NOTHING:
+        return Status.SANDBOX_ERROR, f"the child ended before it was ready (status {code})"
+    if code < 0:
+        cpu = one.task.limits.cpu_seconds or one.task.limits.wall_seconds
+        if code == -signal.SIGXCPU or (code == -signal.SIGKILL and (one.ended or {}).get("cpu", 0.0) >= cpu):
+            return Status.TIMEOUT, f"over the limit of {cpu:g} s of processor time"
+        return Status.KILLED, f"ended by {signal.Signals(-code).name}"
+    if code == 0:
+        return Status.OK, ""
+    if note == Note.MEMORY:
+        return Status.MEMORY, "out of memory"
+    return (Status.EXCEPTION if note == Note.EXCEPTION else Status.NONZERO_EXIT), ""

@@ -1,0 +1,1 @@
+"""The walls around a child: namespaces, landlock, seccomp, cgroups. Linux only."""

@@ -1,0 +1,28 @@
+"""Where code can run: here, here inside bubblewrap, or on a remote sandbox. One argument chooses."""
+
+from collections.abc import Sequence
+
+from . import prewarm as warming
+from .pool import Pool
+from .remote import Remote
+
+
+def place(
+    isolation: str = "auto", *, prewarm: Sequence[str] = warming.DEFAULT, allow_weaker: bool = False
+) -> Pool | Remote:
+    """Return the place that an isolation names: auto, full, flat, bubblewrap, or the address of a remote sandbox.
+
+    >>> place("http://127.0.0.1:8080").isolation
+    'http://127.0.0.1:8080'
+    """
+    if "://" in isolation:
+        return Remote(isolation)
+    return Pool(isolation=isolation, prewarm=prewarm, allow_weaker=allow_weaker)
+
+
+def shared_pool(isolation: str = "auto") -> Pool:
+    """The one pool per kind of isolation that this process shares."""
+    return _SHARED.setdefault(isolation, Pool(isolation=isolation))
+
+
+_SHARED: dict[str, Pool] = {}

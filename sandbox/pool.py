@@ -1,0 +1,283 @@
+"""A Pool: its warm zygotes and everything that may be asked of them, from any thread, and from forks of the owner.
+
+A zygote starts on first use, is started again when it died, and ends with its owner however that one ends.
+"""
+
+import atexit
+import importlib.util
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import prewarm
+from .errors import BadMessage, SandboxError, SandboxUnavailable, ZygoteDied
+from .launch import Task, TaskResult, launch
+from .limits import Execution, Limits, Status
+from .wire import receive, unpack
+
+ISOLATIONS = ("auto", "full", "flat", "bubblewrap")
+_START_SECONDS = 120.0
+_PACKAGE = __name__.rpartition(".")[0]
+_BOOT = "import sys; sys.path.insert(0, {root!r}); from {package}.zygote import main; main()"
+
+
+class Pool:
+    """Run tasks in children of one warm process.
+
+    `isolation` is auto (the strongest that this machine allows, full or flat), full, flat or bubblewrap; `prewarm`
+    names the libraries to have imported.
+
+    >>> with Pool(prewarm=["math"]) as pool:
+    ...     pool.run("print(1 + 1)").stdout
+    '2\\n'
+    """
+
+    def __init__(
+        self, *, isolation: str = "auto", prewarm: Sequence[str] = prewarm.DEFAULT, allow_weaker: bool = False
+    ) -> None:
+        if isolation not in ISOLATIONS:
+            raise ValueError(f"isolation must be one of {', '.join(ISOLATIONS)}, got {isolation!r}")
+        self._asked, self._prewarm, self._allow_weaker = isolation, tuple(prewarm), allow_weaker
+        self._libraries = tuple(name for name in self._prewarm if name.partition(".")[0] not in sys.stdlib_module_names)
+        self._mentions = _mentions(self._libraries)
+        self._locks = {True: threading.Lock(), False: threading.Lock()}
+        self._zygotes: dict[bool, Zygote] = {}
+        self._numbers = itertools.count(1)
+        _POOLS.add(self)
+
+    def run(self, code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
+        """Run one program, as `python FILE.py` would, and return what came of it."""
+        task = Task(entry="program", payload=as_bytes(code), stdin=as_bytes(stdin), limits=limits or Limits())
+        return self.launch([task])[0].execution()
+
+    def launch(self, tasks: Sequence[Task], *, wall_seconds: float | None = None) -> list[TaskResult]:
+        """Start children side by side and wait for them; results come in the order of the tasks.
+
+        All are killed when `wall_seconds` (else the largest of the tasks' own limits) have passed, and when every
+        task that has a result channel has ended. Two linked tasks hold the ends of one stream socket.
+        """
+        for attempt in (1, 2):
+            zygote = self.zygote(libraries=any(name in task.payload for task in tasks for name in self._mentions))
+            try:
+                return launch(
+                    zygote.control,
+                    tasks,
+                    isolation=zygote.isolation,
+                    wall_seconds=wall_seconds,
+                    number=next(self._numbers),
+                )
+            except ZygoteDied as problem:
+                self._discard(zygote)
+                if attempt == 2:
+                    return [_lost(task, zygote.isolation, str(problem)) for task in tasks]
+            except BadMessage as problem:
+                return [_lost(task, zygote.isolation, str(problem)) for task in tasks]
+        raise AssertionError("unreachable")
+
+    @property
+    def isolation(self) -> str:
+        """What children run under: full, flat or bubblewrap. Starts the zygote if need be."""
+        return self.zygote().isolation
+
+    def zygote(self, *, libraries: bool = False) -> "Zygote":
+        """The running zygote, started if there is none; raises SandboxUnavailable.
+
+        There are two: programs that mention none of the libraries to prewarm come from a process that has not loaded
+        them, which forks three times as fast.
+        """
+        kind = libraries and bool(self._libraries)
+        with self._locks[kind]:
+            zygote = self._zygotes.get(kind)
+            if zygote is None or not zygote.alive():
+                names = self._prewarm if kind else [name for name in self._prewarm if name not in self._libraries]
+                zygote = self._zygotes[kind] = _start(self._asked, names)
+            return zygote
+
+    def next_number(self) -> int:
+        """A number for a launch, never used before."""
+        return next(self._numbers)
+
+    def close(self) -> None:
+        """End the zygote and every child. The pool starts another one if it is used again."""
+        for kind, lock in self._locks.items():
+            with lock:
+                zygote = self._zygotes.pop(kind, None)
+            if zygote is not None:
+                zygote.stop()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _discard(self, zygote: "Zygote") -> None:
+        for kind, lock in self._locks.items():
+            with lock:
+                if self._zygotes.get(kind) is zygote:
+                    del self._zygotes[kind]
+        zygote.stop()
+
+    def _forget_after_fork(self) -> None:
+        """In a fork of the owner: the zygotes belong to the parent, this process will start its own."""
+        self._locks = {True: threading.Lock(), False: threading.Lock()}
+        for zygote in self._zygotes.values():
+            zygote.control.close()
+        self._zygotes = {}
+
+
+class Zygote:
+    """The owner's end of a running zygote."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", control: socket.socket, isolation: str, details: dict[str, Any]
+    ) -> None:
+        self.process, self.control, self.isolation, self.details = process, control, isolation, details
+        self._stopping = threading.Lock()
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """Close the control socket, which ends the zygote, and wait for it."""
+        with self._stopping:
+            self.control.close()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def _mentions(libraries: Sequence[str]) -> tuple[bytes, ...]:
+    """What a program's text holds if it may use one of these libraries, or one that rests on numpy."""
+    resting = ("scipy", "pandas", "matplotlib", "sklearn", "networkx") if "numpy" in libraries else ()
+    return tuple(name.encode() for name in (*libraries, *resting))
+
+
+def _start(asked: str, prewarm: Sequence[str]) -> Zygote:
+    _refuse_other_systems()
+    reasons = []
+    for mode in ("full", "flat") if asked == "auto" else (asked,):
+        process, control = _spawn(mode, prewarm)
+        control.settimeout(_START_SECONDS)
+        try:
+            answer = unpack(receive(control)[0])[0]
+        except (OSError, BadMessage):
+            answer = {"unavailable": f"the zygote did not start: {_last_words(process)}"}
+        control.settimeout(None)
+        if process.stderr is not None:
+            process.stderr.close()
+        if "ready" in answer:
+            return Zygote(process, control, mode, answer["details"])
+        control.close()
+        process.wait()
+        reasons.append(f"{mode}: {answer.get('unavailable', answer)}")
+    raise SandboxUnavailable("this machine cannot enforce the isolation asked for. " + "; ".join(reasons))
+
+
+def _refuse_other_systems() -> None:
+    if sys.platform != "linux":
+        raise SandboxUnavailable(f"running code needs Linux, a container or a remote sandbox; this is {sys.platform}")
+
+
+def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    owner = os.pidfd_open(os.getpid())
+    root = str(Path(__file__).resolve().parent.parent)
+    settings = {
+        "mode": mode,
+        "prewarm": list(prewarm),
+        "root": root,
+        "paths": _library_paths(prewarm),
+        "control": theirs.fileno(),
+        "owner": owner,
+    }
+    boot = _BOOT.format(root=root, package=_PACKAGE)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)],
+            executable=_interpreter(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(theirs.fileno(), owner),
+            env=_environment(),
+            cwd="/",
+            start_new_session=True,
+        )
+    finally:
+        theirs.close()
+        os.close(owner)
+    return process, ours
+
+
+def _interpreter() -> str:
+    """What to start. The running program itself where its path is closed to this user: whoever started it came in."""
+    return sys.executable if os.access(sys.executable, os.X_OK) else "/proc/self/exe"
+
+
+def _environment() -> dict[str, str]:
+    """All that the zygote, and so a child's /proc/self/environ, ever sees of the owner's environment."""
+    fixed = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+    fixed |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+    libraries = os.environ.get("LD_LIBRARY_PATH")  # an interpreter built with a shared library may not start without it
+    return fixed | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
+
+
+def _library_paths(names: Sequence[str]) -> list[str]:
+    """Directories of the owner's import path that hold a library to prewarm, outside the interpreter's own."""
+    found = []
+    for name in names:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            continue
+        if spec is not None and spec.origin and spec.has_location:
+            place = Path(spec.origin).parent
+            found.append(str(place.parent if spec.submodule_search_locations else place))
+    return sorted(set(found))
+
+
+def _last_words(process: "subprocess.Popen[bytes]") -> str:
+    process.kill()
+    _, said = process.communicate()
+    return said.decode("utf-8", "replace").strip().rpartition("\n")[2] or "no message"
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    """Text as UTF-8; what is no text (a lone surrogate) stays as it is."""
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+
+
+def _lost(task: Task, isolation: str, reason: str) -> TaskResult:
+    return TaskResult(
+        status=Status.SANDBOX_ERROR, exit_code=None, stdout=b"", stderr=b"", truncated=False, result=b"",
+        wall_seconds=0.0, cpu_seconds=0.0, isolation=isolation, reason=reason,
+    )  # fmt: skip
+
+
+_POOLS: "weakref.WeakSet[Pool]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in list(_POOLS):
+        pool._forget_after_fork()
+
+
+def _at_exit() -> None:
+    for pool in list(_POOLS):
+        pool.close()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)
+__all__ = ["ISOLATIONS", "Pool", "SandboxError"]

@@ -1,0 +1,410 @@
+"""Sessions: cells of one program run one after the other with their state kept, and branches of that state.
+
+The owner's side. Every process of a session is a fork of its first one; which of them run, wait or die is decided
+here. Between cells a session's process is stopped, so that threads it left behind use nothing.
+"""
+
+import os
+import select
+import signal
+import socket
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .errors import BadMessage, SandboxError, ZygoteDied
+from .launch import Stream, bury, limits_json, memory_file
+from .limits import Execution, Limits, Status
+from .places import shared_pool
+from .pool import Pool, Zygote, as_bytes
+from .remote import Remote, RemoteSession
+from .wire import INLINE_LIMIT, close_all, pack, receive, send, unpack
+
+_GRACE_SECONDS = 0.5
+"""How long an interrupted cell may take to notice."""
+_ANSWER_SECONDS = 20.0
+
+
+class Session:
+    """A Python state that cells of code change, and that can be branched. On a remote sandbox by its address.
+
+    >>> with Session() as session:
+    ...     session.execute("x = 20").status
+    ...     (branch,) = session.fork(1)
+    ...     with branch:
+    ...         branch.execute("x += 1; x * 2").result, session.execute("x").result
+    <Status.OK: 'ok'>
+    ('42', '20')
+    """
+
+    def __init__(self, *, pool: Pool | None = None, isolation: str = "auto", limits: Limits | None = None) -> None:
+        self._family: _Family | None = None
+        self._process: _Process | None = None
+        self._remote: RemoteSession | None = None
+        self.limits = limits or Limits()
+        if pool is None and "://" in isolation:
+            self._remote = Remote(isolation).session(limits=self.limits)
+        else:
+            self._pool = pool or shared_pool(isolation)
+
+    def execute(self, code: str | bytes, *, limits: Limits | None = None) -> Execution:
+        """Run one cell and return what came of it; `result` is its last expression's text.
+
+        Of `limits` the wall clock and the output's bounds hold for this cell; memory and the rest are the session's.
+        After an exception or an interrupted timeout the state is what the cell made of it. When the cell had to be
+        killed it is the state before the cell, or, if that was lost too, a fresh one: `reason` says so.
+        """
+        if self._remote is not None:
+            return self._remote.execute(code, limits=limits)
+        process = self._alive()
+        assert self._family is not None
+        cell = _Cell(self._family, process, as_bytes(code), limits or self.limits)
+        try:
+            execution, self._process = cell.run()
+        except ZygoteDied as problem:
+            execution = cell.lost(problem)
+            self.close()
+        return execution
+
+    def fork(self, n: int = 1) -> "list[Session]":
+        """Return n branches that start from this state and then go their own ways. Files are copied too."""
+        if self._remote is not None:
+            return [self._wrap(branch) for branch in self._remote.fork(n)]
+        self._alive()
+        return [self._branch() for _ in range(n)]
+
+    def close(self) -> None:
+        """End this branch; the last one to close ends the session's processes."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+        if self._family is not None:
+            self._family.leave()
+            self._family = None
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _wrap(self, remote: RemoteSession) -> "Session":
+        branch = Session(isolation=remote.address, limits=self.limits)
+        branch._remote = remote
+        return branch
+
+    def _alive(self) -> "_Process":
+        if self._process is None or self._family is None:
+            self._family = _Family.start(self._pool, self.limits)
+            self._process = self._family.first
+        return self._process
+
+    def _branch(self) -> "Session":
+        assert self._family is not None and self._process is not None
+        branch = Session(pool=self._pool, limits=self.limits)
+        branch._process = self._family.branch(self._process)
+        branch._family = self._family.join()
+        return branch
+
+
+@dataclass(slots=True)
+class _Process:
+    """One process of a session, as the owner holds it."""
+
+    control: socket.socket
+    stdout: int
+    stderr: int
+    home: str
+    pidfd: int = -1
+
+    def wait_ready(self) -> None:
+        """Take in the process's greeting, which tells its process id in a way that it cannot forge."""
+        self.control.settimeout(_ANSWER_SECONDS)
+        try:
+            _, ancillary, _, _ = self.control.recvmsg(1 << 16, socket.CMSG_SPACE(12))
+            for level, kind, content in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and any(content[:4]):
+                    self.pidfd = os.pidfd_open(int.from_bytes(content[:4], "little"))
+        except OSError as problem:
+            raise ZygoteDied(f"a session's process does not answer: {problem}") from None
+        if self.pidfd < 0:
+            raise ZygoteDied("a session's process ended before it was ready")
+        self.control.settimeout(None)
+
+    def signal(self, number: signal.Signals) -> None:
+        try:
+            signal.pidfd_send_signal(self.pidfd, number)
+        except (ProcessLookupError, OSError):
+            return
+
+    def discard(self) -> None:
+        """Kill a checkpoint that is no longer wanted, if it was ever made."""
+        try:
+            if select.select([self.control], [], [], 0)[0]:
+                self.wait_ready()
+        except ZygoteDied:
+            return  # there is none: the cell before kept this process from forking
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the process and let go of everything that belongs to it."""
+        if self.pidfd >= 0:
+            self.signal(signal.SIGKILL)
+            os.close(self.pidfd)
+            self.pidfd = -1
+        self.control.close()
+        close_all([number for number in (self.stdout, self.stderr) if number >= 0])
+        self.stdout = self.stderr = -1
+
+
+def _pipes() -> tuple[_Process, list[int]]:
+    """A process-to-be, and the three descriptors for its other side."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    out, err = os.pipe(), os.pipe()
+    for read in (out[0], err[0]):
+        os.set_blocking(read, False)
+    return _Process(ours, out[0], err[0], uuid.uuid4().hex), [theirs.detach(), out[1], err[1]]
+
+
+class _Family:
+    """All processes that came from one first process. They share a box and die together."""
+
+    def __init__(self, zygote: Zygote, number: int, events: socket.socket, first: _Process) -> None:
+        self._zygote, self._number, self.events, self.first = zygote, number, events, first
+        self.isolation = zygote.isolation
+        self._members = 1
+        self.pid, self.pidfd = 0, -1
+
+    @classmethod
+    def start(cls, pool: Pool, limits: Limits) -> "_Family":
+        zygote, number = pool.zygote(libraries=True), pool.next_number()
+        events, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        first, others = _pipes()
+        stdin = os.open(os.devnull, os.O_RDONLY)
+        roles = ["stdin", "control", "stdout", "stderr"]
+        task = {"entry": "session", "roles": roles, "size": 0, "limits": limits_json(limits), "home": first.home}
+        order = pack({"op": "launch", "number": number, "tasks": [task]})
+        family = cls(zygote, number, events, first)
+        try:
+            send(zygote.control, order, [theirs.fileno(), stdin, *others])
+        except OSError as problem:
+            raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
+        finally:
+            theirs.close()
+            close_all([stdin, *others])
+        try:
+            family._started()
+            first.wait_ready()
+        except ZygoteDied as problem:
+            events.settimeout(_GRACE_SECONDS)
+            reason = family.last_words() or problem
+            first.kill()
+            family.leave()
+            raise SandboxError(f"a session did not start: {reason}") from None
+        return family
+
+    def _started(self) -> None:
+        self.events.settimeout(_ANSWER_SECONDS)
+        try:
+            message, descriptors = receive(self.events)
+            head = unpack(message)[0]
+        except (OSError, BadMessage) as problem:
+            raise ZygoteDied(f"the zygote did not start a session: {problem}") from None
+        if len(descriptors) != 1:
+            close_all(descriptors)
+            raise SandboxError(f"the zygote refused a session: {head.get('failed', head)}")
+        self.pid, self.pidfd = head["started"][0], descriptors[0]
+        self.events.setblocking(False)
+
+    def join(self) -> "_Family":
+        self._members += 1
+        return self
+
+    def leave(self) -> None:
+        self._members -= 1
+        if not self._members:
+            if self.pidfd >= 0:
+                try:
+                    signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+                except ProcessLookupError:
+                    bury(self.pid, self.isolation)
+                os.close(self.pidfd)
+            self.events.close()
+
+    def allow_fork(self, new_home: str = "") -> None:
+        self.order({"op": "allow_fork", "new_home": new_home})
+
+    def order(self, head: dict[str, Any]) -> None:
+        try:
+            send(self._zygote.control, pack(head | {"number": self._number, "index": 0}))
+        except OSError as problem:
+            raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
+
+    def branch(self, origin: _Process) -> _Process:
+        """Fork a process between its cells. Both get new directory names, which the other one never learns."""
+        process, others = _pipes()
+        try:
+            try:
+                self.allow_fork(process.home)
+                origin.signal(signal.SIGCONT)
+                send(origin.control, pack({"op": "fork", "home": origin.home, "new_home": process.home}), others)
+            finally:
+                close_all(others)
+            process.wait_ready()
+        except (OSError, SandboxError) as problem:
+            process.kill()
+            raise SandboxError(f"a branch could not be made (a session has at most 64): {problem}") from None
+        finally:
+            origin.signal(signal.SIGSTOP)
+        for one in (origin, process):
+            fresh = uuid.uuid4().hex
+            self.order({"op": "rename_home", "home": one.home, "new_home": fresh})
+            one.home = fresh
+        return process
+
+    def last_words(self) -> str:
+        """Why the whole session ended, if it did."""
+        try:
+            head = unpack(receive(self.events)[0])[0]
+        except (BlockingIOError, TimeoutError):
+            return ""
+        except (OSError, BadMessage):
+            return "the zygote died"
+        return str(head.get("killed_for") or head.get("failure") or "the session was killed")
+
+
+class _Cell:
+    """One cell, from its order to its answer."""
+
+    def __init__(self, family: _Family, process: _Process, code: bytes, limits: Limits) -> None:
+        self._family, self._process, self._code, self._limits = family, process, code, limits
+        self._stdout = Stream(process.stdout, limits.output_bytes)
+        self._stderr = Stream(process.stderr, limits.output_bytes)
+        self._began = time.monotonic()
+        self.late = False
+        """Whether the cell was told that its time is up."""
+        self.killed: tuple[Status, str] | None = None
+
+    def run(self) -> tuple[Execution, _Process]:
+        """Run the cell; returns what came of it and the process that the session goes on with.
+
+        Raises ZygoteDied, with `killed` telling why, when no process is left to go on with.
+        """
+        checkpoint, others = _pipes()
+        checkpoint.home = self._process.home
+        try:
+            self._order(others)
+            answer = self._watch()
+        except BaseException:
+            checkpoint.kill()
+            raise
+        if answer is not None:
+            self._process.signal(signal.SIGSTOP)
+        self._stdout.drain()
+        self._stderr.drain()
+        if answer is None:
+            self._process.kill()
+            try:
+                checkpoint.wait_ready()
+            except ZygoteDied:
+                checkpoint.kill()
+                raise
+            return self._execution({}), checkpoint
+        checkpoint.discard()
+        return self._execution(answer), self._process
+
+    def _order(self, others: list[int]) -> None:
+        head: dict[str, Any] = {"op": "cell", "home": self._process.home}
+        body, extra = self._code, []
+        if len(body) > INLINE_LIMIT:
+            head["long"], body, extra = True, b"", [memory_file(self._code)]
+        try:
+            self._family.allow_fork()
+            self._process.signal(signal.SIGCONT)
+            send(self._process.control, pack(head, body), [*extra, *others])
+        except OSError:
+            self.killed = (Status.KILLED, "the session's process had ended")  # the watch will see it, too
+        finally:
+            close_all([*extra, *others])
+
+    def _watch(self) -> dict[str, Any] | None:
+        """Read what the cell prints until it answers; None when it had to be killed, or died."""
+        poll = select.poll()
+        control = self._process.control
+        readers = {self._process.stdout: self._stdout, self._process.stderr: self._stderr}
+        for descriptor in (control.fileno(), self._family.events.fileno(), *readers):
+            poll.register(descriptor, select.POLLIN)
+        deadline = self._began + self._limits.wall_seconds
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 and not self.late:
+                self.late, deadline = True, time.monotonic() + _GRACE_SECONDS
+                self._process.signal(signal.SIGUSR1)
+            elif left <= 0:
+                self.killed = (Status.TIMEOUT, f"{self._too_late()} and not to be interrupted")
+                return None
+            for descriptor, _ in poll.poll(max(0.0, left) * 1000):
+                if descriptor in readers:
+                    if not readers[descriptor].read():
+                        poll.unregister(descriptor)
+                elif descriptor == control.fileno():
+                    return self._answer()
+                else:
+                    self._family_died()
+            if self._stdout.total + self._stderr.total > self._limits.flood_bytes:
+                self.killed = (Status.OUTPUT_LIMIT, f"wrote more than {self._limits.flood_bytes} bytes")
+                return None
+
+    def _answer(self) -> dict[str, Any] | None:
+        """The process's own account: labels and text, checked for form."""
+        try:
+            head, _ = unpack(receive(self._process.control)[0])
+            Status(head["status"])
+        except (OSError, BadMessage, KeyError, ValueError):
+            self.killed = self.killed or (Status.KILLED, "the cell ended the session's process")
+            return None
+        return head
+
+    def _family_died(self) -> None:
+        reason = self._family.last_words()
+        status = Status.MEMORY if reason.startswith("memory") else Status.KILLED
+        self.killed = (status, reason)
+        raise ZygoteDied(reason)
+
+    def _too_late(self) -> str:
+        return f"over the wall clock's limit of {self._limits.wall_seconds:g} s"
+
+    def _execution(self, answer: dict[str, Any]) -> Execution:
+        status, reason = self.killed or (Status(answer.get("status", "killed")), "")
+        if self.killed is not None:
+            reason += "; the state is that before the cell"
+        elif self.late:
+            status, reason = (
+                Status.TIMEOUT,
+                f"{self._too_late()} and interrupted",
+            )
+        result, code, cpu = answer.get("result"), answer.get("exit_code"), answer.get("cpu")
+        return Execution(
+            status=status,
+            exit_code=code if type(code) is int else None,
+            stdout=self._stdout.kept().decode("utf-8", "replace"),
+            stderr=self._stderr.kept().decode("utf-8", "replace"),
+            truncated=self._stdout.truncated or self._stderr.truncated,
+            wall_seconds=time.monotonic() - self._began,
+            cpu_seconds=float(cpu) if isinstance(cpu, int | float) else 0.0,
+            isolation=self._family.isolation,
+            result=result if isinstance(result, str) else None,
+            reason=reason,
+        )
+
+    def lost(self, problem: ZygoteDied) -> Execution:
+        """What to say when the state is gone with every process that held it."""
+        status, reason = self.killed or (Status.SANDBOX_ERROR, str(problem))
+        self.killed = (status, f"{reason}; the session's state is lost")
+        return replace(self._execution({}), reason=self.killed[1])

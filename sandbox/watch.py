@@ -1,0 +1,140 @@
+"""What resource limits cannot bound, measured from outside: the whole tree's memory and tasks, and flat's directory.
+
+The zygote asks every few hundredths of a second. Each question costs microseconds for an ordinary child and its cost
+is bounded for a hostile one. What cannot be read (another user's process in a container without ptrace) counts as
+nothing: resource limits still hold for it.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from .limits import Limits
+
+# os.* rather than Path: descriptors, and no surprises with symbolic links.
+# ruff: noqa: PTH116, PTH123, PTH208
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_NESTING_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One line of /proc/PID/stat: what it says of group, threads and resident bytes."""
+
+    pid: int
+    group: int
+    threads: int
+    resident: int
+
+
+def process(pid: int | str) -> Process | None:
+    """Look one process up; None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            values = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return Process(int(pid), int(values[2]), int(values[17]), int(values[21]) * _PAGE)
+
+
+def group(leader: int) -> list[Process]:
+    """All processes of a group, as far as this /proc shows them."""
+    found = (process(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    return [one for one in found if one is not None and one.group == leader]
+
+
+def over_limit(processes: list[Process], limits: Limits, base: int) -> str:
+    """Say which limit a tree is over, or nothing. `base` is the resident memory that every fork starts with."""
+    tasks = sum(one.threads for one in processes)
+    if len(processes) > limits.processes + 1:
+        return f"processes: more than {limits.processes}"
+    if tasks > limits.threads + limits.processes:
+        return f"threads: more than {limits.threads}"
+    if len(processes) > 1 and sum(max(0, one.resident - base) for one in processes) > limits.memory_bytes:
+        shared_once = sum(_proportional(one) for one in processes)
+        if shared_once > limits.memory_bytes + base:
+            return f"memory: the processes together hold more than {limits.memory_bytes} bytes"
+    return ""
+
+
+def _proportional(one: Process) -> int:
+    """Resident bytes with shared pages counted by share; the plain figure where that may not be read."""
+    try:
+        text = Path(f"/proc/{one.pid}/smaps_rollup").read_text()
+    except OSError:
+        return one.resident
+    return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:")), one.resident)
+
+
+def directory_over_limit(directory: str, processes: list[Process], limits: Limits) -> str:
+    """Say which limit a directory and the nameless files that its processes hold open are over, or nothing."""
+    try:
+        files, size = _measure(directory, limits)
+    except RecursionError as deep:
+        return str(deep)
+    size += sum(_nameless_bytes(one.pid) for one in processes)
+    if files > limits.files:
+        return f"files: more than {limits.files}"
+    if size > limits.disk_bytes:
+        return f"disk: more than {limits.disk_bytes} bytes"
+    return ""
+
+
+def _measure(directory: str, limits: Limits) -> tuple[int, int]:
+    files = size = 0
+    top = _open(directory, None)
+    pending = [(top, os.listdir(top))]
+    try:
+        while pending:
+            handle, names = pending[-1]
+            if not names:
+                os.close(pending.pop()[0])
+                continue
+            name = names.pop()
+            try:
+                facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
+            except OSError:
+                continue  # deleted in the meantime
+            files, size = files + 1, size + facts.st_blocks * 512
+            if files > limits.files or size > limits.disk_bytes:
+                return files, size
+            if stat.S_ISDIR(facts.st_mode):
+                _descend(pending, handle, name)
+    finally:
+        for handle, _ in pending:
+            os.close(handle)
+    return files, size
+
+
+def _descend(pending: list[tuple[int, list[str]]], handle: int, name: str) -> None:
+    if len(pending) >= _NESTING_LIMIT:
+        raise RecursionError(f"files: directories nested more than {_NESTING_LIMIT} deep")
+    try:
+        inner = _open(name, handle)
+    except OSError:
+        return
+    pending.append((inner, os.listdir(inner)))
+
+
+def _open(name: str, handle: int | None) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(name, flags, dir_fd=handle)
+    except PermissionError:
+        os.chmod(name, 0o700, dir_fd=handle)
+        return os.open(name, flags, dir_fd=handle)
+
+
+def _nameless_bytes(pid: int) -> int:
+    """Bytes of open files that have been deleted: no directory shows them."""
+    total = 0
+    try:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            facts = os.stat(f"/proc/{pid}/fd/{number}")
+            if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
+                total += facts.st_blocks * 512
+    except OSError:
+        return total
+    return total

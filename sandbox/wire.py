@@ -1,0 +1,86 @@
+"""Messages between the owner, the zygote and the children: a JSON head, raw bytes, and descriptors.
+
+One message is one datagram of a SOCK_SEQPACKET socket: four bytes that give the head's length, the head, then the
+bytes that the head talks about. Descriptors ride along (SCM_RIGHTS). Whatever arrives is untrusted: `unpack` raises
+BadMessage and nothing else.
+"""
+
+import array
+import json
+import os
+import socket
+import struct
+from typing import Any
+
+from .errors import BadMessage
+
+MESSAGE_LIMIT = 128 * 1024
+"""Bytes of one datagram. Larger payloads travel in a memory file."""
+INLINE_LIMIT = 64 * 1024
+DESCRIPTOR_LIMIT = 64
+_LENGTH = struct.Struct("<I")
+_ANCILLARY_SIZE = socket.CMSG_SPACE(4 * DESCRIPTOR_LIMIT)
+_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
+_CUT_SHORT = int(socket.MSG_TRUNC) | int(socket.MSG_CTRUNC)
+_NO_SIGNAL = int(socket.MSG_NOSIGNAL)
+
+
+def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
+    """Return the bytes of one message.
+
+    >>> unpack(pack({"op": "stop"}, b"x"))
+    ({'op': 'stop'}, b'x')
+    """
+    text = json.dumps(head, separators=(",", ":")).encode()
+    message = _LENGTH.pack(len(text)) + text + body
+    if len(message) > MESSAGE_LIMIT:
+        raise BadMessage(f"a message of {len(message)} bytes is over the limit of {MESSAGE_LIMIT}")
+    return message
+
+
+def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return a message's head and body; raise BadMessage if it is not one."""
+    if len(message) < _LENGTH.size:
+        raise BadMessage("a message is shorter than its length field")
+    size = _LENGTH.unpack_from(message)[0]
+    if size > len(message) - _LENGTH.size:
+        raise BadMessage(f"a message's head claims {size} bytes, more than there are")
+    try:
+        head = json.loads(message[_LENGTH.size : _LENGTH.size + size])
+    except (ValueError, RecursionError) as problem:
+        raise BadMessage(f"a message's head is no JSON: {problem}") from None
+    if not isinstance(head, dict):
+        raise BadMessage("a message's head is no JSON object")
+    return head, message[_LENGTH.size + size :]
+
+
+def send(channel: socket.socket, message: bytes, descriptors: list[int] | tuple[int, ...] = ()) -> None:
+    """Send one packed message with its descriptors."""
+    if descriptors:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        channel.sendmsg([message], rights, _NO_SIGNAL)
+    else:
+        channel.send(message, _NO_SIGNAL)  # the one way that is open to a child
+
+
+def receive(channel: socket.socket) -> tuple[bytes, list[int]]:
+    """Return one datagram and its descriptors, close-on-exec; b"" when the peer is gone."""
+    data, ancillary, seen, _ = channel.recvmsg(MESSAGE_LIMIT, _ANCILLARY_SIZE, _CLOSE_ON_EXEC)
+    descriptors = array.array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content[: len(content) - len(content) % 4])
+    found = list(descriptors)
+    if seen & _CUT_SHORT:
+        close_all(found)
+        raise BadMessage("a message or its descriptors were cut short")
+    return data, found
+
+
+def close_all(descriptors: list[int] | tuple[int, ...]) -> None:
+    """Close descriptors that may already be closed."""
+    for descriptor in descriptors:
+        try:
+            os.close(descriptor)
+        except OSError:
+            continue

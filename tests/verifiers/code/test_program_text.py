@@ -1,0 +1,122 @@
+"""The program of a completion: fences of every kind, no fence, a body alone, thinking."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verifiers.code.program_text import code_of_prompt, find_program
+
+HEAD = 'import math\n\n\ndef area(r: float) -> float:\n    """Area of a circle.\n    >>> area(0)\n    0.0\n    """\n'
+F = "def f(x):\n    return x"
+
+
+@pytest.mark.parametrize(
+    ("completion", "text"),
+    [
+        (f"```python\n{F}\n```", F),
+        (f"Sure!\n\n```py\n{F}\n```\nDone.", F),
+        (f"```\n{F}\n```", F),
+        (f"~~~python\n{F}\n~~~", F),
+        (f"````python\n{F}\n```\n````", f"{F}\n```"),
+        (f"1. So:\n   ```python\n   {F.replace(chr(10), chr(10) + '   ')}\n   ```", F),
+        (f"```python\ndef g(x): pass\n```\nBetter:\n```python\n{F}\n```", F),
+        (f"```python\n{F}\n```\n```python\nprint(f(1))\n```", F),
+        (f"```python\n{F}\n```\nIt prints\n```output\n1\n```", F),
+        (f"```python\n{F}\n```\nIt prints\n```\n1\n```", F),
+        (f"```python\n{F}\n```\nRun it:\n```bash\npython f.py\n```", F),
+        (f"```python\n{F}\n```\nand then\n```python\ndef f(x):\n    retur", F),
+        (f"```python\n{F}", F),
+        (F, F),
+        (f"{F}\r\n", f"{F}\r"),
+        (f"<think>```python\ndef f(x): return 0\n```</think>```python\n{F}\n```", F),
+        (f"no end of ```python\ndef f(x): return 0\n``` it</think>\n{F}", F),
+    ],
+)
+def test_the_program_is_found(completion: str, text: str) -> None:
+    found = find_program(completion, entry_point="f")
+    assert found is not None
+    assert found.text == text
+
+
+@pytest.mark.parametrize("completion", ["", "  \n", "<think>```python\ndef f(x): return x\n```", "```python\n```"])
+def test_no_text_is_no_program(completion: str) -> None:
+    assert find_program(completion, entry_point="f") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "first_source"),
+    [
+        ("    return math.pi * r * r\n", HEAD + "    return math.pi * r * r"),
+        ("\n    return math.pi * r * r", HEAD + "    return math.pi * r * r"),
+        ("return math.pi * r * r", HEAD + "    return math.pi * r * r"),
+        ("```python\n    return 3 * r\n```", HEAD + "    return 3 * r"),
+    ],
+)
+def test_a_body_alone_is_read_under_the_prompt_s_head(body: str, first_source: str) -> None:
+    found = find_program(body, prompt=HEAD)
+    assert found is not None
+    assert found.entry_point == "area"
+    assert found.program.readings[0].source == first_source
+
+
+def test_a_whole_program_comes_after_the_prompt() -> None:
+    found = find_program("def area(r):\n    return 3 * r", prompt=HEAD)
+    assert found is not None
+    assert (found.program.readings[0].source, found.program.readings[0].preamble) == (
+        "def area(r):\n    return 3 * r",
+        HEAD,
+    )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code"),
+    [
+        ("Write a function to add two numbers.", ""),
+        ("import the data and count\nthe rows", ""),
+        ("", ""),
+        (HEAD, HEAD),
+        (
+            "from typing import List\ndef f(x: List[int]) -> int:\n",
+            "from typing import List\ndef f(x: List[int]) -> int:\n",
+        ),
+        ("\n\ndef f(x):\n    pass\n", "def f(x):\n    pass\n"),
+        ("MOD = 7\ndef f(x):\n    pass\n", "MOD = 7\ndef f(x):\n    pass\n"),
+        ("Complete this:\n```python\ndef f(x):\n```\n", "def f(x):"),
+        ("Input\n```\n5 2\n```\n", ""),
+    ],
+)
+def test_a_prompt_is_code_or_language(prompt: str, code: str) -> None:
+    assert code_of_prompt(prompt) == code
+
+
+def test_a_method_of_solution_is_named() -> None:
+    found = find_program(
+        "class Solution:\n    def _help(self): pass\n    def f2(self, a: int) -> int:\n        return a"
+    )
+    assert found is not None
+    assert found.method == "f2"
+
+
+@given(st.text(alphabet="`~ \n\tpydef(x):returncls<>/think", max_size=200), st.sampled_from(["", HEAD, "Say hello."]))
+def test_any_text_is_read_without_an_error(completion: str, prompt: str) -> None:
+    found = find_program(completion, prompt=prompt, entry_point="f")
+    assert found is None or found.program.readings
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```" + "a" * 1_000_000 + "`",
+        "`" * 1_000_000,
+        "```\n" * 250_000,
+        "def " * 250_000,
+        " " * 1_000_000,
+        "from a" + ".a" * 400_000,
+        "x = " * 250_000,
+        "<think>" * 100_000,
+        "class Solution" + "\n def f(" * 100_000,
+    ],
+)
+def test_a_megabyte_is_read_in_linear_time(text: str) -> None:
+    find_program(text, prompt=text[:10_000], entry_point="f")

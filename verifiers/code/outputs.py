@@ -1,0 +1,67 @@
+"""When what a program printed is what it should print: line by line, token by token. Linear in the length.
+
+Line ends and trailing blanks do not count; the number of lines and of tokens does. A token must be the expected text;
+only where the expected token is a decimal fraction or has an exponent, a number within the tolerance will do. Integers
+never pass through a float.
+"""
+
+import re
+from dataclasses import dataclass
+
+TOLERANCE = 1e-6
+"""Absolute or relative, whichever is wider."""
+_FLOAT = re.compile(r"[+-]?(?:\d{1,400}\.\d{0,400}|\.\d{1,400}|\d{1,400})(?:[eE][+-]?\d{1,4})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first place where two outputs differ."""
+
+    line: int
+    expected: str
+    got: str
+
+
+def difference(output: str, expected: str) -> Difference | None:
+    """Return the first difference between an output and the expected one, or None where they agree.
+
+    >>> difference("1 2.0000001\\r\\n\\n", "1 2.0") is None
+    True
+    >>> difference("1\\n2\\n3", "1\\n2")
+    Difference(line=3, expected='no more lines', got='3')
+    """
+    got_lines, wanted_lines = _lines(output), _lines(expected)
+    for number, (got, wanted) in enumerate(zip(got_lines, wanted_lines, strict=False), start=1):
+        if got != wanted and not _tokens_agree(got.split(), wanted.split()):
+            return Difference(line=number, expected=_cut(wanted), got=_cut(got))
+    common = min(len(got_lines), len(wanted_lines))
+    if len(got_lines) == len(wanted_lines):
+        return None
+    more = [lines[common] if len(lines) > common else "no more lines" for lines in (wanted_lines, got_lines)]
+    return Difference(line=common + 1, expected=_cut(more[0]), got=_cut(more[1]))
+
+
+def _lines(text: str) -> list[str]:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    return text.split("\n") if text else []
+
+
+def _tokens_agree(got: list[str], wanted: list[str]) -> bool:
+    return len(got) == len(wanted) and all(map(_token_agrees, got, wanted))
+
+
+def _token_agrees(got: str, wanted: str) -> bool:
+    if got == wanted:
+        return True
+    if not _is_fractional(wanted) or _FLOAT.fullmatch(got) is None:
+        return False
+    expected, number = float(wanted), float(got)
+    return abs(number - expected) <= TOLERANCE * max(1.0, abs(expected)) and abs(number) != float("inf")
+
+
+def _is_fractional(token: str) -> bool:
+    return ("." in token or "e" in token or "E" in token) and _FLOAT.fullmatch(token) is not None
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= 200 else f"{line[:180]}...{len(line)}"

@@ -1,0 +1,172 @@
+"""The program that a completion holds: which part of the text it is, and the ways to read it. Parses and runs nothing.
+
+Whether a text compiles is found out inside the sandbox, where parsing may hang; so this names readings in the order in
+which they are to be tried.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sandbox.testing import Program, Reading
+
+from ..thinking import split_thinking
+
+LONGEST = 400_000
+"""Characters of an answer; of a longer one the end is read."""
+_FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)[ \t]*+([\w+#.-]*+)[^`\n]*+$")
+_PYTHON = frozenset({"", "python", "python3", "py", "py3", "python-exec", "pyodide"})
+_CODE_START = re.compile(
+    r"^(?:def |class |import |from \w[\w.]* import |async def |@\w|if __name__|[A-Za-z_]\w* ?= ?\S)", re.M
+)
+_HEAD = re.compile(r"^(?:async )?(?:def|class) +(\w+)", re.M)
+_IS_CODE = re.compile(
+    r"^(?:(?:async )?def +\w+ *\(|class +\w+ *[:(]|import +[\w.]+(?: +as +\w+)?(?: *[,#;].*)?$|from +[\w.]+ +import )",
+    re.M,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundProgram:
+    """The program of a completion."""
+
+    text: str
+    where: str
+    """`fenced`, `unclosed_fence` or `whole`."""
+    program: Program
+    entry_point: str | None
+    """The one asked for; else the last function that the prompt or the program defines."""
+    method: str | None
+    """The first public method of the program's class `Solution`."""
+    certain: bool
+    """Whether the text is marked as code or looks like it; else it is an answer only if it compiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    tag: str
+    text: str
+    closed: bool
+
+
+def find_program(
+    completion: str, *, prompt: str = "", entry_point: str | None = None, main: bool = False
+) -> FoundProgram | None:
+    """Return the program of a completion, or None where it holds none.
+
+    The last complete fenced block that defines the entry point is taken, else the last complete block, else one that
+    was cut off, else the whole text. `main` says that the program is a script.
+
+    >>> find_program("Sure:\\n```python\\nx = 1\\n```").text
+    'x = 1'
+    """
+    answer = split_thinking(completion, opened=prompt.rstrip().endswith("<think>")).answer
+    if len(answer) > LONGEST:
+        answer = answer[-LONGEST:].partition("\n")[2]
+    if not answer.strip():
+        return None
+    prompt = code_of_prompt(prompt)
+    wanted = entry_point.partition("(")[0].partition(".")[0] if entry_point else last_head(prompt)
+    block = _choose(list(_blocks(answer)), wanted)
+    text = answer if block is None else block.text
+    text = text.strip("\n")
+    if not text.strip():
+        return None
+    readings = _readings(text, prompt, wanted, loose=block is None or not block.closed, main=main)
+    return FoundProgram(
+        text=text,
+        where="whole" if block is None else "fenced" if block.closed else "unclosed_fence",
+        program=Program(readings=tuple(readings), main=main),
+        entry_point=wanted or last_head(text),
+        method=_method_of_solution(text),
+        certain=block is not None or _CODE_START.search(text) is not None or text[:1] in " \t",
+    )
+
+
+def code_of_prompt(prompt: str) -> str:
+    """Return the code of a prompt: all of it, or its last fenced block with a function or class; "" for plain language.
+
+    >>> code_of_prompt("Add two numbers."), code_of_prompt("import math\\ndef f(x):\\n")
+    ('', 'import math\\ndef f(x):\\n')
+    """
+    blocks = [block.text for block in _blocks(prompt) if block.tag in _PYTHON and _IS_CODE.search(block.text)]
+    if blocks:
+        return blocks[-1]
+    prompt = prompt.lstrip()
+    first = next((line for line in prompt.splitlines() if line.strip()), "")
+    looks_like_code = _IS_CODE.search(prompt) and (_IS_CODE.match(first) or first.startswith(("#", "@", '"""', "'''")))
+    return prompt if looks_like_code or (_IS_CODE.search(prompt) and re.match(r"\w+ *(?::.*)?= ", first)) else ""
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    """Yield the fenced blocks; a fence closes with at least as many of the same character and nothing after them."""
+    opening: re.Match[str] | None = None
+    lines: list[str] = []
+    for line in text.split("\n"):
+        fence = _FENCE.match(line.rstrip("\r"))
+        if opening is None:
+            opening, lines = fence, []
+        elif fence and not fence[3] and fence[2].startswith(opening[2]) and line.strip() == fence[2]:
+            yield _Block(tag=opening[3].lower(), text=_outdented(lines, opening[1]), closed=True)
+            opening = None
+        else:
+            lines.append(line)
+    if opening is not None:
+        yield _Block(tag=opening[3].lower(), text=_outdented(lines, opening[1]), closed=False)
+
+
+def _outdented(lines: list[str], indent: str) -> str:
+    return "\n".join(line.removeprefix(indent) for line in lines)
+
+
+def _choose(blocks: list[_Block], entry_point: str | None) -> _Block | None:
+    closed = [block for block in blocks if block.closed]
+    for candidates in (closed, blocks):
+        python = [block for block in candidates if block.tag in _PYTHON]
+        defining = [block for block in python if entry_point and _defines(block.text, entry_point)]
+        tagged = [block for block in python if block.tag]
+        for choice in (defining, tagged, python, candidates):
+            if choice:
+                return choice[-1]
+    return None
+
+
+def _defines(text: str, name: str) -> bool:
+    pattern = rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b|^{re.escape(name)}\b[^=\n]*=[^=]"
+    return re.search(pattern, text, re.M) is not None
+
+
+def _method_of_solution(text: str) -> str | None:
+    _, solution, body = text.partition("class Solution")
+    found = re.search(r"^[ \t]+def +([a-zA-Z]\w*) *\( *self\b", body, re.M) if solution else None
+    return found[1] if found else None
+
+
+def last_head(code: str) -> str | None:
+    """Return the name of the last function or class at the top of some code."""
+    names = _HEAD.findall(code)
+    return names[-1] if names else None
+
+
+def _readings(text: str, prompt: str, entry_point: str | None, *, loose: bool, main: bool) -> Iterator[Reading]:
+    """Yield the readings of a program's text, best first."""
+    if not main and prompt and entry_point and not _defines(text, entry_point) and _defines(prompt, entry_point):
+        yield from _body_readings(text, prompt)
+    whole = text if text[:1] not in " \t" else textwrap.dedent(text)
+    yield Reading(source=whole, preamble=prompt)
+    if not loose:
+        return
+    start = _CODE_START.search(text)
+    if start is not None:
+        yield Reading(source=text[start.start() :], preamble=prompt, trim=True)
+
+
+def _body_readings(text: str, prompt: str) -> Iterator[Reading]:
+    """Yield the readings of the body of the function whose head ends the prompt: with its indent, or with it lost."""
+    head = prompt if prompt.endswith("\n") else f"{prompt}\n"
+    first, _, rest = text.partition("\n")
+    variants = [text] if text[:1] in " \t" else [textwrap.indent(text, "    "), f"    {first}\n{rest}", text]
+    for trim in (False, True):
+        for variant in variants:
+            yield Reading(source=head + variant, trim=trim)

@@ -1,0 +1,126 @@
+r"""The canonical form of a tree: over Q with variables, pi, e, i and radicals. Equal forms are equal values."""
+
+from fractions import Fraction
+
+from .forms import UNIT, Form, TooHard, Undefined, difference, multiply, plus, proportional, start_budget
+from .functions import apply
+from .powers import rational_power, symbolic_power
+from .tree import Add, Based, Big, Call, Matrix, Mul, Node, Num, Pow, Quantity, Sym
+
+MAX_SUMMANDS = 400
+
+__all__ = ["Form", "TooHard", "Undefined", "based_value", "canonical", "difference", "proportional", "substitute"]
+
+
+def canonical(node: Node) -> Form:
+    r"""Return the form of an expression; raises TooHard.
+
+    >>> from .parser import read
+    >>> canonical(read(r"(x+1)^2")).key == canonical(read("1+2x+x^2")).key
+    True
+    """
+    start_budget()
+    try:
+        return _form(node)
+    except (ZeroDivisionError, OverflowError, RecursionError):
+        raise TooHard("no finite value") from None
+
+
+def _form(node: Node) -> Form:
+    if isinstance(node, Num):
+        return Form({(): node.value} if node.value else {})
+    if isinstance(node, Sym):
+        return _symbol(node.name)
+    if isinstance(node, Add):
+        total = _form(node.terms[0])
+        for term in node.terms[1:]:
+            total = plus(total, _form(term))
+        return total
+    if isinstance(node, Mul):
+        product = _form(node.factors[0])
+        for factor in node.factors[1:]:
+            product = multiply(product, _form(factor))
+        return product
+    if isinstance(node, Pow):
+        return _power(node)
+    if isinstance(node, Call):
+        if any(isinstance(a, Matrix) for a in node.args):
+            raise TooHard("a function of a matrix")
+        return apply(node.name, [_form(a) for a in node.args])
+    if isinstance(node, Based):
+        return Form({(): based_value(node)})
+    if isinstance(node, Big):
+        return _big(node)
+    if isinstance(node, Quantity) and node.unit == "degrees":
+        return multiply(_form(node.value), _symbol("#deg"))
+    raise TooHard(f"no expression: {type(node).__name__}")
+
+
+def based_value(node: Based) -> Fraction:
+    """Return the value of a numeral in a base."""
+    whole, _, fraction = node.digits.partition(".")
+    value = Fraction(int(whole or "0", node.base))
+    return value + (Fraction(int(fraction, node.base), node.base ** len(fraction)) if fraction else 0)
+
+
+def _symbol(name: str) -> Form:
+    if name == "#deg":
+        return Form({(("#pi", 1),): Fraction(1, 180)})
+    if name in ("#inf", "#nan") or name.startswith("#set"):
+        raise TooHard("no number")
+    return Form({((name, 1),): 1})
+
+
+def _power(node: Pow) -> Form:
+    exponent = _form(node.exponent)
+    rational = exponent.rational
+    if isinstance(node.base, Sym) and node.base.name == "#e" and rational is None:
+        return symbolic_power(Form({(("#e", 1),): 1}), exponent)
+    base = _form(node.base)
+    if rational is None:
+        return symbolic_power(base, exponent)
+    return rational_power(base, Fraction(rational))
+
+
+def _big(node: Big) -> Form:
+    if node.kind in ("sum", "prod"):
+        assert node.low is not None
+        assert node.high is not None
+        low, high = _form(node.low).rational, _form(node.high).rational
+        if (
+            low is not None
+            and high is not None
+            and low.denominator == high.denominator == 1
+            and high - low < MAX_SUMMANDS
+        ):
+            return _unrolled(node, int(low), int(high))
+    bounds = [_form(n).key if n is not None else "" for n in (node.low, node.high)]
+    body = _form(substitute(node.body, node.variable, Sym("~bound"))).key
+    return Form({((f"~{node.kind}({body};{';'.join(bounds)})", 1),): 1})
+
+
+def _unrolled(node: Big, low: int, high: int) -> Form:
+    total = Form({}) if node.kind == "sum" else Form(UNIT)
+    for k in range(low, high + 1):
+        term = _form(substitute(node.body, node.variable, Num(k)))
+        total = plus(total, term) if node.kind == "sum" else multiply(total, term)
+    return total
+
+
+def substitute(node: Node, name: str, value: Node) -> Node:
+    """Return the expression with a variable replaced."""
+    match node:
+        case Sym():
+            return value if node.name == name else node
+        case Add():
+            return Add(tuple(substitute(t, name, value) for t in node.terms))
+        case Mul():
+            return Mul(tuple(substitute(f, name, value) for f in node.factors))
+        case Pow():
+            return Pow(substitute(node.base, name, value), substitute(node.exponent, name, value))
+        case Call():
+            return Call(node.name, tuple(substitute(a, name, value) for a in node.args))
+        case Big():
+            raise TooHard("a sum in a sum")
+        case _:
+            return node

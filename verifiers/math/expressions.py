@@ -1,0 +1,128 @@
+"""Whether two expressions have the same value: exact rational, canonical form, probing, and last sympy."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from time import perf_counter
+from typing import Any
+
+from .canonical import Form, TooHard, Undefined, canonical, difference
+from .numeric import NoValue, judge_values, names_in, probe, value_of
+from .policy import Policy
+from .ruling import Ruling, no, undecided, yes
+from .tree import Mul, Node, Num, Sym
+
+Symbolic = Callable[[Node, Node, float], Ruling]
+"""The last tier: two expressions and a deadline (`perf_counter`)."""
+
+
+def compare_expressions(a: Node, b: Node, policy: Policy, deadline: float, symbolic: Symbolic | None) -> Ruling:
+    """Return the ruling of the first tier that decides."""
+    ruling = _infinite(a, b) or _exact(a, b)
+    if ruling is None:
+        ruling = _probed(a, b, deadline)
+    if ruling.equal is None and symbolic is not None and perf_counter() < deadline:
+        last = symbolic(a, b, deadline)
+        ruling = last if last.equal is not None or last.reason else ruling
+    if ruling.equal is not True and _approximates(a, b, policy):
+        return yes("rational", "rounded")
+    return ruling
+
+
+def _infinite(a: Node, b: Node) -> Ruling | None:
+    signs = [_infinity_sign(node) for node in (a, b)]
+    if signs == [0, 0]:
+        return None
+    return yes("structure") if signs[0] == signs[1] else no("structure", "infinity")
+
+
+def _infinity_sign(node: Node) -> int:
+    if node == Sym("#inf"):
+        return 1
+    if isinstance(node, Mul) and Sym("#inf") in node.factors:
+        sign = 1
+        for factor in node.factors:
+            if factor == Sym("#inf"):
+                continue
+            if not isinstance(factor, Num) or not factor.value:
+                return 0  # no sign is known, or it is 0 times infinity
+            sign = -sign if factor.value < 0 else sign
+        return sign
+    return 0
+
+
+def _exact(a: Node, b: Node) -> Ruling | None:
+    """Decide by value or canonical form; None where a difference in form proves nothing."""
+    if isinstance(a, Num) and isinstance(b, Num):
+        return Ruling(a.value == b.value, "rational")
+    try:
+        form_a, form_b = canonical(a), canonical(b)
+        left, right = form_a.rational, form_b.rational
+        if left is not None and right is not None:
+            return Ruling(left == right, "rational")
+        gap = difference(form_a, form_b)
+    except Undefined:
+        return no("canonical", "undefined")
+    except TooHard:
+        return None
+    if not gap.top:
+        return yes("canonical")
+    return no("canonical") if _proves_difference(form_a, form_b, gap) else None
+
+
+def _proves_difference(a: Form, b: Form, gap: Form) -> bool:
+    return gap.is_safe and a.is_safe and b.is_safe
+
+
+def _probed(a: Node, b: Node, deadline: float) -> Ruling:
+    found = probe(a, b, deadline)
+    if found.equal is None:
+        return undecided("probing", found.reason)
+    return Ruling(found.equal, "probing")
+
+
+def _approximates(a: Node, b: Node, policy: Policy) -> bool:
+    """Tell whether one is a decimal that rounds the other, or whether they agree to the policy's tolerance."""
+    decimals = [isinstance(n, Num) and policy.rounded_digits and n.digits >= policy.rounded_digits for n in (a, b)]
+    if not (any(decimals) or policy.relative_tolerance):
+        return False
+    if names_in(a) or names_in(b):
+        return False
+    try:
+        x, y = (value_of(n, 60) for n in (a, b))
+    except NoValue:
+        return False
+    if policy.relative_tolerance and abs(x - y) <= abs(y) * policy.relative_tolerance:
+        return True
+    if isinstance(a, Num) and isinstance(b, Num) and a.digits and b.digits:
+        shorter, longer = (a, y) if a.digits < b.digits else (b, x)
+        return shorter.digits >= policy.rounded_digits and _rounds(shorter, longer)
+    return any(d and isinstance(n, Num) and _rounds(n, v) for d, n, v in zip(decimals, (a, b), (y, x), strict=True))
+
+
+def _rounds(decimal: Num, value: Any) -> bool:
+    """Tell whether a decimal is the correct rounding of a value to the digits that it has."""
+    if getattr(value, "imag", 0) != 0 or not decimal.value:
+        return False
+    places = _places(Fraction(decimal.value), decimal.digits)
+    half = Fraction(1, 2) * Fraction(10) ** -places
+    gap = abs(value - value.context.mpf(decimal.value.numerator) / decimal.value.denominator)
+    bound = value.context.mpf(half.numerator) / half.denominator
+    return bool(gap <= bound * (1 + value.context.mpf(10) ** -20))
+
+
+def _places(value: Fraction, digits: int) -> int:
+    """Return the decimal places that so many significant digits of a value leave.
+
+    >>> _places(Fraction("0.0833333"), 6), _places(Fraction("1234.5"), 5)
+    (7, 1)
+    """
+    size = abs(value)
+    exponent = 0
+    while size >= 10:
+        size, exponent = size / 10, exponent + 1
+    while size < 1:
+        size, exponent = size * 10, exponent - 1
+    return digits - 1 - exponent
+
+
+__all__ = ["Symbolic", "compare_expressions", "judge_values"]

@@ -1,0 +1,490 @@
+r"""The grammar of expressions: sums, products, powers, brackets, and what letters side by side mean.
+
+What stands between brackets is a list again, which `parser` reads; what follows a command is read by `commands`.
+"""
+
+from abc import ABC, abstractmethod
+from fractions import Fraction
+
+from .commands import READERS
+from .stream import Stream
+from .tokens import Token, Unreadable, read_number
+from .tree import (
+    DEGREE,
+    INFINITY,
+    MINUS_ONE,
+    UNDEFINED,
+    Add,
+    Builder,
+    Call,
+    Node,
+    Num,
+    PlusMinus,
+    Pow,
+    Relation,
+    Seq,
+    Sym,
+    negative,
+    product,
+    quotient,
+)
+from .units import is_unit_word
+
+_STARTS = {
+    "num",
+    "let",
+    "const",
+    "func",
+    "frac",
+    "root",
+    "binom",
+    "begin",
+    "big",
+    "int",
+    "lim",
+    "accent",
+    "mark",
+    "mathbb",
+}
+_OPENERS = {"(", "[", "{", "lfloor", "lceil", "<<"}
+_CALLED = set("fghFGH")
+_SHORT_WORDS = {
+    "no",
+    "th",
+    "nd",
+    "rd",
+    "st",
+    "or",
+    "is",
+    "of",
+    "to",
+    "an",
+    "at",
+    "on",
+    "if",
+    "it",
+    "up",
+    "we",
+    "be",
+    "by",
+    "do",
+    "so",
+    "as",
+    "am",
+    "pm",
+}
+
+
+class Formulas(Stream, ABC):
+    """Reads expressions from tokens."""
+
+    @abstractmethod
+    def sequence(self, closers: tuple[str, ...]) -> Node:
+        """Read elements up to a closing bracket or the end; one element alone is that element."""
+
+    @abstractmethod
+    def elements(self, closers: tuple[str, ...]) -> tuple[list[Node], bool, bool]:
+        """Read elements; return them, whether "or" joins them, and whether a comma ends them."""
+
+    @abstractmethod
+    def relation(self) -> Node:
+        """Read one element."""
+
+    @abstractmethod
+    def part(self, start: int, end: int) -> Node:
+        """Read the tokens between two positions as an answer of their own."""
+
+    # Sums and products
+
+    def total(self) -> Node:
+        self.deeper()
+        terms = [self.signed_term()]
+        while self.kind() == "op" and self.value() in ("+", "-", "±", "∓"):
+            if self.value() == "-" and self.kind(1) in ("word", "text"):
+                break
+            terms.append(self.signed_term())
+        self.depth -= 1
+        return Add(tuple(terms)) if len(terms) > 1 else terms[0]
+
+    def signed_term(self) -> Node:
+        sign, both = 1, 0
+        while self.kind() == "op" and self.value() in ("+", "-", "±", "∓"):
+            value = self.value()
+            sign = -sign if value == "-" else sign
+            both = {"±": 1, "∓": -1}.get(value, both)
+            self.at += 1
+        term = self.term()
+        node = negative(term) if sign < 0 else term
+        while self.take("mod"):
+            node = Call("mod", (node, self.signed_power()))
+        return PlusMinus(node, both) if both else node
+
+    def term(self) -> Node:
+        factors = [self.raised_primary()]
+        while True:
+            kind, value, _ = self.peek()
+            if kind == "op" and value == "*":
+                self.at += 1
+                factors.append(self.signed_power())
+            elif kind == "op" and value == "/":
+                self.at += 1
+                bottom = self.signed_power()
+                if len(factors) == 1 and isinstance(factors[0], Num) and isinstance(bottom, Num):
+                    factors = [quotient(factors[0], bottom)]
+                else:
+                    factors.append(Pow(bottom, MINUS_ONE))
+            elif kind in ("deg", "op") and value != "(" and self.postfix_inside():
+                factors.append(DEGREE if kind == "deg" else Num(Fraction(1, 100)))
+                self.at += 1
+            elif self.starts_factor():
+                factors.append(self.raised_primary())
+            else:
+                return product(factors)
+
+    def postfix_inside(self) -> bool:
+        """Tell whether a degree or percent sign stands inside an expression, where it is a factor and no unit."""
+        if not (self.kind() == "deg" or self.is_op("%")):
+            return False
+        following = self.kind(1)
+        if following == "op":
+            return self.value(1) in ("+", "-", "*", "/", "±") or (self.value(1) == ")" and self.arguments > 0)
+        return self.arguments > 0 or following in ("num", "const", "func", "frac", "root")
+
+    def signed_power(self) -> Node:
+        if self.take("-"):
+            self.deeper()
+            node = negative(self.signed_power())
+            self.depth -= 1
+            return node
+        self.take("+")
+        return self.raised_primary()
+
+    def starts_factor(self) -> bool:
+        kind, value, _ = self.peek()
+        if kind == "num":
+            return self.is_number_factor()
+        if kind == "word":
+            return self.is_product(value)
+        if kind == "op":
+            if value == "|":
+                return self.bars == 0 and not self.in_set
+            if value == "(" and self.kind(1) in ("word", "text") and not self.is_product(self.value(1)):
+                return False
+            return value in _OPENERS and value != r"\{"
+        return kind in _STARTS and kind not in ("based", "repeat", "set")
+
+    def is_number_factor(self) -> bool:
+        """Tell whether a number may follow as a factor: after a letter or a bracket, not after a number."""
+        before = self.tokens[self.at - 1] if self.at else ("end", "", False)
+        return before[0] in ("let", "const") or (before[0] == "op" and before[1] in (")", "}", "!"))
+
+    def is_product(self, word: str) -> bool:
+        """Tell whether letters side by side are variables multiplied, and not a unit or a word."""
+        if self.kind() == "word" and self.at and self.kind(-1) == "num" and is_unit_word(word):
+            return False
+        if word in _SHORT_WORDS or len(word) > 6:
+            return False
+        if len(word) == 2:
+            return not (is_unit_word(word) and not self.depth > 3 and self.at and self.kind(-1) == "num")
+        return set(word) <= set("abcxyz") or not set(word.lower()) & set("aeiou") or (word.isupper() and len(word) == 3)
+
+    # Powers and what they are powers of
+
+    def raised_primary(self) -> Node:
+        base = self.primary()
+        while True:
+            kind, value, _ = self.peek()
+            if kind != "op":
+                return base
+            if value == "^":
+                if self.is_side():
+                    return base
+                base = self.raised(base)
+            elif value == "!" and not self.is_op("=", 1):
+                self.at += 1
+                base = Call("factorial", (base,))
+            elif value == "choose":
+                self.at += 1
+                base = Call("binom", (base, self.primary()))
+            elif value == "'" and isinstance(base, Sym):
+                self.at += 1
+                base = Sym(base.name + "'")
+            else:
+                return base
+
+    def is_side(self) -> bool:
+        """Tell whether the sign of a one-sided limit follows: `3^+`, `3^{+}`."""
+        at = 2 if self.is_op("{", 1) else 1
+        return (self.is_op("+", at) or self.is_op("-", at)) and self.is_op("}", at + 1)
+
+    def raised(self, base: Node) -> Node:
+        self.at += 1
+        self.deeper()
+        if self.is_op("{") and (self.kind(1) == "text" or self.is_op("'", 1)):
+            if self.kind(1) != "text" and isinstance(base, Sym):  # y^{\prime}
+                primes = self.group_text()
+                self.depth -= 1
+                return Sym(base.name + primes.replace(" ", ""))
+            self.group_text()  # 6^{\text{th}}
+            self.depth -= 1
+            return base
+        if self.is_op("'") and isinstance(base, Sym):
+            self.depth -= 1
+            return base
+        exponent = self.exponent()
+        self.depth -= 1
+        return Pow(base, exponent)
+
+    def exponent(self) -> Node:
+        if self.is_op("{"):
+            return self.braced()
+        if self.take("-"):
+            return negative(self.exponent())
+        if self.take("+"):
+            return self.exponent()
+        node = self.primary()
+        if self.is_op("^"):
+            node = self.raised(node)
+        return node
+
+    def braced(self) -> Node:
+        """Read a LaTeX group."""
+        self.expect("{")
+        bars, self.bars = self.bars, 0
+        arguments, self.arguments = self.arguments, 0
+        node = self.sequence(("}",))
+        self.expect("}")
+        self.bars, self.arguments = bars, arguments
+        return node
+
+    def argument(self) -> Node:
+        """Read the argument of a command: a group, or one token as TeX takes it (`\\frac12`)."""
+        if self.is_op("{"):
+            return self.braced()
+        kind, value, spaced = self.peek()
+        if kind == "num" and len(value) > 1 and value.isdigit():
+            self.tokens[self.at] = ("num", value[1:], False)
+            return Num(int(value[0]))
+        if kind == "word":
+            self.tokens[self.at] = ("let" if len(value) == 2 else "word", value[1:], spaced)
+            return Sym(value[0])
+        if self.take("-"):
+            return negative(self.argument())
+        return self.primary()
+
+    def primary(self) -> Node:
+        kind, value, _ = self.peek()
+        self.at += 1
+        if kind == "num":
+            return self.whole_or_mixed(value)
+        if kind == "let":
+            return self.symbol(value)
+        if kind == "const":
+            return self.constant(value)
+        if kind == "op":
+            return self.bracketed(value)
+        if kind == "word":
+            return self.letters(value)
+        reader = READERS.get(kind)
+        if reader is None:
+            raise Unreadable(f"not expected: {value!r}")
+        self.deeper()
+        node = reader(self, value)
+        self.depth -= 1
+        return node
+
+    def letters(self, word: str) -> Node:
+        self.at -= 1
+        if not self.is_product(word):
+            raise Unreadable("words")
+        head, tail = word[0], word[1:]
+        spaced = self.tokens[self.at][2]
+        self.tokens[self.at : self.at + 1] = [_letter(head, spaced), *(_letter(c, False) for c in tail)]
+        return self.primary()
+
+    def whole_or_mixed(self, value: str) -> Node:
+        number, digits = read_number(value)
+        node = Num(number, digits)
+        if not digits and isinstance(number, int):
+            fraction = self.mixed_fraction()
+            if fraction is not None:
+                return Num(number + fraction)
+        return node
+
+    def mixed_fraction(self) -> Fraction | None:
+        """Take a proper fraction right after a whole number: `2\\frac{1}{2}`, `2 1/2`."""
+        if self.kind() == "frac":
+            start, tokens = self.at, list(self.tokens[self.at : self.at + 4])
+            self.at += 1
+            try:
+                top, bottom = self.argument(), self.argument()
+            except Unreadable:
+                top = bottom = UNDEFINED
+            if _is_proper(top, bottom):
+                assert isinstance(top, Num)
+                assert isinstance(bottom, Num)
+                return Fraction(top.value) / Fraction(bottom.value)
+            self.tokens[start : start + len(tokens)] = tokens
+            self.at = start
+        elif self.kind() == "num" and self.peek()[2] and self.is_op("/", 1) and self.kind(2) == "num":
+            top_text, bottom_text = self.value(), self.value(2)
+            if top_text.isdigit() and bottom_text.isdigit() and 0 < int(top_text[:50]) < int(bottom_text[:50]):
+                self.at += 3
+                return Fraction(int(top_text), int(bottom_text))
+        return None
+
+    def symbol(self, name: str) -> Node:
+        if name == "m" and self.kind() == "mark":  # the measure of an angle
+            return self.primary()
+        if self.is_op("_"):
+            self.at += 1
+            name = f"{name}_{self.subscript()}"
+        while self.is_op("'"):
+            self.at += 1
+            name += "'"
+        called = name[:1] in _CALLED or "'" in name or self.defines_function()
+        if self.is_op("(") and called and name.replace("'", "").partition("_")[0].isalpha():
+            self.at += 1
+            return Call(name, tuple(self.arguments_in(")")))
+        return Sym(name)
+
+    def defines_function(self) -> bool:
+        """Tell whether `(x) =` follows, as in `p(x) = x + 1`, or `(0)` after a capital, as in `I(0)`."""
+        if not (self.is_op("(") and self.kind(1) in ("let", "num") and self.is_op(")", 2)):
+            return False
+        return self.is_op("=", 3) or (self.kind(1) == "num" and self.value(-1).isupper())
+
+    def subscript(self) -> str:
+        if self.is_op("{"):
+            return self.group_text().replace(" ", "")
+        kind, value, _ = self.peek()
+        if kind not in ("num", "let", "const", "word", "text"):
+            raise Unreadable("a subscript is a name")
+        self.at += 1
+        if kind == "num" and len(value) > 1:  # x_12 is x_1 2 in TeX, and x_12 in what people write
+            return value
+        return value.removeprefix("#")
+
+    def constant(self, value: str) -> Node:
+        if value == "#e" and self.is_op("_"):
+            self.at += 1
+            return Sym(f"e_{self.subscript()}")
+        return Sym(value) if value != "#inf" else INFINITY
+
+    def arguments_in(self, closer: str) -> list[Node]:
+        bars, self.bars = self.bars, 0
+        arguments, self.arguments = self.arguments, 0
+        items, _, _ = self.elements((closer,))
+        self.expect(closer)
+        self.bars, self.arguments = bars, arguments
+        if not items:
+            raise Unreadable("no argument")
+        return items
+
+    # Brackets
+
+    def bracketed(self, opener: str) -> Node:
+        if opener in ("(", "["):
+            return self.parenthesised(opener)
+        if opener == "{":
+            self.at -= 1
+            return self.plain_braces()
+        if opener == r"\{":
+            return self.elements_of_set()
+        if opener in ("|", "||"):
+            return self.absolute(opener)
+        if opener in ("lfloor", "lceil"):
+            (node,) = self.exactly_one("rfloor" if opener == "lfloor" else "rceil")
+            return Call(opener[1:], (node,))
+        if opener == "<<" or opener == "<":
+            return Seq(tuple(self.arguments_in(">>" if opener == "<<" else ">")), "()")
+        if opener in ("+", "-"):
+            self.at -= 1
+            return self.signed_term()
+        raise Unreadable(f"not expected: {opener!r}")
+
+    def exactly_one(self, closer: str) -> list[Node]:
+        items = self.arguments_in(closer)
+        if len(items) != 1:
+            raise Unreadable("one argument expected")
+        return items
+
+    def plain_braces(self) -> Node:
+        if self.is_op("}", 1):
+            raise Unreadable("an empty group")
+        self.deeper()
+        node = self.over_or_braced()
+        self.depth -= 1
+        return node
+
+    def over_or_braced(self) -> Node:
+        self.expect("{")
+        node = self.sequence(("}", "over", "choose"))
+        if self.take("over"):
+            node = quotient(node, self.sequence(("}",)))
+        elif self.take("choose"):
+            node = Call("binom", (node, self.sequence(("}",))))
+        self.expect("}")
+        return node
+
+    def parenthesised(self, opener: str) -> Node:
+        bars, self.bars = self.bars, 0
+        in_set, self.in_set = self.in_set, 0
+        arguments, self.arguments = self.arguments, 0
+        items, _, trailing = self.elements((")", "]"))
+        closer = self.value()
+        if closer not in (")", "]"):
+            raise Unreadable("open bracket")
+        self.at += 1
+        self.bars, self.in_set, self.arguments = bars, in_set, arguments
+        pair = opener + closer
+        if len(items) == 1 and not trailing and pair in ("()", "[]"):
+            return items[0]
+        if not items:
+            raise Unreadable("empty brackets")
+        return Seq(tuple(items), pair)
+
+    def elements_of_set(self) -> Node:
+        if self.take(r"\}"):
+            return Seq((), "{}")
+        self.in_set += 1
+        bars, self.bars = self.bars, 0
+        items, _, _ = self.elements((r"\}", "|", ":"))
+        self.in_set -= 1
+        self.bars = bars
+        if self.take("|") or self.take(":"):
+            condition = self.sequence((r"\}",))
+            self.expect(r"\}")
+            return _builder(items, condition)
+        self.expect(r"\}")
+        return Seq(tuple(items), "{}")
+
+    def absolute(self, opener: str) -> Node:
+        self.bars += 1
+        in_set, self.in_set = self.in_set, 0
+        self.deeper()
+        node = self.total()
+        self.depth -= 1
+        self.in_set = in_set
+        self.expect(opener)
+        self.bars -= 1
+        return Call("abs", (node,))
+
+
+def _letter(character: str, spaced: bool) -> Token:
+    return ("const", "#" + character, spaced) if character in "ie" else ("let", character, spaced)
+
+
+def _is_proper(top: Node, bottom: Node) -> bool:
+    if not (isinstance(top, Num) and isinstance(bottom, Num)):
+        return False
+    return isinstance(top.value, int) and isinstance(bottom.value, int) and 0 < top.value < bottom.value
+
+
+def _builder(items: list[Node], condition: Node) -> Node:
+    head = items[0]
+    if isinstance(head, Relation) and head.operators == ("in",) and head.operands[1] == Sym("#setR"):
+        head = head.operands[0]
+    if len(items) != 1 or not isinstance(head, Sym):
+        raise Unreadable("a set of more than one variable's values")
+    return Builder(head.name, condition)

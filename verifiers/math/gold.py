@@ -1,0 +1,221 @@
+r"""The reference answer, compiled once and compared with every rollout of its problem.
+
+Compiling reads it into a tree and says whether anything can equal it: an empty, unreadable or undefined reference is
+`bad_gold`, which is an error of the data set and never a reward.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from time import perf_counter
+
+from .compare import Comparison, is_undefined
+from .equations import contradicts
+from .expressions import Symbolic
+from .extract import joined_boxes
+from .parser import MAX_CHARACTERS, as_words, read
+from .policy import DEFAULT, Policy
+from .ruling import Ruling, no, undecided, yes
+from .tokens import TooLarge, Unreadable
+from .tree import Node, Relation, Seq, Sym, Words
+
+_DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*\.?\s*", re.DOTALL)
+_LABELLED = re.compile(r"([-\\$]*[0-9][^()]*?)\s*\(([A-Za-z][A-Za-z' .-]*[A-Za-z.])\)")
+_INNER_STOP = re.compile(r"\.\s*(\$|\\\)|\\\])$")
+_OPEN_BOX = re.compile(r"\s*\\+boxed\s*\{([^$]*)", re.DOTALL)
+_LOOSE = re.compile(r"(?<!\\)\\[!,;: ]|\\(?:left|right)(?![A-Za-z])|[\s$]+|(?<!\\)~")
+_FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_WRAPPER = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+")
+_DECIMAL_COMMA = re.compile(r"(-?(?:0(?=,)|[0-9]+(?!,[0-9]{3}$))),([0-9]+)")
+_NAMED_IN_WORDS = re.compile(
+    r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40})\}|([A-Za-z][A-Za-z ]{3,40}?))"
+    r"\s*(?:=|:|\\approx)\s*(?=[^=:\s])"
+)
+_HARMLESS = "\n\t\r\u200b\u2060\ufeff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An answer as text and as a tree."""
+
+    text: str
+    key: str
+    """The text without spacing and wrappers: the same key is the same answer as written."""
+    node: Node | None
+    problem: str = ""
+    """Why there is no tree: `unreadable`, `too_large` or `hidden_characters`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gold:
+    """A compiled reference; `error` says why nothing can be compared with it."""
+
+    text: str
+    reading: Reading | None
+    policy: Policy
+    error: str = ""
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one value and no list, so that an answer with alternatives is ambiguous."""
+        return self.reading is not None and not isinstance(self.reading.node, (Seq, Words))
+
+    def compare(self, answer: str, deadline: float, symbolic: Symbolic | None = None) -> Ruling:
+        """Return the ruling on an answer; deadline as of `perf_counter`, symbolic is the last tier."""
+        assert self.reading is not None
+        if self._is_as_written and _key(_trimmed(answer)) == self.reading.key:
+            return yes("string")
+        return compare_readings(read_answer(answer), self.reading, Comparison(self.policy, deadline, symbolic))
+
+    @property
+    def _is_as_written(self) -> bool:
+        """Whether the same text is the same answer without reading it; a chain of equations may contradict itself."""
+        return self.reading is not None and not isinstance(self.reading.node, Relation)
+
+
+@lru_cache(4096)
+def compile_gold(answer: str, policy: Policy = DEFAULT) -> Gold:
+    r"""Return the compiled reference; what lies in a box or between dollar signs is taken out of them.
+
+    >>> compile_gold(r"$\frac{1}{2}$").compare("0.5", perf_counter() + 1).equal
+    True
+    >>> compile_gold("").error
+    'the reference is empty'
+    """
+    text = _content(answer) if len(answer) <= 10 * MAX_CHARACTERS else answer
+    if len(text) > MAX_CHARACTERS:
+        return Gold(
+            text=text, reading=None, policy=policy, error=f"the reference has more than {MAX_CHARACTERS} characters"
+        )
+    if not _LOOSE.sub("", text).strip(". "):
+        return Gold(text=text, reading=None, policy=policy, error="the reference is empty")
+    reading = read_answer(text)
+    error = _unusable(reading)
+    return Gold(text=text, reading=None if error else reading, policy=policy, error=error)
+
+
+def _unusable(reading: Reading) -> str:
+    if reading.problem:
+        return f"the reference cannot be read ({reading.problem})"
+    assert reading.node is not None
+    if is_undefined(reading.node):
+        return "the reference is undefined"
+    if isinstance(reading.node, Relation) and contradicts(reading.node, Comparison(DEFAULT, perf_counter() + 0.5)):
+        return "the reference contradicts itself"
+    return ""
+
+
+def _content(answer: str) -> str:
+    boxed = joined_boxes(answer)
+    if boxed is not None:
+        return boxed.strip()
+    if "####" in answer:  # GSM8K's whole solution
+        return answer.rpartition("####")[2].strip()
+    cut_off = _OPEN_BOX.fullmatch(answer)
+    if cut_off:
+        return cut_off[1].strip()
+    match = _DELIMITED.fullmatch(answer)
+    inner = next((g for g in match.groups() if g is not None), None) if match else None
+    return (inner if inner is not None and "$" not in inner else answer).strip()
+
+
+@lru_cache(8192)
+def read_answer(text: str) -> Reading:
+    """Return an answer's text, key and tree."""
+    if not text.isascii() and _has_hidden_characters(text):
+        return Reading(text=text, key="", node=None, problem="hidden_characters")
+    text = text.strip()
+    trimmed = _trimmed(text)
+    try:
+        return Reading(text=text, key=_key(trimmed), node=_tree(trimmed))
+    except TooLarge:
+        return Reading(text=text, key=_key(trimmed), node=None, problem="too_large")
+    except Unreadable:
+        return Reading(text=text, key=_key(trimmed), node=None, problem="unreadable")
+
+
+def _tree(text: str) -> Node:
+    """Read an answer; `Area = 5` and `Answer: 5` are values with a name in words."""
+    labelled = _LABELLED.fullmatch(text)
+    if labelled:
+        text = f"{labelled[1]}\\text{{ {labelled[2]}}}"
+    try:
+        node = read(text)
+    except TooLarge:
+        raise
+    except Unreadable:
+        node = None
+    if node is None or isinstance(node, Words):
+        head = _NAMED_IN_WORDS.match(text)
+        if head is not None:
+            try:
+                value = read(text[head.end() :])
+            except Unreadable:
+                value = None
+            if value is not None and not isinstance(value, Words):
+                name = " ".join((head[1] or head[2]).casefold().split())
+                return Relation((Sym(f" {name}"), value), ("=",))
+    if node is None:
+        raise Unreadable("neither mathematics nor words")
+    return node
+
+
+def _trimmed(text: str) -> str:
+    stripped = _INNER_STOP.sub(r"\1", text.strip().strip("*").strip())
+    while stripped.endswith((".", "\\", ",", ";")) and not stripped.endswith(("..", "\\,", "\\;")):
+        stripped = stripped[:-1].rstrip()
+    return stripped
+
+
+def _key(text: str) -> str:
+    text = _FRACTION.sub(r"\\frac", _LOOSE.sub("", text))
+    return _WRAPPER.sub(r"\1", text)
+
+
+def _has_hidden_characters(text: str) -> bool:
+    """Tell whether characters that do not show, reorder or overstrike are among the text's."""
+    return any(unicodedata.category(c) in ("Cc", "Cf", "Mn", "Me", "Cs", "Co") for c in text if c not in _HARMLESS)
+
+
+def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling:
+    """Return the ruling on two answers as they were read."""
+    if answer.problem == "hidden_characters":
+        return no("string", "hidden_characters")
+    if answer.node is None or gold.node is None:
+        if answer.problem == "too_large":
+            return undecided("string", "over_limit: the answer is too large to read")
+        same = answer.key == gold.key and bool(answer.key)
+        return yes("string") if same else no("string", "not_read: the answer is not mathematics that is known here")
+    if answer.key == gold.key:
+        contradiction = isinstance(answer.node, Relation) and contradicts(answer.node, comparison)
+        return no("structure", "contradiction") if contradiction else yes("string")
+    ruling = comparison.judge(answer.node, gold.node)
+    if ruling.equal is False:
+        return _read_otherwise(answer, gold, comparison) or ruling
+    return ruling
+
+
+def _read_otherwise(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling | None:
+    """Try the other readings that `1,234` and `0,5` have: as a list, and with a decimal comma."""
+    for one, other in ((answer, gold), (gold, answer)):
+        assert other.node is not None
+        if _GROUPED.fullmatch(one.key) and isinstance(other.node, Seq):
+            found = comparison.equal(read(one.key.replace(",", ", ")), other.node)
+        elif (match := _DECIMAL_COMMA.fullmatch(one.key)) and not isinstance(other.node, (Seq, Words)):
+            found = comparison.equal(read(f"{match[1]}.{match[2]}"), other.node)
+        else:
+            continue
+        if found.equal:
+            return found
+    return None
+
+
+def looks_like_answer(text: str) -> bool:
+    """Tell whether a text reads as an answer, and not as prose."""
+    try:
+        node = read(_trimmed(text))
+    except Unreadable:
+        return False
+    return not isinstance(node, Words) or len(as_words(text).split()) <= 4

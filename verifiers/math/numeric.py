@@ -1,0 +1,390 @@
+"""Values of expressions at points, to many digits: what two answers are worth where no rule brings them together.
+
+Two precisions tell a difference that is really there from rounding: only one that both see is certain. Magnitudes are
+checked before functions are computed, so nothing here takes long.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from time import perf_counter
+from typing import Any
+
+from .canonical import based_value
+from .tree import Add, Based, Big, Call, Mul, Node, Num, Pow, Quantity, Sym, children
+
+DIGITS = 50
+"""Two values that differ here, and by the same amount with twice the digits, differ."""
+_MAX_MAGNITUDE = 4000
+"""Binary exponent of an argument beyond which periodic and exponential functions are not computed."""
+_MAX_POWER = 10**15
+_MAX_SUMMANDS = 5000
+_local = threading.local()
+
+
+class NoValue(ValueError):
+    """The expression has no value at this point, or none that can be computed in bounds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What comparing at points found: True, False, or None where they do not tell."""
+
+    equal: bool | None
+    points: int = 0
+    """Points at which both have a value."""
+    reason: str = ""
+
+
+def probe(a: Node, b: Node, deadline: float, seed: int = 0) -> Probe:
+    """Compare two expressions at random points, some of them negative and some whole.
+
+    >>> from .parser import read
+    >>> probe(read("sin(2x)"), read("2 sin x cos x"), perf_counter() + 1).equal
+    True
+    """
+    names = sorted(names_in(a) | names_in(b))
+    if len(names) > 12:
+        return Probe(equal=None, reason="too_many_variables")
+    digits = DIGITS + _literal_digits(a) + _literal_digits(b)
+    if digits > 1500:
+        return Probe(equal=None, reason="too_many_digits")
+    valid = 0
+    for point in _points(names, seed):
+        if perf_counter() > deadline:
+            return Probe(equal=None, points=valid, reason="out_of_time")
+        found = _compare_at(a, b, point, digits, deadline)
+        if found is False:
+            return Probe(equal=False, points=valid + 1)
+        valid += found is True
+    wanted = 1 if not names else 3
+    return Probe(equal=True if valid >= wanted else None, points=valid, reason="" if valid >= wanted else "no_points")
+
+
+def value_of(node: Node, digits: int = DIGITS) -> Any:
+    """Return the value of an expression without variables, as an mpmath number; raises NoValue."""
+    context = _context(digits)
+    return _evaluate(context, node, {}, perf_counter() + 1.0)
+
+
+def names_in(node: Node) -> set[str]:
+    """Return the names of variables in a tree; a call of an unknown function is a name too."""
+    found: set[str] = set()
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Sym) and current.name[0] != "#":
+            found.add(current.name)
+        elif isinstance(current, Big):
+            inner = names_in(current.body) - {current.variable}
+            found |= inner
+            stack += [n for n in (current.low, current.high) if n is not None]
+            continue
+        stack += children(current)
+    return found
+
+
+def _points(names: list[str], seed: int) -> list[dict[str, Fraction]]:
+    if not names:
+        return [{}]
+    rng = random.Random(f"{seed}:{names}")
+    points = [{n: _random(rng, 1) for n in names} for _ in range(3)]
+    points += [{n: _random(rng, rng.choice((-1, 1))) for n in names} for _ in range(4)]
+    points += [{n: -_random(rng, 1) for n in names}]
+    points += [{n: Fraction(rng.randint(2, 12)) for n in names} for _ in range(3)]
+    return points
+
+
+def _random(rng: random.Random, sign: int) -> Fraction:
+    return sign * Fraction(rng.randint(200_000_000, 2_900_000_000), 1_000_000_007)
+
+
+def _compare_at(a: Node, b: Node, point: dict[str, Fraction], digits: int, deadline: float) -> bool | None:
+    try:
+        low, high = _both(a, b, point, digits, deadline), _both(a, b, point, 2 * digits, deadline)
+    except NoValue:
+        return None
+    context = _context(2 * digits)
+    if point and not all(_is_real(context, v) for v in high):
+        return None  # outside the domain over the reals, where branches of roots and logarithms differ by convention
+    return judge_values(context, low, high, digits)
+
+
+def judge_values(context: Any, low: tuple[Any, Any], high: tuple[Any, Any], digits: int) -> bool | None:
+    """Judge two values, each computed with `digits` and with twice as many."""
+    difference_low, difference_high = context.mpmathify(low[0]) - low[1], high[0] - high[1]
+    size = max(abs(high[0]), abs(high[1]))
+    tiny = context.mpf(10) ** (-int(1.6 * digits))
+    if abs(difference_high) <= tiny * size:
+        return True
+    if size < tiny and abs(difference_low) > 10**10 * abs(difference_high):
+        return True  # both vanish as digits are added
+    if abs(difference_low - difference_high) <= abs(difference_high) * context.mpf("1e-5"):
+        return False
+    return None
+
+
+def _both(a: Node, b: Node, point: dict[str, Fraction], digits: int, deadline: float) -> tuple[Any, Any]:
+    context = _context(digits)
+    values = {name: context.mpf(v.numerator) / v.denominator for name, v in point.items()}
+    return _evaluate(context, a, values, deadline), _evaluate(context, b, values, deadline)
+
+
+def _is_real(context: Any, value: Any) -> bool:
+    return not isinstance(value, context.mpc) or abs(value.imag) <= abs(value.real) * context.mpf("1e-40")
+
+
+def _context(digits: int) -> Any:
+    """Return this thread's mpmath context: the module's own one is shared, and its precision with it."""
+    contexts = getattr(_local, "contexts", None)
+    if contexts is None:
+        contexts = _local.contexts = {}
+    if digits not in contexts:
+        from mpmath import MPContext  # type: ignore[import-untyped]
+
+        if len(contexts) > 8:
+            contexts.clear()
+        contexts[digits] = MPContext()
+        contexts[digits].dps = digits
+    return contexts[digits]
+
+
+def _literal_digits(node: Node) -> int:
+    """Return how many digits a tree's literals and powers ask for, beyond the usual ones."""
+    most, stack = 0, [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Num):
+            size = max(abs(current.value.numerator), current.value.denominator)
+            most = max(most, int(size.bit_length() * 0.302))
+        elif isinstance(current, Pow) and isinstance(current.exponent, Num) and isinstance(current.base, Num):
+            size = abs(int(current.exponent.value)) * max(
+                1, int(abs(current.base.value.numerator).bit_length() * 0.302)
+            )
+            most = max(most, min(size, 800))
+        stack += children(current)
+    return most if most > 12 else 0
+
+
+def _evaluate(context: Any, node: Node, values: dict[str, Any], deadline: float) -> Any:
+    try:
+        value = _value(context, node, values, deadline)
+    except (
+        ZeroDivisionError,
+        OverflowError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+        TypeError,
+    ) as error:
+        raise NoValue(type(error).__name__) from None
+    if not context.isfinite(value):
+        raise NoValue("not finite")
+    return value
+
+
+def _value(context: Any, node: Node, values: dict[str, Any], deadline: float) -> Any:
+    if isinstance(node, Num):
+        return context.mpf(node.value.numerator) / node.value.denominator
+    if isinstance(node, Sym):
+        return _symbol(context, node.name, values)
+    if isinstance(node, Add):
+        return context.fsum([_value(context, t, values, deadline) for t in node.terms])
+    if isinstance(node, Mul):
+        return context.fprod([_value(context, f, values, deadline) for f in node.factors])
+    if isinstance(node, Pow):
+        return _power(
+            context, _value(context, node.base, values, deadline), _value(context, node.exponent, values, deadline)
+        )
+    if isinstance(node, Call):
+        return _call(context, node, [_value(context, a, values, deadline) for a in node.args])
+    if isinstance(node, Based):
+        return context.mpf(based_value(node).numerator) / based_value(node).denominator
+    if isinstance(node, Big) and node.kind in ("sum", "prod"):
+        return _sum(context, node, values, deadline)
+    if isinstance(node, Quantity) and node.unit == "degrees":
+        return _value(context, node.value, values, deadline) * context.degree
+    raise NoValue(type(node).__name__)
+
+
+def _symbol(context: Any, name: str, values: dict[str, Any]) -> Any:
+    if name in values:
+        return values[name]
+    constants: dict[str, Callable[[], Any]] = {
+        "#pi": lambda: +context.pi,
+        "#e": lambda: context.e + 0,
+        "#i": lambda: context.mpc(0, 1),
+        "#deg": lambda: context.pi / 180,
+    }
+    if name not in constants:
+        raise NoValue(name)
+    return constants[name]()
+
+
+def _power(context: Any, base: Any, exponent: Any) -> Any:
+    if base == 0 and (isinstance(exponent, context.mpc) or exponent <= 0):
+        raise NoValue("a power of zero")
+    if base != 0 and abs(exponent) * max(1, abs(context.mag(base))) > _MAX_POWER:
+        raise NoValue("too large a power")
+    if not isinstance(base, context.mpc) and base < 0 and not isinstance(exponent, context.mpc):
+        odd = _odd_root(context, base, exponent)
+        if odd is not None:
+            return odd
+    return context.power(base, exponent)
+
+
+def _odd_root(context: Any, base: Any, exponent: Any) -> Any:
+    """Return the real power of a negative number for exponents p/q with a small odd q: x^(1/3) is real at -8."""
+    for q in (1, 3, 5, 7, 9):
+        p = context.nint(exponent * q)
+        if abs(exponent * q - p) < context.mpf(10) ** (5 - context.dps):
+            if q == 1:
+                return context.power(base, int(p)) if abs(p) < 10**9 else None
+            value = context.power(-base, exponent)
+            return -value if int(p) % 2 else value
+    return None
+
+
+def _call(context: Any, node: Call, args: list[Any]) -> Any:
+    name = node.name
+    if name == "root":
+        return _power(context, args[0], 1 / args[1]) if args[1] != 2 else context.sqrt(args[0])
+    if name == "log":
+        if len(args) == 2:
+            return context.log(args[0]) / context.log(args[1])
+        return context.log(args[0])
+    if name in _BOUNDED and any(abs(a) != 0 and context.mag(a) > _MAX_MAGNITUDE for a in args):
+        raise NoValue("too large an argument")
+    if name in ("exp", "sinh", "cosh") and context.mag(args[0]) > 60:
+        raise NoValue("too large an argument")
+    if name in _OF_MPMATH:
+        return getattr(context, name)(args[0])
+    function = _FUNCTIONS.get(name)
+    return function(context, args) if function is not None else _arbitrary(context, name, args)
+
+
+def _arbitrary(context: Any, name: str, args: list[Any]) -> Any:
+    """Return the value of some function of this name: any one will do, as long as it is always the same one."""
+    key = ";".join(context.nstr(a, 25) for a in args)
+    return context.mpf(random.Random(f"{name}({key})").randint(1, 2_000_000_000)) / 1_000_000_007
+
+
+_BOUNDED = {
+    "sin",
+    "cos",
+    "tan",
+    "sec",
+    "csc",
+    "cot",
+    "exp",
+    "sinh",
+    "cosh",
+    "tanh",
+    "gamma",
+    "factorial",
+    "binom",
+    "mod",
+    "floor",
+    "ceil",
+}
+
+
+def _real(context: Any, value: Any) -> Any:
+    if isinstance(value, context.mpc):
+        if value.imag != 0:
+            raise NoValue("not real")
+        return value.real
+    return value
+
+
+def _whole(context: Any, value: Any) -> int:
+    value = _real(context, value)
+    if value != int(value) or abs(value) > 10**30:
+        raise NoValue("not whole")
+    return int(value)
+
+
+def _floor(context: Any, value: Any) -> Any:
+    value = _real(context, value)
+    nearest = context.nint(value)
+    if value != nearest and abs(value - nearest) < context.mpf(10) ** (-context.dps // 2):
+        raise NoValue("too near a whole number")
+    return context.floor(value)
+
+
+def _gamma(context: Any, value: Any) -> Any:
+    if abs(value) > 10**12:
+        raise NoValue("too large an argument")
+    return context.gamma(value)
+
+
+def _binomial(context: Any, n: Any, k: Any) -> Any:
+    if max(abs(n), abs(k)) > 10**6:
+        raise NoValue("too large an argument")
+    return context.binomial(n, k)
+
+
+def _many(context: Any, args: list[Any], name: str) -> Any:
+    import math
+
+    return context.mpf(getattr(math, name)(*(_whole(context, a) for a in args)))
+
+
+_OF_MPMATH = {
+    "sin",
+    "cos",
+    "tan",
+    "sec",
+    "csc",
+    "cot",
+    "asin",
+    "acos",
+    "atan",
+    "acot",
+    "asec",
+    "acsc",
+    "sinh",
+    "cosh",
+    "tanh",
+    "coth",
+    "sech",
+    "csch",
+    "asinh",
+    "acosh",
+    "atanh",
+    "exp",
+}
+_FUNCTIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
+    "abs": lambda c, a: abs(a[0]),
+    "re": lambda c, a: c.re(a[0]),
+    "im": lambda c, a: c.im(a[0]),
+    "floor": lambda c, a: _floor(c, a[0]),
+    "ceil": lambda c, a: -_floor(c, -a[0]),
+    "sgn": lambda c, a: c.sign(_real(c, a[0])),
+    "max": lambda c, a: max(_real(c, x) for x in a),
+    "min": lambda c, a: min(_real(c, x) for x in a),
+    "factorial": lambda c, a: _gamma(c, a[0] + 1),
+    "gamma": lambda c, a: _gamma(c, a[0]),
+    "binom": lambda c, a: _binomial(c, a[0], a[1]),
+    "mod": lambda c, a: a[0] - a[1] * _floor(c, a[0] / a[1]),
+    "gcd": lambda c, a: _many(c, a, "gcd"),
+    "lcm": lambda c, a: _many(c, a, "lcm"),
+    "cis": lambda c, a: c.expj(a[0]),
+}  # fmt: skip
+
+
+def _sum(context: Any, node: Big, values: dict[str, Any], deadline: float) -> Any:
+    assert node.low is not None
+    assert node.high is not None
+    low, high = (_whole(context, _value(context, n, values, deadline)) for n in (node.low, node.high))
+    if high - low > _MAX_SUMMANDS:
+        raise NoValue("too many summands")
+    terms = []
+    for k in range(low, high + 1):
+        if perf_counter() > deadline:
+            raise NoValue("out of time")
+        terms.append(_value(context, node.body, {**values, node.variable: context.mpf(k)}, deadline))
+    return context.fsum(terms) if node.kind == "sum" else context.fprod(terms)

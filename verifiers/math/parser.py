@@ -1,0 +1,330 @@
+r"""Reads an answer, LaTeX or plain text, into a tree: recursive descent over `tokens`, bounded in length and depth.
+
+`read` never executes anything and raises only `Unreadable` and its kin. What does not read as mathematics but holds
+words becomes `Words`.
+"""
+
+import re
+from functools import lru_cache
+
+from .formulas import Formulas
+from .tokens import TooLarge, Unreadable, normalise, read_number, tokenize
+from .tree import (
+    Add,
+    Clock,
+    Mul,
+    Node,
+    Num,
+    Proportion,
+    Quantity,
+    Relation,
+    Seq,
+    SetOperation,
+    Words,
+)
+from .units import SCALES
+from .vocabulary import NUMBER_WORDS
+
+MAX_CHARACTERS = 4000
+MAX_DEPTH = 40
+_RELATIONS = {"=", "~", "<", "<=", ">", ">=", "!=", "in", "notin"}
+_SEPARATORS = {",", ";"}
+_CLOSERS = {")", "]", "}", r"\}", ">>", "rfloor", "rceil"}
+_STARTS = {
+    "num",
+    "based",
+    "repeat",
+    "let",
+    "const",
+    "func",
+    "frac",
+    "root",
+    "binom",
+    "begin",
+    "big",
+    "int",
+    "lim",
+    "accent",
+    "mark",
+    "mathbb",
+    "set",
+}
+_OPENERS = {"(", "[", "{", r"\{", "lfloor", "lceil", "<<"}
+_CALLED = set("fghFGH")
+_SHORT_WORDS = {
+    "no",
+    "th",
+    "nd",
+    "rd",
+    "st",
+    "or",
+    "is",
+    "of",
+    "to",
+    "an",
+    "at",
+    "on",
+    "if",
+    "it",
+    "up",
+    "we",
+    "be",
+    "by",
+    "do",
+    "so",
+    "as",
+    "am",
+    "pm",
+}
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_CLOCK = re.compile(
+    r"(?:at )?([0-9]{1,2})(?::([0-5][0-9]))?(?::([0-5][0-9]))?\s*(?:o'clock)?"
+    r"\s*(?:in the (?:morning|evening|afternoon))?"
+    r"\s*([aApP]\.?\s?[mM]\.?)?"
+)
+_WRAPPER = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textnormal|mbox|mathrm|mathbf|operatorname|underline|emph|bf|rm)\s*(?=\{)"
+    r"|[{}$]|\\[()\[\],;!: ]"
+)
+_LETTERS = re.compile(r"[^\W\d_]{2}")
+_COMMAND = re.compile(r"\\[A-Za-z]")
+_SENTENCE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,} [A-Za-z]{2,}(?![A-Za-z])|(?:^|[ ,;])[A-Za-z]{4,}(?=[ ,;.]|$)")
+_ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b", re.IGNORECASE)
+_DROPPED = re.compile(r"[.,;:!?\"'*`’“”]+|\\(?![A-Za-z])")
+
+
+@lru_cache(8192)
+def read(text: str) -> Node:
+    r"""Return the tree of an answer; raises Unreadable, or TooLarge beyond the limits.
+
+    >>> read(r"\frac{x}{2}")
+    Mul(factors=(Sym(name='x'), Pow(base=Num(value=2, digits=0), exponent=Num(value=-1, digits=0))))
+    >>> read("no solution")
+    Words(text='no solution')
+    """
+    if _PLAIN_NUMBER.fullmatch(text):
+        return _plain_number(text)
+    if len(text) > MAX_CHARACTERS:
+        raise TooLarge("longer than an answer is")
+    text = normalise(text)
+    special = _clock(text) or _number_words(text) or _plain_words(text)
+    if special is not None:
+        return special
+    try:
+        return Answers(tokenize(text)).answer()
+    except TooLarge:
+        raise
+    except (Unreadable, RecursionError, ValueError, OverflowError):
+        words = as_words(text)
+        if words:
+            return Words(words)
+        raise Unreadable(f"not an answer: {text[:40]!r}") from None
+
+
+def _plain_number(text: str) -> Num:
+    value, digits = read_number(text.removeprefix("-"))
+    return Num(-value if text[0] == "-" else value, digits)
+
+
+def as_words(text: str) -> str:
+    r"""Return an answer in words as they are compared, or empty if it holds no word.
+
+    >>> as_words(r"\textbf{No}  solution."), as_words("1+x")
+    ('no solution', '')
+    """
+    plain = _WRAPPER.sub(" ", text)
+    if _COMMAND.search(plain) and not _SENTENCE.search(plain):
+        return ""
+    return " ".join(_ORDINAL.sub("", _DROPPED.sub("", plain)).casefold().split()) if _LETTERS.search(plain) else ""
+
+
+def _plain_words(text: str) -> Words | None:
+    """Return an answer that is one word in capitals (`DNE`, `AB`, `MAKE`) or one capitalised word: no product."""
+    stripped = text.strip().strip("$.").strip()
+    if (
+        stripped.isalpha()
+        and len(stripped) > 1
+        and stripped[0].isupper()
+        and stripped not in ("Pi", "PI", "Infinity", "NaN")
+    ):
+        return Words(stripped.casefold())
+    return None
+
+
+def _number_words(text: str) -> Num | None:
+    """Return the number that words up to ninety-nine stand for."""
+    if len(text) > 40 or not (words := as_words(text)):
+        return None
+    parts = words.replace("-", " ").split()
+    values = [NUMBER_WORDS.get(part) for part in parts]
+    if len(values) == 1 and values[0] is not None:
+        return Num(values[0])
+    if len(values) == 2 and values[0] and values[1] and values[0] >= 20 and values[0] % 10 == 0 and 0 < values[1] < 10:
+        return Num(values[0] + values[1])
+    return None
+
+
+def _clock(text: str) -> Clock | None:
+    if not (":" in text or "m" in text or "M" in text):
+        return None
+    plain = " ".join(_WRAPPER.sub(" ", text).split()).rstrip(".") if len(text) < 60 else ""
+    match = _CLOCK.fullmatch(plain)
+    if match is None or not (match[4] or match[3]) or int(match[1]) > 24:
+        return None
+    half = match[4].lower().replace(".", "").replace(" ", "") if match[4] else ""
+    return Clock(int(match[1]) * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
+
+
+class Answers(Formulas):
+    """Reads answers: lists of relations between expressions, with their units."""
+
+    def answer(self) -> Node:
+        node = self.sequence(())
+        if not self.at_end:
+            raise Unreadable(f"not expected: {self.value()!r}")
+        return node
+
+    def sequence(self, closers: tuple[str, ...]) -> Node:
+        """Read elements up to a closing bracket or the end; one element alone is that element."""
+        items, either, trailing = self.elements(closers)
+        if len(items) == 1 and not trailing:
+            return items[0]
+        if not items:
+            raise Unreadable("nothing to read")
+        return Seq(tuple(items), "", either)
+
+    def elements(self, closers: tuple[str, ...]) -> tuple[list[Node], bool, bool]:
+        groups: list[list[Node]] = [[]]
+        either, trailing = False, False
+        self.deeper()
+        while not (self.kind() == "end" or (self.kind() == "op" and self.value() in closers)):
+            groups[-1].append(self.relation())
+            trailing = False
+            kind, value, _ = self.peek()
+            if kind == "op" and value in _SEPARATORS:
+                trailing = True
+                self.at += 1
+                if value == ";":
+                    groups.append([])
+                kind, value, _ = self.peek()
+                if kind == "sep":
+                    either = either or value == "or"
+                    self.at += 1
+            elif kind in ("sep", "row"):
+                either = either or value == "or"
+                self.at += 1
+            elif kind not in ("end",) and not (kind == "op" and value in closers):
+                raise Unreadable(f"not expected: {value!r}")
+        self.depth -= 1
+        groups = [group for group in groups if group]
+        if len(groups) > 1 and any(len(group) > 1 for group in groups):
+            return [Seq(tuple(group), "") if len(group) > 1 else group[0] for group in groups], either, trailing
+        return [item for group in groups for item in group], either, trailing
+
+    def relation(self) -> Node:
+        operands, operators = [self.operand()], []
+        while self.kind() == "op" and self.value() in _RELATIONS:
+            operators.append(self.value())
+            self.at += 1
+            if self.take("="):  # `<` and `=` apart
+                operators[-1] = {"<": "<=", ">": ">=", "=": "="}.get(operators[-1], "!=")
+            operands.append(self.operand())
+        if self.kind() == "let" and self.value() == "in":
+            raise Unreadable("words")
+        return Relation(tuple(operands), tuple(operators)) if operators else operands[0]
+
+    def operand(self) -> Node:
+        parts = [self.quantity()]
+        kind = ""
+        while self.kind() == "op" and self.value() in ("cup", "cap", "minus"):
+            if kind and kind != self.value():
+                parts = [SetOperation(kind, tuple(parts))]
+            kind = self.value()
+            self.at += 1
+            parts.append(self.quantity())
+        return SetOperation(kind, tuple(parts)) if kind else parts[0]
+
+    def quantity(self) -> Node:
+        self.currency = ""
+        node = self.proportion()
+        currency, self.currency = self.currency, ""
+        unit = self.unit_words()
+        if self.kind() == "num" and unit and isinstance(node, Num):
+            following = self.quantity()  # 5 ft 6 in
+            if isinstance(following, Quantity):
+                return Quantity(Add((Quantity(node, unit), following)), "")
+            raise Unreadable("two numbers")
+        if unit in SCALES:
+            return Mul((node, Num(SCALES[unit])))
+        for name, factor in SCALES.items():
+            if unit.startswith(name + " "):
+                return Quantity(Mul((node, Num(factor))), unit[len(name) + 1 :])
+        if currency:
+            unit = unit if unit in ("dollars", "dollar") else f"{currency} {unit}".strip()
+        return Quantity(node, unit) if unit else node
+
+    def proportion(self) -> Node:
+        parts = [self.total()]
+        while self.is_op(":") and not self.in_set:
+            self.at += 1
+            parts.append(self.total())
+        return Proportion(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def part(self, start: int, end: int) -> Node:
+        """Read the tokens between two positions as an answer of their own."""
+        return Answers(self.tokens[start:end], self.depth).answer()
+
+    # Units
+
+    def unit_words(self) -> str:
+        """Take the words, percent and degree signs after a value."""
+        words: list[str] = []
+        while True:
+            kind, value, _ = self.peek()
+            if kind in ("word", "text"):
+                words.append(value.strip())
+            elif kind == "deg":
+                if self.kind(1) == "let" and self.value(1) in ("C", "F"):
+                    self.at += 1
+                    words.append("degc" if self.value() == "C" else "degf")
+                else:
+                    words.append("degrees")
+            elif kind == "op" and value == "%":
+                words.append("percent")
+            elif kind == "cur":
+                words.append("dollars")
+            elif kind == "op" and value in ("/", "*", "-") and words and self.kind(1) in ("word", "text"):
+                words.append("/" if value == "/" else "")
+            elif kind == "op" and value == "/" and words and self.kind(1) == "let" and self.value(1) in "smhLg":
+                words.append("/" + {"L": "liter"}.get(self.value(1), self.value(1)))
+                self.at += 1
+            elif kind == "op" and value == "^" and words:
+                words.append(self.unit_power())
+                continue
+            elif kind == "op" and value == "(" and self.kind(1) in ("word", "text") and self.is_op(")", 2):
+                words.append(self.value(1))
+                self.at += 2
+            elif kind == "op" and value == "'" and words:
+                pass
+            elif kind == "pmod":
+                self.at += 1
+                words.append(f"modulo {self.group_text()}")
+                continue
+            elif kind == "let" and words and self.kind(-1) in ("word", "text") and value.isalpha():
+                words.append(value)  # "Rug B"
+            else:
+                break
+            self.at += 1
+        return " ".join(words).replace(" ^", "^")
+
+    def unit_power(self) -> str:
+        self.at += 1
+        braced = self.take("{")
+        sign = "-" if self.take("-") else ""
+        if self.kind() != "num":
+            raise Unreadable("a unit's power is a number")
+        power = f"^{sign}{self.value()}"
+        self.at += 1
+        if braced:
+            self.expect("}")
+        return power

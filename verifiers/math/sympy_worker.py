@@ -1,0 +1,228 @@
+r"""The process in which sympy runs: `python sympy_worker.py`, JSON Lines on stdin and stdout.
+
+In: `{"a": TREE, "b": TREE, "seconds": ...}`, trees as `symbolic.encode` writes them; no text is ever parsed by sympy.
+Out: first `{"ready": VERSION}`, then for each case `{"answer": "yes" | "no" | "unknown"}`. It runs as a file of its own
+and imports nothing of this package. It ends when stdin closes. Whoever started it kills it when a case takes too long;
+should that process be gone by then, an alarm with the system's default action ends it (Python code could not: a
+computation inside C may hold the interpreter, and PR_SET_PDEATHSIG would fire already when the *thread* that started it
+ends).
+"""
+
+import json
+import os
+import random
+import sys
+from typing import IO, Any
+
+_MEMORY_BYTES = 1024**3
+_GRACE_SECONDS = 1.0
+
+
+def main() -> None:
+    """Answer cases until stdin closes."""
+    channel = _take_stdout()
+    _limit_memory()
+    _silence()
+    import sympy
+
+    _send(channel, {"ready": sympy.__version__})
+    for line in sys.stdin.buffer:
+        case = json.loads(line)
+        _alarm(case["seconds"] + _GRACE_SECONDS)
+        reply = {"answer": compare(case["a"], case["b"])}
+        _alarm(0)
+        _send(channel, reply)
+
+
+def compare(a: list[Any], b: list[Any]) -> str:
+    """Say whether two trees have the same value."""
+    import sympy
+
+    try:
+        left, right = (_evaluated(build(tree)) for tree in (a, b))
+        if left.has(sympy.nan, sympy.zoo) or right.has(sympy.nan, sympy.zoo):
+            return "unknown"
+        if left.has(sympy.oo, -sympy.oo) or right.has(sympy.oo, -sympy.oo):
+            return "yes" if left == right else "no" if left.is_number and right.is_number else "unknown"
+        gap = left - right
+        return _by_value(gap) or _by_simplification(gap)
+    except Exception:  # noqa: BLE001 - sympy raises anything on what makes no sense, and the loop must go on
+        return "unknown"
+
+
+def _evaluated(expression: Any) -> Any:
+    return expression.doit()
+
+
+def _by_value(gap: Any) -> str | None:
+    """Say no where the difference has a value that is not zero: at random points if it has variables."""
+    import sympy
+
+    if gap == 0:
+        return "yes"
+    names = sorted(gap.free_symbols, key=str)
+    rng = random.Random(0)
+    for _ in range(3 if names else 1):
+        point = {name: sympy.Rational(rng.randint(200, 2900), 1009) for name in names}
+        value = sympy.N(gap.subs(point), 50)
+        again = sympy.N(gap.subs(point), 80)
+        if not (value.is_number and value.is_finite):
+            continue
+        if abs(again) > sympy.Float("1e-30") and abs(value - again) < abs(again) * sympy.Float("1e-5"):
+            return "no"
+    return None
+
+
+def _by_simplification(gap: Any) -> str:
+    import sympy
+
+    return "yes" if sympy.simplify(gap) == 0 else "unknown"
+
+
+def build(tree: list[Any]) -> Any:
+    """Build the sympy expression of a tree; raises for what sympy has no counterpart of."""
+    import sympy
+
+    kind, rest = tree[0], tree[1:]
+    if kind == "num":
+        return sympy.Rational(int(rest[0]), int(rest[1]))
+    if kind == "sym":
+        return _symbol(rest[0])
+    if kind == "big":
+        return _big(rest)
+    if kind == "call":
+        return _call(rest[0], [build(part) for part in rest[1:]])
+    parts = [build(part) for part in rest]
+    if kind == "pow":
+        return sympy.Pow(parts[0], parts[1])
+    return sympy.Add(*parts) if kind == "add" else sympy.Mul(*parts)
+
+
+def _symbol(name: str) -> Any:
+    import sympy
+
+    constants = {"#pi": sympy.pi, "#e": sympy.E, "#i": sympy.I, "#inf": sympy.oo, "#deg": sympy.pi / 180}
+    return constants[name] if name in constants else sympy.Symbol(name)
+
+
+def _big(rest: list[Any]) -> Any:
+    import sympy
+
+    kind, body, variable = rest[0], build(rest[1]), sympy.Symbol(rest[2])
+    low, high = (None if bound is None else build(bound) for bound in rest[3:])
+    if kind == "sum":
+        return sympy.Sum(body, (variable, low, high))
+    if kind == "prod":
+        return sympy.Product(body, (variable, low, high))
+    if kind == "derivative":
+        return sympy.Derivative(body, variable)
+    if kind == "limit":
+        return sympy.Limit(body, variable, low, "+-" if high is None else "+" if high == 1 else "-")
+    return sympy.Integral(body, variable) if low is None else sympy.Integral(body, (variable, low, high))
+
+
+def _call(name: str, args: list[Any]) -> Any:
+    import sympy
+
+    if name == "root":
+        return sympy.real_root(*args) if args[0].is_negative and args[1].is_odd else sympy.Pow(args[0], 1 / args[1])
+    names = {
+        "abs": "Abs",
+        "ceil": "ceiling",
+        "factorial": "factorial",
+        "binom": "binomial",
+        "sgn": "sign",
+        "max": "Max",
+        "min": "Min",
+        "mod": "Mod",
+    }
+    function = getattr(sympy, names.get(name, name), None)
+    return function(*args) if function is not None and name in _KNOWN else sympy.Function(name)(*args)
+
+
+_KNOWN = {
+    "abs",
+    "ceil",
+    "floor",
+    "factorial",
+    "binom",
+    "sgn",
+    "max",
+    "min",
+    "mod",
+    "gcd",
+    "lcm",
+    "log",
+    "exp",
+    "gamma",
+    "re",
+    "im",
+    "sin",
+    "cos",
+    "tan",
+    "sec",
+    "csc",
+    "cot",
+    "asin",
+    "acos",
+    "atan",
+    "acot",
+    "asec",
+    "acsc",
+    "sinh",
+    "cosh",
+    "tanh",
+    "coth",
+    "sech",
+    "csch",
+    "asinh",
+    "acosh",
+    "atanh",
+}
+
+
+def _take_stdout() -> IO[bytes]:
+    """Keep stdout for replies and give everything else that prints the null device."""
+    channel = os.fdopen(os.dup(1), "wb", buffering=0)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    return channel
+
+
+def _limit_memory() -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = _MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MEMORY_BYTES, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    except (ValueError, OSError):  # macOS refuses this limit; the time limit stands
+        return
+
+
+def _alarm(seconds: float) -> None:
+    if sys.platform == "win32":
+        return
+    import signal
+
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _silence() -> None:
+    import logging
+    import warnings
+
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+
+
+def _send(channel: IO[bytes], reply: dict[str, Any]) -> None:
+    channel.write(json.dumps(reply).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

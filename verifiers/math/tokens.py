@@ -1,0 +1,231 @@
+r"""Cuts an answer, LaTeX or plain text, into tokens: numbers with their value, letters, functions, operators, words.
+
+Spellings are brought together here (`\dfrac` and `\frac`, `**` and `^`, Unicode and LaTeX); what they mean together is
+the parser's business. Linear in the length of the text.
+"""
+
+import re
+import unicodedata
+from fractions import Fraction
+
+from .vocabulary import COMMANDS, FUNCTIONS, SYMBOLS, WORD_TOKENS
+
+MAX_DIGITS = 5000
+"""Digits of one literal; with more, and with an exponent beyond it, the answer is too large to read."""
+MAX_TOKENS = 3000
+
+Token = tuple[str, str, bool]
+"""Kind, value, and whether white space stood before it."""
+
+
+class Unreadable(ValueError):
+    """The text is not an answer that the parser knows."""
+
+
+class TooLarge(Unreadable):
+    """The text is beyond the limits on length, depth or digits."""
+
+
+_SKIP = (
+    r"(?:\s|~|\\[,;:!> ]"
+    r"|\\(?:q?quad|left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|nolimits|boxed|fbox|strut)(?![A-Za-z])"
+    r"|\\[hv]space\*?\{[^{}]*\}|\\color\{[^{}]*\}|\\\(|\\\)|\\\[|\\\]|(?<!\\)\$)+"
+)
+_PLAIN = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_GROUPED = (
+    r"(?:[1-9][0-9]{0,2}(?:(?:,|\{,\}|,\\!|\\,|\ |\\\ |'|,\ ?\\!\ ?)[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|"
+    + _PLAIN[3:-1]
+    + ")"
+)
+_TIGHT = r"(?:[1-9][0-9]{0,2}(?:(?:\{,\}|,\\!|\\,)[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|" + _PLAIN[3:-1] + ")"
+_WRAPPERS = (
+    r"text|textbf|textit|textrm|textsf|texttt|textnormal|mbox|hbox|mathrm|mathsf|mathtt|mathit|operatorname\*?|rm"
+)
+
+
+def _pattern(number: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<skip>{_SKIP})"
+        r"|(?P<based>[0-9][0-9A-F]*(?:\.[0-9A-F]+)?_(?:[2-9](?![0-9])|\{\s*(?:[2-9]|[1-3][0-9])\s*\}|\{\\text\{[a-z]+\}\}))"
+        r"|(?P<repeat>[0-9]*\.[0-9]*\\(?:overline|bar|dot)\s*(?:\{\s*[0-9]+\s*\}|[0-9]))"
+        rf"|(?P<num>{number}(?:[eE][+-]?[0-9]+(?![A-Za-z0-9.]))?)"
+        rf"|(?P<text>\\(?:{_WRAPPERS})\s*\{{[^{{}}]*\}})"
+        r"|(?P<deg>\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])|\\circ(?![A-Za-z]))"
+        r"|(?P<cmd>\\(?:[A-Za-z]+|.))"
+        r"|(?P<letters>[A-Za-z]+)"
+        r"|(?P<op>\*\*|<=|>=|!=|=>|->|==|[-+*/^_=<>(){}\[\]|!%,;:&'])"
+        r"|(?P<dots>\.\.+)",
+        re.DOTALL,
+    )
+
+
+_OUTSIDE, _INSIDE = _pattern(_GROUPED), _pattern(_TIGHT)
+_OPERATORS = {"**": "^", "==": "=", "&": "&"}
+_BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_STYLED = re.compile("[\uff01-\uff5e\U0001d400-\U0001d7ff]")
+"""Full-width and bold or slanted forms of ASCII."""
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
+_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+_LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+_DOUBLED = re.compile(
+    r"(?<!\\)\\\\(?=(?:[dtc]?frac|sqrt|text|pi|begin|end|cdot|times|left|right|boxed|infty|cup|circ|le|ge|mathrm)(?![a-z]))"
+)
+_LONE_DOLLAR = re.compile(r"(?<!\\)\$")
+_TIMES_TEN = re.compile(r"(?<=[0-9])\s*x\s*(?=10\s*(?:\^|\*\*))")
+_MODULES = re.compile(r"(?<![A-Za-z.])(?:np|numpy|math|sympy|sp)\.(?=[A-Za-z])")
+
+
+def normalise(text: str) -> str:
+    r"""Return the text with Unicode mathematics as LaTeX and doubled backslashes undone.
+
+    >>> normalise("x² ≤ ½"), normalise(r"\\frac{1}{2}")
+    ('x^{2} \\le  \\frac{1}{2} ', '\\frac{1}{2}')
+    """
+    if not text.isascii():
+        text = _STYLED.sub(lambda m: unicodedata.normalize("NFKC", m[0]), _INVISIBLE.sub("", text))
+        text = _RAISED.sub(lambda m: "^{" + m[0].translate(_SUPERSCRIPTS) + "}", text)
+        text = _LOWERED.sub(lambda m: "_{" + m[0].translate(_SUBSCRIPTS) + "}", text)
+        text = text.translate(SYMBOLS)
+    if "\\\\" in text and _DOUBLED.search(text):
+        text = text.replace("\\\\", "\\")
+    if text.count("$") - text.count("\\$") == 1:
+        text = _LONE_DOLLAR.sub(r"\\$", text)
+    if "x" in text and _TIMES_TEN.search(text):
+        text = _TIMES_TEN.sub(r"\\times ", text)
+    if "." in text and _MODULES.search(text):
+        text = _MODULES.sub("", text)
+    return text
+
+
+def tokenize(text: str) -> list[Token]:
+    """Return the tokens of a normalised text; raises Unreadable for what is no token.
+
+    >>> tokenize("2x+1")
+    [('num', '2', False), ('let', 'x', False), ('op', '+', False), ('num', '1', False)]
+    """
+    tokens: list[Token] = []
+    at, spaced, depth, size = 0, False, 0, len(text)
+    while at < size:
+        match = (_INSIDE if depth > 0 else _OUTSIDE).match(text, at)
+        if match is None:
+            raise Unreadable(f"no mathematics: {text[at : at + 20]!r}")
+        at = match.end()
+        kind = match.lastgroup or ""
+        if kind == "skip":
+            spaced = True
+            continue
+        value = match[0]
+        if kind == "op":
+            depth += (value in "([") - (value in ")]")
+            tokens.append(("op", _OPERATORS.get(value, value), spaced))
+        elif kind == "cmd":
+            depth += (value == "\\{") - (value == "\\}")
+            tokens.append((*COMMANDS.get(value, ("cmd", value)), spaced))
+        elif kind == "letters":
+            _letters(value, tokens, spaced, text, at)
+        elif kind == "text":
+            _wrapped(value, tokens, spaced)
+        else:
+            tokens.append((kind, value, spaced))
+        spaced = False
+        if len(tokens) > MAX_TOKENS:
+            raise TooLarge("more tokens than an answer has")
+    return tokens
+
+
+def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) -> None:
+    known = WORD_TOKENS.get(run)
+    if known is not None:
+        tokens.append((*known, spaced))
+    elif run in FUNCTIONS:
+        tokens.append(("func", FUNCTIONS[run], spaced))
+    elif len(run) == 1:
+        union = (
+            run == "U"
+            and tokens
+            and tokens[-1][1] in (")", "]", "\\}", "}")
+            and text[at:].lstrip()[:1] in ("(", "[", "{", "\\")
+        )
+        tokens.append(("op", "cup", spaced) if union else ("let", run, spaced))
+    elif run[:3] in ("sin", "cos", "tan") and len(run) == 4:
+        tokens += [("func", run[:3], spaced), ("let", run[3], False)]
+    elif tokens and tokens[-1][0] == "num" and len(run) == 3 and run.startswith("or"):
+        tokens += [("sep", "or", spaced), ("let", run[2], False)]  # `1orx = 2`
+    else:
+        tokens.append(("word", run, spaced))
+
+
+_LETTER_UNITS = set("mgshLlNJWVKCAF")
+_CONNECTIVE = re.compile(r"\b(?:and|or)\b")
+_LONG_WORD = re.compile(r"[A-Za-z]{2}|[^\x00-\x7f]")
+
+
+def _wrapped(value: str, tokens: list[Token], spaced: bool) -> None:
+    r"""Add a `\text{...}`: as mathematics if it holds no word, else as words or as the name of a function."""
+    content = value[value.index("{") + 1 : -1]
+    stripped = content.strip()
+    known = WORD_TOKENS.get(stripped)
+    if known is not None:
+        tokens.append((*known, spaced))
+    elif stripped in FUNCTIONS:
+        tokens.append(("func", FUNCTIONS[stripped], spaced))
+    elif stripped in _LETTER_UNITS and tokens and tokens[-1][0] == "num":
+        tokens.append(("text", content, spaced))  # 5\\text{ m}
+    elif not _LONG_WORD.search(_CONNECTIVE.sub(" ", stripped)):
+        tokens += tokenize(content)
+    else:
+        tokens.append(("text", content, spaced or content[:1].isspace()))
+
+
+def read_number(value: str) -> tuple[int | Fraction, int]:
+    r"""Return the value of a number token, and its significant digits if it has a decimal point.
+
+    >>> read_number("1,234"), read_number("0.50"), read_number("1.2e3")
+    ((1234, 0), (Fraction(1, 2), 2), (1200, 2))
+    """
+    mantissa, _, exponent = value.replace("E", "e").partition("e")
+    if len(mantissa) > MAX_DIGITS or len(exponent) > 5 or (exponent and abs(int(exponent)) > MAX_DIGITS):
+        raise TooLarge("more digits than an answer has")
+    whole, point, fraction = "".join(c for c in mantissa if c in ".0123456789").partition(".")
+    if not point or not fraction:
+        number: int | Fraction = int(whole)
+        return (number if not exponent else _scaled(Fraction(number), int(exponent))), 0
+    digits = (whole + fraction).lstrip("0")
+    exact = Fraction(int(whole + fraction), 10 ** len(fraction))
+    return (_scaled(exact, int(exponent)) if exponent else exact), len(digits)
+
+
+def _scaled(value: Fraction, exponent: int) -> int | Fraction:
+    scaled = value * Fraction(10) ** exponent
+    return scaled.numerator if scaled.denominator == 1 else Fraction(scaled)
+
+
+def read_repeating(value: str) -> Fraction:
+    r"""Return the value of a repeating decimal.
+
+    >>> read_repeating(r"0.1\overline{6}")
+    Fraction(1, 6)
+    """
+    head, _, tail = value.partition("\\")
+    whole, _, fixed = head.partition(".")
+    period = "".join(c for c in tail if c.isdigit())
+    if len(value) > MAX_DIGITS:
+        raise TooLarge("more digits than an answer has")
+    scale = 10 ** len(fixed)
+    return Fraction(int(whole + fixed or "0"), scale) + Fraction(int(period), (10 ** len(period) - 1) * scale)
+
+
+def read_based(value: str) -> tuple[str, int]:
+    """Return digits and base of a numeral such as `152A_{11}`; raises Unreadable if a digit is not of the base.
+
+    >>> read_based("0.0011_{2}")
+    ('0.0011', 2)
+    """
+    digits, _, base = value.partition("_")
+    name = "".join(c for c in base if c.isalnum()).removeprefix("text")
+    number = int(name) if name.isdigit() else _BASES.get(name, 0)
+    if not 2 <= number <= 36 or any(int(c, 36) >= number for c in digits if c != "."):
+        raise Unreadable(f"not a numeral in its base: {value}")
+    return digits, number
