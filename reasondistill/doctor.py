@@ -45,7 +45,7 @@ def examine(folder: Path = Path()) -> list[Finding]:
         _gpu(),
         *_libraries(),
         *_models(),
-        Finding(name="sandbox", value="not built yet" if sandbox.available() is None else str(sandbox.available())),
+        _sandbox(),
         _clash(),
     ]
 
@@ -101,6 +101,16 @@ def _models() -> list[Finding]:
         Finding(name=f"model {m.name}", value=str(m.path) if m.path else f"not fetched ({m.size / 2**20:.0f} MB)")
         for m in list_models()
     ]
+
+
+def _sandbox() -> Finding:
+    isolation = sandbox.available()
+    return Finding(
+        name="sandbox",
+        value=f"{isolation} isolation for what models write"
+        if isolation
+        else "none, code cannot be run here: `python -m sandbox doctor` says why",
+    )
 
 
 def _clash() -> Finding:

@@ -6,8 +6,10 @@ most three times, a bad reference never again.
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Self
@@ -124,8 +126,8 @@ def _judge_many(rollouts: list[Rollout], problems: Mapping[str, Problem], option
         cases = (_case(r, problems[r.problem_id]) for r in rollouts)
         yield from grade_many(cases, strict=options.strict, timeout=options.timeout)
     else:
-        for rollout in rollouts:
-            yield judge(rollout, problems[rollout.problem_id], options)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # each waits for a sandboxed process
+            yield from threads.map(lambda rollout: judge(rollout, problems[rollout.problem_id], options), rollouts)
 
 
 def _case(rollout: Rollout, problem: Problem) -> tuple[str, str]:

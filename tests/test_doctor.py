@@ -53,3 +53,12 @@ def test_the_lines_for_people_end_with_the_verdict(monkeypatch, capsys):
 
 def test_a_finding_is_a_json_object():
     assert Finding(name="a", value="b").to_row() == {"name": "a", "value": "b", "ok": True}
+
+
+@pytest.mark.parametrize(
+    ("isolation", "words"), [("flat", "flat isolation"), (None, "cannot be run here: `python -m sandbox doctor`")]
+)
+def test_what_the_sandbox_can_enforce_is_said_and_keeps_no_quickstart_from_running(monkeypatch, isolation, words):
+    monkeypatch.setattr("sandbox.available", lambda: isolation)
+    [found] = [f for f in examine() if f.name == "sandbox"]
+    assert words in found.value and found.ok

@@ -107,13 +107,14 @@ def test_only_the_files_rows_are_counted(write, verify):
     assert verify(write({"id": "b", "completion": "3", "answer": "2"}))["outcomes"] == {"incorrect": 1}
 
 
-def test_code_is_an_error_of_our_side_until_there_is_a_sandbox(write, verify):
+def test_programs_and_answers_may_stand_in_one_file(write, verify):
     path = write(
         {"id": "a", "completion": "def f(): ...", "tests": "assert f() == 1"},
         {"id": "b", "completion": "2", "answer": "2"},
+        {"id": "c", "completion": "```python\ndef f():\n    return 1\n```", "tests": "assert f() == 1"},
     )
     result = verify(path)
-    assert (result["outcomes"], result["accuracy"]) == ({"error": 1, "correct": 1}, 1.0)
+    assert (result["outcomes"], result["accuracy"]) == ({"incorrect": 1, "correct": 2}, 2 / 3)
 
 
 def test_any_text_can_be_an_id(write, verify, tmp_path):

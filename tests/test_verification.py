@@ -18,7 +18,7 @@ from reasondistill.verification import (
     read_verdicts,
     verify_rollouts,
 )
-from verifiers import Outcome
+from verifiers import Outcome, Verdict
 
 OPTIONS = VerifyOptions()
 
@@ -98,6 +98,13 @@ def test_a_row_of_another_command_is_judged_again(make_rollout, problem, table):
     assert _verify([rollout], problem, table) == 1
 
 
+@pytest.fixture
+def broken_sandbox(monkeypatch):
+    verdict = Verdict(outcome=Outcome.ERROR, reason="sandbox_error: no process could be started")
+    monkeypatch.setattr("reasondistill.verification.verify", lambda problem, completion: verdict)
+
+
+@pytest.mark.usefixtures("broken_sandbox")
 def test_an_error_of_our_side_is_tried_three_times_in_all(make_rollout, problem, table):
     code = replace(problem, kind=Kind.CODE, answer=None, tests={"style": "assert", "code": "assert f(1) == 2"})
     rollout = make_rollout(code, "def f(x): return x + 1")
@@ -106,6 +113,7 @@ def test_an_error_of_our_side_is_tried_three_times_in_all(make_rollout, problem,
     assert (row["outcome"], row["tries"]) == ("error", MAX_TRIES)
 
 
+@pytest.mark.usefixtures("broken_sandbox")
 def test_a_new_completion_has_its_own_tries(make_rollout, problem, table):
     code = replace(problem, kind=Kind.CODE, answer=None, tests={"style": "assert", "code": "assert f(1) == 2"})
     for _ in range(MAX_TRIES):
@@ -125,9 +133,10 @@ def test_a_bad_reference_is_never_tried_again(make_rollout, problem, table):
 def test_mathematics_and_code_are_judged_side_by_side(make_rollout, make_problem, table):
     code = make_problem(2, kind=Kind.CODE, answer=None, tests={"style": "assert", "code": "assert f(1) == 2"})
     math = make_problem(1)
-    rollouts = [make_rollout(code, "def f(x): return 2"), make_rollout(math)]
+    wrong = replace(make_rollout(code, "def f(x): return 3"), id="p2-1", index=1)
+    rollouts = [make_rollout(code, "def f(x): return 2"), make_rollout(math), wrong]
     verify_rollouts(rollouts, {p.id: p for p in (code, math)}, table, OPTIONS)
-    assert [row["outcome"] for row in table] == ["error", "correct"]
+    assert [row["outcome"] for row in table] == ["correct", "correct", "incorrect"]
 
 
 def test_a_rollout_of_an_unknown_problem_is_named(make_rollout, problem, table):
