@@ -110,4 +110,50 @@ TEMPLATES = (
         numbers={"a": range(8, 61), "b": range(3, 50)},
         solution="a - b",
     ),
+    Template(
+        name="plus",
+        wordings=(
+            "What is {a} + {b}?",
+            "{p} works out {a} + {b}. What is the result?",
+            "Calculate {a} plus {b}.",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(2, 30), "b": range(2, 29)},
+        solution="a + b",
+    ),
+    Template(
+        name="minus",
+        wordings=(
+            "What is {a} - {b}?",
+            "{p} works out {a} - {b}. What is the result?",
+            "Calculate {a} minus {b}.",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(4, 31), "b": range(2, 29)},
+        solution="a - b",
+    ),
+    Template(
+        name="times",
+        wordings=(
+            "What is {a} * {b}?",
+            "{p} works out {a} * {b}. What is the result?",
+            "{p} multiplies {a} by {b}. What is the result?",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(2, 13), "b": range(2, 13)},
+        solution="a * b",
+        most=100,
+    ),
+    Template(
+        name="divided",
+        wordings=(
+            "What is {a} / {b}?",
+            "{p} works out {a} / {b}. What is the result?",
+            "Calculate {a} divided by {b}.",
+        ),
+        words={"p": PEOPLE},
+        numbers={"a": range(4, 91), "b": range(2, 10)},
+        solution="a / b",
+        most=90,
+    ),
 )
