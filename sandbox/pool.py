@@ -96,7 +96,10 @@ class Pool:
         kind = libraries and bool(self._libraries)
         with self._locks[kind]:
             zygote = self._zygotes.get(kind)
-            if zygote is None or not zygote.alive():
+            if zygote is not None and not zygote.alive():
+                zygote.stop()
+                zygote = None
+            if zygote is None:
                 names = self._prewarm if kind else [name for name in self._prewarm if name not in self._libraries]
                 zygote = self._zygotes[kind] = _start(self._asked, names)
             return zygote

@@ -80,8 +80,6 @@ class _Kernel:
             close_all(descriptors)
             return False
         flush()
-        if new_home is not None:
-            place = _copy_home(new_home)
         gc.disable()
         try:
             copy = os.fork() == 0
@@ -97,7 +95,8 @@ class _Kernel:
             os.dup2(descriptors[2], 2)
             close_all(descriptors[1:])
             if new_home is not None:
-                os.chdir(place)
+                # Only now: the zygote has made the directory by the time that it has let this fork happen.
+                os.chdir(_copy_home(new_home))
                 _set_home(str(new_home))
             self._say({"ready": True})
         else:
