@@ -26,9 +26,13 @@ _IN_FLIGHT = 256
 def main(argv: list[str] | None = None) -> int:
     """Answer every line of stdin; return the exit status, 1 if stdout was closed before the end.
 
-    `strength FILE` reports instead which wrong programs the tests of code problems let live.
+    `audit FILE` measures the verifiers on labelled rows instead, `strength FILE` the tests of code problems.
     """
     argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["audit"]:
+        from .audit import main as audit
+
+        return audit(argv[1:])
     if argv[:1] == ["strength"]:
         from .code.strength import main as strength
 

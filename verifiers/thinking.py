@@ -7,11 +7,18 @@ channels, a `reasoning` or `reasoning_content` field of the message, and thinkin
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 _NAMES = r"think|thinking|thought|thoughts|reasoning|reason|seed:think|scratchpad"
 _OPEN = re.compile(rf"<(?:{_NAMES})>|<\|begin_of_thought\|>|\[THINK\]|◁think▷", re.IGNORECASE)
 _CLOSE = re.compile(rf"</(?:{_NAMES})>|<\|end_of_thought\|>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+_CLOSE_STARTS = ("</", "<|", "[/", "◁/")
+_TAG_WORDS = ("think", "thought", "reason", "scratchpad")
+"""One of them is in every tag."""
+_BRACKET = re.compile(r"[<\[◁]")
+_MAX_TAGS = 500
+"""Tags of other kinds that are passed over in search of one that closes or opens thinking."""
 _HARMONY = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
 _HARMONY_END = re.compile(r"<\|(?:end|return|call|start)\|>")
 _TURN_END = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end_of_text|end|return)\|>|</s>")
@@ -41,13 +48,12 @@ def split_thinking(text: str, *, opened: bool = False) -> Split:
     if "<|channel|>" in text:
         return _channels(text)
     text = _one_turn(text)
-    if "<" not in text and "[" not in text and "◁" not in text:
+    lowered = text.lower()
+    if not any(word in lowered for word in _TAG_WORDS):
         return Split(thinking=text, answer="", truncated=True) if opened else Split(thinking=None, answer=text)
-    closing = None
-    for closing in _CLOSE.finditer(text):  # noqa: B007 - the last one is wanted
-        pass
+    closing = _last(_CLOSE, text)
     head, rest = (text[: closing.start()], text[closing.end() :]) if closing else ("", text)
-    opening = _OPEN.search(rest)
+    opening = _first(_OPEN, rest)
     if closing is None and opening is None:
         return Split(thinking=text, answer="", truncated=True) if opened else Split(thinking=None, answer=text)
     answer = rest[: opening.start()] if opening else rest
@@ -85,6 +91,27 @@ def completion_text(completion: Any) -> str:
         if isinstance(message, Mapping) and message.get("role", "assistant") == "assistant":
             return split_message(message).answer
     return ""
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Find the last match of a pattern that starts with one of the tags' first characters."""
+    at = len(text)
+    for _ in range(_MAX_TAGS):
+        at = max(text.rfind(start, 0, at) for start in _CLOSE_STARTS)
+        if at < 0:
+            return None
+        match = pattern.match(text, at)
+        if match:
+            return match
+    return None
+
+
+def _first(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    for start in islice(_BRACKET.finditer(text), 10 * _MAX_TAGS):
+        match = pattern.match(text, start.start())
+        if match:
+            return match
+    return None
 
 
 def _joined(content: Any) -> str:

@@ -7,7 +7,10 @@ text: a candidate's helper must not judge itself), or whatever the candidate has
 
 import ast
 import builtins
+import importlib
+import inspect
 import re
+import sys
 import types
 import warnings
 from collections.abc import Iterator
@@ -15,15 +18,19 @@ from typing import Any
 
 from .brief import brief
 from .prompt_helpers import prompt_helpers
-from .remotes import TESTS_MODULE, Remotes
+from .remotes import TESTS_FILE, TESTS_MODULES, Remotes, Stop
 from .report import Report
-from .usual_names import MODULES, usual_names
+from .usual_names import MODULES, NODES, usual_names
 
 _SPLIT_BELOW = 200_000
 """Characters up to which tests run statement by statement, so that all failures are seen."""
 _SHARED_STATE = re.compile(r"\b(unittest\.mock|import mock|mock\.patch|monkeypatch|tempfile|shutil)\b")
 
 
+_TEST_MODULES = {**{name: name for name in MODULES}, "np": "numpy", "numpy": "numpy", "pytest": "pytest"}
+"""Names that mean a module to tests which do not import it, never something of the program."""
+_PROGRAM_MODULES = ("solution", "main", "submission")
+"""Modules from which tests may import the program's names."""
 _JUDGES = re.compile(r"assert|raise|fail\(")
 
 
@@ -45,13 +52,13 @@ def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) 
 
 def _pieces(code: str) -> list[tuple[str, types.CodeType]]:
     """Return the code in pieces that count as one test each, with their text."""
-    if len(code) > _SPLIT_BELOW:
-        return [("the tests", compile(code, TESTS_MODULE, "exec", dont_inherit=True, optimize=0))]
+    if len(code) > _SPLIT_BELOW or "\nassert" not in f"\n{code}":
+        return [("", compile(code, TESTS_FILE, "exec", dont_inherit=True, optimize=0))]
     tree = ast.parse(code)
     pieces: list[tuple[str, types.CodeType]] = []
     for group in _groups(tree.body):
         text = ast.get_source_segment(code, group[0]) if isinstance(group[0], ast.Assert) else ""
-        pieces.append((text or "", compile(ast.Module(group, []), TESTS_MODULE, "exec", dont_inherit=True, optimize=0)))
+        pieces.append((text or "", compile(ast.Module(group, []), TESTS_FILE, "exec", dont_inherit=True, optimize=0)))
     return pieces
 
 
@@ -75,21 +82,24 @@ class _Tests:
 
     def __init__(self, payload: dict[str, Any], remotes: Remotes, report: Report) -> None:
         self._code: str = payload["code"]
-        self._entry: str | None = payload["entry_point"]
+        self._entry: str | None = payload["entry_point"] and payload["entry_point"].partition("(")[0].partition(".")[0]
         self._fail_fast: bool = payload["fail_fast"]
         self._remotes = remotes
         self._report = report
         self._lines: list[str] | None = None
-        self._space = _Names(self._entry, payload["prompt"], remotes)
+        self._space = _Names(self._entry, self._code, payload["prompt"], remotes)
+        self._path: str = (payload["entry_point"] or "")[len(self._entry or "") :]
         if _SHARED_STATE.search(self._code):
             report.excuse = "the tests patch modules or use files, which the program's own process does not share"
 
     def run(self, pieces: list[tuple[str, types.CodeType]]) -> None:
-        module = types.ModuleType(TESTS_MODULE)
+        module = types.ModuleType(TESTS_MODULES[_is_script(self._code)])
         self._space.update(vars(module))
-        if not self._attempt(lambda: self._space.claim_entry(self._code), self._entry or "the program", False):
-            return
-        counted = not any(text for text, _ in pieces)
+        sys.modules.update({name: _ProgramModule(name, self._remotes) for name in _PROGRAM_MODULES})
+        for claim in (self._space.claim_entry, lambda: self._space.claim_for_classes([code for _, code in pieces])):
+            if not self._attempt(claim, self._entry or "the program", False):
+                return
+        counted = len(pieces) == 1
         for text, code in pieces:
             right = self._attempt(lambda code=code: exec(code, self._space), text, counted or text != "")
             if not right and (self._fail_fast or not text):
@@ -98,20 +108,32 @@ class _Tests:
 
     def _run_defined(self) -> None:
         """Run what the tests define and have not called themselves: check(candidate), unittest classes, test_*()."""
-        defined = [(n, v) for n, v in self._space.items() if getattr(v, "__module__", None) == TESTS_MODULE]
+        defined = [(n, v) for n, v in self._space.items() if getattr(v, "__module__", None) in TESTS_MODULES]
         calls = self._remotes.calls
         for name, value in defined:
             if name == "check" and isinstance(value, types.FunctionType) and not _calls(self._code, name):
                 self._attempt(lambda value=value: value(*self._arguments(value)), "")
             elif isinstance(value, type) and _is_test_case(value):
-                self._run_test_case(value)
+                self._attempt(lambda value=value: self._run_test_case(value), name, False)
             elif name.startswith("test") and isinstance(value, types.FunctionType) and calls == 0:
                 self._attempt(lambda value=value: value(*self._arguments(value)), name)
 
+    def _candidate(self) -> Any:
+        """Return what `check` is given: the entry point, which may be a method, as in `Solution().f`."""
+        found = self._space.entry()
+        if self._path.startswith("()"):
+            found = found()
+        for name in filter(None, self._path.removeprefix("()").split(".")):
+            found = getattr(found, name)
+        return found
+
     def _arguments(self, function: types.FunctionType) -> list[Any]:
-        """Return the candidate's entry point once for each argument that has no default."""
+        """Return the candidate's entry point for the one argument that has no default."""
         wanted = function.__code__.co_argcount - len(function.__defaults__ or ())
-        return [self._space.entry()] * wanted
+        known = function.__name__ == "check" or function.__code__.co_varnames[:1] == ("candidate",)
+        if wanted > 1 or (wanted and not known) or hasattr(function, "pytestmark"):
+            self._remotes.stop("undecided", f"{function.__name__} of the tests wants a runner that gives it arguments")
+        return [self._candidate()] * wanted
 
     def _run_test_case(self, case: type) -> None:
         import unittest
@@ -129,10 +151,9 @@ class _Tests:
         calls = self._remotes.calls
         try:
             run()
-        except Exception as error:  # noqa: BLE001 - tests raise whatever they and the candidate raise
-            self._record(error, text)
-            return False
-        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        except Stop:
+            raise
+        except BaseException as error:  # noqa: BLE001 - tests raise whatever they and the candidate raise
             self._record(error, text)
             return False
         self._report.passed += counted and self._remotes.calls > calls
@@ -164,7 +185,7 @@ class _Tests:
         """Return the statement of the tests that raised an exception, and what it expected where that can be seen."""
         place, frame = None, error.__traceback__
         while frame is not None:
-            if frame.tb_frame.f_code.co_filename == TESTS_MODULE:
+            if frame.tb_frame.f_code.co_filename == TESTS_FILE:
                 place = frame
             frame = frame.tb_next
         if place is None:
@@ -177,19 +198,39 @@ class _Tests:
         return line, None if expected is None else brief(expected)
 
 
+def _is_script(code: str) -> bool:
+    """Whether tests stand under `if __name__ == "__main__"`, without a runner there."""
+    return "__main__" in code and "unittest.main" not in code and "pytest.main" not in code
+
+
 def _calls(code: str, name: str) -> bool:
-    return re.search(rf"^{name}\(", code, re.MULTILINE) is not None
+    return code.startswith(f"{name}(") or f"\n{name}(" in code
 
 
 def _is_test_case(value: type) -> bool:
     return any(kind.__module__.startswith("unittest.") and kind.__name__ == "TestCase" for kind in value.__mro__)
 
 
+class _ProgramModule(types.ModuleType):
+    """What `from solution import f` finds."""
+
+    def __init__(self, name: str, remotes: Remotes) -> None:
+        super().__init__(name)
+        self._names = remotes.names
+
+    def __getattr__(self, name: str) -> Any:
+        found = {} if name.startswith("__") else self._names([name])
+        if name not in found:
+            raise AttributeError(f"the program defines no {name}")
+        return found[name]
+
+
 class _Names(dict[str, Any]):
     """The names that tests see; one that is missing is looked up where the module's docstring says."""
 
-    def __init__(self, entry: str | None, prompt: str, remotes: Remotes) -> None:
+    def __init__(self, entry: str | None, code: str, prompt: str, remotes: Remotes) -> None:
         super().__init__()
+        self._code = code
         self._entry = entry
         self._prompt = prompt
         self._remotes = remotes
@@ -199,11 +240,20 @@ class _Names(dict[str, Any]):
         """Return the stand-in of the entry point."""
         return self[self._entry] if self._entry is not None else None
 
-    def claim_entry(self, code: str) -> None:
+    def claim_entry(self) -> None:
         """Let the entry point stand before a builtin of the same name."""
-        name = self._entry or _builtin_under_test(code)
+        name = self._entry or _builtin_under_test(self._code)
         if name is not None and hasattr(builtins, name):
             self.update(self._remotes.names([name]))
+
+    def claim_for_classes(self, codes: list[types.CodeType]) -> None:
+        """Look up the names in class bodies now: the interpreter does not ask `__missing__` for those."""
+        wanted = {name for code in codes for name in _names_in_classes(code) if not hasattr(builtins, name)}
+        for name in sorted(wanted - set(self)):
+            try:
+                self[name] = self._find(name)
+            except NameError:
+                continue  # an attribute, or a name that the tests themselves define
 
     def __missing__(self, name: str) -> Any:
         if name != self._entry and hasattr(builtins, name):
@@ -212,8 +262,10 @@ class _Names(dict[str, Any]):
         return value
 
     def _find(self, name: str) -> Any:
-        if name != self._entry and name in MODULES:
-            return usual_names([name])[name]
+        if name != self._entry and name in _TEST_MODULES:
+            return importlib.import_module(_TEST_MODULES[name])
+        if name not in (self._entry, *NODES) and (usual := usual_names([name])) and self._is_tool(name):
+            return usual[name]
         if name != self._entry and self._prompt and name in self._from_prompt():
             return self._from_prompt()[name]
         found = self._remotes.names([name])
@@ -221,12 +273,48 @@ class _Names(dict[str, Any]):
             raise NameError(f"the program defines no {name}")
         return found[name]
 
+    def _is_tool(self, name: str) -> bool:
+        """Whether a usual name is one that the tests judge with, and not what they test: they use others besides it."""
+        return self._entry is not None or bool(_names_asked_for(self._code) - {name})
+
     def _from_prompt(self) -> dict[str, Any]:
         if self._helpers is None:
             self._helpers = {}  # what the helpers themselves look up must not come here again
-            space = _Names(self._entry, "", self._remotes)
+            space = _Names(self._entry, self._prompt, "", self._remotes)
             self._helpers = prompt_helpers(self._prompt, self._entry, space)
         return self._helpers
+
+
+def _names_in_classes(code: types.CodeType, in_class: bool = False) -> set[str]:
+    """Return the names that class bodies in some code use, their attributes among them."""
+    names = set(code.co_names) if in_class else set()
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names_in_classes(constant, in_class=not constant.co_flags & inspect.CO_OPTIMIZED)
+    return names
+
+
+def _names_asked_for(code: str) -> set[str]:
+    """Return the names that some tests use and nothing but the program can have.
+
+    >>> sorted(_names_asked_for("assert isclose(f(1), g(1)) and len([np])"))
+    ['f', 'g']
+    """
+    if len(code) > _SPLIT_BELOW:
+        return {"unknown"}
+    used: set[str] = set()
+    bound: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.alias):
+            bound.add(node.asname or node.name.partition(".")[0])
+    free = {name for name in used - bound if not hasattr(builtins, name)}
+    return free - set(usual_names(free)) - set(_TEST_MODULES)
 
 
 def _builtin_under_test(code: str) -> str | None:

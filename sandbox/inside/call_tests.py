@@ -5,7 +5,7 @@ from typing import Any
 from .brief import brief
 from .comparison import agree
 from .plain_data import decode
-from .remotes import Remotes
+from .remotes import Remotes, Stop
 from .report import Report
 from .stand_ins import Remote
 
@@ -13,25 +13,33 @@ from .stand_ins import Remote
 def run_call_tests(payload: dict[str, Any], remotes: Remotes, report: Report) -> None:
     """Call the entry point with the arguments of every case; a method of `Solution` gets a new instance each time."""
     name = payload["entry_point"]
-    found = remotes.names([name, "Solution"])
+    try:
+        found = remotes.names([name, "Solution"])
+    except Stop:
+        raise
+    except BaseException:  # noqa: BLE001 - what the program's top level raises is its answer
+        report.fail(test=name, got=remotes.last_result)
+        return
     if name not in found and "Solution" not in found:
         report.fail(test=name, got=f"the program defines no {name}")
         return
     for case in payload["cases"]:
         arguments, named = decode(case["args"]), decode(case["kwargs"])
-        expected = decode(case["expected"])
+        expected = [decode(value) for value in case["expected"]]
         try:
             function = found[name] if name in found else getattr(found["Solution"](), name)
             right = _agree(function(*arguments, **named), expected)
-        except Exception:  # noqa: BLE001 - what the program raises is its answer
+        except Stop:
+            raise
+        except BaseException:  # noqa: BLE001 - what the program raises is its answer
             right = False
         if right:
             report.passed += 1
         else:
-            report.fail(test=name, call=remotes.last_call, expected=brief(expected), got=remotes.last_result)
+            report.fail(test=name, call=remotes.last_call, expected=brief(expected[0]), got=remotes.last_result)
             if payload["fail_fast"]:
                 return
 
 
-def _agree(got: Any, expected: Any) -> bool:
-    return not isinstance(got, Remote) and agree(got, expected)
+def _agree(got: Any, expected: list[Any]) -> bool:
+    return not isinstance(got, Remote) and any(agree(got, value) for value in expected)

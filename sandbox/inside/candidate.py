@@ -114,6 +114,14 @@ class _Candidate:
     def _do_isinstance(self, target: Any, kind: Any) -> Any:
         return ["value", isinstance(self._decode(target), self._decode(kind))]
 
+    def _do_issubclass(self, kind: Any, other: Any) -> Any:
+        return ["value", issubclass(self._decode(kind), self._decode(other))]
+
+    def _do_copy(self, target: Any, deep: bool) -> Any:
+        import copy
+
+        return ["value", self._encode_object((copy.deepcopy if deep else copy.copy)(self._decode(target)))]
+
     def _do_next(self, target: Any, most: int) -> Any:
         """Return up to `most` further items of an iterator, and what came after them."""
         items: list[Any] = []

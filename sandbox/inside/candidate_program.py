@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from .program import FILE
+from .prompt_helpers import parse_prompt
 from .usual_names import names_of, usual_names
 
 _MOST_CUTS = 40
@@ -110,12 +111,6 @@ def _before_error(source: str, error: Exception) -> str:
 
 
 def _run_preamble(preamble: str, module: types.ModuleType) -> None:
-    if not preamble:
-        return
-    try:
-        statements = ast.parse(preamble).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for statement in statements:
+    for statement in parse_prompt(preamble) if preamble else ():
         with contextlib.suppress(Exception):
             exec(compile(ast.Module([statement], []), "prompt", "exec", dont_inherit=True, optimize=0), module.__dict__)

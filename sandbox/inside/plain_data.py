@@ -236,10 +236,17 @@ def _dict(flat: list[Any]) -> dict[Any, Any]:
 
 
 def _set(items: list[Any]) -> set[Any]:
+    """Build a set as a literal of constants is built, so that it is iterated in the same order."""
+    built: set[Any] = set()
+    built.update(_frozenset(items))
+    return built
+
+
+def _frozenset(items: list[Any]) -> frozenset[Any]:
     built: set[Any] = set()
     for item in items:
         built.add(item)
-    return built
+    return frozenset(built)
 
 
 def _view(which: list[Any], items: list[Any]) -> Any:
@@ -323,7 +330,7 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "t": tuple,
     "d": _dict,
     "s": _set,
-    "f": lambda items: frozenset(_set(items)),
+    "f": _frozenset,
     "r": lambda parts: range(*parts),
     "q": lambda items, limit: deque(items, *limit),
     "C": lambda flat: Counter(_dict(flat)),

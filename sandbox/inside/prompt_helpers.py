@@ -8,23 +8,37 @@ from typing import Any
 def prompt_helpers(prompt: str, entry_point: str | None, space: dict[str, Any]) -> dict[str, Any]:
     """Run a prompt's imports, constants and whole functions in `space`; return what it defines.
 
-    A function of which the prompt has the head alone is the candidate's, and so is the entry point. Classes are the
-    candidate's too: the tests must make the instances that its functions know.
+    A function of which the prompt has the head alone is the candidate's, and so is the entry point. Where the entry
+    point is spelled out too the prompt shows a program, to be mended perhaps, and lends nothing. Classes are the
+    candidate's: the tests must make the instances that its functions know.
 
     >>> sorted(prompt_helpers("def f(x):\\n    return 2 * x\\ndef g(x):\\n    'asked for'\\n", "g", {}))
     ['f']
     """
-    try:
-        statements = ast.parse(prompt).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
+    statements = parse_prompt(prompt)
     entry_point = entry_point or _last_function(statements)
-    wanted = [s for s in statements if _is_helper(s) and getattr(s, "name", None) != entry_point]
+    if any(_is_helper(s) and getattr(s, "name", None) == entry_point for s in statements):
+        return {}
+    wanted = [s for s in statements if _is_helper(s)]
     before = set(space)
     for statement in wanted:
         with contextlib.suppress(Exception):
             exec(compile(ast.Module([statement], []), "prompt", "exec", dont_inherit=True, optimize=0), space)
     return {name: value for name, value in space.items() if name not in before and name != "__builtins__"}
+
+
+def parse_prompt(prompt: str) -> list[ast.stmt]:
+    """Return the statements of a prompt that is code; its last function or class may end after the head.
+
+    >>> [type(s).__name__ for s in parse_prompt("class A:\\n    def f(self):\\n        ")]
+    ['ClassDef']
+    """
+    for text in (prompt, f"{prompt.rstrip()} pass"):
+        try:
+            return ast.parse(text).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return []
 
 
 def _last_function(statements: list[ast.stmt]) -> str | None:

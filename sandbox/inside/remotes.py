@@ -20,8 +20,9 @@ from .mutation import update_in_place
 from .plain_data import NotPlainError, decode, encode
 from .stand_ins import Remote, RemoteClass, RemoteFunction, object_class, target_of
 
-TESTS_MODULE = "tests"
-"""The name of the module that tests run in."""
+TESTS_FILE = "tests"
+TESTS_MODULES = ("tests", "__main__")
+"""The name of the module that tests run in: the second where they look for it."""
 
 
 class Stop(BaseException):
@@ -53,6 +54,7 @@ class Remotes:
         self._reading = False
         self._keep_arguments = keep_arguments
         self.calls = 0
+        """How often the tests asked the candidate for something, its names aside."""
         self.touched = False
         """Whether the tests have used a name of the candidate."""
         self.classes_used = False
@@ -79,7 +81,7 @@ class Remotes:
     def names(self, names: list[str]) -> dict[str, Any]:
         """Return what the candidate has under those names; missing ones are left out."""
         self.touched = True
-        found = self.ask(["names", names])
+        found = self._ask_value(["names", names])
         return found if isinstance(found, dict) else {}
 
     def stop(self, outcome: str, reason: str) -> NoReturn:
@@ -124,6 +126,10 @@ class Remotes:
 
     def ask(self, body: list[Any]) -> Any:
         """Ask the candidate something other than a call; return the value."""
+        self.calls += 1
+        return self._ask_value(body)
+
+    def _ask_value(self, body: list[Any]) -> Any:
         answer = self._ask_raw(body)
         if answer[0] != "value" or len(answer) < 2:
             self._raise(answer)
@@ -131,7 +137,6 @@ class Remotes:
 
     def special(self, target: list[Any], name: str, values: tuple[Any, ...]) -> Any:
         """Call a special method of an object of the candidate."""
-        self.calls += 1
         ended = self.ended_iteration
         try:
             return self.ask(["special", target, name, [self._encode(value) for value in values]])
@@ -286,7 +291,7 @@ class Remotes:
             return ["iter", self._lend(functools.partial(next, value), value)]
         if callable(value):
             return ["fun", self._lend(value, value)]
-        if type(value).__module__ == TESTS_MODULE:
+        if type(value).__module__ in TESTS_MODULES:
             return ["obj", self._lend(value, value)]
         return self.stop("undecided", f"the tests hand over an object of the type {type(value).__name__}")
 

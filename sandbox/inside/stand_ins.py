@@ -24,6 +24,10 @@ _UNARY = frozenset(
 """Special methods that read or change an object without comparing it to anything of the tests."""
 
 
+_DATA = frozenset({"__dict__", "__name__", "__qualname__", "__annotations__"})
+"""Special attributes that are asked for; all others stay here."""
+
+
 class Remote:
     """Stands for an object of the candidate."""
 
@@ -36,7 +40,7 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name == "__name__" and isinstance(self, RemoteFunction | RemoteClass):
             return self._name
-        if name.startswith("__"):
+        if name.startswith("__") and name not in _DATA:
             raise AttributeError(name)
         return self._remotes.ask(["get", target_of(self), name])
 
@@ -48,6 +52,12 @@ class Remote:
 
     def __repr__(self) -> str:
         return f"<{self._name}>"
+
+    def __copy__(self) -> Any:
+        return self._remotes.ask(["copy", target_of(self), False])
+
+    def __deepcopy__(self, _memo: Any) -> Any:
+        return self._remotes.ask(["copy", target_of(self), True])
 
 
 class RemoteFunction(Remote):
@@ -76,6 +86,11 @@ class RemoteClass(Remote):
         if not isinstance(value, Remote):
             return False
         return bool(self._remotes.ask(["isinstance", target_of(value), target_of(self)]))
+
+    def __subclasscheck__(self, kind: Any) -> bool:
+        if not isinstance(kind, RemoteClass):
+            return False
+        return bool(self._remotes.ask(["issubclass", target_of(kind), target_of(self)]))
 
     def __mro_entries__(self, _bases: Any) -> NoReturn:
         raise self._remotes.stop("undecided", f"the tests make a subclass of the program's class {self._name}")

@@ -32,6 +32,7 @@ _SINGLE = {
     **dict.fromkeys(("randint", "choice", "shuffle"), "random"),
     **dict.fromkeys(("mean", "median", "mode"), "statistics"),
 }
+NODES = ("ListNode", "TreeNode")
 _NODES = """
 class ListNode:
     def __init__(self, val=0, next=None):
@@ -75,10 +76,10 @@ def usual_names(names: Iterable[str]) -> dict[str, Any]:
             found[name] = importlib.import_module(name)
         elif name in _SINGLE:
             found[name] = getattr(importlib.import_module(_SINGLE[name]), name)
-        elif name in ("ListNode", "TreeNode"):
+        elif name in NODES:
             namespace: dict[str, Any] = {"__name__": "solution"}
             exec(_NODES, namespace)
-            found.update({n: namespace[n] for n in ("ListNode", "TreeNode") if n not in found})
+            found.update({n: namespace[n] for n in NODES if n not in found})
         elif (home := _home_of(name)) is not None:
             found[name] = getattr(importlib.import_module(home), name)
     return found

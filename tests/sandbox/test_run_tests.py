@@ -6,7 +6,18 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox import Limits, Pool
-from sandbox.testing import AssertTests, CallTests, Case, Program, Reading, TestOutcome, TestRun, run_script, run_tests
+from sandbox.testing import (
+    BUSY,
+    AssertTests,
+    CallTests,
+    Case,
+    Program,
+    Reading,
+    TestOutcome,
+    TestRun,
+    run_script,
+    run_tests,
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +66,12 @@ PASSING = [
         "    def test_f(self): self.assertEqual(f(self.x), 2)",
         id="unittest",
     ),
+    pytest.param("def f(x): return x + 1\nclass P:\n    y = 3", "import unittest\nclass T(unittest.TestCase):\n    call = staticmethod(f)\n    y = P.y\n    def test_f(self): self.assertEqual(self.call(1) + self.y, 5)", id="names in a class body"),
+    pytest.param("def f(x): return x + 1", "if __name__ == '__main__':\n    assert f(1) == 2", id="tests as a script"),
+    pytest.param("def f(x): return x + 1", "from solution import f as g\nimport solution\nassert g(1) == solution.f(1) == 2", id="tests that import"),
+    pytest.param("def f(x): return x", "import copy\nassert copy.deepcopy(f)(1) == 1", id="a copied function"),
+    pytest.param(POINT, "import copy\np = Point(1)\nq = copy.deepcopy(p)\nq.x = 5\nassert p.x == 1 and q.x == 5 and vars(p) == {'x': 1, 'y': 0}", id="copies"),
+    pytest.param("class A: pass\nclass B(A): pass", "assert issubclass(B, A) and not issubclass(A, B) and A.__name__ == 'A'", id="subclasses"),
     pytest.param("def sum(a, b): return a - b", "assert sum(3, 1) == 2", id="named as a builtin"),
     pytest.param("def sum(a, b): return a - b", "assert abs(sum(3, 1) - 2) < 1e-9", id="builtin inside a builtin"),
     pytest.param("def f(xs): xs.sort()", "xs = [[2], [1]]\nf(xs)\nassert xs == [[1], [2]]", id="in place"),
@@ -154,6 +171,19 @@ def test_a_right_program_passes(pool: Pool, source: str, code: str) -> None:
             "from unittest.mock import patch\nwith patch('time.time'):\n    assert f(1) == 2",
             "undecided",
         ),
+        (
+            "def f(x): raise KeyboardInterrupt",
+            "import unittest\nclass T(unittest.TestCase):\n    def test_f(self): f(1)\n    assert 1",
+            "failed",
+        ),
+        ("def f(x): return x\ndef isclose(*a): return True", "assert isclose(f(1), 2)", "failed"),
+        ("def f(x): return x\nclass np:\n    allclose = lambda *a: True", "assert np.allclose(f(1), 2)", "failed"),
+        ("def f(x): return x", "def test_f(x, y):\n    assert f(x) == y", "undecided"),
+        (
+            "def f(x): print(x)",
+            "def test_f(capsys):\n    f(1)\n    assert capsys.readouterr().out == '1\\n'",
+            "undecided",
+        ),
         ("def f(x): return x", "assert f(1) == ", "bad_tests"),
         ("def f(x): return x", "import no_such_module\nassert f(1) == 1", "bad_tests"),
         ("def f(x): return x", "assert 1 == 1", "bad_tests"),
@@ -194,6 +224,12 @@ def test_the_prompt_s_own_helpers_judge(pool: Pool) -> None:
     lying = "def half(x): return 21\ndef twice(x): return 8 if x == 21 else 42\n"
     assert judged(pool, "def half(x): return x // 2", tests, "half", prompt).outcome is TestOutcome.PASSED
     assert judged(pool, lying, tests, "half", prompt).outcome is TestOutcome.FAILED
+
+
+def test_a_prompt_that_shows_a_program_lends_nothing(pool: Pool) -> None:
+    prompt = "def half(x):\n    return 7\ndef twice(x):\n    return half(x) * 4\n"
+    mended = "def half(x): return x / 2\ndef twice(x): return half(x) * 4"
+    assert judged(pool, mended, "assert half(4) == 2 and twice(4) == 8", None, prompt).outcome is TestOutcome.PASSED
 
 
 def test_fail_fast_stops_at_the_first_failure(pool: Pool) -> None:
@@ -243,7 +279,7 @@ def test_a_method_of_solution_gets_a_new_instance_for_each_call(pool: Pool) -> N
 def test_a_program_that_takes_too_long_is_told_apart(pool: Pool, source: str) -> None:
     tests = AssertTests(code="try:\n    f()\nexcept BaseException:\n    pass\nassert 1")
     run = run_tests(program(source), tests, pool=pool, limits=Limits(wall_seconds=0.6))
-    assert run.outcome is TestOutcome.TIMEOUT
+    assert run.outcome is TestOutcome.TIMEOUT or run.reason == BUSY
 
 
 def test_a_program_out_of_memory_fails(pool: Pool) -> None:

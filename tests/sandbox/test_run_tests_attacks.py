@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Pool, SandboxUnavailable
+from sandbox import Limits, Pool, SandboxUnavailable
 from sandbox.testing import AssertTests, CallTests, Case, Program, Reading, TestOutcome, run_tests
 
 PAIRS = ((1, 2), (0, 0), (-1, 1), (2, 2), (10, -3))
@@ -157,7 +157,7 @@ CHEATS = {
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", CHEATS)
 def test_a_cheat_does_not_pass(pool: Pool, name: str, style: str) -> None:
-    run = run_tests(program(CHEATS[name]), STYLES[style], pool=pool)
+    run = run_tests(program(CHEATS[name]), STYLES[style], pool=pool, limits=Limits(wall_seconds=1.5))
     assert run.outcome in (TestOutcome.FAILED, TestOutcome.UNDECIDED, TestOutcome.TIMEOUT), run
     assert run.isolation == pool.isolation
 
@@ -174,9 +174,7 @@ def test_the_corpus_does_not_pass(pool: Pool, name: str) -> None:
     file = ATTACKS / f"{name}.py"
     if not file.exists():
         pytest.skip(f"no corpus at {ATTACKS}")
-    if "hang" in name and pool.isolation == "full":
-        pytest.skip("it takes its five seconds once")
-    run = run_tests(program(file.read_text()), STYLES["check"], pool=pool)
+    run = run_tests(program(file.read_text()), STYLES["check"], pool=pool, limits=Limits(wall_seconds=1.5))
     assert run.outcome in (TestOutcome.FAILED, TestOutcome.TIMEOUT), run
 
 

@@ -98,6 +98,11 @@ def test_odd_values_come_back_as_they_were(value: Any) -> None:
     assert (type(back), back) == (type(value), value)
 
 
+def test_a_set_is_iterated_as_its_literal_is() -> None:
+    for literal in ({12, 13, 14, 15, 16}, {6, 7, 8, 9, 10, 11}, {40, 8, 16}, {1, 2}):
+        assert list(across(literal)) == list(literal)
+
+
 def test_not_a_number_and_infinity_cross() -> None:
     back = across([math.nan, math.inf, -0.0])
     assert math.isnan(back[0])

@@ -14,9 +14,11 @@ from .forms import BadTests, StdioTests, Tests, read_tests
 from .program_text import FoundProgram, code_of_prompt, find_program
 from .stdio import run_stdio_tests
 
-VERIFIER = "reasondistill.code"
-MOST_SECONDS = 9.0
-"""The most that tests may allow a candidate, so that an answer comes within 15 s; explicit `limits` may allow more."""
+VERIFIER = "verifiers.code 0.2"
+MOST_SECONDS = 8.0
+"""The most that tests may allow a candidate; explicit `limits` may allow more."""
+ANSWER_SECONDS = 12.5
+"""What a verdict may take, the start of the sandbox included, without explicit limits."""
 _LONGEST_EXTRACT = 20_000
 _OUTCOMES = {
     TestOutcome.PASSED: Outcome.CORRECT,
@@ -82,8 +84,12 @@ def judge_program(
     fail_fast: bool = False,
 ) -> CodeVerdict:
     """Judge a program that has been found already."""
+    began = time.monotonic()
     try:
-        run = _run(found, tests, prompt, _limits(tests, limits), shared_pool(isolation), fail_fast)
+        pool = shared_pool(isolation)
+        pool.zygote()
+        left = None if limits is not None else ANSWER_SECONDS - (time.monotonic() - began)
+        run = _run(found, tests, prompt, _limits(tests, limits), pool, fail_fast, left)
     except SandboxError as error:
         return CodeVerdict(verdict=_error(f"sandbox: {error}"))
     verdict = _verdict(run, found, style=type(tests.body).__name__.removesuffix("Tests").lower())
@@ -96,15 +102,24 @@ def _limits(tests: Tests, limits: Limits | None) -> Limits:
     return Limits() if tests.seconds is None else Limits(wall_seconds=min(tests.seconds, MOST_SECONDS))
 
 
-def _run(found: FoundProgram, tests: Tests, prompt: str, limits: Limits, pool: Pool, fail_fast: bool) -> TestRun:
-    body = tests.body
+def _run(
+    found: FoundProgram,
+    tests: Tests,
+    prompt: str,
+    limits: Limits,
+    pool: Pool,
+    fail_fast: bool,
+    most_seconds: float | None,
+) -> TestRun:
+    body, program = tests.body, found.program
     if isinstance(body, StdioTests):
-        return run_stdio_tests(found.program, body, pool=pool, limits=limits, fail_fast=fail_fast)
+        return run_stdio_tests(program, body, pool=pool, limits=limits, fail_fast=fail_fast, most_seconds=most_seconds)
     if isinstance(body, CallTests):
-        body = replace(body, entry_point=body.entry_point or found.method or found.entry_point or "")
+        name = body.entry_point or found.method or found.entry_point or ""
+        body = replace(body, entry_point=name.rpartition(".")[2])
     else:
         body = replace(body, entry_point=body.entry_point or found.entry_point, prompt=code_of_prompt(prompt))
-    return run_tests(found.program, body, pool=pool, limits=limits, fail_fast=fail_fast)
+    return run_tests(program, body, pool=pool, limits=limits, fail_fast=fail_fast, most_seconds=most_seconds)
 
 
 def _verdict(run: TestRun, found: FoundProgram, *, style: str) -> Verdict:

@@ -43,16 +43,17 @@ def mutants(source: str, *, first_line: int = 1, most: int = 40, seed: int = 0) 
     """Return up to `most` changed programs, drawn by the seed, from what stands at or after `first_line`.
 
     >>> [m.change for m in mutants("def f(a):\\n    return a < 1")]
-    ['a < 1 -> a <= 1', '1 -> 2', 'return a < 1 -> return None', 'a < 1 -> not a < 1']
+    ['return a < 1 -> return None', 'return a < 1 -> return not a < 1', 'a < 1 -> a <= 1', '1 -> 2']
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(source)
-    found = [m for m in _all_mutants(tree) if (m.line or 0) >= first_line and m.source != ast.unparse(tree)]
-    if len(found) > most:
-        kept = sorted(random.Random(seed).sample(range(len(found)), most))
-        found = [found[place] for place in kept]
-    return found
+    sites = [site for site in _sites(tree) if (site.line or 0) >= first_line]
+    if len(sites) > most:
+        kept = sorted(random.Random(seed).sample(range(len(sites)), most))
+        sites = [sites[place] for place in kept]
+    same = ast.unparse(tree)
+    return [mutant for mutant in (_mutated(tree, site) for site in sites) if mutant.source != same]
 
 
 def cheats(source: str, entry_point: str | None, *, main: bool) -> list[Mutant]:
@@ -72,7 +73,7 @@ def _cheat(kind: str, source: str) -> Mutant:
 def _function_cheats(source: str, entry_point: str) -> Iterator[tuple[str, str]]:
     owner = _owner_of(source, entry_point)
     target = f"{owner}.{entry_point}" if owner else entry_point
-    skip = "a[1:]" if owner else "a"
+    arguments = "a[1:]" if owner else "a"
     bodies = {
         "no-op": "return None",
         "constant 0": "return 0",
@@ -81,7 +82,7 @@ def _function_cheats(source: str, entry_point: str) -> Iterator[tuple[str, str]]
         "constant False": "return False",
         "constant ''": "return ''",
         "constant []": "return []",
-        "echo": f"return next(iter({skip}), None)",
+        "echo": f"return next(iter({arguments}), None)",
         "early exit": "raise SystemExit(0)",
         "hard exit": "__import__('os')._exit(0)",
     }
@@ -128,20 +129,29 @@ def _script_cheats(source: str) -> Iterator[tuple[str, str]]:
         yield kind, _CUT_OUTPUT.format(source=source, cut=cut)
 
 
-def _all_mutants(tree: ast.Module) -> Iterator[Mutant]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Site:
+    """A rule, and the node that it applies to by its place in the walk over the tree."""
+
+    place: int
+    line: int | None
+    kind: str
+    change: Callable[[ast.AST], ast.AST]
+
+
+def _sites(tree: ast.Module) -> Iterator[_Site]:
     for place, node in enumerate(ast.walk(tree)):
         for kind, change in _changes(node):
-            mutated = copy.deepcopy(tree)
-            target = _node_at(mutated, place)
-            before = _shown(target)
-            after = change(target)
-            parent_safe = ast.fix_missing_locations(_Replace(target, after).visit(mutated))
-            yield Mutant(
-                kind=kind,
-                line=getattr(node, "lineno", None),
-                change=f"{before} -> {_shown(after)}",
-                source=ast.unparse(parent_safe),
-            )
+            yield _Site(place=place, line=getattr(node, "lineno", None), kind=kind, change=change)
+
+
+def _mutated(tree: ast.Module, site: _Site) -> Mutant:
+    copied = copy.deepcopy(tree)
+    target = _node_at(copied, site.place)
+    before, after = _shown(target), site.change(target)
+    whole = ast.fix_missing_locations(_Replace(target, after).visit(copied))
+    shown = f"{before} -> {_shown(after)}"
+    return Mutant(kind=site.kind, line=site.line, change=shown, source=ast.unparse(whole))
 
 
 def _node_at(tree: ast.AST, place: int) -> ast.AST:

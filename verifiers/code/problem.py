@@ -1,8 +1,11 @@
 """A code problem as a benchmark's row states it: the tests, and what the row says beside them."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from sandbox import Limits
 
 from .forms import StdioTests, Tests, read_tests
 
@@ -26,7 +29,7 @@ def code_problem(row: Any) -> CodeProblem:
     """Read a row: a mapping, or an object with such attributes; extras may stand in its `metadata`.
 
     Raises BadTests. Beside `tests` these count: `prompt` or `question`, `starter_code`, `entry_point` or `fn_name`,
-    `test_imports`, `test_setup`.
+    `test_imports`, `test_setup`, `time_limit_s`.
 
     >>> code_problem({"tests": ["assert f(1) == 1"], "entry_point": "f"}).entry_point
     'f'
@@ -35,8 +38,20 @@ def code_problem(row: Any) -> CodeProblem:
     if starter and starter not in prompt:
         prompt = f"{prompt}\n```python\n{starter}\n```"
     setup = "\n".join(filter(None, (first_text(row, key) for key in ("test_imports", "test_setup"))))
-    entry_point = first_text(row, "entry_point", "fn_name") or None
-    return CodeProblem(tests=read_tests(field_of(row, "tests"), entry_point=entry_point, setup=setup), prompt=prompt)
+    entry_point = first_text(row, "entry_point", "fn_name", "func_name") or None
+    tests = read_tests(field_of(row, "tests"), entry_point=entry_point, setup=setup)
+    if tests.seconds is None and (limit := _time_limit(row)):
+        tests = replace(tests, seconds=max(limit, Limits().wall_seconds))
+    return CodeProblem(tests=tests, prompt=prompt)
+
+
+def _time_limit(row: Any) -> float | None:
+    """Return the time limit that a contest states, which is for faster languages: it only ever lengthens ours."""
+    for name in ("time_limit_s", "time_limit"):
+        value = field_of(row, name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 3600:
+            return float(value)
+    return None
 
 
 def field_of(row: Any, name: str) -> Any:
@@ -47,10 +62,21 @@ def field_of(row: Any, name: str) -> Any:
 def first_text(row: Any, *names: str) -> str:
     """Return the first of some fields that holds text, or a list of lines, in a row or in its metadata."""
     for name in names:
-        for place in (row, field_of(row, "metadata")):
+        for place in (row, _metadata(row)):
             value = field_of(place, name)
             if isinstance(value, list) and all(isinstance(line, str) for line in value):
                 value = "\n".join(value)
             if isinstance(value, str) and value.strip():
                 return value
     return ""
+
+
+def _metadata(row: Any) -> Any:
+    """Return a row's metadata, which some files hold as text."""
+    value = field_of(row, "metadata")
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value

@@ -14,8 +14,8 @@ from sandbox.testing import Program, Reading
 from ..thinking import split_thinking
 
 LONGEST = 400_000
-"""Characters of a completion; what is longer holds no program that a model writes."""
-_FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^`\n]*$")
+"""Characters of an answer; of a longer one the end is read."""
+_FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)[ \t]*+([\w+#.-]*+)[^`\n]*+$")
 _PYTHON = frozenset({"", "python", "python3", "py", "py3", "python-exec", "pyodide"})
 _CODE_START = re.compile(
     r"^(?:def |class |import |from \w[\w.]* import |async def |@\w|if __name__|[A-Za-z_]\w* ?= ?\S)", re.M
@@ -61,11 +61,13 @@ def find_program(
     >>> find_program("Sure:\\n```python\\nx = 1\\n```").text
     'x = 1'
     """
-    answer = split_thinking(completion[:LONGEST], opened=prompt.rstrip().endswith("<think>")).answer
+    answer = split_thinking(completion, opened=prompt.rstrip().endswith("<think>")).answer
+    if len(answer) > LONGEST:
+        answer = answer[-LONGEST:].partition("\n")[2]
     if not answer.strip():
         return None
     prompt = code_of_prompt(prompt)
-    wanted = entry_point or last_head(prompt)
+    wanted = entry_point.partition("(")[0].partition(".")[0] if entry_point else last_head(prompt)
     block = _choose(list(_blocks(answer)), wanted)
     text = answer if block is None else block.text
     text = text.strip("\n")

@@ -67,7 +67,7 @@ def strength(
         return _untried(right.outcome, right.reason)
     tried = mutants(source, first_line=first_line, most=most, seed=seed)
     tried += cheats(source, found.method or found.entry_point, main=found.program.main)
-    limits = Limits(wall_seconds=min(9.0, 1.0 + 4 * right.seconds))
+    limits = Limits(wall_seconds=min(5.0, 1.0 + 4 * right.seconds))
     with ThreadPoolExecutor(os.cpu_count() or 1) as executor:
         verdicts = list(executor.map(lambda one: _judge(one, found, given, limits, isolation), tried))
     alive = [one for one, verdict in zip(tried, verdicts, strict=True) if verdict.outcome is Outcome.CORRECT]

@@ -123,18 +123,16 @@ def _environment(p: "Formulas", _value: str) -> Node:
 
 def _rows(p: "Formulas") -> list[list[Node]]:
     rows: list[list[Node]] = [[]]
-    while p.kind() != "end" or p.value() != "":
+    while p.kind() != "end":
         if p.kind() == "row":
             p.at += 1
             rows.append([])
-        elif p.is_op("&") or (p.kind() == "op" and p.value() in (",", ";")):
+        elif p.kind() == "op" and p.value() in ("&", ",", ";"):
             p.at += 1
-        elif p.at >= len(p.tokens):
-            raise Unreadable("open environment")
         else:
             rows[-1].append(p.relation())
-        if p.tokens[p.at : p.at + 1] and p.tokens[p.at][0] == "end":
-            break
+    if p.at_end:
+        raise Unreadable("open environment")
     return [row for row in rows if row]
 
 
@@ -242,7 +240,7 @@ def _function_arguments(p: "Formulas", name: str) -> list[Node]:
         return p.arguments_in("]") if p.kind(-1) == "op" and p.value(-1) == "[" else [p.primary()]
     p.arguments += 1
     factors = [p.signed_power()]
-    while p.kind() in ("let", "const", "frac", "root", "deg") or (p.kind() == "word" and p.isproduct(p.value())):
+    while p.kind() in ("let", "const", "frac", "root", "deg") or (p.kind() == "word" and p.is_product(p.value())):
         if p.kind() == "deg":
             factors.append(DEGREE)
             p.at += 1

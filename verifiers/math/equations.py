@@ -5,7 +5,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .canonical import Form, Polynomial, TooHard, canonical, difference, proportional, substitute
+from .canonical import TooHard, canonical, difference, proportional, substitute
+from .forms import Form, Polynomial, multiply
 from .numeric import names_in, probe
 from .ruling import Ruling, all_of, no, undecided, yes
 from .tree import Add, Call, Mul, Node, Num, Proportion, Relation, Seq, Sym, negative
@@ -117,7 +118,7 @@ def compare_relations(a: Relation, b: Relation, comparison: "Comparison") -> Rul
     x, y = _ascending(a), _ascending(b)
     if x.operators == y.operators and len(x.operands) == len(y.operands):
         straight = all_of(comparison.equal(p, q) for p, q in zip(x.operands, y.operands, strict=True))
-        if straight.equal:
+        if straight.equal or (straight.equal is False and not any(names_in(n) for n in (*x.operands, *y.operands))):
             return straight
         if x.operators == ("!=",):
             return comparison.equal(Relation(x.operands, ("=",)), Relation(y.operands, ("=",)))
@@ -196,7 +197,7 @@ def _same_up_to_factor(a: Polynomial, b: Polynomial) -> bool:
     if left.keys() != right.keys():
         return False
     lead = min(left, key=str)
-    return all(not difference(_product(left[k], right[lead]), _product(right[k], left[lead])).top for k in left)
+    return all(not difference(multiply(left[k], right[lead]), multiply(right[k], left[lead])).top for k in left)
 
 
 def _by_variables(polynomial: Polynomial) -> dict[object, Form]:
@@ -207,12 +208,6 @@ def _by_variables(polynomial: Polynomial) -> dict[object, Form]:
         inner = tuple(p for p in mono if p[0][0] == "#")
         groups.setdefault(outer, {})[inner] = coefficient
     return {key: Form(value) for key, value in groups.items()}
-
-
-def _product(a: Form, b: Form) -> Form:
-    from .canonical import _multiply
-
-    return _multiply(a, b)
 
 
 def _probed_ratio(f: Node, g: Node, comparison: "Comparison") -> Ruling:

@@ -41,8 +41,11 @@ def _infinity_sign(node: Node) -> int:
     if isinstance(node, Mul) and Sym("#inf") in node.factors:
         sign = 1
         for factor in node.factors:
-            if isinstance(factor, Num) and factor.value < 0:
-                sign = -sign
+            if factor == Sym("#inf"):
+                continue
+            if not isinstance(factor, Num) or not factor.value:
+                return 0  # no sign is known, or it is 0 times infinity
+            sign = -sign if factor.value < 0 else sign
         return sign
     return 0
 

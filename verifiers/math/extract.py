@@ -1,4 +1,4 @@
-r"""Finds the answer in a completion, in time linear in its length.
+r"""Finds the answer in a completion, in time linear in its length and bounded.
 
 Looked for in this order: the last balanced `\boxed{}` (with those before it that belong to one list), an answer marker
 ("The answer is", "Answer:", "####", "A:"), the last mathematics between delimiters, the whole completion if it reads as
@@ -17,9 +17,13 @@ from .tree import Words
 
 LIMIT = 1_000_000
 """Characters of a completion that are read at most."""
+_TAIL = 20_000
+"""Characters at the end in which everything but a box is looked for."""
+_MAX_SCANNED = 50_000
+"""Characters that are read in search of the end of boxes."""
 _MAX_BOXES = 60
 
-_BRACES = re.compile(r"\\(?:boxed|fbox)\s*+\{|\\.|[{}]", re.DOTALL)
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*+(\{)?")
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\.,]+)")
 _LIST_GAP = re.compile(
@@ -30,11 +34,14 @@ _GAP_NOISE = re.compile(r"\$|\\[()\[\]]|\\q?quad|\\[,;:! ]|\\(?:text|textbf|mbox
 _DELIMITERS = re.compile(r"\\[()\[\]]|\\.|\$\$?", re.DOTALL)
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _MARKER = re.compile(
-    r"\b(?:answer|answer to (?:the|this) (?:question|problem)|réponse|respuesta|antwort|risposta|resposta)"
-    r"(?:[*_ ]{0,4}:[*_ ]{0,4}| (?:is|est|es|ist|è|é)\b:?| =)"
-    r"|(?:答案|ответ|正解)\s?(?:[:：是为]|[*_ ]{1,4})[:：]?|^ {0,8}(?:####|(?-i:A:))",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?<![A-Za-z])(?:(?:answer(?: to (?:the|this) (?:question|problem))?|réponse|respuesta|antwort|risposta|resposta)"
+    r"(?:[*_ ]{0,4}:[*_ ]{0,4}| (?:is|est|es|ist|è|é)\b:?| =)|(?:答案|ответ|正解)\s?(?:[:：是为]|[*_ ]{1,4})[:：]?)",
+    re.IGNORECASE,
 )
+_MARKER_WORDS = ("answer", "respuesta", "antwort", "risposta", "resposta")
+_FOREIGN_WORDS = ("réponse", "答案", "ответ", "正解")
+_LINE_MARKERS = ("####", "A:")
+_MAX_TRIES = 50
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z<]|\s*$)|[。！？]|<\||\n")
 _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}+\s++[A-Za-z]{2,}+\s++[A-Za-z]{2}")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])(?:-\s?|−\s?)?\$?(?:[0-9]|\.[0-9])[0-9.,]*+(?:/[0-9]++)?+(?:\s?\\?%)?")
@@ -43,6 +50,9 @@ _LEADING_NUMBER = re.compile(r"[-−]?\$?[0-9][0-9.,]*+(?:/[0-9]++)?+")
 _QUESTION = re.compile(r"[^.!?\n]*+\?")
 _PERCENT = re.compile(r"[\s$]*(?:\\\))?\s*(?:\\?%|percent\b|pct\b)")
 _ALTERNATIVES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
+_DENIED_BEFORE = re.compile(r"\b(?:not|isn't|never|n't be)\s+(?:equal to\s+)?$", re.IGNORECASE)
+_DENIED = re.compile(r"\s*(?:is|are|was|would be)\s+(?:not|wrong|incorrect|false|impossible)\b", re.IGNORECASE)
+_INSTEAD = re.compile(r",?\s+(?:not|rather than|instead of)\s")
 _ALTERNATIVE = re.compile(r"\S+ or\s+$")
 _CONCLUSION = re.compile(r"\b(?:therefore|thus|hence|so)\b", re.IGNORECASE)
 _CHOICE = re.compile(
@@ -102,11 +112,21 @@ def extract(completion: str, *, strict: bool = False, wanted: Wanted = Wanted.VA
         finders.insert(1, ("number", _concluded))
     if not strict:
         finders += _GUESSES[wanted]
+    tail = _tail(text)
     for method, find in finders:
-        found = find(text)
+        found = find(tail)
         if found is not None:
             return _extraction(found.strip(), method)
     return _extraction("", "none")
+
+
+def _tail(text: str) -> str:
+    """Return the end of a text, from the start of a line if there is one."""
+    if len(text) <= _TAIL:
+        return text
+    tail = text[-_TAIL:]
+    line = tail.find("\n", 0, _TAIL // 2)
+    return tail[line + 1 :]
 
 
 def _extraction(text: str, method: str) -> Extraction:
@@ -144,63 +164,52 @@ def last_boxed(text: str) -> str | None:
 
 def _last_box(text: str) -> tuple[int, int, int] | None:
     """Return where the last closed box starts, and where its inside starts and ends."""
-    at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
-    if at < 0:
-        return None
+    at, budget = len(text), _MAX_SCANNED
+    while budget > 0:
+        at = max(text.rfind("\\boxed", 0, at), text.rfind("\\fbox", 0, at))
+        if at < 0:
+            return None
+        span = _box_at(text, at, min(len(text), at + budget))
+        if span is not None:
+            return span
+        budget -= max(min(len(text) - at, budget) // 2, 2000)
+    return None
+
+
+def _box_at(text: str, at: int, limit: int) -> tuple[int, int, int] | None:
     head = _BOX.match(text, at)
     if head is None or head[1] is None:
         bare = _BARE_BOX.match(text, at)
-        return (at, bare.start(1), bare.end(1)) if bare else _all_boxes(text)[-1:][0] if _all_boxes(text) else None
-    end = _closing_brace(text, head.end())
-    if end is not None:
-        return at, head.end(), end
-    boxes = _all_boxes(text)
-    return boxes[-1] if boxes else None
+        return (at, bare.start(1), bare.end(1)) if bare else None
+    end = _closing_brace(text, head.end(), limit)
+    return None if end is None else (at, head.end(), end)
 
 
-def _closing_brace(text: str, start: int) -> int | None:
+def _closing_brace(text: str, start: int, limit: int) -> int | None:
     depth = 0
-    for token in _BRACES.finditer(text, start):
+    for token in _BRACES.finditer(text, start, limit):
         if token[0] == "}":
             if depth == 0:
                 return token.start()
             depth -= 1
-        elif token[0].endswith("{") and token[0] != "\\{":
+        elif token[0] == "{":
             depth += 1
     return None
 
 
-def _all_boxes(text: str) -> list[tuple[int, int, int]]:
-    """Return the closed boxes in the order of their starts, in one pass."""
-    opened: list[tuple[int, int] | None] = []
-    boxes = []
-    for token in _BRACES.finditer(text):
-        if token[0] == "{":
-            opened.append(None)
-        elif token[0] == "}":
-            start = opened.pop() if opened else None
-            if start is not None:
-                boxes.append((*start, token.start()))
-        elif token[0].endswith("{") and len(token[0]) > 2:
-            opened.append((token.start(), token.end()))
-    return sorted(boxes)
-
-
 def _list_of_boxes(text: str, last: tuple[int, int, int]) -> tuple[list[str], str]:
     """Return the insides of the last box and of those that text such as ", " or " and " ties to it."""
-    boxes = [b for b in _all_boxes(text) if b[0] <= last[0]][-_MAX_BOXES:]
-    parts, separator = [text[last[1] : last[2]]], ", "
-    following = last[0]
-    for start, inner, end in reversed(boxes[:-1]):
-        if end > following:
-            continue  # a box around the others
-        gap = text[end + 1 : following]
-        plain = _GAP_NOISE.sub(lambda m: f" {m[1]} " if m[1] else " ", gap).strip() if len(gap) < 120 else "."
-        if not _LIST_GAP.fullmatch(" ".join(plain.split())):
+    parts, separator, following = [text[last[1] : last[2]]], ", ", last[0]
+    while len(parts) < _MAX_BOXES:
+        start = max(text.rfind("\\boxed", 0, following), text.rfind("\\fbox", 0, following))
+        span = _box_at(text, start, following) if start >= 0 else None
+        gap = text[span[2] + 1 : following] if span else ""
+        plain = " ".join(_GAP_NOISE.sub(lambda m: f" {m[1]} " if m[1] else " ", gap).split()) if len(gap) < 120 else "."
+        if span is None or not _LIST_GAP.fullmatch(plain):
             break
         if re.search(r"\bor\b", plain):
             separator = " or "
-        parts.insert(0, text[inner:end])
+        parts.insert(0, text[span[1] : span[2]])
         following = start
     return parts, separator
 
@@ -246,19 +255,52 @@ def _last_math(text: str) -> str | None:
 
 
 def _marked(text: str) -> str | None:
-    marker = None
-    for marker in _MARKER.finditer(text):  # noqa: B007 - the last one is wanted
-        pass
-    if marker is None:
+    end = _marker_end(text)
+    if end is None:
         return None
-    found = _sentence(_BOLD.sub(r"\1", text[marker.end() :]).lstrip(" *_:\t\n")).strip().strip("*_").strip()
+    found = _sentence(_BOLD.sub(r"\1", text[end:]).lstrip(" *_:\t\n")).strip().strip("*_").strip()
     reasoning = len(found.split()) > 8 and not re.search(r"[0-9\\$]", found)  # "Answer: Let us first look at ..."
     return None if reasoning else found or None
 
 
+def _marker_end(text: str) -> int | None:
+    """Return where the last marker of an answer ends."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter whose lower case is two
+        lowered = text
+    words = _MARKER_WORDS if text.isascii() else _MARKER_WORDS + _FOREIGN_WORDS
+    ends = [_last_match(text, lowered, word) for word in words] + [_line_start(text, sign) for sign in _LINE_MARKERS]
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _last_match(text: str, lowered: str, word: str) -> int | None:
+    at = len(text)
+    for _ in range(_MAX_TRIES):
+        at = lowered.rfind(word, 0, at)
+        if at < 0:
+            return None
+        match = _MARKER.match(text, at)
+        if match:
+            return match.end()
+    return None
+
+
+def _line_start(text: str, sign: str) -> int | None:
+    """Return where the last sign at the start of a line ends."""
+    at = len(text)
+    for _ in range(_MAX_TRIES):
+        at = text.rfind(sign, 0, at)
+        if at < 0:
+            return None
+        line = text[text.rfind("\n", 0, at) + 1 : at]
+        if len(line) <= 8 and not line.strip(" "):
+            return at + len(sign)
+    return None
+
+
 def _sentence(rest: str) -> str:
     """Return the answer at the start of the text after a marker."""
-    segments = math_segments(rest[:20_000])
+    segments = math_segments(rest[:4000])
     first = segments[0] if segments else None
     if first and first[0] == 0:
         return _with_unit(rest, first)
@@ -266,6 +308,7 @@ def _sentence(rest: str) -> str:
         if not any(s[0] < end.start() < s[3] for s in segments[:50]):
             rest = rest[: end.start()]
             break
+    rest = _INSTEAD.split(rest, maxsplit=1)[0] or rest
     number = _LEADING_NUMBER.match(rest)
     if number and " is " in rest:
         return number[0].rstrip(".,")  # "5, which is the smaller one"
@@ -316,7 +359,7 @@ def _whole_letter(text: str) -> str | None:
 
 def _choice(text: str) -> str | None:
     choice = None
-    for choice in _CHOICE.finditer(text[-20_000:]):
+    for choice in _CHOICE.finditer(text):
         if choice.start() == 0:
             break  # "D. It cannot be A or B"
     return (choice[1] or choice[2]) if choice else None
@@ -328,6 +371,8 @@ def _last_number(text: str) -> str | None:
         pass
     if number is None or _QUESTION.match(text, number.end()):
         return None  # a number inside a question is not an answer
+    if _DENIED_BEFORE.search(text, max(0, number.start() - 20), number.start()) or _DENIED.match(text, number.end()):
+        return None
     alternative = _ALTERNATIVE.search(text, max(0, number.start() - 40), number.start())
     return (alternative[0] if alternative else "") + number[0].rstrip(".,")
 

@@ -113,7 +113,6 @@ class Formulas(Stream, ABC):
             sign = -sign if value == "-" else sign
             both = {"±": 1, "∓": -1}.get(value, both)
             self.at += 1
-            self.deeper()  # `----x`
         term = self.term()
         node = negative(term) if sign < 0 else term
         while self.take("mod"):
@@ -129,7 +128,11 @@ class Formulas(Stream, ABC):
                 factors.append(self.signed_power())
             elif kind == "op" and value == "/":
                 self.at += 1
-                factors.append(Pow(self.signed_power(), MINUS_ONE))
+                bottom = self.signed_power()
+                if len(factors) == 1 and isinstance(factors[0], Num) and isinstance(bottom, Num):
+                    factors = [quotient(factors[0], bottom)]
+                else:
+                    factors.append(Pow(bottom, MINUS_ONE))
             elif kind in ("deg", "op") and value != "(" and self.postfix_inside():
                 factors.append(DEGREE if kind == "deg" else Num(Fraction(1, 100)))
                 self.at += 1
@@ -161,11 +164,11 @@ class Formulas(Stream, ABC):
         if kind == "num":
             return self.is_number_factor()
         if kind == "word":
-            return self.isproduct(value)
+            return self.is_product(value)
         if kind == "op":
             if value == "|":
                 return self.bars == 0 and not self.in_set
-            if value == "(" and self.kind(1) in ("word", "text") and not self.isproduct(self.value(1)):
+            if value == "(" and self.kind(1) in ("word", "text") and not self.is_product(self.value(1)):
                 return False
             return value in _OPENERS and value != r"\{"
         return kind in _STARTS and kind not in ("based", "repeat", "set")
@@ -175,7 +178,7 @@ class Formulas(Stream, ABC):
         before = self.tokens[self.at - 1] if self.at else ("end", "", False)
         return before[0] in ("let", "const") or (before[0] == "op" and before[1] in (")", "}", "!"))
 
-    def isproduct(self, word: str) -> bool:
+    def is_product(self, word: str) -> bool:
         """Tell whether letters side by side are variables multiplied, and not a unit or a word."""
         if self.kind() == "word" and self.at and self.kind(-1) == "num" and is_unit_word(word):
             return False
@@ -292,7 +295,7 @@ class Formulas(Stream, ABC):
 
     def letters(self, word: str) -> Node:
         self.at -= 1
-        if not self.isproduct(word):
+        if not self.is_product(word):
             raise Unreadable("words")
         head, tail = word[0], word[1:]
         spaced = self.tokens[self.at][2]
@@ -407,15 +410,10 @@ class Formulas(Stream, ABC):
         return items
 
     def plain_braces(self) -> Node:
-        self.deeper()
-        start = self.at
         if self.is_op("}", 1):
             raise Unreadable("an empty group")
-        try:
-            node = self.over_or_braced()
-        except RecursionError:
-            self.at = start
-            raise
+        self.deeper()
+        node = self.over_or_braced()
         self.depth -= 1
         return node
 

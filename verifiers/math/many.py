@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,8 @@ class _Graders:
         for process in self._all:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):  # what was not written yet to a process that is gone
+                        pipe.close()
             try:
                 process.wait(5)
             except subprocess.TimeoutExpired:

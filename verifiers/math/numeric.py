@@ -263,9 +263,13 @@ def _call(context: Any, node: Call, args: list[Any]) -> Any:
     if name in _OF_MPMATH:
         return getattr(context, name)(args[0])
     function = _FUNCTIONS.get(name)
-    if function is None:
-        raise NoValue(f"no function {name}")
-    return function(context, args)
+    return function(context, args) if function is not None else _arbitrary(context, name, args)
+
+
+def _arbitrary(context: Any, name: str, args: list[Any]) -> Any:
+    """Return the value of some function of this name: any one will do, as long as it is always the same one."""
+    key = ";".join(context.nstr(a, 25) for a in args)
+    return context.mpf(random.Random(f"{name}({key})").randint(1, 2_000_000_000)) / 1_000_000_007
 
 
 _BOUNDED = {

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from .formulas import Formulas
-from .tokens import Token, TooLarge, Unreadable, normalise, tokenize
+from .tokens import TooLarge, Unreadable, normalise, read_number, tokenize
 from .tree import (
     Add,
     Clock,
@@ -23,10 +23,10 @@ from .tree import (
     Words,
 )
 from .units import SCALES
+from .vocabulary import NUMBER_WORDS
 
 MAX_CHARACTERS = 4000
 MAX_DEPTH = 40
-_END: Token = ("end", "", False)
 _RELATIONS = {"=", "~", "<", "<=", ">", ">=", "!=", "in", "notin"}
 _SEPARATORS = {",", ";"}
 _CLOSERS = {")", "]", "}", r"\}", ">>", "rfloor", "rceil"}
@@ -76,6 +76,7 @@ _SHORT_WORDS = {
     "am",
     "pm",
 }
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _CLOCK = re.compile(
     r"(?:at )?([0-9]{1,2})(?::([0-5][0-9]))?(?::([0-5][0-9]))?\s*(?:o'clock)?"
     r"\s*(?:in the (?:morning|evening|afternoon))?"
@@ -88,6 +89,7 @@ _WRAPPER = re.compile(
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _COMMAND = re.compile(r"\\[A-Za-z]")
 _SENTENCE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,} [A-Za-z]{2,}(?![A-Za-z])|(?:^|[ ,;])[A-Za-z]{4,}(?=[ ,;.]|$)")
+_ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b", re.IGNORECASE)
 _DROPPED = re.compile(r"[.,;:!?\"'*`’“”]+|\\(?![A-Za-z])")
 
 
@@ -100,10 +102,12 @@ def read(text: str) -> Node:
     >>> read("no solution")
     Words(text='no solution')
     """
+    if _PLAIN_NUMBER.fullmatch(text):
+        return _plain_number(text)
     if len(text) > MAX_CHARACTERS:
         raise TooLarge("longer than an answer is")
     text = normalise(text)
-    special = _clock(text) or _plain_words(text)
+    special = _clock(text) or _number_words(text) or _plain_words(text)
     if special is not None:
         return special
     try:
@@ -117,6 +121,11 @@ def read(text: str) -> Node:
         raise Unreadable(f"not an answer: {text[:40]!r}") from None
 
 
+def _plain_number(text: str) -> Num:
+    value, digits = read_number(text.removeprefix("-"))
+    return Num(-value if text[0] == "-" else value, digits)
+
+
 def as_words(text: str) -> str:
     r"""Return an answer in words as they are compared, or empty if it holds no word.
 
@@ -126,7 +135,7 @@ def as_words(text: str) -> str:
     plain = _WRAPPER.sub(" ", text)
     if _COMMAND.search(plain) and not _SENTENCE.search(plain):
         return ""
-    return " ".join(_DROPPED.sub("", plain).casefold().split()) if _LETTERS.search(plain) else ""
+    return " ".join(_ORDINAL.sub("", _DROPPED.sub("", plain)).casefold().split()) if _LETTERS.search(plain) else ""
 
 
 def _plain_words(text: str) -> Words | None:
@@ -139,6 +148,19 @@ def _plain_words(text: str) -> Words | None:
         and stripped not in ("Pi", "PI", "Infinity", "NaN")
     ):
         return Words(stripped.casefold())
+    return None
+
+
+def _number_words(text: str) -> Num | None:
+    """Return the number that words up to ninety-nine stand for."""
+    if len(text) > 40 or not (words := as_words(text)):
+        return None
+    parts = words.replace("-", " ").split()
+    values = [NUMBER_WORDS.get(part) for part in parts]
+    if len(values) == 1 and values[0] is not None:
+        return Num(values[0])
+    if len(values) == 2 and values[0] and values[1] and values[0] >= 20 and values[0] % 10 == 0 and 0 < values[1] < 10:
+        return Num(values[0] + values[1])
     return None
 
 
@@ -158,7 +180,7 @@ class Answers(Formulas):
 
     def answer(self) -> Node:
         node = self.sequence(())
-        if self.at < len(self.tokens):
+        if not self.at_end:
             raise Unreadable(f"not expected: {self.value()!r}")
         return node
 

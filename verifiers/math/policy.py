@@ -32,6 +32,8 @@ class Policy:
         >>> DEFAULT.label, PHYSICS.label
         ('default', 'physics(relative_tolerance=0.01)')
         """
+        if self is DEFAULT:
+            return self.name
         changed = [
             f"{f.name}={getattr(self, f.name)}"
             for f in fields(self)

@@ -1,4 +1,4 @@
-"""Worker processes that run sympy under a time limit; usable from threads, asyncio and forked processes.
+"""Worker processes that compute under a time limit; usable from threads, asyncio and forked processes.
 
 A worker takes a second to start and is kept. One that exceeds its time is killed and another started when needed.
 """
@@ -9,16 +9,17 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-Tree = list[Any]
+SYMPY = Path(__file__).with_name("sympy_worker.py")
+MATH_VERIFY = Path(__file__).with_name("math_verify_worker.py")
 
-_STARTUP_SECONDS = 20.0
-_LEAST_SECONDS = 0.5
+_LEAST_SECONDS = 0.3
 """What a case gets to compute at least: the start of its worker is taken from its time."""
 _TRIES = 2
 
@@ -28,13 +29,19 @@ class Answered(StrEnum):
 
     YES = "yes"
     NO = "no"
-    UNKNOWN = "sympy_unknown"
-    """Sympy could not tell."""
-    TOO_SLOW = "sympy_timeout"
-    DIED = "sympy_died"
+    UNKNOWN = "unknown"
+    """The worker could not tell."""
+    TOO_SLOW = "timeout"
+    STARTING = "starting"
+    """The worker did not start within the case's time; it goes on starting, for the next one."""
+    DIED = "died"
     """The worker died on this pair twice, out of memory most likely."""
     UNAVAILABLE = "verifier_unavailable"
     """No worker could be started: our side is broken."""
+
+
+_KEPT = (Answered.YES, Answered.NO, Answered.UNKNOWN, Answered.STARTING)
+"""After these the worker serves further cases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +55,27 @@ class Reply:
 class WorkerPool:
     """At most `size` workers; a caller that finds none free waits for one."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, program: Path = SYMPY) -> None:
+        self._program = program
         self._slots = threading.BoundedSemaphore(size)
         self._idle: list[_Worker] = []
 
-    def ask(self, a: Tree, b: Tree, *, seconds: float) -> Reply:
-        """Return whether two encoded trees have the same value, computing for at most so many seconds."""
+    def ask(self, case: dict[str, Any], *, seconds: float) -> Reply:
+        """Return what a worker says about a case, computing for at most so many seconds."""
         deadline = perf_counter() + seconds
         with self._slots:
             for _ in range(_TRIES):
-                reply = self._ask_one({"a": a, "b": b}, max(deadline - perf_counter(), 0.1))
+                reply = self._ask_one(case, max(deadline - perf_counter(), 0.1))
                 if reply.answered not in (Answered.DIED, Answered.UNAVAILABLE) or perf_counter() > deadline - 0.2:
                     break
         return reply
 
     def _ask_one(self, case: dict[str, Any], seconds: float) -> Reply:
-        worker = self._idle.pop() if self._idle else _Worker()
+        worker = self._idle.pop() if self._idle else _Worker(self._program)
         kept = False
         try:
             reply = worker.ask(case, seconds)
-            kept = reply.answered in (Answered.YES, Answered.NO, Answered.UNKNOWN)
+            kept = reply.answered in _KEPT
         finally:  # also on KeyboardInterrupt: a worker with an unread reply must not serve another question
             if kept:
                 self._idle.append(worker)
@@ -94,36 +102,42 @@ class WorkerPool:
 class _Worker:
     """One process and the pipes to it."""
 
-    def __init__(self) -> None:
-        file = Path(__file__).with_name("sympy_worker.py")
+    def __init__(self, program: Path) -> None:
         # -P: neither the folder of the script (it holds `math`'s files) nor the working directory is on its path.
         # A session of its own keeps the terminal's Ctrl-C away from it: it ends when this process closes the pipe.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(file)],
+            [sys.executable, "-P", str(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
             start_new_session=True,
         )
-        self._version: str | None = None
+        self._ready: Future[str | None] = Future()
+        self._starter = threading.Thread(target=self._await_start, daemon=True)
+        self._starter.start()
 
     def ask(self, case: dict[str, Any], seconds: float) -> Reply:
         started = perf_counter()
-        if self._version is None:
-            ready = self._receive(_STARTUP_SECONDS)
-            if not isinstance(ready, dict):
-                return Reply(answered=Answered.UNAVAILABLE)
-            self._version = ready["ready"]
+        try:
+            version = self._ready.result(seconds)
+        except TimeoutError:
+            return Reply(answered=Answered.STARTING)
+        if version is None:
+            return Reply(answered=Answered.UNAVAILABLE)
         left = max(seconds - (perf_counter() - started), _LEAST_SECONDS)
         if not self._send({**case, "seconds": left}):
             return Reply(answered=Answered.DIED)
         reply = self._receive(left)
-        version = self._version or ""
         if isinstance(reply, Answered):
             return Reply(answered=reply, version=version)
         answers = {"yes": Answered.YES, "no": Answered.NO}
         return Reply(answered=answers.get(reply["answer"], Answered.UNKNOWN), version=version)
+
+    def _await_start(self) -> None:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self._ready.set_result(json.loads(line)["ready"] if line.endswith(b"\n") else None)
 
     def _send(self, case: dict[str, Any]) -> bool:
         assert self.process.stdin is not None
@@ -154,6 +168,7 @@ class _Worker:
 
     def kill(self) -> None:
         self.process.kill()
+        self._starter.join(0.5)  # it reads from a pipe that is closed next
         self._close_pipes()
         try:
             self.process.wait(0.05)
@@ -171,19 +186,20 @@ class _Worker:
 
 
 _lock = threading.Lock()
-_pools: list[WorkerPool] = []
-"""The one pool of this process, once it is needed: workers are too dear to start for each call."""
+_pools: dict[Path, WorkerPool] = {}
+"""The pools of this process by what they run, once they are needed: workers are too dear to start for each call."""
 
 
-def shared_pool() -> WorkerPool:
-    """Return this process's pool, with one worker a core; made at first use, closed at exit."""
+def shared_pool(program: Path = SYMPY) -> WorkerPool:
+    """Return this process's pool for a program, with one worker a core; made at first use, closed at exit."""
     with _lock:
         if not _pools:
-            _pools.append(WorkerPool(cores()))
             atexit.register(_close)
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=_forget)
-        return _pools[0]
+        if program not in _pools:
+            _pools[program] = WorkerPool(cores(), program)
+        return _pools[program]
 
 
 def cores() -> int:
@@ -194,7 +210,7 @@ def cores() -> int:
 
 
 def _close() -> None:
-    for pool in _pools:
+    for pool in _pools.values():
         pool.close()
 
 
@@ -202,6 +218,6 @@ def _forget() -> None:
     """After a fork: the workers and the lock's state are the parent's."""
     global _lock
     _lock = threading.Lock()
-    for pool in _pools:
+    for pool in _pools.values():
         pool.forget()
     _pools.clear()

@@ -20,6 +20,10 @@ class NoRealSet(ValueError):
     """The node does not describe a set of real numbers that is understood here."""
 
 
+class UnsolvedSet(NoRealSet):
+    """A condition that may describe any set, because it is not solved here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """From low to high; an end that is infinite is open."""
@@ -75,7 +79,7 @@ def read_set(node: Node) -> RealSet:
     if isinstance(node, Builder):
         inner = read_set(node.condition)
         if inner.variable not in ("", node.variable):
-            raise NoRealSet("another variable")
+            raise UnsolvedSet("another variable")
         return RealSet(inner.pieces)
     return RealSet((_point(node),))
 
@@ -119,7 +123,7 @@ def _combined(sets: list[RealSet], either: bool) -> RealSet:
     """Join conditions: by "or", or by "and" unless nothing would be left, as in "x < 1 and x > 3" for both pieces."""
     names = {s.variable for s in sets}
     if len(names) > 1:
-        raise NoRealSet("several variables")
+        raise UnsolvedSet("several variables")
     if not either:
         pieces = sets[0].pieces
         for other in sets[1:]:
@@ -133,7 +137,7 @@ def _from_operation(node: SetOperation) -> RealSet:
     parts = [read_set(part) for part in node.parts]
     names = {p.variable for p in parts} - {""}
     if len(names) > 1:
-        raise NoRealSet("several variables")
+        raise UnsolvedSet("several variables")
     variable = names.pop() if names else ""
     pieces = parts[0].pieces
     for part in parts[1:]:
@@ -150,7 +154,7 @@ def _from_relation(node: Relation) -> RealSet:
     if node.operators in (("in",), ("notin",)):
         name, inner = node.operands
         if not isinstance(name, Sym):
-            raise NoRealSet("no variable")
+            raise UnsolvedSet("no variable")
         pieces = read_set(inner).pieces
         return RealSet(pieces if node.operators == ("in",) else _complement(pieces), name.name)
     if len(node.operators) == 3 and node.operators[-1] == "in" and node.operands[-1] == Sym("#setR"):
@@ -159,7 +163,7 @@ def _from_relation(node: Relation) -> RealSet:
     for left, operator, right in zip(node.operands, node.operators, node.operands[1:], strict=False):
         part = _half_line(left, operator, right)
         if variable and part.variable != variable:
-            raise NoRealSet("several variables")
+            raise UnsolvedSet("several variables")
         variable = part.variable
         pieces = _intersected(pieces, part.pieces)
     return RealSet(pieces, variable)
@@ -167,7 +171,7 @@ def _from_relation(node: Relation) -> RealSet:
 
 def _half_line(left: Node, operator: str, right: Node) -> RealSet:
     if operator not in _FLIPPED:
-        raise NoRealSet("no inequality")
+        raise UnsolvedSet("no inequality")
     if isinstance(right, Sym) and right.name[0] != "#":
         left, operator, right = right, _FLIPPED[operator], left
     if isinstance(left, Sym) and left.name[0] != "#":
@@ -191,15 +195,15 @@ def _solved(left: Node, right: Node) -> tuple[str, Fraction, bool]:
     try:
         form: Form = canonical(Mul((left,)) if right == Num(0) else _minus(left, right))
     except TooHard as error:
-        raise NoRealSet(str(error)) from None
+        raise UnsolvedSet(str(error)) from None
     names = form.variables
     if len(names) != 1 or form.bottom != {(): 1}:
-        raise NoRealSet("not linear")
+        raise UnsolvedSet("not linear")
     name = names.pop()
     top = dict(form.top)
     slope, constant = top.pop(((name, 1),), 0), top.pop((), 0)
     if top or not slope:
-        raise NoRealSet("not linear")
+        raise UnsolvedSet("not linear")
     return name, Fraction(-constant) / slope, slope < 0
 
 

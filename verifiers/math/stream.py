@@ -3,14 +3,16 @@
 from .tokens import Token, TooLarge, Unreadable
 
 MAX_DEPTH = 40
-_END: Token = ("end", "", False)
+END: Token = ("end", "", False)
+_AHEAD = 6
+"""Ends after the last token, so that looking ahead needs no check."""
 
 
 class Stream:
     """A position in a list of tokens."""
 
     def __init__(self, tokens: list[Token], depth: int = 0) -> None:
-        self.tokens = tokens
+        self.tokens = [*tokens, *([END] * _AHEAD)]
         self.at = 0
         self.depth = depth
         self.bars = 0
@@ -25,18 +27,22 @@ class Stream:
     # The token stream
 
     def kind(self, ahead: int = 0) -> str:
-        at = self.at + ahead
-        return self.tokens[at][0] if at < len(self.tokens) else "end"
+        return self.tokens[self.at + ahead][0]
 
     def value(self, ahead: int = 0) -> str:
-        at = self.at + ahead
-        return self.tokens[at][1] if at < len(self.tokens) else ""
+        return self.tokens[self.at + ahead][1]
 
     def peek(self) -> Token:
-        return self.tokens[self.at] if self.at < len(self.tokens) else _END
+        return self.tokens[self.at]
+
+    @property
+    def at_end(self) -> bool:
+        """Whether no token is left; the command that ends an environment is one."""
+        return self.tokens[self.at] is END
 
     def is_op(self, value: str, ahead: int = 0) -> bool:
-        return self.kind(ahead) == "op" and self.value(ahead) == value
+        token = self.tokens[self.at + ahead]
+        return token[1] == value and token[0] == "op"
 
     def take(self, value: str) -> bool:
         if self.is_op(value):
@@ -58,7 +64,7 @@ class Stream:
         self.expect("{") if self.is_op("{") else self.expect("(")
         parts = []
         while not (self.is_op("}") or self.is_op(")")):
-            if self.kind() == "end":
+            if self.at_end:
                 raise Unreadable("open group")
             parts.append(self.value())
             self.at += 1

@@ -19,10 +19,11 @@ def ask_sympy(a: Node, b: Node, deadline: float) -> Ruling:
         left, right = encode(a), encode(b)
     except (NoExpression, RecursionError) as error:
         return undecided("sympy", f"no_expression: {error}")
-    reply = shared_pool().ask(left, right, seconds=max(deadline - perf_counter(), 0.1))
+    reply = shared_pool().ask({"a": left, "b": right}, seconds=max(deadline - perf_counter(), 0.1))
     if reply.answered in (Answered.YES, Answered.NO):
         return Ruling(reply.answered is Answered.YES, "sympy")
-    return undecided("sympy", str(reply.answered))
+    prefix = "" if reply.answered is Answered.UNAVAILABLE else "sympy_"
+    return undecided("sympy", f"{prefix}{reply.answered}")
 
 
 def encode(node: Node) -> list[Any]:

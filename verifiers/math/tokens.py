@@ -5,6 +5,7 @@ the parser's business. Linear in the length of the text.
 """
 
 import re
+import unicodedata
 from fractions import Fraction
 
 from .vocabulary import COMMANDS, FUNCTIONS, SYMBOLS, WORD_TOKENS
@@ -63,6 +64,9 @@ _OPERATORS = {"**": "^", "==": "=", "&": "&"}
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_STYLED = re.compile("[\uff01-\uff5e\U0001d400-\U0001d7ff]")
+"""Full-width and bold or slanted forms of ASCII."""
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _DOUBLED = re.compile(
@@ -80,6 +84,7 @@ def normalise(text: str) -> str:
     ('x^{2} \\le  \\frac{1}{2} ', '\\frac{1}{2}')
     """
     if not text.isascii():
+        text = _STYLED.sub(lambda m: unicodedata.normalize("NFKC", m[0]), _INVISIBLE.sub("", text))
         text = _RAISED.sub(lambda m: "^{" + m[0].translate(_SUPERSCRIPTS) + "}", text)
         text = _LOWERED.sub(lambda m: "_{" + m[0].translate(_SUBSCRIPTS) + "}", text)
         text = text.translate(SYMBOLS)

@@ -188,7 +188,14 @@ def negative(node: Node) -> Node:
 
 
 def quotient(top: Node, bottom: Node) -> Node:
-    """Return top / bottom."""
+    """Return top / bottom, as a number if both are whole.
+
+    >>> quotient(Num(4), Num(6))
+    Num(value=Fraction(2, 3), digits=0)
+    """
+    if isinstance(top, Num) and isinstance(bottom, Num) and bottom.value and not (top.digits or bottom.digits):
+        value = Fraction(top.value) / bottom.value
+        return Num(value.numerator if value.denominator == 1 else value)
     return Mul((top, Pow(bottom, MINUS_ONE)))
 
 

@@ -39,6 +39,7 @@ _define("money:yen", "1 yen")
 _define("money:yuan", "1 yuan rmb")
 _define("money:rupee", "1 rupee rupees rs")
 _define("angle", "1 degree degrees deg; 1/60 arcminute arcminutes; 1/3600 arcsecond arcseconds")
+_define("unit", "1 unit units")
 _define("radian", "1 rad radian radians")
 _define("celsius", "1 celsius degc")
 _define("fahrenheit", "1 fahrenheit degf")
@@ -109,7 +110,12 @@ class Unit:
     @property
     def is_known(self) -> bool:
         """Whether it measures something, so that it can contradict another one."""
-        return bool(self.dimension)
+        return bool(self.dimension) and not self.is_generic
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether it is made of "units", which can be any."""
+        return any(name == "unit" for name, _ in self.dimension)
 
     @property
     def is_percent(self) -> bool:
@@ -150,7 +156,7 @@ def read_unit(text: str) -> Unit | None:
             dimension[name] = dimension.get(name, 0) + sign * ahead
             factor *= base ** (sign * ahead)
             last, ahead = (name, base, sign), 1
-        elif word not in ("of", "a", "an", "the", "each", "us", "unit", "units"):
+        elif word not in ("of", "a", "an", "the", "each", "us"):
             return Unit(words=text)  # "cm of ribbon" is told from "cm" by nothing that matters, "children" is no unit
     found = tuple(sorted((name, power) for name, power in dimension.items() if power))
     return Unit(dimension=found, factor=factor, words=text) if found else Unit(words=text)

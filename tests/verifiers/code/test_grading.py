@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from sandbox import Limits
+from sandbox.testing import BUSY
 from verifiers import Outcome, verify
 from verifiers.code import grade_code
-from verifiers.code.rewards import code_reward
 from verifiers.code.strength import main, strength
+from verifiers.rewards import code_reward
 
 ROOT = Path(__file__).parents[3]
 DOUBLE = "```python\nprint(2 * int(input()))\n```"
@@ -44,6 +45,8 @@ TWICE = [{"input": "4\n", "output": "8\n"}, {"input": "-1", "output": "-2"}]
         ("import sys\nprint(2 * int(sys.stdin.buffer.read()))", TWICE, "correct"),
         ("print(floor(sqrt(16)))", [{"input": "", "output": "4"}], "correct"),
         ("class Solution:\n    def f(self, a, b): return [a, b]", [{"input": "1\n[2]", "output": "[1, [2]]", "testtype": "functional"}], "correct"),
+        ("class Solution:\n    def f(self, a): return a", {"style": "assert", "code": "def check(candidate):\n    assert candidate(a=1) == 1", "entry_point": "Solution().f"}, "correct"),
+        ("class Solution:\n    def f(self, a): return a", {"style": "call", "entry_point": "Solution.f", "cases": [{"args": [1], "expected": 1}]}, "correct"),
         ("def f(a, b): return (a, b)", {"style": "call", "entry_point": "f", "cases": [{"args": [1, 2], "expected": [1, 2]}]}, "correct"),
         ("def f(a): return a", {"style": "call", "entry_point": "f", "cases": [{"args": [0.1], "expected": 0.1000000001}]}, "correct"),
         ("def f(a): return a", {"style": "call", "entry_point": "g", "cases": [{"args": [1], "expected": 1}]}, "incorrect"),
@@ -69,9 +72,10 @@ def test_the_prompt_helps_a_completion(completion: str) -> None:
 
 
 def test_a_program_that_takes_too_long_is_a_timeout() -> None:
-    quick = Limits(wall_seconds=0.5)
-    assert grade_code("while True: pass", TWICE, limits=quick).outcome is Outcome.TIMEOUT
-    assert grade_code("def f():\n    while True: pass", ["assert f()"], limits=quick).outcome is Outcome.TIMEOUT
+    tests: list[tuple[str, Any]] = [("while True: pass", TWICE), ("def f():\n    while True: pass", ["assert f()"])]
+    for program, form in tests:
+        verdict = grade_code(program, form, limits=Limits(wall_seconds=0.5))
+        assert verdict.outcome is Outcome.TIMEOUT or verdict.reason == f"unjudgeable: {BUSY}"
 
 
 def test_a_checker_decides_where_many_outputs_are_right() -> None:

@@ -101,3 +101,22 @@ def test_a_method_of_solution_is_named() -> None:
 def test_any_text_is_read_without_an_error(completion: str, prompt: str) -> None:
     found = find_program(completion, prompt=prompt, entry_point="f")
     assert found is None or found.program.readings
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```" + "a" * 1_000_000 + "`",
+        "`" * 1_000_000,
+        "```\n" * 250_000,
+        "def " * 250_000,
+        " " * 1_000_000,
+        "from a" + ".a" * 400_000,
+        "x = " * 250_000,
+        "<think>" * 100_000,
+        "class Solution" + "\n def f(" * 100_000,
+    ],
+)
+def test_a_megabyte_is_read_in_linear_time(text: str) -> None:
+    find_program(text, prompt=text[:10_000], entry_point="f")

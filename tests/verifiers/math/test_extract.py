@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.math.extract import LIMIT, extract
+from verifiers.math.extract import LIMIT, Wanted, extract
 
 BOX = "\\boxed{"
 
@@ -41,6 +41,20 @@ BOX = "\\boxed{"
         ("one then two steps make it -1,234.50 in total then.", "-1,234.50", "number"),
         ("Problem: what is 42?\nI refuse.", None, "none"),
         ("I do not know.", None, "none"),
+        ("I think 42 is wrong", None, "none"),
+        ("It is not 42", None, "none"),
+        ("The answer is 41, not 42.", "41", "marker"),
+        ("$x = n/2$. Therefore there are 12 of them that we can find.", "12", "number"),
+        ("We can take either 5 or 7", "5 or 7", "number"),
+        ("\\boxed{28} pct", "28\\%", "boxed"),
+        (r"$\boxed{1}$, $\boxed{2}$", "1, 2", "boxed"),
+        (r"$x=\boxed{1}$ and $y=\boxed{2}$", "1, 2", "boxed"),
+        (r"\boxed{1} papers and \boxed{2} bins", "1, 2", "boxed"),
+        (r"\boxed{10} and then \boxed{42}", "42", "boxed"),
+        (r"\boxed{9} \boxed{42}", "42", "boxed"),
+        (r"\boxed 7", "7", "boxed"),
+        ("答案是 42。", "42", "marker"),
+        ("La réponse est 42.", "42", "marker"),
         ("", None, "none"),
         ("<think>is it 3?</think> \\boxed{4}", "4", "boxed"),
         ("is it \\boxed{3}?</think> The answer is 4", "4", "marker"),
@@ -88,3 +102,33 @@ def test_any_text_is_read(text: str, strict: bool) -> None:
 @given(st.text(alphabet="ab1 $\n.", max_size=40), st.text(alphabet="xy12+^", min_size=1, max_size=10))
 def test_the_last_box_wins_over_all_text_around_it(around: str, answer: str) -> None:
     assert extract(f"{around} \\boxed{{0}} {around} \\boxed{{{answer}}} {around}").text == answer
+
+
+@pytest.mark.parametrize(
+    ("completion", "status"),
+    [
+        (r"\boxed{41}", "ok"),
+        (r"\boxed{41 \text{ or } 42}", "ambiguous"),
+        ("The answer is either $41$ or $42$.", "ambiguous"),
+        ("nothing", "ok"),
+        ("", "none"),
+        ("5" * (LIMIT + 1), "over_limit"),
+    ],
+)
+def test_the_status(completion: str, status: str) -> None:
+    assert str(extract(completion).status) == status
+
+
+@pytest.mark.parametrize(
+    ("completion", "letter"),
+    [
+        ("D. it can't be A or B", "D"),
+        ("(C) Cecile", "C"),
+        ("The answer is for sure D, it can't be A or B", "D"),
+        ("I choose option B because A fails", "B"),
+        ("A B C D E", "A B C D E"),
+        ("A dog runs away from it.", None),
+    ],
+)
+def test_a_letter_is_found_where_one_is_wanted(completion: str, letter: str | None) -> None:
+    assert extract(completion, wanted=Wanted.CHOICE).text == letter

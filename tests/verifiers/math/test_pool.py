@@ -23,8 +23,8 @@ SLOW_TEXT = r"\int_0^1 x^x e^{\sin(x^2)} \ln(x) dx"
 INTEGRAL = r"\int_0^1 x dx"
 """Nothing but sympy decides about it."""
 TWO = encode(read("2"))
-SLOW = (encode(read(SLOW_TEXT)), TWO)
-EQUAL = (encode(read(INTEGRAL)), encode(read("1/2")))
+SLOW = {"a": encode(read(SLOW_TEXT)), "b": TWO}
+EQUAL = {"a": encode(read(INTEGRAL)), "b": encode(read("1/2"))}
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -50,44 +50,52 @@ def pool() -> WorkerPool:
 
 
 def test_a_slow_pair_is_cut_off_and_the_next_one_answered(pool: WorkerPool) -> None:
-    assert pool.ask(*SLOW, seconds=0.3).answered is Answered.TOO_SLOW
-    assert pool.ask(*EQUAL, seconds=20).answered is Answered.YES
+    pool.ask(EQUAL, seconds=20)
+    assert pool.ask(SLOW, seconds=0.3).answered is Answered.TOO_SLOW
+    assert pool.ask(EQUAL, seconds=20).answered is Answered.YES
     pool.close()
 
 
 @linux_only
 def test_a_worker_killed_while_it_waits_is_replaced(pool: WorkerPool) -> None:
-    pool.ask(*EQUAL, seconds=20)
+    pool.ask(EQUAL, seconds=20)
     (pid,) = pool.pids
     os.kill(pid, signal.SIGKILL)
-    assert pool.ask(*EQUAL, seconds=20).answered is Answered.YES
+    assert pool.ask(EQUAL, seconds=20).answered is Answered.YES
     assert pool.pids != [pid]
     pool.close()
 
 
 @linux_only
 def test_a_worker_killed_at_work_is_replaced_once(pool: WorkerPool) -> None:
-    pool.ask(*EQUAL, seconds=20)
+    pool.ask(EQUAL, seconds=20)
     (pid,) = pool.pids
     with ThreadPoolExecutor(1) as executor:
-        future = executor.submit(pool.ask, *SLOW, seconds=1.5)
+        future = executor.submit(pool.ask, SLOW, seconds=1.5)
         while pool.pids:
             time.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
-        assert future.result().answered is Answered.TOO_SLOW  # by the second worker, on what was left of the time
+        # by the second worker, on what was left of the time
+        assert future.result().answered in (Answered.TOO_SLOW, Answered.STARTING)
+    pool.close()
+
+
+def test_a_start_that_takes_too_long_is_waited_for_by_the_next_case(pool: WorkerPool) -> None:
+    assert pool.ask(EQUAL, seconds=0.01).answered is Answered.STARTING
+    assert pool.ask(EQUAL, seconds=20).answered is Answered.YES
     pool.close()
 
 
 def test_a_worker_that_cannot_start_is_our_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    assert WorkerPool(1).ask(*EQUAL, seconds=20).answered is Answered.UNAVAILABLE
+    assert WorkerPool(1).ask(EQUAL, seconds=20).answered is Answered.UNAVAILABLE
 
 
 def test_what_a_library_prints_does_not_reach_the_replies(pool: WorkerPool, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import atexit, logging; logging.basicConfig(level=0)\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path))
-        assert pool.ask(*EQUAL, seconds=20).answered is Answered.YES
+        assert pool.ask(EQUAL, seconds=20).answered is Answered.YES
     pool.close()
 
 
@@ -137,8 +145,10 @@ from verifiers.math.parser import read
 from verifiers.math.pool import WorkerPool
 from verifiers.math.symbolic import encode
 pool = WorkerPool(1)
-pool.ask(encode(read(r"\\int_0^1 x dx")), encode(read("1/2")), seconds=20)
-slow = encode(read({slow!r}))
+equal = encode(read("1/2"))
+pool.ask({{"a": equal, "b": equal}}, seconds=20)
+tree = encode(read({slow!r}))
+slow = {{"a": tree, "b": tree}}
 print(*pool.pids, flush=True)
 {then}
 time.sleep(100)
@@ -148,7 +158,7 @@ time.sleep(100)
 @linux_only
 @pytest.mark.parametrize(
     "then",
-    ["", "threading.Thread(target=pool.ask, args=(slow, slow), kwargs={'seconds': 2}, daemon=True).start()"],
+    ["", "threading.Thread(target=pool.ask, args=(slow,), kwargs={'seconds': 2}, daemon=True).start()"],
 )
 def test_a_killed_owner_leaves_no_worker(then: str) -> None:
     root = Path(__file__).parents[3]
@@ -164,10 +174,10 @@ def test_a_killed_owner_leaves_no_worker(then: str) -> None:
 
 
 def test_threads_that_end_do_not_take_their_worker_along(pool: WorkerPool) -> None:
-    thread = threading.Thread(target=pool.ask, args=EQUAL, kwargs={"seconds": 20})
+    thread = threading.Thread(target=pool.ask, args=(EQUAL,), kwargs={"seconds": 20})
     thread.start()
     thread.join()
     pids = pool.pids
-    assert pool.ask(*EQUAL, seconds=20).answered is Answered.YES
+    assert pool.ask(EQUAL, seconds=20).answered is Answered.YES
     assert pool.pids == pids
     pool.close()

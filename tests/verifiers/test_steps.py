@@ -1,0 +1,82 @@
+"""A trace's own arithmetic: what is true, what is false, and what cannot be checked."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from verifiers import Outcome
+from verifiers.math import grade
+from verifiers.steps import Judged, check_steps, with_steps
+
+TRACES = Path(__file__).parents[3] / "shared" / "data" / "traces"
+
+
+@pytest.mark.parametrize(
+    ("text", "judged"),
+    [
+        ("3 + 4 = 7", "true"),
+        ("3 + 4 = 8", "false"),
+        ("so 3 * 4 = <<3*4=12>>12 apples", "true"),
+        ("so 3 * 4 = <<3*4=13>>13 apples", "false"),
+        ("$3 \\times 4 = 12$", "true"),
+        ("\\(\\frac{1}{2}+\\frac{1}{3}=\\frac{2}{5}\\)", "false"),
+        ("10/3 = 3.33", "true"),
+        ("10/3 = 3.3333333333333335", "true"),
+        ("10/3 = 3.5", "false"),
+        ("10/3 ≈ 3.3", "true"),
+        ("100% - 20% - 25% = 55%", "true"),
+        ("$2 * 9 = $18", "true"),
+        ("$2 * 9 = $19", "false"),
+        ("5 x 3 = 15", "true"),
+        ("- 34 ÷ 2 = 17", "true"),
+        ("$x - 5 = 8$", "not_checkable"),
+        ("$1 \\text{ km} = 1000 \\text{ m}$", "not_checkable"),
+        ("$\\sqrt{2} = 1.5$", "not_checkable"),
+        ("$f(2) = 7$", "not_checkable"),
+    ],
+)
+def test_one_step(text: str, judged: str) -> None:
+    steps = check_steps(text).steps
+    assert [str(step.judged) for step in steps] == [judged]
+
+
+@pytest.mark.parametrize("text", ["x - 5 = 8", "t/5 = 110", "2x-5 = 33", "n = 5", "no equation", "a <= 5", "31 = 7a"])
+def test_no_step_is_seen_where_variables_are(text: str) -> None:
+    assert all(step.judged is Judged.NOT_CHECKABLE for step in check_steps(text).steps)
+
+
+def test_a_chain_is_judged_link_by_link() -> None:
+    steps = check_steps("$2+3 = 5 = 4+2$").steps
+    assert [(step.text, str(step.judged)) for step in steps] == [("2+3 = 5", "true"), ("5 = 4+2", "false")]
+    assert steps[1].reason == "the left side is 5"
+
+
+def test_a_display_goes_on_from_row_to_row() -> None:
+    check = check_steps("\\begin{align*} $$\n x &= 3 \\cdot 4 \\\\\n &= 12 \\\\ &= 13 $$")
+    assert check.first_wrong_step == len(check.steps) - 1
+
+
+def test_a_right_answer_over_a_wrong_step_is_visible() -> None:
+    completion = "First 2 + 2 = 5, and then we get \\boxed{4}"
+    verdict = with_steps(grade(completion, "4"), completion)
+    assert verdict.outcome is Outcome.CORRECT
+    assert verdict.steps is not None
+    assert verdict.to_row()["steps"][0]["judged"] == "false"
+    assert json.loads(json.dumps(verdict.to_row()))["steps"][0]["at"] == 6
+
+
+def test_long_text_is_read_in_time() -> None:
+    for piece in ("1+", "1=", "$1=1$ ", "<<1=", "(", "- ", "1 = 1\n"):
+        check_steps(piece * 100_000)
+
+
+def test_right_traces_have_hardly_a_false_step() -> None:
+    file = TRACES / "gsm8k_openai_gpt3.jsonl.gz"
+    if not file.exists():
+        pytest.skip(f"no traces at {file}")
+    with gzip.open(file, "rt") as lines:
+        rows = [row for row in map(json.loads, list(lines)[:1500]) if row["is_correct"]]
+    wrong = [row["problem_id"] for row in rows if check_steps(row["completion"]).first_wrong_step is not None]
+    assert len(wrong) <= len(rows) * 0.01, wrong

@@ -1,0 +1,209 @@
+"""Measures a verifier on labelled rows: true and false accepts and rejects with intervals, by category.
+
+A row holds a completion (`completion` or `prediction_text`), a reference (`answer`, `gold` or `tests`) and a label
+(`expected`, `is_correct` or `label`). With a second verifier, the rows on which the two disagree are listed.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .dispatch import verify
+from .verdict import Outcome, Verdict
+
+Row = dict[str, Any]
+_COMPLETION = ("completion", "prediction_text", "prediction")
+_REFERENCE = ("answer", "gold", "expected_answer")
+_LABEL = ("expected", "is_correct", "label")
+_CATEGORY = ("category", "cls", "kind", "benchmark")
+_Z = 1.96
+_SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share with its 95 % interval (Wilson)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def rate(hits: int, n: int) -> Rate:
+    """Return a share with its Wilson interval; of nothing it is 0 between 0 and 1.
+
+    >>> rate(0, 100).high < 0.04
+    True
+    """
+    if n == 0:
+        return Rate(value=0.0, low=0.0, high=1.0, n=0)
+    share = hits / n
+    centre, spread = share + _Z**2 / (2 * n), _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
+    scale = 1 + _Z**2 / n
+    return Rate(value=share, low=max(0.0, (centre - spread) / scale), high=min(1.0, (centre + spread) / scale), n=n)
+
+
+def audit_file(path: Path, *, against: str | None = None, by: str | None = None) -> Row:
+    """Return the report on a file of labelled rows; raises ValueError for a row without completion, reference or label.
+
+    against names a second verifier (`math-verify`); by names the key to group by.
+    """
+    return audit(read_rows(path), against=against, by=by)
+
+
+def audit(rows: Iterable[Row], *, against: str | None = None, by: str | None = None) -> Row:
+    """Return counts, rates with intervals and the rows that went wrong, over all rows and by category."""
+    counts: dict[str, Counter[str]] = {"all": Counter()}
+    wrong: list[Row] = []
+    disagreements: list[Row] = []
+    for number, row in enumerate(rows, 1):
+        label = _label(row, number)
+        verdict = judge_row(row)
+        found = _cell(verdict, label)
+        for name in ("all", _category(row, by)):
+            counts.setdefault(name, Counter())[found] += 1
+        if found in ("false_accept", "false_reject", "undecided", "error"):
+            wrong.append({"row": row.get("id", number), "found": found, **_shown(row, verdict)})
+        if against is not None:
+            other = _other(against, row)
+            if other.correct is not verdict.correct:
+                shown = _shown(row, verdict)
+                disagreements.append(
+                    {"row": row.get("id", number), "label": label, "theirs": str(other.outcome), **shown}
+                )
+    report = {name: _summary(count) for name, count in counts.items()}
+    result: Row = {"all": report.pop("all"), "categories": report, "wrong": wrong}
+    return {**result, "against": against, "disagreements": disagreements} if against else result
+
+
+def judge_row(row: Row) -> Verdict:
+    """Judge one labelled row."""
+    kind = row.get("kind") if row.get("kind") in ("math", "code") else ("code" if row.get("tests") else "math")
+    problem = {**row, "kind": kind, "answer": _first(row, _REFERENCE)}
+    completion = _first(row, _COMPLETION)
+    return verify(problem, completion if isinstance(completion, str) else "")
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a JSON Lines file, .gz among them."""
+    for number, line in enumerate(_lines(path), 1):
+        if line.strip():
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"{path}:{number}: not a JSON object")
+            yield row
+
+
+def _lines(path: Path) -> Iterator[str]:
+    if path.suffix == ".gz":
+        import gzip
+
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            yield from lines
+    else:
+        with path.open(encoding="utf-8") as lines:
+            yield from lines
+
+
+def render(report: Row) -> str:
+    """Return the report as a table in plain text."""
+    heads = ("", "n", "true accept", "false accept", "true reject", "false reject", "undecided", "error")
+    lines = ["{:<24}{:>7}{:>13}{:>14}{:>13}{:>14}{:>11}{:>7}".format(*heads)]
+    for name, summary in {"all": report["all"], **report["categories"]}.items():
+        cells = [summary["counts"].get(head.replace(" ", "_"), 0) for head in heads[2:]]
+        lines.append("{:<24}{:>7}{:>13}{:>14}{:>13}{:>14}{:>11}{:>7}".format(name[:23], summary["n"], *cells))
+    for name in ("false_accept_rate", "false_reject_rate"):
+        found = report["all"][name]
+        lines.append(f"{name} {found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}] of {found['n']}")
+    rows = [*report["wrong"], *report.get("disagreements", [])]
+    return "\n".join([*lines, *(json.dumps(row, ensure_ascii=True) for row in rows)])
+
+
+def main(argv: list[str]) -> int:
+    """Run `python -m verifiers audit FILE`; return the exit status."""
+    import argparse
+    import sys
+
+    parser = argparse.ArgumentParser(
+        prog="python -m verifiers audit", description="Measure the verifier on labelled rows."
+    )
+    parser.add_argument("file", type=Path, help="JSON Lines with completion, reference and label")
+    parser.add_argument("--against", choices=("math-verify",), help="list where this verifier says something else")
+    parser.add_argument("--by", metavar="KEY", help="the key to group by (category, cls, kind or benchmark)")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    options = parser.parse_args(argv)
+    try:
+        report = audit_file(options.file, against=options.against, by=options.by)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"audit: {error}\n")
+        return 2
+    sys.stdout.write((json.dumps(report) if options.json else render(report)) + "\n")
+    return 0
+
+
+def _cell(verdict: Verdict, label: bool) -> str:
+    if verdict.outcome is Outcome.UNDECIDED:
+        return "undecided"
+    if verdict.outcome is Outcome.ERROR:
+        return "error"
+    return f"{'true' if bool(verdict.correct) is label else 'false'}_{'accept' if verdict.correct else 'reject'}"
+
+
+def _summary(count: Counter[str]) -> Row:
+    n = count.total()
+    wrong_labels = count["false_accept"] + count["true_reject"]
+    right_labels = count["true_accept"] + count["false_reject"]
+    return {
+        "n": n,
+        "counts": dict(count),
+        "false_accept_rate": _rate_row(rate(count["false_accept"], wrong_labels)),
+        "false_reject_rate": _rate_row(rate(count["false_reject"], right_labels)),
+        "undecided_rate": _rate_row(rate(count["undecided"], n)),
+    }
+
+
+def _rate_row(found: Rate) -> Row:
+    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+
+
+def _label(row: Row, number: int) -> bool:
+    label = _first(row, _LABEL)
+    if not isinstance(label, (bool, int)) or label not in (0, 1):
+        raise ValueError(
+            f"row {row.get('id', number)}: no label; it needs one of {', '.join(_LABEL)} that is true or false"
+        )
+    for keys, what in ((_COMPLETION, "completion"), ((*_REFERENCE, "tests"), "reference")):
+        if _first(row, keys) is None:
+            raise ValueError(f"row {row.get('id', number)}: no {what}; it needs one of {', '.join(keys)}")
+    return bool(label)
+
+
+def _category(row: Row, by: str | None) -> str:
+    keys = (by,) if by else _CATEGORY
+    found = next((row[key] for key in keys if row.get(key) is not None), "rows")
+    return str(found)
+
+
+def _first(row: Row, keys: tuple[str, ...]) -> Any:
+    return next((row[key] for key in keys if row.get(key) is not None), None)
+
+
+def _other(name: str, row: Row) -> Verdict:
+    from .math.peer import grade_with_math_verify
+
+    return grade_with_math_verify(str(_first(row, _COMPLETION)), str(_first(row, _REFERENCE)))
+
+
+def _shown(row: Row, verdict: Verdict) -> Row:
+    return {
+        "answer": str(_first(row, _REFERENCE))[:_SHOWN],
+        "extracted": (verdict.extracted or "")[:_SHOWN],
+        "ours": str(verdict.outcome),
+        "method": verdict.method,
+        "reason": verdict.reason,
+    }

@@ -1,0 +1,168 @@
+"""Verifiers put together: the first that decides, all of them, rules with a judge behind, and the majority's answer.
+
+A verifier is any function of a problem and a completion that returns a verdict, such as `verify`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .dispatch import verify
+from .judge import Complete, judge_answer
+from .verdict import Outcome, Verdict
+
+Verifier = Callable[[Any, str], Verdict]
+_NUMERIC = ("rational", "canonical", "probing", "sympy")
+
+
+def first_decided(*verifiers: Verifier) -> Verifier:
+    """Return a verifier that gives the first verdict that is neither undecided nor an error, else the last one.
+
+    >>> first_decided(verify)({"answer": "5"}, "5").correct
+    True
+    """
+
+    def verifier(problem: Any, completion: str) -> Verdict:
+        verdict = verifiers[0](problem, completion)
+        for following in verifiers[1:]:
+            if verdict.outcome not in (Outcome.UNDECIDED, Outcome.ERROR) or _is_bad_gold(verdict):
+                break
+            verdict = following(problem, completion)
+        return verdict
+
+    return verifier
+
+
+def all_of(*verifiers: Verifier) -> Verifier:
+    """Return a verifier that says correct only where all do: the first verdict that is not, else the last one."""
+
+    def verifier(problem: Any, completion: str) -> Verdict:
+        verdict = verifiers[0](problem, completion)
+        for following in verifiers[1:]:
+            if verdict.outcome is not Outcome.CORRECT:
+                break
+            verdict = following(problem, completion)
+        return verdict
+
+    return verifier
+
+
+@dataclass(slots=True)
+class ChainCounts:
+    """How often the judge behind the rules was asked, and what came of it."""
+
+    judged: int = 0
+    """Verdicts of the chain in all."""
+    asked: int = 0
+    rescued: int = 0
+    """Answers that the rules did not accept and the judge did."""
+    confirmed: int = 0
+    abstained: int = 0
+    failed: int = 0
+    """Calls of the judge that ended in an error of our side."""
+
+    @property
+    def rescue_rate(self) -> float:
+        """Share of the answers put to the judge that it accepted."""
+        return self.rescued / self.asked if self.asked else 0.0
+
+    @property
+    def error_rate(self) -> float:
+        """Share of the answers put to the judge on which it failed."""
+        return self.failed / self.asked if self.asked else 0.0
+
+
+@dataclass(slots=True)
+class RulesThenJudge:
+    """The default chain: rules, then the judge on the final answer alone, for what rules do not reach.
+
+    The judge is asked about `undecided` and about wrong answers that are not numbers (words, structure): a number that
+    differs stays wrong, so that nothing is talked into being right.
+    """
+
+    complete: Complete | None = None
+    """The judge's model; without one the rules stand alone."""
+    rules: Verifier = verify
+    name: str = "judge"
+    counts: ChainCounts = field(default_factory=ChainCounts)
+
+    def __call__(self, problem: Any, completion: str) -> Verdict:
+        """Return the rules' verdict, or the judge's where it was asked and decided."""
+        verdict = self.rules(problem, completion)
+        self.counts.judged += 1
+        if self.complete is None or verdict.extracted is None or verdict.expected is None or not _is_open(verdict):
+            return verdict
+        self.counts.asked += 1
+        found = judge_answer(_question(problem), verdict.extracted, verdict.expected, self.complete, name=self.name)
+        return self._counted(verdict, found)
+
+    def _counted(self, verdict: Verdict, found: Verdict) -> Verdict:
+        if found.outcome is Outcome.ERROR:
+            self.counts.failed += 1
+            return verdict
+        if found.outcome is Outcome.UNDECIDED:
+            self.counts.abstained += 1
+            return verdict
+        if found.outcome is Outcome.CORRECT:
+            self.counts.rescued += 1
+        else:
+            self.counts.confirmed += 1
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Majority:
+    """The answer that most completions of a group give."""
+
+    answer: str | None
+    """As the first of them wrote it; None where no completion has one, or two answers are equally frequent."""
+    share: float
+    """Of all completions of the group, those without an answer among them."""
+    n: int
+
+
+def majority_label(completions: Sequence[str], *, threshold: float = 0.0) -> Majority:
+    r"""Return the majority's answer over a group, equal answers counted together however they are written.
+
+    Below the threshold, and at a tie, there is no label.
+
+    >>> majority_label(["\\boxed{0.5}", "\\boxed{\\frac{1}{2}}", "\\boxed{3}"])
+    Majority(answer='0.5', share=0.6666666666666666, n=3)
+    """
+    from .math import compile_gold, grade
+    from .math.extract import extract
+
+    answers = [found.text for c in completions if (found := extract(c, strict=True)).text is not None]
+    groups: list[list[str]] = []
+    for answer in answers:
+        assert answer is not None
+        for group in groups:
+            if group[0] == answer or (
+                not compile_gold(group[0]).error and grade(f"\\boxed{{{answer}}}", group[0], strict=True).correct
+            ):
+                group.append(answer)
+                break
+        else:
+            groups.append([answer])
+    groups.sort(key=len, reverse=True)
+    n = len(completions)
+    if not groups:
+        return Majority(answer=None, share=0.0, n=n)
+    share = len(groups[0]) / n
+    tied = len(groups) > 1 and len(groups[1]) == len(groups[0])
+    return Majority(answer=None if tied or share < threshold else groups[0][0], share=share, n=n)
+
+
+def _is_open(verdict: Verdict) -> bool:
+    if verdict.outcome is Outcome.UNDECIDED:
+        return True
+    return verdict.outcome is Outcome.INCORRECT and not verdict.method.endswith(_NUMERIC)
+
+
+def _is_bad_gold(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.ERROR and verdict.reason.startswith("bad_gold")
+
+
+def _question(problem: Any) -> str:
+    found = problem.get("question") if isinstance(problem, dict) else getattr(problem, "question", None)
+    return str(found or "")

@@ -1,0 +1,214 @@
+"""Checks a trace's own arithmetic: every equation of numbers in it is true, false, or not checkable.
+
+A right final answer over wrong steps becomes visible. What is read: calculator annotations (`<<2+3=5>>`), mathematics
+between delimiters, and equations of numbers in running text. Not checked: anything with variables or words in it, and
+whether a step is the right one to take.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+from itertools import pairwise
+from operator import itemgetter
+from typing import Any
+
+from .math.canonical import TooHard, canonical
+from .math.extract import math_segments
+from .math.parser import read
+from .math.tokens import Unreadable
+from .math.tree import Mul, Node, Num, Quantity
+from .verdict import Verdict
+
+MAX_STEPS = 500
+_MAX_CHARACTERS = 200_000
+_CALCULATOR = re.compile(r"<<([^<>=\n]{1,200}(?:=[^<>=\n]{1,200})+)>>")
+_SIGN = re.compile(r"(?<![<>!:=])[=≈](?!=)")
+_ARITHMETIC = set("0123456789.,+-*/×÷−()[]x $%")
+_MAX_SIDE = 200
+_EQUALS = re.compile(r"(?<![<>!:=])(=|≈|\\approx(?![A-Za-z])|\\simeq(?![A-Za-z]))(?!=)")
+_ROWS = re.compile(r"\\\\|\\begin\{[a-z*]+\}|\\end\{[a-z*]+\}|\n")
+_WORDS = re.compile(r"\\(?:text|mathrm|textbf)\s*\{[^{}]*\}|(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])|(?<=[0-9]) ?°")
+_TIMES = re.compile(r"(?<=[0-9)])(?: ?× ?| x |x(?=[0-9(]))")
+_DECIMAL = re.compile(r"-?\$?\s*[0-9][0-9,]*\.([0-9]+)")
+
+
+class Judged(StrEnum):
+    """What a check says about one step."""
+
+    TRUE = "true"
+    FALSE = "false"
+    NOT_CHECKABLE = "not_checkable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One equation of a trace."""
+
+    text: str
+    at: int
+    """Where it starts in the completion."""
+    judged: Judged
+    reason: str = ""
+    """What a false one should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCheck:
+    """The steps of one trace, in its order."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def first_wrong_step(self) -> int | None:
+        """The index of the first false step; None if none was found false."""
+        return next((n for n, step in enumerate(self.steps) if step.judged is Judged.FALSE), None)
+
+    @property
+    def checked(self) -> int:
+        """How many steps were found true or false."""
+        return sum(step.judged is not Judged.NOT_CHECKABLE for step in self.steps)
+
+
+def check_steps(completion: str) -> StepCheck:
+    """Judge every equation of a completion, its thinking among them.
+
+    >>> check_steps("3 + 4 = <<3+4=7>>7, and 7 * 2 = 15").first_wrong_step
+    1
+    """
+    found = sorted(_equations(completion[:_MAX_CHARACTERS]), key=itemgetter(0))
+    steps = [step for at, text in found[:MAX_STEPS] for step in _judge_chain(at, text)]
+    return StepCheck(steps=tuple(steps[:MAX_STEPS]))
+
+
+def with_steps(verdict: Verdict, completion: str) -> Verdict:
+    """Return the verdict with the judgements of the completion's steps as rows."""
+    rows: tuple[dict[str, Any], ...] = tuple(
+        {**asdict(step), "judged": str(step.judged)} for step in check_steps(completion).steps
+    )
+    return replace(verdict, steps=rows)
+
+
+def _equations(text: str) -> Iterator[tuple[int, str]]:
+    taken: list[tuple[int, int]] = []
+    for match in _CALCULATOR.finditer(text):
+        taken.append(match.span())
+        yield match.start(), match[1]
+    for start, inner, stop, end in math_segments(text):
+        taken.append((start, end))
+        yield from _rows(text[inner:stop], inner)
+    yield from _plain_equations(_blanked(text, taken))
+
+
+def _rows(text: str, at: int) -> Iterator[tuple[int, str]]:
+    """Split a display at its line ends; a row that starts with `=` goes on with the row before it."""
+    position, carried = 0, ""
+    for row in _ROWS.split(text):
+        position = max(text.find(row, position), 0)
+        plain = row.replace("&", " ").strip()
+        if plain:
+            chain = f"{carried} {plain}" if _EQUALS.match(plain) and carried else plain
+            if _EQUALS.search(chain):
+                yield at + position, chain
+            carried = _EQUALS.split(plain)[-1].strip()
+
+
+def _plain_equations(text: str) -> Iterator[tuple[int, str]]:
+    """Find equations of numbers in running text: from each equals sign outwards, over what numbers are made of."""
+    end = 0
+    for sign in _SIGN.finditer(text):
+        if sign.start() < end:
+            continue
+        start = sign.start()
+        while start > max(end, sign.start() - _MAX_SIDE) and text[start - 1] in _ARITHMETIC:
+            start -= 1
+        end = sign.end()
+        while end < min(len(text), sign.end() + _MAX_SIDE) and (text[end] in _ARITHMETIC or text[end] in "=≈"):
+            end += 1
+        found = text[start:end].strip().rstrip(".,")
+        if found and _stands_alone(text, start, end, found):
+            yield start + len(text[start:end]) - len(text[start:end].lstrip()), found.removeprefix("- ")
+
+
+def _stands_alone(text: str, start: int, end: int, found: str) -> bool:
+    """Tell whether an equation found in running text is not the tail or the head of a longer formula."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    is_bullet = found.startswith("- ") and before in ("", "\n")
+    if found[0] in "+*/×÷=x.,)" or (found[0] == "-" and not is_bullet and before.isalnum()):
+        return False
+    adjoins = text[start : start + 1].isdigit() and before.isalnum()
+    if adjoins or before in ("^", "_", "\\", "<", ">", "#") or text[end - 1 : end] in ("+", "*", "/", "-", "="):
+        return False
+    return not ((after.isalpha() and not text[end - 1].isspace()) or after in ("^", "\\", "_"))
+
+
+def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
+    """Return the text with these parts blanked out, every other character where it was."""
+    pieces, at = [], 0
+    for start, end in sorted(spans):
+        if start >= at:
+            pieces += [text[at:start], "#" * (end - start)]
+            at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _judge_chain(at: int, text: str) -> Iterator[Step]:
+    parts = _EQUALS.split(text)
+    operands, signs = parts[::2], parts[1::2]
+    for (left, right), sign in zip(pairwise(operands), signs, strict=True):
+        if not (left.strip("$ ") and right.strip("$ ")):
+            continue
+        judged, reason = _judge(left, right, exact=sign == "=")
+        yield Step(text=f"{left.strip()} {sign} {right.strip()}", at=at, judged=judged, reason=reason)
+
+
+def _judge(left: str, right: str, *, exact: bool) -> tuple[Judged, str]:
+    words = [sorted(w.strip().casefold() for w in _WORDS.findall(side)) for side in (left, right)]
+    if any(words) and "_" in left + right:
+        return Judged.NOT_CHECKABLE, ""
+    pairs = [(left, right)] if "%" not in left + right else [(left, right), (_bare(left), _bare(right))]
+    values = [(_value(a), _value(b)) for a, b in pairs]
+    known = [(a, b) for a, b in values if a is not None and b is not None]
+    if any(_agree(a, b, left, right, exact) for a, b in known):
+        return Judged.TRUE, ""
+    if not known or words[0] != words[1] or "%" in left + right:
+        return Judged.NOT_CHECKABLE, ""  # other words may be other units, and a percentage is of something
+    return Judged.FALSE, f"the left side is {_shown(known[0][0])}"
+
+
+def _bare(side: str) -> str:
+    return side.replace("\\%", "").replace("%", "")
+
+
+def _agree(a: Fraction, b: Fraction, left: str, right: str, exact: bool) -> bool:
+    """Tell whether two sides are equal: exactly, but for a float's last digits, or for the decimals that are shown."""
+    tolerance = Fraction(1, 10**12) if exact else Fraction(1, 20)
+    return abs(a - b) <= abs(a) * tolerance or _rounds(a, right, b) or _rounds(b, left, a)
+
+
+def _value(text: str) -> Fraction | None:
+    """Return the value of a side without its words and units, or None if it is not plain arithmetic."""
+    plain = _TIMES.sub(r" \\times ", _WORDS.sub(" ", text)).replace("$", " ").strip().rstrip(".,;: ")
+    try:
+        node = read(plain)
+        value = canonical(_percent_as_factor(node)).rational
+    except (Unreadable, TooHard):
+        return None
+    return None if value is None else Fraction(value)
+
+
+def _percent_as_factor(node: Node) -> Node:
+    return Mul((node.value, Num(Fraction(1, 100)))) if isinstance(node, Quantity) and node.unit == "percent" else node
+
+
+def _rounds(value: Fraction, shown: str, given: Fraction) -> bool:
+    """Tell whether a decimal as it is written is the other side's value, rounded or cut off to its decimal places."""
+    match = _DECIMAL.fullmatch(shown.strip().rstrip(".%"))
+    if match is None:
+        return False
+    return abs(value - given) < Fraction(1, 10 ** len(match[1]))
+
+
+def _shown(value: Fraction) -> str:
+    return str(value) if value.denominator < 1000 else f"about {float(value):.6g}"
