@@ -18,8 +18,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox import Limits, Pool, Session
-from sandbox.testing import AssertTests, Program, run_tests
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]  # its own name
+
+from sandbox import Limits, Pool, Session  # noqa: E402
+from sandbox.testing import AssertTests, Program, run_tests  # noqa: E402
 
 TRIVIAL = "print(1)"
 SYMPY_IMPORT = "import sympy\nprint(sympy.Integer(2))"

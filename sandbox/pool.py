@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import prewarm
+from .bubblewrap import wrapped
 from .errors import BadMessage, SandboxError, SandboxUnavailable, ZygoteDied
 from .launch import Task, TaskResult, launch
 from .limits import Execution, Limits, Status
@@ -197,7 +198,7 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
     owner = os.pidfd_open(os.getpid())
     root = str(Path(__file__).resolve().parent.parent)
     settings = {
-        "mode": mode,
+        "mode": "flat" if mode == "bubblewrap" else mode,
         "prewarm": list(prewarm),
         "root": root,
         "paths": _library_paths(prewarm),
@@ -206,9 +207,11 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
     }
     boot = _BOOT.format(root=root, package=_PACKAGE)
     try:
+        command = [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)]
+        wrapper = mode == "bubblewrap"
         process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)],
-            executable=_interpreter(),
+            wrapped(command, root, sys.executable) if wrapper else command,
+            executable=None if wrapper else _interpreter(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

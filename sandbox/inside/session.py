@@ -25,6 +25,7 @@ from ..wire import close_all, pack, receive, send, unpack
 from . import Channels
 from .program import exit_code, flush, main_namespace, print_exception
 
+_FORK = os.fork  # a cell may put something else in its place
 RESULT_LIMIT = 16 * 1024
 """Characters of an echoed expression."""
 
@@ -82,7 +83,7 @@ class _Kernel:
         flush()
         gc.disable()
         try:
-            copy = os.fork() == 0
+            copy = _FORK() == 0
         except OSError:
             close_all(descriptors)
             return False
