@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]  # its own name
 
 from sandbox import Limits, Pool, Session  # noqa: E402
-from sandbox.testing import AssertTests, Program, run_tests  # noqa: E402
+from sandbox.testing import AssertTests, Program, Reading, run_tests  # noqa: E402
 
 TRIVIAL = "print(1)"
 SYMPY_IMPORT = "import sympy\nprint(sympy.Integer(2))"
@@ -176,7 +176,7 @@ def ran(pool: Pool, code: str) -> None:
 
 
 def split(pool: Pool, code: str) -> None:
-    found = run_tests(Program(code=code), AssertTests(code=CHECK, entry_point="add"), pool=pool)
+    found = run_tests(Program(readings=(Reading(source=code),)), AssertTests(code=CHECK, entry_point="add"), pool=pool)
     assert found.outcome.value == "passed", found
 
 

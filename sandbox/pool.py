@@ -21,6 +21,7 @@ from . import prewarm
 from .bubblewrap import wrapped
 from .errors import BadMessage, SandboxError, SandboxUnavailable, ZygoteDied
 from .launch import Task, TaskResult, launch
+from .layers import cgroup
 from .limits import Execution, Limits, Status
 from .wire import receive, unpack
 
@@ -159,6 +160,7 @@ class Zygote:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            cgroup.leave([Path(group) for group in self.details.get("cgroups", [])])
 
 
 def _mentions(libraries: Sequence[str]) -> tuple[bytes, ...]:

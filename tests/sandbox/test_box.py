@@ -3,6 +3,7 @@
 import fcntl
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from sandbox import Limits, Pool, Status
 from sandbox.box import _delete_if_unused, empty_directory, make_base
 from sandbox.bubblewrap import program
 from sandbox.errors import SandboxUnavailable
+from sandbox.layers import cgroup
 from sandbox.watch import Process, directory_over_limit, over_limit
 
 
@@ -23,7 +25,7 @@ def test_a_hostile_tree_is_emptied(tmp_path):
     (box / "\x7flifted1").mkdir()
     os.mkfifo(box / "pipe")
     here = os.open(box, os.O_RDONLY)
-    for depth in range(600):  # longer than any path may be
+    for depth in range(60):  # longer than any path may be
         os.mkdir("d" * 100, dir_fd=here)
         inner = os.open("d" * 100, os.O_RDONLY, dir_fd=here)
         os.close(os.open(f"f{depth}", os.O_CREAT | os.O_WRONLY, 0, dir_fd=inner))
@@ -58,6 +60,27 @@ def test_a_directory_in_use_is_left_alone(tmp_path):
     _delete_if_unused(tmp_path)
     os.close(lock)
     assert tmp_path.is_dir()
+
+
+def test_control_groups_are_joined_where_they_may_be_and_left_empty():
+    with Pool(prewarm=()) as pool:
+        zygote = pool.zygote()
+        groups = [Path(group) for group in zygote.details["cgroups"]]
+        if not groups:
+            pytest.skip("no control group can be written here")
+        assert all(any((group / name).exists() for name in ("pids.max", "memory.limit_in_bytes")) for group in groups)
+        assert all((group / "cgroup.procs").read_text() for group in groups)
+        assert pool.run("print(1)").ok
+    assert not any(group.exists() for group in groups)
+
+
+def test_control_groups_that_cannot_be_made_are_done_without(tmp_path):
+    membership = tmp_path / "cgroup"
+    membership.write_text("0::/\n5:memory:/none\n")
+    assert cgroup.join(tmp_path / "absent", membership) == []
+    assert cgroup.join(tmp_path, membership) == [], "a plain directory is no control group"
+    assert list(tmp_path.iterdir()) == [membership]
+    assert cgroup.join(tmp_path, tmp_path / "missing") == []
 
 
 LIMITS = Limits(files=20, disk_bytes=1 << 20, processes=3, threads=10, memory_bytes=1 << 30)
