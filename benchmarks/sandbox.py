@@ -144,17 +144,21 @@ def sessions(pool: Pool) -> dict[str, Callable[[], float]]:
     for cell in CELLS:
         assert origin.execute(cell).ok
 
-    def branch() -> None:
+    def branch() -> float:
+        began = time.perf_counter()
         (one,) = origin.fork(1)
-        assert one.execute("1").ok
+        took = time.perf_counter() - began
         one.close()
+        return took
 
-    def replay() -> None:
+    def replay() -> float:
+        began = time.perf_counter()
         with Session(pool=pool, limits=LIMITS) as one:
-            for cell in (*CELLS, "1"):
+            for cell in CELLS:
                 assert one.execute(cell).ok
+            return time.perf_counter() - began
 
-    return {"session, branch and a cell": timed(branch), "session, replay and a cell": timed(replay)}
+    return {"session, branch": branch, "session, replay": replay}
 
 
 def timed(action: Callable[[], None]) -> Callable[[], float]:
@@ -199,7 +203,7 @@ RATIOS = [
     ("split, trivial", "evalplus"),
     ("split, trivial", "human-eval"),
     ("sandbox, trivial", "bubblewrap, trivial"),
-    ("session, branch and a cell", "session, replay and a cell"),
+    ("session, branch", "session, replay"),
     ("sandbox, trivial", "bare fork"),
     ("split, trivial", "bare fork"),
 ]

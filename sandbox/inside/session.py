@@ -175,7 +175,8 @@ def _copy_home(target: Path) -> Path:
 
     home = Path(os.environ["HOME"])
     try:
-        shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
+        if any(home.iterdir()):
+            shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
         return target / Path.cwd().relative_to(home)
     except (OSError, ValueError, shutil.Error, RecursionError) as problem:
         print(f"not all files were copied to the branch: {problem}", file=sys.stderr)
