@@ -298,6 +298,8 @@ EQUAL = [
     ("45 km/h", r"45\text{ km/h}"),
     ("12 apples", "12"),
     ("9 (apples)", "9"),
+    ("350 (g)", "350"),
+    ("4 (m)", "400 cm"),
     ("12 inches of snow", "12"),
     (r"90^\circ", "90 degrees"),
     (r"90^{\circ}", "90°"),
