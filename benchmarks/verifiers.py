@@ -64,7 +64,9 @@ def main() -> None:
     theirs = _math_verify()
     ours("\\boxed{\\int_0^1 x dx}", "2")  # starts what is started once: sympy's process, mpmath
     theirs("$1$", "1")
-    print("false accepts/false rejects/undecided stand last; ratio: time of math-verify over ours, same rows in turn")
+    print(
+        "false accepts/false rejects/neither yes nor no stand last; ratio: time of math-verify over ours, rows in turn"
+    )
     for name in options.sets:
         _compare(name, theirs)
 

@@ -37,6 +37,7 @@ from .units import Unit
 
 MAX_ELEMENTS = 120
 _EMPTY = {"no solution", "no solutions", "empty set", "the empty set", "no real solution", "no real solutions", "empty"}
+_MOST_DIGITS = 1000
 _MOST_WORDS = 8
 """An answer of more words is prose, which may say anything."""
 _UNDEFINED = Sym("#nan")
@@ -319,7 +320,7 @@ class Comparison:
             if len(negated) == 1 and isinstance(negated[0], Based):
                 return no("rational", "sign")
         assert isinstance(numeral, Based)
-        if isinstance(other, Num) and other.value.denominator == 1:
+        if isinstance(other, Num) and other.value.denominator == 1 and other.value < 10**_MOST_DIGITS:
             return Ruling(str(other.value) == numeral.digits.lstrip("0"), "rational")
         return no("rational", "another base")
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from .vocabulary import COMMANDS, FUNCTIONS, SYMBOLS, WORD_TOKENS
 
-MAX_DIGITS = 5000
+MAX_DIGITS = 4000
 """Digits of one literal; with more, and with an exponent beyond it, the answer is too large to read."""
 MAX_TOKENS = 3000
 
