@@ -106,6 +106,8 @@ def _ended_by_force(row: Row, isolation: str, limits: Limits | None) -> str:
     """Say how a program that is known to be right fares: as a script, or against its tests where it has some."""
     if "tests" in row:
         verdict = judge(Case(name="", completion=row["completion"], row=row, right=True), isolation, limits)
+        if not verdict.correct:
+            print(row.get("problem_id", row.get("id")), verdict.outcome, verdict.reason[:300])
         return str(verdict.outcome)
     ran = shared_pool(isolation).run(row["completion"], limits=limits)
     if ran.status is not Status.OK:
