@@ -85,18 +85,29 @@ def report(name: str, cases: list[Case], run: Callable[[Case], Verdict], threads
 
 def survivors(data: Path, isolation: str, count: int, threads: int, limits: Limits | None) -> None:
     """Run programs labelled correct and report those that the sandbox ends by force."""
+    problems = {row["id"]: row for row in rows(data, "benchmarks/humaneval")}
     for name in ("code_llmdebugger", "humaneval_codegen16b_x100", "pot_codex"):
         right = [row for row in rows(data, f"traces/{name}") if row["is_correct"]]
         chosen = random.Random(1).sample(right, min(count, len(right)))
+        if "codegen" in name:
+            chosen = [{**problems[row["problem_id"]], "completion": _cut(row["completion"])} for row in chosen]
         with ThreadPoolExecutor(threads) as executor:
             found = Counter(executor.map(partial(_ended_by_force, isolation=isolation, limits=limits), chosen))
         print(f"{name}: of {len(chosen)} programs labelled correct: {dict(found)}", flush=True)
+
+
+def _cut(completion: str) -> str:
+    """Cut a base model's completion where its labels were made: at the stop words that `label_kind` names."""
+    ends = [completion.find(word) for word in ("\nclass", "\ndef", "\n#", "\nif", "\nprint")]
+    return completion[: min([end for end in ends if end >= 0], default=len(completion))]
 
 
 def _ended_by_force(row: Row, isolation: str, limits: Limits | None) -> str:
     """Say how a program that is known to be right fares: as a script, or against its tests where it has some."""
     if "tests" in row:
         verdict = judge(Case(name="", completion=row["completion"], row=row, right=True), isolation, limits)
+        if not verdict.correct:
+            print(row.get("problem_id", row.get("id")), verdict.outcome, verdict.reason[:300])
         return str(verdict.outcome)
     ran = shared_pool(isolation).run(row["completion"], limits=limits)
     if ran.status is not Status.OK:

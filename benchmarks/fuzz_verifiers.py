@@ -1,6 +1,6 @@
 """Fuzzes extraction, parser and comparison with mutated answers: nothing may raise, run long or depend on the order.
 
-    python benchmarks/fuzz_verifiers.py [--minutes 10] [--seed 0]
+    python benchmarks/fuzz_verifiers.py [--minutes 1] [--seed 0]
 
 Starts from answers of the benchmarks beside the repository and from pieces of notation. Prints what it finds, with the
 input, and how many inputs were tried. Exits with 1 if there was a finding.
@@ -37,7 +37,7 @@ PIECES = _NOTATION.split()
 def main() -> int:
     """Fuzz for a while; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = random.Random(options.seed)

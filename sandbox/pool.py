@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from . import prewarm
+from .bubblewrap import wrapped
 from .errors import BadMessage, SandboxError, SandboxUnavailable, ZygoteDied
 from .launch import Task, TaskResult, launch
+from .layers import cgroup
 from .limits import Execution, Limits, Status
 from .wire import receive, unpack
 
@@ -96,7 +98,10 @@ class Pool:
         kind = libraries and bool(self._libraries)
         with self._locks[kind]:
             zygote = self._zygotes.get(kind)
-            if zygote is None or not zygote.alive():
+            if zygote is not None and not zygote.alive():
+                zygote.stop()
+                zygote = None
+            if zygote is None:
                 names = self._prewarm if kind else [name for name in self._prewarm if name not in self._libraries]
                 zygote = self._zygotes[kind] = _start(self._asked, names)
             return zygote
@@ -155,6 +160,7 @@ class Zygote:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            cgroup.leave([Path(group) for group in self.details.get("cgroups", [])])
 
 
 def _mentions(libraries: Sequence[str]) -> tuple[bytes, ...]:
@@ -194,7 +200,7 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
     owner = os.pidfd_open(os.getpid())
     root = str(Path(__file__).resolve().parent.parent)
     settings = {
-        "mode": mode,
+        "mode": "flat" if mode == "bubblewrap" else mode,
         "prewarm": list(prewarm),
         "root": root,
         "paths": _library_paths(prewarm),
@@ -203,9 +209,11 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
     }
     boot = _BOOT.format(root=root, package=_PACKAGE)
     try:
+        command = [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)]
+        wrapper = mode == "bubblewrap"
         process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)],
-            executable=_interpreter(),
+            wrapped(command, root, sys.executable) if wrapper else command,
+            executable=None if wrapper else _interpreter(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

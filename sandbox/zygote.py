@@ -28,7 +28,7 @@ from .box import BRANCH_LIMIT, Box, Boxes, make_base
 from .child import ROLES, Job, Walls, become, prepare_for_children
 from .errors import BadMessage
 from .inside import Entry, Note, load_entries
-from .layers import kernel, namespaces, seccomp, visible
+from .layers import cgroup, kernel, namespaces, seccomp, visible
 from .limits import Limits
 from .wire import close_all, pack, receive, send, unpack
 
@@ -480,6 +480,7 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     if not version:
         raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
     kernel.one_malloc_arena()
+    settings["cgroups"] = [str(group) for group in cgroup.join()]
     root = settings["root"]
     sys.path[:] = [entry for entry in [*sys.path, *settings["paths"]] if entry != root]
     sys.argv[:] = [""]
@@ -541,4 +542,4 @@ def _needed_capabilities(paths: Sequence[str]) -> int:
 
 
 def _details(settings: dict[str, Any]) -> dict[str, Any]:
-    return {"landlock": kernel.landlock_version(), "prewarm": settings["prewarm"]}
+    return {"landlock": kernel.landlock_version(), "cgroups": settings["cgroups"]}

@@ -211,4 +211,6 @@ def _rounds(value: Fraction, shown: str, given: Fraction) -> bool:
 
 
 def _shown(value: Fraction) -> str:
+    if max(abs(value.numerator), value.denominator) > 10**30:
+        return "another number"
     return str(value) if value.denominator < 1000 else f"about {float(value):.6g}"

@@ -25,6 +25,7 @@ from ..wire import close_all, pack, receive, send, unpack
 from . import Channels
 from .program import exit_code, flush, main_namespace, print_exception
 
+_FORK = os.fork  # a cell may put something else in its place
 RESULT_LIMIT = 16 * 1024
 """Characters of an echoed expression."""
 
@@ -80,11 +81,9 @@ class _Kernel:
             close_all(descriptors)
             return False
         flush()
-        if new_home is not None:
-            place = _copy_home(new_home)
         gc.disable()
         try:
-            copy = os.fork() == 0
+            copy = _FORK() == 0
         except OSError:
             close_all(descriptors)
             return False
@@ -97,7 +96,8 @@ class _Kernel:
             os.dup2(descriptors[2], 2)
             close_all(descriptors[1:])
             if new_home is not None:
-                os.chdir(place)
+                # Only now: the zygote has made the directory by the time that it has let this fork happen.
+                os.chdir(_copy_home(new_home))
                 _set_home(str(new_home))
             self._say({"ready": True})
         else:
@@ -175,7 +175,8 @@ def _copy_home(target: Path) -> Path:
 
     home = Path(os.environ["HOME"])
     try:
-        shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
+        if any(home.iterdir()):
+            shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
         return target / Path.cwd().relative_to(home)
     except (OSError, ValueError, shutil.Error, RecursionError) as problem:
         print(f"not all files were copied to the branch: {problem}", file=sys.stderr)

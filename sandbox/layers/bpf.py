@@ -25,7 +25,7 @@ def errno(code: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Condition:
     """That `argument & mask == value`; with `wide`, that the argument's upper 32 bits are zero too."""
 
     argument: int
@@ -39,7 +39,7 @@ class Rule:
     """The action for a call that passes all tests."""
 
     action: int
-    tests: tuple[Test, ...] = ()
+    tests: tuple[Condition, ...] = ()
 
 
 def program(machine: str, calls: Mapping[int, Sequence[Rule]], default: int) -> list[Instruction]:

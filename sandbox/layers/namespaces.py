@@ -9,6 +9,7 @@ and creating the user namespace, so that nothing inside maps to root outside.
 # ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH118, PTH120
 
 import os
+import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def enter(paths: Sequence[str], *, own: str, drop_to: int | None) -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{INSIDE_UID} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{INSIDE_UID} {gid} 1")
+    socket.sethostname("sandbox")
     _become_init()
     if drop_to is None:
         _build_root(paths, own, INSIDE_UID)

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .bpf import ALLOW, USER_NOTIFY, Rule, Test, assemble, errno, program
+from .bpf import ALLOW, USER_NOTIFY, Condition, Rule, assemble, errno, program
 from .syscall_numbers import numbers
 
 _EPERM, _EAGAIN, _ENOTTY, _ENOSYS, _EOPNOTSUPP = (errno(code) for code in (1, 11, 25, 38, 95))
@@ -53,8 +53,8 @@ _CLONE_VM, _CLONE_THREAD = 0x100, 0x10000
 # Namespaces, CLONE_PARENT, CLONE_PTRACE, CLONE_UNTRACED, CLONE_PIDFD, CLONE_INTO... : none of these is for programs.
 _CLONE_NEVER = 0x7E020000 | 0x8000 | 0x2000 | 0x800000 | 0x1000
 _SIGCHLD = 17
-_THREAD = (Test(0, _CLONE_VM | _CLONE_THREAD, _CLONE_VM | _CLONE_THREAD | _CLONE_NEVER),)
-_FORK = (Test(0, _SIGCHLD, 0xFF | _CLONE_THREAD | _CLONE_NEVER),)
+_THREAD = (Condition(0, _CLONE_VM | _CLONE_THREAD, _CLONE_VM | _CLONE_THREAD | _CLONE_NEVER),)
+_FORK = (Condition(0, _SIGCHLD, 0xFF | _CLONE_THREAD | _CLONE_NEVER),)
 
 _TERMINAL_QUESTIONS = (
     0x5401,
@@ -125,19 +125,25 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
         "clone": [Rule(ALLOW, _THREAD), Rule(fork, _FORK), Rule(_EPERM)],
         "fork": [Rule(fork)],
         "vfork": [Rule(fork)],
-        "socketpair": [Rule(ALLOW, (Test(0, 1), Test(1, 1, 0xF))), Rule(_EPERM)],
-        "sendto": [Rule(ALLOW, (Test(4, 0, wide=True),)), Rule(_EPERM)],
+        "socketpair": [Rule(ALLOW, (Condition(0, 1), Condition(1, 1, 0xF))), Rule(_EPERM)],
+        "sendto": [Rule(ALLOW, (Condition(4, 0, wide=True),)), Rule(_EPERM)],
         "recvmsg": [Rule(ALLOW if policy.receives_descriptors else _EPERM)],
-        "setsockopt": [*(Rule(ALLOW, (Test(1, 1), Test(2, option))) for option in _SOCKET_OPTIONS), Rule(_EPERM)],
-        "ioctl": [*(Rule(ALLOW, (Test(1, request),)) for request in _TERMINAL_QUESTIONS), Rule(_ENOTTY)],
-        "prctl": [*(Rule(ALLOW, (Test(0, option),)) for option in _PRCTL_HARMLESS), Rule(_EPERM)],
-        "fcntl": [*(Rule(_EPERM, (Test(1, command),)) for command in _FCNTL_SENDS_SIGNALS_OR_GROWS_PIPES), Rule(ALLOW)],
+        "setsockopt": [
+            *(Rule(ALLOW, (Condition(1, 1), Condition(2, option))) for option in _SOCKET_OPTIONS),
+            Rule(_EPERM),
+        ],
+        "ioctl": [*(Rule(ALLOW, (Condition(1, request),)) for request in _TERMINAL_QUESTIONS), Rule(_ENOTTY)],
+        "prctl": [*(Rule(ALLOW, (Condition(0, option),)) for option in _PRCTL_HARMLESS), Rule(_EPERM)],
+        "fcntl": [
+            *(Rule(_EPERM, (Condition(1, command),)) for command in _FCNTL_SENDS_SIGNALS_OR_GROWS_PIPES),
+            Rule(ALLOW),
+        ],
         "kill": _signal(policy),
         "tgkill": _signal(policy),
-        "prlimit64": [Rule(ALLOW, (Test(0, 0),)), *_self(policy), Rule(_EPERM)],
-        "setpriority": [Rule(ALLOW, (Test(0, 0), Test(1, 0))), Rule(_EPERM)],
-        "sched_setaffinity": [Rule(ALLOW, (Test(0, 0),)), Rule(_EPERM)],
-        "personality": [Rule(ALLOW, (Test(0, 0xFFFFFFFF),)), Rule(_EPERM)],
+        "prlimit64": [Rule(ALLOW, (Condition(0, 0),)), *_self(policy), Rule(_EPERM)],
+        "setpriority": [Rule(ALLOW, (Condition(0, 0), Condition(1, 0))), Rule(_EPERM)],
+        "sched_setaffinity": [Rule(ALLOW, (Condition(0, 0),)), Rule(_EPERM)],
+        "personality": [Rule(ALLOW, (Condition(0, 0xFFFFFFFF),)), Rule(_EPERM)],
         "arch_prctl": [Rule(_EPERM)],
         "mknod": _file_kinds(1),
         "mknodat": _file_kinds(2),
@@ -153,23 +159,23 @@ def _signal(policy: Policy) -> list[Rule]:
     if not policy.signals:
         return [Rule(_EPERM)]
     if policy.pid is None:
-        return [Rule(ALLOW, (Test(0, 0, 0x80000000),)), Rule(_EPERM)]
-    return [Rule(ALLOW, (Test(0, policy.pid),)), Rule(_EPERM)]
+        return [Rule(ALLOW, (Condition(0, 0, 0x80000000),)), Rule(_EPERM)]
+    return [Rule(ALLOW, (Condition(0, policy.pid),)), Rule(_EPERM)]
 
 
 def _self(policy: Policy) -> list[Rule]:
-    return [] if policy.pid is None else [Rule(ALLOW, (Test(0, policy.pid),))]
+    return [] if policy.pid is None else [Rule(ALLOW, (Condition(0, policy.pid),))]
 
 
 def _file_kinds(argument: int) -> list[Rule]:
     """Plain files and named pipes, no devices or sockets."""
-    return [*(Rule(ALLOW, (Test(argument, kind, 0o170000),)) for kind in (0, 0o100000, 0o010000)), Rule(_EPERM)]
+    return [*(Rule(ALLOW, (Condition(argument, kind, 0o170000),)) for kind in (0, 0o100000, 0o010000)), Rule(_EPERM)]
 
 
 def _open(policy: Policy, argument: int) -> list[Rule]:
     rules = [Rule(ALLOW)]
     if policy.landlock < 3:  # a file opened for reading may otherwise still be emptied
-        rules.insert(0, Rule(_EPERM, (Test(argument, _O_TRUNC, _O_TRUNC | _O_ACCMODE),)))
+        rules.insert(0, Rule(_EPERM, (Condition(argument, _O_TRUNC, _O_TRUNC | _O_ACCMODE),)))
     if policy.flat:  # a file that never had a name is not seen by who watches the directory
-        rules.insert(0, Rule(_EOPNOTSUPP, (Test(argument, _O_TMPFILE, _O_TMPFILE),)))
+        rules.insert(0, Rule(_EOPNOTSUPP, (Condition(argument, _O_TMPFILE, _O_TMPFILE),)))
     return rules

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from sandbox.layers import kernel
-from sandbox.layers.bpf import ALLOW, Rule, Test, assemble, errno, program
+from sandbox.layers.bpf import ALLOW, Condition, Rule, assemble, errno, program
 from sandbox.layers.syscall_numbers import numbers
 
 NAMESPACES = 0x7E020000
@@ -58,7 +58,7 @@ def enter() -> None:
     machine = kernel.machine()
     names = numbers(machine)
     rules = {names[name]: [Rule(errno(1))] for name in DENIED if name in names}
-    rules[names["clone"]] = [Rule(ALLOW, (Test(0, 0, NAMESPACES),)), Rule(errno(1))]
+    rules[names["clone"]] = [Rule(ALLOW, (Condition(0, 0, NAMESPACES),)), Rule(errno(1))]
     rules[CLONE3] = [Rule(errno(38))]
     if os.getuid() == 0:
         for capability in range(41):

@@ -22,8 +22,15 @@ def canonical(node: Node) -> Form:
     start_budget()
     try:
         return _form(node)
-    except (ZeroDivisionError, OverflowError, RecursionError):
-        raise TooHard("no finite value") from None
+    except TooHard:
+        raise
+    except (
+        ZeroDivisionError,
+        OverflowError,
+        RecursionError,
+        ValueError,
+    ) as error:  # the last: an integer of 4300 digits
+        raise TooHard(f"no finite value: {type(error).__name__}") from None
 
 
 def _form(node: Node) -> Form:

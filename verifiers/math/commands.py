@@ -64,15 +64,11 @@ def _binomial(p: "Formulas", _value: str) -> Node:
 
 
 def _accent(p: "Formulas", name: str) -> Node:
-    if p.is_op("{"):
-        start = p.at
-        text = p.group_text().replace(" ", "")
-        if name in ("mathbf", "boldsymbol", "bm", "bold", "pmb") and not text.isalpha():
-            p.at = start
-            return p.braced()
-    else:
-        text = p.value()
-        p.at += 1
+    start = p.at
+    text = p.name_text().replace(" ", "").removeprefix("#")
+    if name in ("mathbf", "boldsymbol", "bm", "bold", "pmb") and not text.isalpha():
+        p.at = start
+        return p.argument()
     if not text or not text[:1].isalpha():
         raise Unreadable("an accent stands over a name")
     if len(text) > 1 or name in ("vec", "mathbf", "boldsymbol", "bm", "bold", "pmb", "overrightarrow", "underline"):
@@ -94,11 +90,14 @@ def _mark(p: "Formulas", name: str) -> Node:
 
 
 def _blackboard(p: "Formulas", _value: str) -> Node:
-    name = p.group_text() if p.is_op("{") else p.value()
+    name = p.name_text()
     if name not in ("R", "Z", "N", "Q", "C"):
         raise Unreadable("no set of numbers")
-    if p.is_op("^") or p.is_op("_"):
-        raise Unreadable("a set of other things")
+    if p.take("^"):
+        sign = p.name_text()
+        if sign not in ("+", "-", "*"):
+            raise Unreadable("a set of other things")
+        name += sign
     return Sym(f"#set{name}")
 
 

@@ -37,6 +37,7 @@ from .units import Unit
 
 MAX_ELEMENTS = 120
 _EMPTY = {"no solution", "no solutions", "empty set", "the empty set", "no real solution", "no real solutions", "empty"}
+_MOST_DIGITS = 1000
 _MOST_WORDS = 8
 """An answer of more words is prose, which may say anything."""
 _UNDEFINED = Sym("#nan")
@@ -213,7 +214,7 @@ class Comparison:
         return self._bare_and_tuple(x, y)
 
     def _tuples(self, x: Seq, y: Seq) -> Ruling:
-        if x.brackets != y.brackets and (len(x.items) == 2 or {x.brackets, y.brackets} != {"()", "[]"}):
+        if x.brackets != y.brackets and (_is_interval(x) or {x.brackets, y.brackets} != {"()", "[]"}):
             return no("structure", "brackets_differ")
         return self._ordered(x.items, y.items)
 
@@ -221,7 +222,7 @@ class Comparison:
         bare, bracketed = (x, y) if x.brackets in ("", "{}") else (y, x)
         if bracketed.brackets == "()" and not bare.brackets and not bare.either:
             return self._ordered(x.items, y.items)
-        if bracketed.brackets == "[]" and len(bracketed.items) != 2:
+        if bracketed.brackets == "[]" and not _is_interval(bracketed):
             return self._unordered(x.items, y.items)
         return no("structure", "brackets_differ")
 
@@ -275,6 +276,8 @@ class Comparison:
                 return compare(a, b)
         if has_matrix(a) or has_matrix(b):
             return self._matrices(a, b)
+        if any(isinstance(n, Sym) and n.name.startswith("#set") for n in (a, b)):
+            return no("structure", "another set of numbers")
         a, b = one_imaginary_unit(a, b)
         return compare_expressions(a, b, self.policy, self.deadline, self._symbolic)
 
@@ -317,9 +320,13 @@ class Comparison:
             if len(negated) == 1 and isinstance(negated[0], Based):
                 return no("rational", "sign")
         assert isinstance(numeral, Based)
-        if isinstance(other, Num) and other.value.denominator == 1:
+        if isinstance(other, Num) and other.value.denominator == 1 and other.value < 10**_MOST_DIGITS:
             return Ruling(str(other.value) == numeral.digits.lstrip("0"), "rational")
         return no("rational", "another base")
+
+
+def _is_interval(node: Seq) -> bool:
+    return len(node.items) == 2 and not any(isinstance(item, (Seq, Words)) for item in node.items)
 
 
 def _real_set(node: Node) -> RealSet | NoRealSet:

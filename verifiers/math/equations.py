@@ -160,7 +160,7 @@ def _is_name(node: Node) -> bool:
         if node.name == "abs":
             inner = node.args[0].factors if isinstance(node.args[0], Mul) else node.args
             return all(isinstance(f, Sym) and f.name.isupper() for f in inner)
-        return len(node.name.rstrip("'")) == 1 and all(isinstance(a, (Sym, Num)) for a in node.args)
+        return len(node.name.removesuffix("^-1").rstrip("'")) == 1 and all(isinstance(a, (Sym, Num)) for a in node.args)
     if isinstance(node, (Seq, Proportion)):
         parts = node.items if isinstance(node, Seq) else node.parts
         return bool(parts) and all(_is_name(part) for part in parts)

@@ -15,7 +15,7 @@ Monomial = tuple[tuple[str, Coefficient], ...]
 Polynomial = dict[Monomial, Coefficient]
 
 MAX_TERMS = 400
-MAX_PRODUCTS = 100_000
+MAX_PRODUCTS = 40_000
 """Products of two terms of usual size that one canonical form may take: a fraction of a second."""
 MAX_BITS = 40_000
 UNIT: Polynomial = {(): 1}

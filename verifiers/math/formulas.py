@@ -342,8 +342,11 @@ class Formulas(Stream, ABC):
         while self.is_op("'"):
             self.at += 1
             name += "'"
+        if name in _CALLED and [t[1] for t in self.tokens[self.at : self.at + 6]] == ["^", "{", "-", "1", "}", "("]:
+            self.at += 5
+            name += "^-1"
         called = name[:1] in _CALLED or "'" in name or self.defines_function()
-        if self.is_op("(") and called and name.replace("'", "").partition("_")[0].isalpha():
+        if self.is_op("(") and called and name.replace("'", "").removesuffix("^-1").partition("_")[0].isalpha():
             self.at += 1
             return Call(name, tuple(self.arguments_in(")")))
         return Sym(name)

@@ -31,6 +31,14 @@ def grade(
     True
     """
     started = perf_counter()
+    try:
+        return _grade(started, completion, answer, strict, timeout, policy)
+    except Exception as error:  # noqa: BLE001 - a fault of ours is a verdict that says so, and ends no run of millions
+        reason = f"verifier_failed: {type(error).__name__}: {error}"[:300]
+        return Verdict(outcome=Outcome.ERROR, expected=answer, reason=reason, seconds=perf_counter() - started)
+
+
+def _grade(started: float, completion: str, answer: str, strict: bool, timeout: float, policy: Policy) -> Verdict:
     gold = compile_gold(answer, policy)
     if gold.error:
         return _verdict(started, Outcome.ERROR, gold, _NOTHING, reason=f"bad_gold: {gold.error}")

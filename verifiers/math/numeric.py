@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from .canonical import based_value
-from .tree import Add, Based, Big, Call, Mul, Node, Num, Pow, Quantity, Sym, children
+from .tree import Add, Based, Big, Call, I, Mul, Node, Num, Pow, Quantity, Sym, children
 
 DIGITS = 50
 """Two values that differ here, and by the same amount with twice the digits, differ."""
@@ -51,11 +51,12 @@ def probe(a: Node, b: Node, deadline: float, seed: int = 0) -> Probe:
     digits = DIGITS + _literal_digits(a) + _literal_digits(b)
     if digits > 1500:
         return Probe(equal=None, reason="too_many_digits")
+    is_complex = _has_imaginary_unit(a) or _has_imaginary_unit(b)
     valid = 0
     for point in _points(names, seed):
         if perf_counter() > deadline:
             return Probe(equal=None, points=valid, reason="out_of_time")
-        found = _compare_at(a, b, point, digits, deadline)
+        found = _compare_at(a, b, point, digits, deadline, is_complex)
         if found is False:
             return Probe(equal=False, points=valid + 1)
         valid += found is True
@@ -101,13 +102,19 @@ def _random(rng: random.Random, sign: int) -> Fraction:
     return sign * Fraction(rng.randint(200_000_000, 2_900_000_000), 1_000_000_007)
 
 
-def _compare_at(a: Node, b: Node, point: dict[str, Fraction], digits: int, deadline: float) -> bool | None:
+def _has_imaginary_unit(node: Node) -> bool:
+    return node == I or any(_has_imaginary_unit(child) for child in children(node))
+
+
+def _compare_at(
+    a: Node, b: Node, point: dict[str, Fraction], digits: int, deadline: float, is_complex: bool
+) -> bool | None:
     try:
         low, high = _both(a, b, point, digits, deadline), _both(a, b, point, 2 * digits, deadline)
     except NoValue:
         return None
     context = _context(2 * digits)
-    if point and not all(_is_real(context, v) for v in high):
+    if point and not is_complex and not all(_is_real(context, v) for v in high):
         return None  # outside the domain over the reals, where branches of roots and logarithms differ by convention
     return judge_values(context, low, high, digits)
 

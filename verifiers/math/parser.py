@@ -6,6 +6,7 @@ words becomes `Words`.
 
 import re
 from functools import lru_cache
+from typing import TypeGuard
 
 from .formulas import Formulas
 from .tokens import TooLarge, Unreadable, normalise, read_number, tokenize
@@ -20,9 +21,10 @@ from .tree import (
     Relation,
     Seq,
     SetOperation,
+    Sym,
     Words,
 )
-from .units import SCALES
+from .units import SCALES, read_unit
 from .vocabulary import NUMBER_WORDS
 
 MAX_CHARACTERS = 4000
@@ -111,7 +113,8 @@ def read(text: str) -> Node:
     if special is not None:
         return special
     try:
-        return Answers(tokenize(text)).answer()
+        node = Answers(tokenize(text)).answer()
+        return Words(node.name.casefold()) if _is_capitals(node) else node
     except TooLarge:
         raise
     except (Unreadable, RecursionError, ValueError, OverflowError):
@@ -173,6 +176,19 @@ def _clock(text: str) -> Clock | None:
         return None
     half = match[4].lower().replace(".", "").replace(" ", "") if match[4] else ""
     return Clock(int(match[1]) * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
+
+
+def _is_capitals(node: Node) -> TypeGuard[Sym]:
+    """Tell whether an answer is letters under an accent, such as a segment AB."""
+    return isinstance(node, Sym) and len(node.name) > 1 and node.name.isalpha() and node.name.isupper()
+
+
+def _same_kind(one: str, other: str) -> bool:
+    """Tell whether two different units measure the same: feet and inches, not centimetres twice."""
+    first, second = read_unit(one), read_unit(other)
+    if first is None or second is None or not first.is_known:
+        return False
+    return first.dimension == second.dimension and first.factor > second.factor
 
 
 class Answers(Formulas):
@@ -249,11 +265,10 @@ class Answers(Formulas):
         node = self.proportion()
         currency, self.currency = self.currency, ""
         unit = self.unit_words()
-        if self.kind() == "num" and unit and isinstance(node, Num):
-            following = self.quantity()  # 5 ft 6 in
-            if isinstance(following, Quantity):
-                return Quantity(Add((Quantity(node, unit), following)), "")
-            raise Unreadable("two numbers")
+        if unit and isinstance(node, Num):
+            compound = self.compound(Quantity(node, unit.removesuffix(" and")))
+            if compound is not None:
+                return compound
         if unit in SCALES:
             return Mul((node, Num(SCALES[unit])))
         for name, factor in SCALES.items():
@@ -262,6 +277,21 @@ class Answers(Formulas):
         if currency:
             unit = unit if unit in ("dollars", "dollar") else f"{currency} {unit}".strip()
         return Quantity(node, unit) if unit else node
+
+    def compound(self, first: Quantity) -> Node | None:
+        """Read on in 5 ft 6 in, and in 3 hours and 20 minutes, where the units are of one kind."""
+        start = self.at
+        joined = self.kind() == "sep" and self.value() == "and"
+        if self.kind(joined) != "num":
+            return None
+        self.at += joined
+        following = self.quantity()
+        if isinstance(following, Quantity) and (_same_kind(first.unit, following.unit) or not following.unit):
+            return Quantity(Add((first, following)), "")
+        if not joined:
+            raise Unreadable("two numbers")
+        self.at = start
+        return None
 
     def proportion(self) -> Node:
         parts = [self.total()]
@@ -308,7 +338,7 @@ class Answers(Formulas):
                 pass
             elif kind == "pmod":
                 self.at += 1
-                words.append(f"modulo {self.group_text()}")
+                words.append(f"modulo {self.group_text() if self.is_op('(') else self.name_text()}")
                 continue
             elif kind == "let" and words and self.kind(-1) in ("word", "text") and value.isalpha():
                 words.append(value)  # "Rug B"

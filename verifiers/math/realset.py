@@ -8,7 +8,7 @@ from typing import Any
 
 from .canonical import Form, TooHard, canonical
 from .numeric import NoValue, value_of
-from .tree import Builder, Mul, Node, Num, PlusMinus, Relation, Seq, SetOperation, Sym, Words, negative
+from .tree import Builder, Call, Mul, Node, Num, PlusMinus, Pow, Relation, Seq, SetOperation, Sym, Words, negative
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 _INFINITE = float("inf")
@@ -174,6 +174,12 @@ def _half_line(left: Node, operator: str, right: Node) -> RealSet:
         raise UnsolvedSet("no inequality")
     if isinstance(right, Sym) and right.name[0] != "#":
         left, operator, right = right, _FLIPPED[operator], left
+    if isinstance(right, Call) or (isinstance(right, Pow) and right.exponent == Num(2)):
+        left, operator, right = right, _FLIPPED[operator], left
+    if isinstance(left, Pow) and left.exponent == Num(2):
+        left, right = Call("abs", (left.base,)), Call("root", (right, Num(2)))
+    if isinstance(left, Call) and left.name == "abs" and operator in ("<", "<=", ">", ">="):
+        return _around_zero(left.args[0], operator, right)
     if isinstance(left, Sym) and left.name[0] != "#":
         variable, bound = left.name, _end(right)
     else:
@@ -188,6 +194,17 @@ def _half_line(left: Node, operator: str, right: Node) -> RealSet:
         "!=": _complement((Interval(bound, True, bound, True),)),
     }[operator]
     return RealSet(pieces, variable)
+
+
+def _around_zero(inner: Node, operator: str, bound: Node) -> RealSet:
+    """Read |u| < c as -c < u < c, and |u| > c as the rest."""
+    if _compare(_end(bound), Fraction(0)) < 0:
+        raise UnsolvedSet("a negative bound")
+    above = _half_line(inner, operator, bound)
+    below = _half_line(inner, _FLIPPED[operator], negative(bound))
+    joined = [*above.pieces, *below.pieces]
+    pieces = _intersected(above.pieces, below.pieces) if operator[0] == "<" else _united(joined)
+    return RealSet(pieces, above.variable)
 
 
 def _solved(left: Node, right: Node) -> tuple[str, Fraction, bool]:

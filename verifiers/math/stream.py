@@ -59,6 +59,15 @@ class Stream:
         if self.depth > MAX_DEPTH:
             raise TooLarge("deeper than an answer is")
 
+    def name_text(self) -> str:
+        """Take a group or one token and return what it says."""
+        if self.is_op("{"):
+            return self.group_text()
+        if self.at_end:
+            raise Unreadable("a name is missing")
+        self.at += 1
+        return self.value(-1)
+
     def group_text(self) -> str:
         """Take a group and return what its tokens say."""
         self.expect("{") if self.is_op("{") else self.expect("(")

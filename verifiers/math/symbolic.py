@@ -31,11 +31,11 @@ def encode(node: Node) -> list[Any]:
 
     >>> from .parser import read
     >>> encode(read("2x"))
-    ['mul', ['num', '2', '1'], ['sym', 'x']]
+    ['mul', ['num', '0x2', '0x1'], ['sym', 'x']]
     """
     match node:
         case Num(value=value):
-            return ["num", str(value.numerator), str(value.denominator)]
+            return ["num", hex(value.numerator), hex(value.denominator)]
         case Sym(name=name) if name == "#nan" or name.startswith("#set"):
             raise NoExpression(name)
         case Sym(name=name):
@@ -53,7 +53,7 @@ def encode(node: Node) -> list[Any]:
             return ["big", node.kind, encode(node.body), node.variable, *bounds]
         case Based():
             value = based_value(node)
-            return ["num", str(value.numerator), str(value.denominator)]
+            return ["num", hex(value.numerator), hex(value.denominator)]
         case Quantity(value=value, unit="degrees"):
             return ["mul", encode(value), ["sym", "#deg"]]
     raise NoExpression(type(node).__name__)

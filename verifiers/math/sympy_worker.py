@@ -85,7 +85,7 @@ def build(tree: list[Any]) -> Any:
 
     kind, rest = tree[0], tree[1:]
     if kind == "num":
-        return sympy.Rational(int(rest[0]), int(rest[1]))
+        return sympy.Rational(int(rest[0], 16), int(rest[1], 16))  # decimal strings are limited to 4300 digits
     if kind == "sym":
         return _symbol(rest[0])
     if kind == "big":

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from .vocabulary import COMMANDS, FUNCTIONS, SYMBOLS, WORD_TOKENS
 
-MAX_DIGITS = 5000
+MAX_DIGITS = 4000
 """Digits of one literal; with more, and with an exponent beyond it, the answer is too large to read."""
 MAX_TOKENS = 3000
 
@@ -141,6 +141,8 @@ def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) ->
         tokens.append((*known, spaced))
     elif run in FUNCTIONS:
         tokens.append(("func", FUNCTIONS[run], spaced))
+    elif run in _MEASURES and spaced and _is_plain_number(tokens) and _ENDS.match(text, at):
+        tokens.append(("text", run, spaced))  # `12 m^2` at the end is an amount
     elif len(run) == 1:
         union = (
             run == "U"
@@ -158,8 +160,15 @@ def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) ->
 
 
 _LETTER_UNITS = set("mgshLlNJWVKCAF")
+_MEASURES = {"m", "g", "s", "h", "L", "l"}
+_ENDS = re.compile(r"\s*(?:\^\s*\{?\s*[23]\s*\}?)?\s*\$?\s*$")
 _CONNECTIVE = re.compile(r"\b(?:and|or)\b")
 _LONG_WORD = re.compile(r"[A-Za-z]{2}|[^\x00-\x7f]")
+
+
+def _is_plain_number(tokens: list[Token]) -> bool:
+    """Tell whether all that was read is a number, and no power or variable."""
+    return bool(tokens) and tokens[-1][0] == "num" and all(t[0] in ("num", "frac") or t[1] in "+-/{}" for t in tokens)
 
 
 def _wrapped(value: str, tokens: list[Token], spaced: bool) -> None:

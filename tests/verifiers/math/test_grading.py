@@ -120,16 +120,20 @@ def test_no_worker_is_an_error_not_wrong(monkeypatch: pytest.MonkeyPatch) -> Non
         r"\begin{pmatrix}" * 100 + "1" + r"\end{pmatrix}" * 100,
         "1/" * 1000 + "1",
         r"\gcd(10^{400}, 10^{399}+1)",
+        "(r+5)^2777^2777^2777",
+        "3" * 3900,
+        "2^{20000}+x",
+        r"\int_0^1 x^{2} dx + 2^{20000}",
     ],
 )
 def test_a_hostile_answer_is_judged_in_time_from_a_thread(answer: str) -> None:
     found = []
     thread = threading.Thread(target=lambda: found.append(grade(rf"\boxed{{{answer}}}", "2", timeout=1.0)))
     thread.start()
-    thread.join(20)
+    thread.join(60)
     assert found, "it is still running"
+    assert not found[0].reason.startswith("verifier_failed")
     assert found[0].correct is not True
-    assert found[0].seconds < 10
 
 
 @pytest.mark.parametrize(

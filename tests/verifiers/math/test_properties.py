@@ -239,8 +239,8 @@ PIECES = st.lists(
 def test_any_text_is_judged_and_nothing_is_raised(text: str, gold: str) -> None:
     verdict = grade(f"\\boxed{{{text}}}", gold, timeout=0.4)
     assert verdict.outcome in ANSWERED
+    assert not verdict.reason.startswith("verifier_failed")
     assert grade(text, text, timeout=0.4).outcome in ANSWERED
-    assert verdict.seconds < 10
 
 
 @given(st.one_of(SIGNS, PIECES, st.text(max_size=30)))
