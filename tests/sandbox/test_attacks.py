@@ -87,6 +87,24 @@ def test_resources_are_bounded(isolation, wrapper, user, python_of, world):
     check(run_rows([*wrapper, *python_of(user)], isolation, ROWS["RESOURCES"], world), world)
 
 
+WEAKER = """
+from sandbox import Pool, SandboxUnavailable
+for allow_weaker in (False, True):
+    with Pool(prewarm=(), allow_weaker=allow_weaker) as pool:
+        try:
+            print(pool.run("print(6 * 7)").stdout.strip(), pool.isolation)
+        except SandboxUnavailable as problem:
+            print("landlock" in str(problem))
+"""
+
+
+def test_less_than_flat_is_refused_unless_the_caller_allows_it():
+    environment = os.environ | {"NO_LANDLOCK": "1", "PYTHONPATH": str(HERE.parents[1])}
+    command = [*DOCKER, sys.executable, "-c", WEAKER]
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert answer.stdout == "True\n42 weaker\n", answer.stderr
+
+
 def processes_with(text):
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
