@@ -130,7 +130,8 @@ class Boxes:
             readable: Sequence[str] = [f"{box.root}/{name}" for name in names]
         else:
             readable = self.readable
-        os.close(box.ruleset)
+        if box.ruleset >= 0:
+            os.close(box.ruleset)
         devices = [(box.root or "") + device for device in DEVICES]
         box.ruleset = landlock.ruleset(readable=readable, writable=devices, own=homes)
         os.chmod(box.directory, 0o100)

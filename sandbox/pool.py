@@ -35,7 +35,9 @@ class Pool:
     """Run tasks in children of one warm process.
 
     `isolation` is auto (the strongest that this machine allows, full or flat), full, flat or bubblewrap; `prewarm`
-    names the libraries to have imported.
+    names the libraries to have imported. Where the machine cannot enforce it, starting raises SandboxUnavailable,
+    unless `allow_weaker` lets programs run without landlock: they can then read whatever their user can, and results
+    say `weaker`.
 
     >>> with Pool(prewarm=["math"]) as pool:
     ...     pool.run("print(1 + 1)").stdout
@@ -103,7 +105,7 @@ class Pool:
                 zygote = None
             if zygote is None:
                 names = self._prewarm if kind else [name for name in self._prewarm if name not in self._libraries]
-                zygote = self._zygotes[kind] = _start(self._asked, names)
+                zygote = self._zygotes[kind] = _start(self._modes(), names)
             return zygote
 
     def next_number(self) -> int:
@@ -123,6 +125,10 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _modes(self) -> list[str]:
+        asked = ["full", "flat"] if self._asked == "auto" else [self._asked]
+        return [*asked, "weaker"] if self._allow_weaker else asked
 
     def _discard(self, zygote: "Zygote") -> None:
         for kind, lock in self._locks.items():
@@ -169,10 +175,11 @@ def _mentions(libraries: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(name.encode() for name in (*libraries, *resting))
 
 
-def _start(asked: str, prewarm: Sequence[str]) -> Zygote:
+def _start(modes: Sequence[str], prewarm: Sequence[str]) -> Zygote:
+    """Start a zygote in the first of these modes that this machine can enforce."""
     _refuse_other_systems()
     reasons = []
-    for mode in ("full", "flat") if asked == "auto" else (asked,):
+    for mode in modes:
         process, control = _spawn(mode, prewarm)
         control.settimeout(_START_SECONDS)
         try:
@@ -200,7 +207,8 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
     owner = os.pidfd_open(os.getpid())
     root = str(Path(__file__).resolve().parent.parent)
     settings = {
-        "mode": "flat" if mode == "bubblewrap" else mode,
+        "mode": "full" if mode == "full" else "flat",
+        "weaker": mode == "weaker",
         "prewarm": list(prewarm),
         "root": root,
         "paths": _library_paths(prewarm),

@@ -1,7 +1,7 @@
 """Import libraries and use them once, so that a fork finds them warm. Names that are not installed are skipped."""
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 DEFAULT = (
     "numpy", "sympy", "math", "cmath", "random", "itertools", "functools", "collections", "re", "json", "string",
@@ -30,10 +30,12 @@ str(s.sqrt(8)); s.latex(x**2 / 2); s.nsolve(x**2 - 2, x, 1); s.sympify("2*x + 1"
 }
 
 
-def warm(names: Iterable[str]) -> list[str]:
-    """Import and exercise; return the names that could not be imported."""
+def warm(names: Iterable[str], *, goes_on: Callable[[], bool] = lambda: True) -> list[str]:
+    """Import and exercise, as long as it `goes_on`; return the names that could not be imported."""
     missing = []
     for name in names:
+        if not goes_on():
+            break
         try:
             importlib.import_module(name)
         except ImportError:

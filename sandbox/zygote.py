@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import prewarm, watch
-from .box import BRANCH_LIMIT, Box, Boxes, make_base
+from .box import BRANCH_LIMIT, Box, Boxes, delete_directory, make_base
 from .child import ROLES, Job, Walls, become, prepare_for_children
 from .errors import BadMessage
 from .inside import Entry, Note, load_entries
@@ -477,7 +477,7 @@ def main() -> NoReturn:
 
 def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     flat, machine, version = settings["mode"] == "flat", kernel.machine(), kernel.landlock_version()
-    if not version:
+    if not version and not settings["weaker"]:
         raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
     kernel.one_malloc_arena()
     settings["cgroups"] = [str(group) for group in cgroup.join()]
@@ -497,7 +497,11 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         base, _ = make_base()
     else:
         namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
-    prewarm.warm(settings["prewarm"])
+    prewarm.warm(settings["prewarm"], goes_on=lambda: _waits(settings["owner"]))
+    if not _waits(settings["owner"]):
+        if base is not None:
+            delete_directory(base)
+        os._exit(0)
     prepare_for_children(own)
     gc.collect()
     gc.freeze()
@@ -516,6 +520,11 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     seccomp.fork_listener(machine)
     boxes = Boxes(flat_base=base, own=own, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
     return Zygote(control, settings["owner"], boxes, walls, entries)
+
+
+def _waits(owner: int) -> bool:
+    """Whether the owner, a process descriptor, is still alive."""
+    return not select.select([owner], [], [], 0)[0]
 
 
 def _memory_pages() -> list[int]:

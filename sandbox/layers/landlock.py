@@ -25,9 +25,11 @@ def ruleset(*, readable: Iterable[str], writable: Iterable[str], own: Iterable[s
     """Build a ruleset and return its descriptor; paths that do not exist are left out.
 
     `readable` files and trees may be read, `writable` files (devices) also written, `own` directories used freely.
-    Nothing may be executed.
+    Nothing may be executed. Without landlock the answer is -1, which only a pool that allows less takes.
     """
     version = kernel.landlock_version()
+    if not version:
+        return -1
     handled = (1 << _RIGHTS_OF_ABI[min(version, 5)]) - 1
     attributes = struct.pack("<Q", handled)
     if version >= 4:

@@ -60,6 +60,8 @@ def enter() -> None:
     rules = {names[name]: [Rule(errno(1))] for name in DENIED if name in names}
     rules[names["clone"]] = [Rule(ALLOW, (Condition(0, 0, NAMESPACES),)), Rule(errno(1))]
     rules[CLONE3] = [Rule(errno(38))]
+    if os.environ.get("NO_LANDLOCK"):
+        rules |= {number: [Rule(errno(38))] for number in (444, 445, 446)}
     if os.getuid() == 0:
         for capability in range(41):
             if not DOCKER_CAPABILITIES & 1 << capability:

@@ -20,7 +20,7 @@ def program(code, **options):
 
 
 def test_linked_tasks_talk_and_the_owner_reads_the_private_result(pool):
-    asked = program("os.write(ends[0], b'7'); print(len(ends))", linked=True)
+    asked = program("print(len(ends), flush=True); os.write(ends[0], b'7')", linked=True)
     told = program("os.write(ends[1], b'got ' + os.read(ends[0], 9)); print(len(ends))", linked=True, result=True)
     first, second = pool.launch([asked, told])
     assert (second.status, second.result, second.stdout, first.stdout) == (Status.OK, b"got 7", b"2\n", b"1\n")

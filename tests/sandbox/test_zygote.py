@@ -129,6 +129,18 @@ def test_nothing_survives_an_owner_that_is_killed(fresh, isolation):
     assert eventually(lambda: not any(alive(pid) for pid in family)), [pid for pid in family if alive(pid)]
 
 
+@pytest.mark.parametrize("isolation", ["full", "flat"])
+def test_an_owner_that_is_killed_while_the_zygote_starts_leaves_nothing(isolation):
+    code = f"from sandbox import Pool; Pool(isolation='{isolation}').zygote(libraries=True)"
+    owner = subprocess.Popen([sys.executable, "-c", code], env=ENVIRONMENT)
+    assert eventually(lambda: descendants(owner.pid))
+    time.sleep(0.3)
+    family = descendants(owner.pid)
+    owner.kill()
+    owner.wait()
+    assert eventually(lambda: not any(alive(pid) for pid in family), 30)
+
+
 def test_a_fork_of_the_owner_gets_its_own_zygote(fresh):
     assert fresh.run("print(1)").ok
     mine = fresh.zygote().process.pid
