@@ -18,6 +18,7 @@ MAX_TERMS = 400
 MAX_PRODUCTS = 40_000
 """Products of two terms of usual size that one canonical form may take: a fraction of a second."""
 MAX_BITS = 40_000
+MAX_KEY = 4000
 UNIT: Polynomial = {(): 1}
 _local = threading.local()
 
@@ -206,9 +207,12 @@ def plain(value: Coefficient) -> Coefficient:
 
 
 def key_of(polynomial: Polynomial) -> str:
-    return "+".join(
-        f"{c}*{'*'.join(f'{a}^{e}' for a, e in m)}" for m, c in sorted(polynomial.items(), key=lambda t: str(t[0]))
-    )
+    """Return a text that equal polynomials share; raises TooHard for a long one, as towers of powers nest them."""
+    parts = sorted((str(mono), "*".join(f"{a}^{e}" for a, e in mono), c) for mono, c in polynomial.items())
+    key = "+".join(f"{c}*{text}" for _, text, c in parts)
+    if len(key) > MAX_KEY:
+        raise TooHard("too long a form")
+    return key
 
 
 # Quotients

@@ -121,6 +121,7 @@ def test_no_worker_is_an_error_not_wrong(monkeypatch: pytest.MonkeyPatch) -> Non
         "1/" * 1000 + "1",
         r"\gcd(10^{400}, 10^{399}+1)",
         "(r+5)^2777^2777^2777",
+        "145145^{" * 9 + "x" + "}" * 9,
         "3" * 3900,
         "2^{20000}+x",
         r"\int_0^1 x^{2} dx + 2^{20000}",
