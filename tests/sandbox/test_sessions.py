@@ -3,6 +3,7 @@
 # ruff: noqa: E501
 
 import os
+import select
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -290,6 +291,8 @@ def test_a_session_whose_zygote_died_starts_afresh_and_says_so(pool):
         zygote = session._family._zygote
         zygote.process.kill()
         zygote.process.wait()
+        # What the zygote started dies with it, but not in the same instant.
+        assert select.select([session._process.pidfd], [], [], 10)[0]
         found = session.execute("x")
         assert found.status in (Status.SANDBOX_ERROR, Status.KILLED) and "lost" in found.reason
         assert session.execute("y = 2; y").result == "2"
