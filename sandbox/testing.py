@@ -172,7 +172,8 @@ class _Trial:
         cpu_seconds = self.limits.cpu_seconds or self.limits.wall_seconds
         candidate = replace(self.limits, wall_seconds=total, cpu_seconds=cpu_seconds)
         memory = max(self.limits.memory_bytes, 1024 * _MIB)
-        tester = Limits(wall_seconds=total, cpu_seconds=total, memory_bytes=memory)
+        # A tester starts no process; saying so spares the zygote a listener for its forks.
+        tester = Limits(wall_seconds=total, cpu_seconds=total, memory_bytes=memory, processes=0)
         payload = _json({**self.payload, **clocks})
         asked, told = self.pool.launch(
             [
