@@ -23,9 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.command(options)
     except (SandboxError, OSError, ValueError) as problem:
-        print(f"sandbox: {problem}", file=sys.stderr)
+        print(f"sandbox: {_in_words(problem)}", file=sys.stderr)
         return 2
     return code
+
+
+def _in_words(problem: Exception) -> str:
+    """What went wrong; a file that cannot be read is named first."""
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.filename}: {problem.strerror}; name a file that can be read"
+    return str(problem)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -139,7 +139,10 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     try:
         report = audit_file(options.file, against=options.against, by=options.by)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        sys.stderr.write(f"audit: {options.file}: {error.strerror or error}; name a file of labelled rows\n")
+        return 2
+    except ValueError as error:
         sys.stderr.write(f"audit: {error}\n")
         return 2
     sys.stdout.write((json.dumps(report) if options.json else render(report)) + "\n")

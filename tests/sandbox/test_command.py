@@ -101,3 +101,9 @@ def test_bench_prints_medians(capsys):
 def test_the_module_is_runnable():
     answer = subprocess.run([sys.executable, "-m", "sandbox", "--help"], capture_output=True, text=True, check=True)
     assert "doctor" in answer.stdout
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path, capsys):
+    file = tmp_path / "none.py"
+    assert main(["run", str(file)]) == 2
+    assert capsys.readouterr().err == f"sandbox: {file}: No such file or directory; name a file that can be read\n"

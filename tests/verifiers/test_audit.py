@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from verifiers.audit import audit, audit_file, rate, render
+from verifiers.audit import audit, audit_file, main, rate, render
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,3 +84,9 @@ def test_the_shadow_lists_what_differs() -> None:
     pairs = list(shadow([("\\boxed{8 = 7}", "7"), ("\\boxed{7}", "7")]))
     assert [d is None for _, d in pairs] == [False, True]
     assert grade_with_math_verify("\\boxed{7}", "7").verifier.startswith("math-verify 0.")
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "none.jsonl")]) == 2
+    said = capsys.readouterr().err
+    assert said == f"audit: {tmp_path / 'none.jsonl'}: No such file or directory; name a file of labelled rows\n"

@@ -89,8 +89,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto")
     options = parser.parse_args(argv)
+    try:
+        rows = list(_rows(options.problems))
+    except OSError as error:
+        print(f"strength: {options.problems}: {error.strerror or error}; name a file of problems", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"strength: {options.problems}{error}", file=sys.stderr)
+        return 2
     tried = killed = 0
-    for row in _rows(options.problems):
+    for row in rows:
         solution = next((row[name] for name in SOLUTION_FIELDS if isinstance(row.get(name), str)), "")
         found = strength(row, solution, most=options.most, seed=options.seed, isolation=options.isolation)
         tried, killed = tried + found.mutants, killed + found.killed
@@ -100,8 +108,18 @@ def main(argv: list[str]) -> int:
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(file, "rt") if file.suffix == ".gz" else file.open() as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
+    """Yield the problems; ValueError, starting with the line's number, for a line that holds none."""
+    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f":{number}: not JSON ({error}); mend or remove the line") from None
+            if not isinstance(row, dict):
+                raise ValueError(f":{number}: not a JSON object; mend or remove the line")
+            yield row
 
 
 def _readable(solution: str, given: CodeProblem) -> tuple[FoundProgram | None, str, int]:

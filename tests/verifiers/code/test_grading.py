@@ -168,3 +168,15 @@ def test_strength_needs_a_right_solution(
     assert main([str(file)]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["id"], answer["solution"], answer["mutants"]) == ("p", outcome, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "No such file"), ("nonsense\n", ":1: not JSON"), ("\n[1]\n", ":2: not a JSON object")]
+)
+def test_a_file_that_holds_no_problems_is_one_line(tmp_path, capsys, text, words):
+    file = tmp_path / "problems.jsonl"
+    if text is not None:
+        file.write_text(text)
+    assert main([str(file)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"strength: {file}") and words in said and said.count("\n") == 1
