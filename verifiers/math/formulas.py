@@ -170,7 +170,7 @@ class Formulas(Stream, ABC):
                 return self.bars == 0 and not self.in_set
             if value == "(" and self.kind(1) in ("word", "text") and not self.is_product(self.value(1)):
                 return False
-            return value in _OPENERS and value != r"\{"
+            return value in _OPENERS
         return kind in _STARTS and kind not in ("based", "repeat", "set")
 
     def is_number_factor(self) -> bool:

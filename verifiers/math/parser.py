@@ -51,33 +51,6 @@ _STARTS = {
     "mathbb",
     "set",
 }
-_OPENERS = {"(", "[", "{", r"\{", "lfloor", "lceil", "<<"}
-_CALLED = set("fghFGH")
-_SHORT_WORDS = {
-    "no",
-    "th",
-    "nd",
-    "rd",
-    "st",
-    "or",
-    "is",
-    "of",
-    "to",
-    "an",
-    "at",
-    "on",
-    "if",
-    "it",
-    "up",
-    "we",
-    "be",
-    "by",
-    "do",
-    "so",
-    "as",
-    "am",
-    "pm",
-}
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _CLOCK = re.compile(
     r"(?:at )?([0-9]{1,2})(?::([0-5][0-9]))?(?::([0-5][0-9]))?\s*(?:o'clock)?"
