@@ -232,9 +232,11 @@ def _symbol(context: Any, name: str, values: dict[str, Any]) -> Any:
 
 
 def _power(context: Any, base: Any, exponent: Any) -> Any:
-    if base == 0 and (isinstance(exponent, context.mpc) or exponent <= 0):
-        raise NoValue("a power of zero")
-    if base != 0 and abs(exponent) * max(1, abs(context.mag(base))) > _MAX_POWER:
+    if base == 0:
+        if isinstance(exponent, context.mpc) or exponent <= 0:
+            raise NoValue("a power of zero")
+        return context.mpf(0)  # mpmath would first write a huge exponent out as an integer
+    if abs(exponent) * max(1, abs(context.mag(base))) > _MAX_POWER:
         raise NoValue("too large a power")
     if not isinstance(base, context.mpc) and base < 0 and not isinstance(exponent, context.mpc):
         odd = _odd_root(context, base, exponent)

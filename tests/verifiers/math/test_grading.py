@@ -143,3 +143,9 @@ def test_a_hostile_answer_is_judged_in_time_from_a_thread(answer: str) -> None:
 def test_text_is_never_code(text: str) -> None:
     assert grade(rf"\boxed{{{text}}}", "0").correct is not True
     assert grade(f"{text} or 0", "0").correct is not True
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("power", ["0^{10^{10^{10}}}", "x + 0^ 10^{10^{10}} 5", "1^{10^{10^{10}}} + x"])
+def test_a_huge_power_of_zero_or_one_does_not_hang(power: str) -> None:
+    assert grade(f"\\boxed{{{power}}}", r"\frac{3}{56}\sqrt{85}").correct is not True
