@@ -28,7 +28,15 @@ from .wire import receive, unpack
 ISOLATIONS = ("auto", "full", "flat", "bubblewrap")
 _START_SECONDS = 120.0
 _PACKAGE = __name__.rpartition(".")[0]
-_BOOT = "import sys; sys.path.insert(0, {root!r}); from {package}.zygote import main; main()"
+_BOOT = """
+import sys, types
+sys.path.insert(0, {root!r})
+package = sys.modules[{package!r}] = types.ModuleType({package!r})
+package.__path__, package.__file__ = [{path!r}], {path!r} + "/__init__.py"
+from {package}.start import main
+main()
+"""
+"""Starts a zygote without this package's own imports, which every child would carry along."""
 
 
 class Pool:
@@ -215,7 +223,7 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
         "control": theirs.fileno(),
         "owner": owner,
     }
-    boot = _BOOT.format(root=root, package=_PACKAGE)
+    boot = _BOOT.format(root=root, package=_PACKAGE, path=str(Path(__file__).resolve().parent))
     try:
         command = [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)]
         wrapper = mode == "bubblewrap"
