@@ -56,9 +56,8 @@ class Job:
 
     kind: Kind
     entry: str
-    payload: bytes
-    """Unused when there is a descriptor with the role payload."""
     descriptors: Mapping[str, int]
+    """The payload is one of them: the zygote never has a task's content in its memory, which all children copy."""
     home: str = ""
     """Name of the child's working directory within the box; sessions have one for each branch."""
 
@@ -242,15 +241,14 @@ def _receive_job(kind: Kind, box: Box, walls: Walls) -> tuple[Entry, Channels, b
         message, descriptors = receive(line)
     if not message:
         os._exit(0)  # the zygote is gone, or has no use for this spare
-    head, payload = unpack(message)
+    head, _ = unpack(message)
     given = dict(zip(head["roles"], descriptors, strict=True))
     for number, role in enumerate(("stdin", "stdout", "stderr")):
         descriptor = given.pop(role)
         os.dup2(descriptor, number)
         os.close(descriptor)
     _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
-    if "payload" in given:
-        payload = _read_all(given.pop("payload"))
+    payload = _read_all(given.pop("payload")) if "payload" in given else b""
     return walls.entries[head["entry"]], _channels(given, box), payload
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from .errors import BadMessage, ZygoteDied
 from .inside import Note
 from .limits import Execution, Limits, Status
-from .wire import INLINE_LIMIT, close_all, pack, receive, send, unpack
+from .wire import close_all, pack, receive, send, unpack
 
 OUR_FAULT = ("owner", "owner left", "launch failed")
 """Reasons for a death that no limit and no program gave."""
@@ -186,8 +186,10 @@ def _open_one(task: Task, links: list[int]) -> _Running:
             streams[role] = Stream(read, limit)
     if task.linked:
         theirs["link"] = links.pop()
-    if len(task.payload) > INLINE_LIMIT // 2:
-        theirs["payload"] = memory_file(task.payload)
+    if task.payload:
+        theirs["payload"] = memory_file(
+            task.payload
+        )  # never through the zygote's memory: its children are copies of it
     return _Running(task, streams["stdout"], streams["stderr"], streams.get("result"), theirs)
 
 
@@ -207,21 +209,13 @@ def memory_file(content: bytes) -> int:
 
 
 def _order(control: socket.socket, events: socket.socket, running: Sequence[_Running], number: int) -> None:
-    descriptors, described, body = [events.fileno()], [], b""
+    descriptors, described = [events.fileno()], []
     for one in running:
-        inline = b"" if "payload" in one.theirs else one.task.payload
-        described.append(
-            {
-                "entry": one.task.entry,
-                "roles": list(one.theirs),
-                "size": len(inline),
-                "limits": limits_json(one.task.limits),
-            }
-        )
+        limits = limits_json(one.task.limits)
+        described.append({"entry": one.task.entry, "roles": list(one.theirs), "limits": limits})
         descriptors += one.theirs.values()
-        body += inline
     try:
-        send(control, pack({"op": "launch", "number": number, "tasks": described}, body), descriptors)
+        send(control, pack({"op": "launch", "number": number, "tasks": described}), descriptors)
     except OSError as problem:
         raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
 

@@ -12,36 +12,32 @@ _MOST_TASKS = 8
 _LONGEST_NAME = 64
 
 
-def parse_jobs(head: dict[str, Any], body: bytes, descriptors: list[int], entries: Collection[str]) -> list[Job]:
-    """Return the jobs of a launch; each takes its descriptors and its payload off the front of what is left."""
+def parse_jobs(head: dict[str, Any], descriptors: list[int], entries: Collection[str]) -> list[Job]:
+    """Return the jobs of a launch; each takes its descriptors off the front of what is left."""
     tasks = head.get("tasks")
     if not isinstance(tasks, list) or not 1 <= len(tasks) <= _MOST_TASKS:
         raise BadMessage(f"a launch needs a list of 1 to {_MOST_TASKS} tasks")
     jobs, rest = [], list(descriptors)
     for task in tasks:
-        roles, size = _checked(task, entries, len(rest), len(body))
+        roles = _checked_roles(task, entries, len(rest))
         given, rest = dict(zip(roles, rest, strict=False)), rest[len(roles) :]
         kind = Kind(limits=parse_limits(task.get("limits")), session=task["entry"] == "session")
-        home = directory_name(task)
-        jobs.append(Job(kind=kind, entry=task["entry"], payload=body[:size], descriptors=given, home=home))
-        body = body[size:]
+        jobs.append(Job(kind=kind, entry=task["entry"], descriptors=given, home=directory_name(task)))
     return jobs
 
 
-def _checked(task: Any, entries: Collection[str], descriptors: int, available: int) -> tuple[list[str], int]:
-    """Return the roles of a task's descriptors and the size of its payload."""
+def _checked_roles(task: Any, entries: Collection[str], available: int) -> list[str]:
+    """Return what a task's descriptors are for."""
     if not isinstance(task, dict) or not isinstance(task.get("entry"), str) or task["entry"] not in entries:
         raise BadMessage("a task needs an entry that exists")
-    roles, size = task.get("roles"), task.get("size")
+    roles = task.get("roles")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise BadMessage("a task's roles are wrong")
     if len(set(roles)) < len(roles) or not set(roles) <= set(ROLES):
         raise BadMessage("a task's roles are wrong")
-    if not {"stdin", "stdout", "stderr"} <= set(roles) or len(roles) > descriptors:
+    if not {"stdin", "stdout", "stderr"} <= set(roles) or len(roles) > available:
         raise BadMessage("a task's descriptors are missing")
-    if type(size) is not int or not 0 <= size <= available:
-        raise BadMessage("a task's payload is cut short")
-    return roles, size
+    return roles
 
 
 def directory_name(head: dict[str, Any], key: str = "home") -> str:

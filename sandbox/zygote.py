@@ -104,8 +104,8 @@ class Zygote:
             self._stop()
             return False
         try:
-            head, body = unpack(message)
-            self._order(head, body, descriptors)
+            head, _ = unpack(message)
+            self._order(head, descriptors)
         except BadMessage as problem:
             self._refuse(descriptors, str(problem))
         return True
@@ -116,10 +116,10 @@ class Zygote:
             tell(os.dup(descriptors[0]), {"failed": reason})
         close_all(descriptors)
 
-    def _order(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+    def _order(self, head: dict[str, Any], descriptors: list[int]) -> None:
         match head.get("op"):
             case "launch":
-                self._launch(head, body, descriptors)
+                self._launch(head, descriptors)
             case "allow_fork":
                 close_all(descriptors)
                 self._allow_fork(head)
@@ -130,8 +130,8 @@ class Zygote:
             case other:
                 raise BadMessage(f"no such order: {other!r}")
 
-    def _launch(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
-        jobs = parse_jobs(head, body, descriptors[1:], self._walls.entries)
+    def _launch(self, head: dict[str, Any], descriptors: list[int]) -> None:
+        jobs = parse_jobs(head, descriptors[1:], self._walls.entries)
         if not descriptors:
             raise BadMessage("a launch without an events socket")
         events = socket.socket(fileno=descriptors[0])
@@ -205,7 +205,7 @@ class Zygote:
     def _hand_over(self, child: Child, job: Job) -> bool:
         """Tell a child what it is to do; False if it is dead."""
         assert child.line is not None
-        message = pack({"entry": job.entry, "roles": list(job.descriptors)}, job.payload)
+        message = pack({"entry": job.entry, "roles": list(job.descriptors)})
         try:
             send(child.line, message, list(job.descriptors.values()))
         except OSError:
