@@ -30,6 +30,8 @@ from .wire import receive, send, unpack
 
 ROLES = ("stdin", "stdout", "stderr", "link", "result", "control", "payload")
 STACK_BYTES = 64 << 20
+LISTENER, READY, FAILED = b"L", b"R", b"F"
+"""What a child says on its line: here is the listener for my forks; I begin; I cannot, because (text)."""
 _PATIENCE_SECONDS = 0.002
 """How long a spare waits for its job before it rehearses."""
 NOBODY_ELSE = 0x7FEDCBA9
@@ -115,16 +117,17 @@ def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str
         _set_limits(kind, walls)
         _drop_user(kind, box, walls)
         _lock(kind, box, walls, line)
-        _keep_only(line, walls.line)
+        line = _keep_only(line, walls.line)
         _freshen(str(Path(box.inside, home)))
         if ahead and not select.select([walls.line], [], [], _PATIENCE_SECONDS)[0]:
             rehearse()
-        entry, channels, payload = _receive_job(kind, box, walls)
-        box.page[0] = Note.STARTED
+        with line:
+            entry, channels, payload = _receive_job(kind, box, walls, line)
+            _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
+            line.send(READY)  # what the program cannot say: the line is closed before it begins
     except BaseException as problem:  # noqa: BLE001  a child that is half walled in must not go on; the zygote reports it
-        text = f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000]
-        box.page[1 : 1 + len(text)] = text
-        box.page[0] = Note.FAILED_TO_START
+        if line.fileno() >= 0:
+            line.send(FAILED + f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000])
         os._exit(125)
     code = 70
     try:
@@ -224,21 +227,21 @@ def _lock(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> None:
         kernel.landlock_restrict(box.ruleset)
     if kind.forks:
         listener = kernel.seccomp_filter(seccomp.fork_listener(walls.machine), kernel.SECCOMP_FILTER_FLAG_NEW_LISTENER)
-        send(line, b"\0", [listener])
+        send(line, LISTENER, [listener])
     kernel.seccomp_filter(program)
 
 
-def _keep_only(line: socket.socket, place: int) -> None:
+def _keep_only(line: socket.socket, place: int) -> socket.socket:
     """Close whatever was the zygote's but the line, which moves to the one place where the filter lets it be read."""
     os.dup2(line.detach(), place, inheritable=False)
     os.closerange(3, place)
     os.closerange(place + 1, 1 << 20)
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, place)
 
 
-def _receive_job(kind: Kind, box: Box, walls: Walls) -> tuple[Entry, Channels, bytes]:
-    """Wait for the job; put stdin, stdout and stderr where they belong, and give the line up."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, walls.line) as line:
-        message, descriptors = receive(line)
+def _receive_job(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> tuple[Entry, Channels, bytes]:
+    """Wait for the job, and put stdin, stdout and stderr where they belong."""
+    message, descriptors = receive(line)
     if not message:
         os._exit(0)  # the zygote is gone, or has no use for this spare
     head, _ = unpack(message)
@@ -247,7 +250,6 @@ def _receive_job(kind: Kind, box: Box, walls: Walls) -> tuple[Entry, Channels, b
         descriptor = given.pop(role)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
     payload = _read_all(given.pop("payload")) if "payload" in given else b""
     return walls.entries[head["entry"]], _channels(given, box), payload
 

@@ -20,6 +20,7 @@ from .wire import close_all, pack, receive, send, unpack
 
 OUR_FAULT = ("owner", "owner left", "launch failed")
 """Reasons for a death that no limit and no program gave."""
+NOT_READY = "the child ended before it was ready"
 _START_SECONDS = 30.0
 _READ_SIZE = 1 << 16
 _CUT = b"\n[... %d bytes cut ...]\n"
@@ -342,7 +343,7 @@ def _signal(pidfd: int) -> None:
 def _result(one: _Running, isolation: str) -> TaskResult:
     ended = one.ended or {}
     code = ended.get("status", 0)
-    status, reason = _status(one, code, ended.get("note", 0), ended.get("killed_for", ""))
+    status, reason = _status(one, code, ended)
     if ended.get("failure"):
         status, reason = Status.SANDBOX_ERROR, ended["failure"]
     return TaskResult(
@@ -359,18 +360,19 @@ def _result(one: _Running, isolation: str) -> TaskResult:
     )
 
 
-def _status(one: _Running, code: int, note: int, killed_for: str) -> tuple[Status, str]:
+def _status(one: _Running, code: int, ended: dict[str, Any]) -> tuple[Status, str]:
+    note, killed_for = ended.get("note"), ended.get("killed_for", "")
     if one.killed_as is not None and code == -signal.SIGKILL:
         return one.killed_as, one.reason
     if killed_for in OUR_FAULT:
         return Status.SANDBOX_ERROR, f"the zygote ended the child: {killed_for}"
     if killed_for:
         return (Status.MEMORY if killed_for.startswith("memory") else Status.KILLED), killed_for
-    if note == Note.NOTHING:
-        return Status.SANDBOX_ERROR, f"the child ended before it was ready (status {code})"
+    if not ended.get("began"):
+        return Status.SANDBOX_ERROR, f"{NOT_READY} (status {code})"
     if code < 0:
         cpu = one.task.limits.cpu_seconds or one.task.limits.wall_seconds
-        if code == -signal.SIGXCPU or (code == -signal.SIGKILL and (one.ended or {}).get("cpu", 0.0) >= cpu):
+        if code == -signal.SIGXCPU or (code == -signal.SIGKILL and ended.get("cpu", 0.0) >= cpu):
             return Status.TIMEOUT, f"over the limit of {cpu:g} s of processor time"
         return Status.KILLED, f"ended by {signal.Signals(-code).name}"
     if code == 0:

@@ -20,7 +20,7 @@ from typing import Any
 from . import prewarm
 from .bubblewrap import wrapped
 from .errors import BadMessage, SandboxError, SandboxUnavailable, ZygoteDied
-from .launch import Task, TaskResult, launch
+from .launch import NOT_READY, Task, TaskResult, launch
 from .layers import cgroup
 from .limits import Execution, Limits, Status
 from .wire import receive, unpack
@@ -79,13 +79,16 @@ class Pool:
         for attempt in (1, 2):
             zygote = self.zygote(libraries=any(name in task.payload for task in tasks for name in self._mentions))
             try:
-                return launch(
+                results = launch(
                     zygote.control,
                     tasks,
                     isolation=zygote.isolation,
                     wall_seconds=wall_seconds,
                     number=next(self._numbers),
                 )
+                # A child that was killed before it began, by a machine out of memory perhaps, may be had anew.
+                if attempt == 2 or not any(one.reason.startswith(NOT_READY) for one in results):
+                    return results
             except ZygoteDied as problem:
                 self._discard(zygote)
                 if attempt == 2:

@@ -25,12 +25,14 @@ class Child:
     pidfd: int
     kind: Kind
     box: Box
-    line: socket.socket | None
-    """Takes the child's job there and brings the descriptor on which its forks are announced back, once."""
+    line: socket.socket
+    """Takes the child's job there, and brings back what it says before it begins."""
     launch: "Launch | None" = None
     index: int = 0
-    busy: bool = False
-    """Whether it has had its job."""
+    began: bool = False
+    """Whether it has said that it has its job and begins."""
+    failure: str = ""
+    """Why it could not begin."""
     listener: int = -1
     forks_allowed: int = 0
     forks: int = 0

@@ -28,6 +28,8 @@ from .zygote import Zygote
 FIRST_UID = 61_184
 """User ids for children of a zygote started as root: the range that systemd also uses for users that come and go."""
 _LINE = 1000
+_LARGE = 40 << 20
+"""Resident bytes from which on huge pages pay: smaller, a child writes to most of its pages anyway."""
 
 
 def main() -> NoReturn:
@@ -75,6 +77,8 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     rehearse()
     gc.collect()
     gc.freeze()
+    if _memory_pages()[1] * os.sysconf("SC_PAGE_SIZE") > _LARGE:
+        kernel.use_huge_pages()
     alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     walls = Walls(
         machine=machine,

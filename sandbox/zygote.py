@@ -19,16 +19,15 @@ from typing import Any
 
 from . import watch
 from .box import Boxes
-from .child import Job, Kind, Walls, become
+from .child import FAILED, LISTENER, READY, Job, Kind, Walls, become
 from .errors import BadMessage
-from .inside import Note
 from .layers import kernel
 from .orders import directory_name, parse_jobs
 from .spares import TICK_SECONDS, Child, Launch, Spares
 from .wire import close_all, pack, receive, send, unpack
 
 _SESSION_TICK_SECONDS = 0.2
-_QUIET_SECONDS = 0.002
+_QUIET_SECONDS = 0.01
 """How long nothing may have happened before a spare is made: an owner in a hurry has its children forked on demand."""
 
 
@@ -178,6 +177,7 @@ class Zygote:
     def _fork(self, kind: Kind, home: str = "", *, ahead: bool = False) -> Child:
         box = self._boxes.take(kind.limits)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
         try:
             if kind.session:
                 self._boxes.furnish_for_session(box)
@@ -204,39 +204,33 @@ class Zygote:
 
     def _hand_over(self, child: Child, job: Job) -> bool:
         """Tell a child what it is to do; False if it is dead."""
-        assert child.line is not None
-        message = pack({"entry": job.entry, "roles": list(job.descriptors)})
         try:
-            send(child.line, message, list(job.descriptors.values()))
+            send(child.line, pack({"entry": job.entry, "roles": list(job.descriptors)}), list(job.descriptors.values()))
         except OSError:
             return False
-        child.busy = True
-        if child.listener >= 0 or not child.kind.forks:
-            self._close_line(child)
         return True
 
     def _meet(self, child: Child) -> None:
-        """Take the descriptor on which the child's forks will be announced."""
-        if child.line is None:
-            return
-        try:
-            _, descriptors = receive(child.line)
-        except (OSError, BadMessage):
-            descriptors = []
-        self._unwatch(child.line.fileno())
-        if len(descriptors) == 1 and child.pid in self._children:
-            child.listener = descriptors[0]
-            self._watch(child.listener, lambda: self._fork_request(child))
-        else:
-            close_all(descriptors)
-        if child.busy:
-            self._close_line(child)
-
-    def _close_line(self, child: Child) -> None:
-        if child.line is not None:
+        """Take the descriptor on which the child's forks will be announced; the rest of what it says can wait."""
+        if self._hear(child) == LISTENER:
             self._unwatch(child.line.fileno())
-            child.line.close()
-            child.line = None
+
+    def _hear(self, child: Child) -> bytes:
+        """Take in one thing that a child says on its line; nothing when there is none."""
+        try:
+            message, descriptors = receive(child.line)
+        except (OSError, BadMessage):
+            message, descriptors = b"", []
+        said = message[:1]
+        if said == LISTENER and len(descriptors) == 1 and child.listener < 0:
+            child.listener = descriptors.pop()
+            self._watch(child.listener, lambda: self._fork_request(child))
+        elif said == READY:
+            child.began = True
+        elif said == FAILED:
+            child.failure = message[1:].decode("utf-8", "replace")
+        close_all(descriptors)
+        return said
 
     def _allow_fork(self, head: dict[str, Any]) -> None:
         for child in self._named(head):
@@ -350,14 +344,22 @@ class Zygote:
             _bury_group(child.pid)
         del self._children[child.pid]
         self._spares.remove(child)
-        self._close_line(child)
-        for descriptor in (child.listener, child.pidfd):
+        while self._hear(child):
+            continue
+        for descriptor in (child.listener, child.pidfd, child.line.detach()):
             if descriptor >= 0:
                 self._unwatch(descriptor)
                 os.close(descriptor)
         code, cpu = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
-        ended = {"ended": child.index, "status": code, "cpu": cpu, "killed_for": child.killed_for}
-        ended |= _last_words(child)
+        ended = {
+            "ended": child.index,
+            "status": code,
+            "cpu": cpu,
+            "began": child.began,
+            "failure": child.failure,
+            "note": child.box.page[0],
+            "killed_for": child.killed_for,
+        }
         self._boxes.give_back(child.box)
         launch = child.launch
         if launch is None:
@@ -368,13 +370,6 @@ class Zygote:
         if not launch.children:
             self._unwatch(launch.events.fileno())
             launch.events.close()
-
-
-def _last_words(child: Child) -> dict[str, Any]:
-    """How far a child got, and why no further, by its own account."""
-    page = child.box.page
-    failure = bytes(page[1:]).split(b"\0", 1)[0] if page[0] == Note.FAILED_TO_START else b""
-    return {"note": page[0], "failure": failure.decode("utf-8", "replace")}
 
 
 def _signal_group(leader: int) -> None:
