@@ -2,7 +2,8 @@
 
 A box is a private directory, the landlock ruleset that opens only that directory (built once), and one page of memory
 through which a child says why its exit code is not 0. In `full` the directory is a small file system of its own,
-thrown away when a child has touched it; in `flat` it is a plain directory that is emptied and, when started as root, a user id.
+thrown away when a child has touched it; in `flat` it is a plain directory that is emptied and, when started as root, a
+user id.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.

@@ -6,7 +6,7 @@ from typing import Any
 
 from .child import ROLES, Job, Kind
 from .errors import BadMessage
-from .limits import Limits
+from .limits import LARGEST, Limits
 
 _MOST_TASKS = 8
 _LONGEST_NAME = 64
@@ -61,7 +61,7 @@ def parse_limits(given: object) -> Limits:
         seconds = name.endswith("_seconds")
         if value is None and name == "cpu_seconds":
             continue
-        if type(value) not in ((int, float) if seconds else (int,)) or not 0 <= value <= 1 << 50:
+        if type(value) not in ((int, float) if seconds else (int,)) or not 0 <= value <= LARGEST:
             raise BadMessage(f"a task's {name} is {value!r}")
     try:
         return Limits(**given)
