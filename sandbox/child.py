@@ -121,10 +121,10 @@ def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str
         _freshen(str(Path(box.inside, home)))
         if ahead and not select.select([walls.line], [], [], _PATIENCE_SECONDS)[0]:
             rehearse()
-        with line:
-            entry, channels, payload = _receive_job(kind, box, walls, line)
-            _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
-            line.send(READY)  # what the program cannot say: the line is closed before it begins
+        entry, channels, payload = _receive_job(kind, box, walls, line)
+        _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
+        line.send(READY)
+        line.close()  # before the program begins, which so cannot say it, nor anything else
     except BaseException as problem:  # noqa: BLE001  a child that is half walled in must not go on; the zygote reports it
         if line.fileno() >= 0:
             line.send(FAILED + f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000])

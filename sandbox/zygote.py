@@ -1,7 +1,9 @@
 """The zygote: a warm process that forks one child per task. Started by a Pool, it serves one owner and dies with it.
 
-One thread, one loop: orders from the owner, deaths of children, requests to fork. It believes nothing that comes from
-a child and never waits for one. Its control socket ends, or its owner's process does: it kills all children and goes.
+One thread, one loop: orders from the owner, deaths of children, requests to fork; when all is quiet, spare children.
+Neither programs nor tests ever pass through its memory, of which every child has a copy, only descriptors that hold
+them. It believes nothing that comes from a child and never waits for one. Its control socket ends, or its owner's
+process does: it kills all children and goes.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
