@@ -1,5 +1,7 @@
 """From a completion and tests to a verdict: find the program, run it in the sandbox, name what came of it."""
 
+import builtins
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +9,7 @@ from typing import Any
 
 from sandbox import Limits, Pool, SandboxError
 from sandbox.places import shared_pool
-from sandbox.testing import CallTests, TestOutcome, TestRun, run_tests
+from sandbox.testing import AssertTests, CallTests, TestOutcome, TestRun, run_tests
 
 from ..verdict import Outcome, Verdict
 from .forms import BadTests, StdioTests, Tests, read_tests
@@ -20,6 +22,9 @@ MOST_SECONDS = 8.0
 ANSWER_SECONDS = 12.5
 """What a verdict may take, the start of the sandbox included, without explicit limits."""
 _LONGEST_EXTRACT = 20_000
+_CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
+_DEFINED = re.compile(r"\b(?:def|class|import)\s+([A-Za-z_]\w*)")
+_MOST_TESTS_READ = 20_000
 _OUTCOMES = {
     TestOutcome.PASSED: Outcome.CORRECT,
     TestOutcome.FAILED: Outcome.INCORRECT,
@@ -67,7 +72,8 @@ def judge_code(
     began = time.monotonic()
     main = isinstance(tests.body, StdioTests)
     named = None if isinstance(tests.body, StdioTests) else tests.body.entry_point
-    found = find_program(completion, prompt=prompt, entry_point=named or None, main=main)
+    called = _called(tests.body.code) if isinstance(tests.body, AssertTests) else frozenset()
+    found = find_program(completion, prompt=prompt, entry_point=named or None, called=called, main=main)
     if found is None:
         return CodeVerdict(verdict=Verdict(outcome=Outcome.NO_ANSWER, reason="no_program", verifier=VERIFIER))
     judged = judge_program(found, tests, prompt=prompt, limits=limits, isolation=isolation, fail_fast=fail_fast)
@@ -94,6 +100,12 @@ def judge_program(
         return CodeVerdict(verdict=_error(f"sandbox: {error}"))
     verdict = _verdict(run, found, style=type(tests.body).__name__.removesuffix("Tests").lower())
     return CodeVerdict(verdict=replace(verdict, seconds=run.seconds), isolation=run.isolation)
+
+
+def _called(code: str) -> frozenset[str]:
+    """Return the names that tests call and do not define: one of them is the function under test."""
+    names = set(_CALL.findall(code[:_MOST_TESTS_READ])) - set(_DEFINED.findall(code[:_MOST_TESTS_READ]))
+    return frozenset(names - set(dir(builtins)))
 
 
 def _limits(tests: Tests, limits: Limits | None) -> Limits:

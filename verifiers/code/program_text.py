@@ -51,24 +51,30 @@ class _Block:
 
 
 def find_program(
-    completion: str, *, prompt: str = "", entry_point: str | None = None, main: bool = False
+    completion: str,
+    *,
+    prompt: str = "",
+    entry_point: str | None = None,
+    called: frozenset[str] = frozenset(),
+    main: bool = False,
 ) -> FoundProgram | None:
     """Return the program of a completion, or None where it holds none.
 
-    The last complete fenced block that defines the entry point is taken, else the last complete block, else one that
-    was cut off, else the whole text. `main` says that the program is a script.
+    The last complete fenced block that defines the entry point, or one of the names that the tests call where none is
+    given, is taken, else the last complete block, else one that was cut off, else the whole text. `main` says that the
+    program is a script.
 
     >>> find_program("Sure:\\n```python\\nx = 1\\n```").text
     'x = 1'
     """
-    answer = split_thinking(completion, opened=prompt.rstrip().endswith("<think>")).answer
+    answer = split_thinking(completion, opened=prompt.rstrip().endswith("<think>")).answer.removeprefix("\ufeff")
     if len(answer) > LONGEST:
         answer = answer[-LONGEST:].partition("\n")[2]
     if not answer.strip():
         return None
     prompt = code_of_prompt(prompt)
     wanted = entry_point.partition("(")[0].partition(".")[0] if entry_point else last_head(prompt)
-    block = _choose(list(_blocks(answer)), wanted)
+    block = _choose(list(_blocks(answer)), frozenset({wanted}) if wanted else called)
     text = answer if block is None else block.text
     text = text.strip("\n")
     if not text.strip():
@@ -107,6 +113,10 @@ def _blocks(text: str) -> Iterator[_Block]:
         fence = _FENCE.match(line.rstrip("\r"))
         if opening is None:
             opening, lines = fence, []
+        elif line.rstrip().endswith(opening[2]) and line.count(opening[2]) == 1 and line.strip() != opening[2]:
+            lines.append(line.rstrip().removesuffix(opening[2]))  # a fence on the last line of code
+            yield _Block(tag=opening[3].lower(), text=_outdented(lines, opening[1]), closed=True)
+            opening = None
         elif fence and not fence[3] and fence[2].startswith(opening[2]) and line.strip() == fence[2]:
             yield _Block(tag=opening[3].lower(), text=_outdented(lines, opening[1]), closed=True)
             opening = None
@@ -120,11 +130,11 @@ def _outdented(lines: list[str], indent: str) -> str:
     return "\n".join(line.removeprefix(indent) for line in lines)
 
 
-def _choose(blocks: list[_Block], entry_point: str | None) -> _Block | None:
+def _choose(blocks: list[_Block], names: frozenset[str]) -> _Block | None:
     closed = [block for block in blocks if block.closed]
     for candidates in (closed, blocks):
         python = [block for block in candidates if block.tag in _PYTHON]
-        defining = [block for block in python if entry_point and _defines(block.text, entry_point)]
+        defining = [block for block in python if any(_defines(block.text, name) for name in names)]
         tagged = [block for block in python if block.tag]
         for choice in (defining, tagged, python, candidates):
             if choice:

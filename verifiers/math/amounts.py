@@ -3,13 +3,15 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from .tree import Add, Mul, Node, Num, Pow, Quantity, Seq, Sym, product
+from .tree import DEGREE, PI, Add, Mul, Node, Num, Pow, Quantity, Seq, Sym, children, product
 from .units import NO_UNIT, Unit, read_unit
 
 _LETTER_UNITS = {
     "m": "m", "g": "g", "s": "s", "h": "h", "L": "liter", "l": "liter", "N": "newton", "J": "joule", "W": "watt",
     "V": "volt", "K": "kelvin", "C": "coulomb",
 }  # fmt: skip
+
+_DEGREES, _RADIANS = (("angle", 1),), (("radian", 1),)
 
 
 def amount(node: Node) -> tuple[Node, Unit | None]:
@@ -39,6 +41,22 @@ def times(node: Node, factor: Fraction) -> Node:
     if isinstance(node, Seq):
         return replace(node, items=tuple(times(item, factor) for item in node.items))
     return Mul((Num(factor), node))
+
+
+def as_radians(x: Node, unit_x: Unit, y: Node, unit_y: Unit) -> tuple[Node, Node] | None:
+    """Return two angles as bare numbers: degrees beside radians, or beside a bare multiple of pi."""
+    measures = {unit_x.dimension, unit_y.dimension}
+    if measures == {_DEGREES, _RADIANS} or (measures == {_DEGREES, ()} and _holds_pi(x if unit_y.dimension else y)):
+        return _in_radians(x, unit_x), _in_radians(y, unit_y)
+    return None
+
+
+def _in_radians(value: Node, unit: Unit) -> Node:
+    return Mul((Num(unit.factor), value, DEGREE)) if unit.dimension == _DEGREES else value
+
+
+def _holds_pi(node: Node) -> bool:
+    return node == PI or any(_holds_pi(child) for child in children(node))
 
 
 def letter_unit(value: Node, unit: Unit, other: Unit) -> tuple[Node, Unit]:

@@ -1,6 +1,7 @@
 r"""The canonical form of a tree: over Q with variables, pi, e, i and radicals. Equal forms are equal values."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 from .forms import UNIT, Form, TooHard, Undefined, difference, multiply, plus, proportional, start_budget
 from .functions import apply
@@ -19,6 +20,11 @@ def canonical(node: Node) -> Form:
     >>> canonical(read(r"(x+1)^2")).key == canonical(read("1+2x+x^2")).key
     True
     """
+    return _canonical(node)
+
+
+@lru_cache(1024)
+def _canonical(node: Node) -> Form:
     start_budget()
     try:
         return _form(node)

@@ -1,20 +1,35 @@
 """Whether two trees are the same answer: dispatches on what they are, and recurses into what they hold.
 
-Symmetric: `equal(a, b)` and `equal(b, a)` say the same (but for a policy's relative tolerance). Expressions themselves
-are compared in `expressions`, sets of numbers in `realset`, equations in `equations`.
+Symmetric: `equal(answer, gold)` says the same the other way round, but for a relative tolerance, and for a percent sign
+beside less than one: a bare 0.5 is accepted for 0.5 %, and 0.5 % is refused for a bare 0.5. Expressions themselves are
+compared in `expressions`, sets of numbers in `realset`, equations in `equations`.
 """
 
 from fractions import Fraction
+from time import perf_counter
 
-from .amounts import amount, letter_unit, times
+from .amounts import amount, as_radians, letter_unit, times
 from .canonical import TooHard, Undefined, canonical
 from .equations import Named, compare_equations, compare_relations, contradicts, named, names_agree, renamed
 from .expressions import Symbolic, compare_expressions
-from .numeric import names_in
+from .numeric import names_in, values_until
 from .policy import Policy
 from .realset import NoRealSet, RealSet, UnsolvedSet, is_set_like, read_set, same_pieces
 from .ruling import Ruling, all_of, matched, no, undecided, yes
-from .shapes import as_tuple, clock, has_matrix, holds, one_imaginary_unit, scaled_matrix, unwrapped
+from .shapes import (
+    as_matrix,
+    as_tuple,
+    by_name,
+    clock,
+    has_matrix,
+    holds,
+    named_point,
+    one_constant,
+    one_imaginary_unit,
+    scaled_matrix,
+    spread,
+    unwrapped,
+)
 from .tree import (
     Add,
     Based,
@@ -41,6 +56,8 @@ _MOST_DIGITS = 1000
 _MOST_WORDS = 8
 """An answer of more words is prose, which may say anything."""
 _UNDEFINED = Sym("#nan")
+_OWN_SECONDS = 0.6
+"""What one comparison may take without sympy."""
 
 
 class Comparison:
@@ -49,7 +66,10 @@ class Comparison:
     def __init__(self, policy: Policy, deadline: float, symbolic: Symbolic | None = None) -> None:
         self.policy = policy
         self.deadline = deadline
+        self.own_deadline = min(deadline, perf_counter() + _OWN_SECONDS)
+        """When all tiers but sympy end: the time that it takes is added."""
         self._symbolic = symbolic
+        values_until(self.own_deadline)
 
     def judge(self, a: Node, b: Node) -> Ruling:
         """Return the ruling on two answers; nan in either equals nothing."""
@@ -59,6 +79,8 @@ class Comparison:
 
     def equal(self, a: Node, b: Node) -> Ruling:
         """Return the ruling on two answers, or on parts of them."""
+        if perf_counter() > self.own_deadline:
+            return undecided("structure", "out_of_time")
         a, b = unwrapped(a), unwrapped(b)
         for node in (a, b):
             if isinstance(node, Relation) and contradicts(node, self):
@@ -71,6 +93,7 @@ class Comparison:
             return self._quantities(a, b)
         if is_set_like(a) or is_set_like(b):
             return self._sets(a, b)
+        a, b = spread(a, b), spread(b, a)
         if isinstance(a, Relation) or isinstance(b, Relation):
             return self._relations(a, b)
         if isinstance(a, Seq) or isinstance(b, Seq):
@@ -106,6 +129,8 @@ class Comparison:
             y, unit_y = letter_unit(y, unit_y, unit_x)
         if unit_x.is_percent or unit_y.is_percent:
             return self._percentages(x, unit_x, y, unit_y)
+        if unit_x.dimension != unit_y.dimension and (angles := as_radians(x, unit_x, y, unit_y)) is not None:
+            return self.equal(*angles)
         if unit_x.is_generic and unit_y.is_generic and unit_x.dimension != unit_y.dimension:
             return no("rational", "units_differ")
         if unit_x.is_known and unit_y.is_known:
@@ -121,10 +146,11 @@ class Comparison:
         if unit_x.is_percent and unit_y.is_percent:
             return self.equal(x, y)
         share, bare = (x, y) if unit_x.is_percent else (y, x)
+        below_one = unit_x.is_percent and isinstance(y, Num) and -1 < y.value < 1  # 0.5 is 50 %, and no 0.5 %
         if (unit_y if unit_x.is_percent else unit_x).is_known:
             return no("rational", "units_differ")
         ruling = self.equal(times(share, Fraction(1, 100)), bare)
-        if ruling.equal is not True and self.policy.percent_sign_optional:
+        if ruling.equal is not True and self.policy.percent_sign_optional and not below_one:
             as_written = self.equal(share, bare)
             return as_written if as_written.equal is not False or ruling.equal is False else ruling
         return ruling
@@ -152,7 +178,7 @@ class Comparison:
             if a.kind == "minus":  # type: ignore[union-attr]
                 found = all_of(self.equal(x, y) for x, y in zip(*parts, strict=True))
             else:
-                found = matched([[self.equal(x, y) for y in parts[1]] for x in parts[0]])
+                found = self._paired(*parts) or undecided("structure", reason)
             return found if found.equal else undecided("structure", reason)
         for one, other in ((a, b), (b, a)):
             if isinstance(one, Relation) and one.operators == ("in",) and not isinstance(other, Relation):
@@ -221,7 +247,7 @@ class Comparison:
     def _bare_and_tuple(self, x: Seq, y: Seq) -> Ruling:
         bare, bracketed = (x, y) if x.brackets in ("", "{}") else (y, x)
         if bracketed.brackets == "()" and not bare.brackets and not bare.either:
-            return self._ordered(x.items, y.items)
+            return self._ordered(by_name(x.items), by_name(y.items))
         if bracketed.brackets == "[]" and not _is_interval(bracketed):
             return self._unordered(x.items, y.items)
         return no("structure", "brackets_differ")
@@ -231,6 +257,8 @@ class Comparison:
             return self._matrix_and_tuple(a, b)
         sequence, single = (a, b) if isinstance(a, Seq) else (b, a)
         assert isinstance(sequence, Seq)
+        if sequence.brackets == "()" and (point := named_point(single)) is not None:
+            return self._ordered(sequence.items, point.items)
         if sequence.brackets == "{}" and len(sequence.items) == 1:
             return self.equal(sequence.items[0], single)
         return no("structure", "number_of_elements")
@@ -242,13 +270,33 @@ class Comparison:
 
     def _unordered(self, x: tuple[Node, ...], y: tuple[Node, ...]) -> Ruling:
         if len(x) == len(y):
-            ruling = matched([[self.equal(p, q) for q in y] for p in x])
+            ruling = self._paired(x, y) or matched([[self.equal(p, q) for q in y] for p in x])
             if ruling.equal is not False:
                 return ruling
         left, right = self._distinct(x), self._distinct(y)
         if (len(left), len(right)) == (len(x), len(y)) or len(left) != len(right) or len(left) < 2:
             return no("structure", "number_of_elements" if len(left) != len(right) else "elements_differ")
         return matched([[self.equal(p, q) for q in right] for p in left])
+
+    def _paired(self, x: tuple[Node, ...], y: tuple[Node, ...]) -> Ruling | None:
+        """Give each element the first equal one that is left; None where that fails and all pairs must be looked at."""
+        left, found = list(y), []
+        for item in x:
+            rulings = []
+            for position, other in enumerate(left):
+                rulings.append(self.equal(item, other))
+                if rulings[-1].equal:
+                    found.append(rulings[-1])
+                    del left[position]
+                    break
+            else:
+                given = [q for q in y if not any(q is r for r in left)]
+                none_left = all(r.equal is False for r in rulings)
+                return no("structure", "elements_differ") if none_left and self._equals_none(item, given) else None
+        return all_of(found)
+
+    def _equals_none(self, item: Node, others: list[Node]) -> bool:
+        return all(self.equal(item, other).equal is False for other in others)
 
     def _distinct(self, items: tuple[Node, ...]) -> list[Node]:
         kept: list[Node] = []
@@ -260,6 +308,9 @@ class Comparison:
     # Matrices, and whatever stands alone
 
     def _matrix_and_tuple(self, a: Node, b: Node) -> Ruling:
+        grids = [as_matrix(node) for node in (a, b)]
+        if grids[0] is not None and grids[1] is not None:
+            return self._matrices(grids[0], grids[1])
         columns = [as_tuple(node) for node in (a, b)]
         if columns[0] is None or columns[1] is None:
             return no("structure", "a matrix and a list")
@@ -278,8 +329,19 @@ class Comparison:
             return self._matrices(a, b)
         if any(isinstance(n, Sym) and n.name.startswith("#set") for n in (a, b)):
             return no("structure", "another set of numbers")
-        a, b = one_imaginary_unit(a, b)
-        return compare_expressions(a, b, self.policy, self.deadline, self._symbolic)
+        a, b = one_constant(*one_imaginary_unit(a, b))
+        symbolic = None if self._symbolic is None else self._ask_symbolic
+        return compare_expressions(a, b, self.policy, self.own_deadline, symbolic)
+
+    def _ask_symbolic(self, a: Node, b: Node) -> Ruling:
+        assert self._symbolic is not None
+        started = perf_counter()
+        if started > self.deadline:
+            return undecided("sympy", "out_of_time")
+        ruling = self._symbolic(a, b, self.deadline)
+        self.own_deadline = min(self.deadline, self.own_deadline + perf_counter() - started)
+        values_until(self.own_deadline)
+        return ruling
 
     def _matrices(self, a: Node, b: Node) -> Ruling:
         x, y = scaled_matrix(a), scaled_matrix(b)

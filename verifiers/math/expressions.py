@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from time import perf_counter
 from typing import Any
 
 from .canonical import Form, TooHard, Undefined, canonical, difference
@@ -13,15 +12,16 @@ from .tree import Mul, Node, Num, Sym
 
 Symbolic = Callable[[Node, Node, float], Ruling]
 """The last tier: two expressions and a deadline (`perf_counter`)."""
+AskSymbolic = Callable[[Node, Node], Ruling]
 
 
-def compare_expressions(a: Node, b: Node, policy: Policy, deadline: float, symbolic: Symbolic | None) -> Ruling:
-    """Return the ruling of the first tier that decides."""
+def compare_expressions(a: Node, b: Node, policy: Policy, deadline: float, symbolic: AskSymbolic | None) -> Ruling:
+    """Return the ruling of the first tier that decides; the deadline is that of the tiers before the last one."""
     ruling = _infinite(a, b) or _exact(a, b)
     if ruling is None:
         ruling = _probed(a, b, deadline)
-    if ruling.equal is None and symbolic is not None and perf_counter() < deadline:
-        last = symbolic(a, b, deadline)
+    if ruling.equal is None and symbolic is not None:
+        last = symbolic(a, b)
         ruling = last if last.equal is not None or last.reason else ruling
     if ruling.equal is not True and _approximates(a, b, policy):
         return yes("rational", "rounded")

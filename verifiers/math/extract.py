@@ -27,15 +27,18 @@ _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*+(\{)?")
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\.,]+)")
 _LIST_GAP = re.compile(
-    r"(?:[.,;]?\s*)?(?:(?:[\w()]+ ){0,5}(?:and|or)|,|;|\\&|&|,\s*(?:and|or))\s*(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?",
+    r"(?:[.,;]?\s*)?(?:(?:[\w()]+ ){0,5}(?:and|or(?: maybe| perhaps| possibly)?)|,|;|/|\\&|&|,\s*(?:and|or))\s*"
+    r"(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?",
     re.DOTALL,
 )
 _GAP_NOISE = re.compile(r"\$|\\[()\[\]]|\\q?quad|\\[,;:! ]|\\(?:text|textbf|mbox|mathrm)\s*\{([^{}]*)\}|\s+|~")
 _DELIMITERS = re.compile(r"\\[()\[\]]|\\.|\$\$?", re.DOTALL)
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _MARKER = re.compile(
-    r"(?<![A-Za-z])(?:(?:answer(?: to (?:the|this) (?:question|problem))?|réponse|respuesta|antwort|risposta|resposta)"
-    r"(?:[*_ ]{0,4}:[*_ ]{0,4}| (?:is|est|es|ist|è|é)\b:?| =)|(?:答案|ответ|正解)\s?(?:[:：是为]|[*_ ]{1,4})[:：]?)",
+    r"(?<![A-Za-z])(?:(?:answers?(?: to (?:the|this) (?:question|problem))?"
+    r"|réponse|respuesta|antwort|risposta|resposta)"
+    r"(?:[*_ ]{0,4}:[*_ ]{0,4}| (?:is|are|est|es|ist|è|é)\b:?| =)"
+    r"|(?:答案|ответ|正解)\s?(?:[:：是为]|[*_ ]{1,4})[:：]?)",
     re.IGNORECASE,
 )
 _MARKER_WORDS = ("answer", "respuesta", "antwort", "risposta", "resposta")
@@ -52,8 +55,11 @@ _PERCENT = re.compile(r"[\s$]*(?:\\\))?\s*(?:\\?%|percent\b|pct\b)")
 _ALTERNATIVES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
 _DENIED_BEFORE = re.compile(r"\b(?:not|isn't|never|n't be)\s+(?:equal to\s+)?$", re.IGNORECASE)
 _DENIED = re.compile(r"\s*(?:is|are|was|would be)\s+(?:not|wrong|incorrect|false|impossible)\b", re.IGNORECASE)
-_INSTEAD = re.compile(r",?\s+(?:not|rather than|instead of)\s")
-_ALTERNATIVE = re.compile(r"\S+ or\s+$")
+_INSTEAD = re.compile(r",?\s+\(?(?:not|rather than|instead of)\s")
+_ALTERNATIVE = re.compile(r"(?:\S+ or|[-$0-9.,/]+ and)\s+$")
+_NUMBERS_ALONE = re.compile(r"\s*[-0-9./]+(?:[\s,;]+[-0-9./]+)+\s*")
+_JOINED = re.compile(r"\s*,?\s*(?:and|or)\s*")
+_TAG, _TAG_END = "<answer>", "</answer>"
 _CONCLUSION = re.compile(r"\b(?:therefore|thus|hence|so)\b", re.IGNORECASE)
 _CHOICE = re.compile(
     r"\b(?:answer|option|choice|réponse)\b[^A-Za-z0-9\n]{0,4}(?:(?:is|est|would be|should be)\b)?[^A-Za-z0-9\n]{0,4}"
@@ -107,9 +113,13 @@ def extract(completion: str, *, strict: bool = False, wanted: Wanted = Wanted.VA
     if found is not None:
         # An empty box is a decision of the writer, so nothing further is guessed from the text around it.
         return _extraction(found.strip(), "boxed")
-    finders: list[tuple[str, Callable[[str], str | None]]] = [("marker", _marked), ("math", _last_math)]
+    finders: list[tuple[str, Callable[[str], str | None]]] = [
+        ("marker", _tagged),
+        ("marker", _marked),
+        ("math", _last_math),
+    ]
     if not strict and wanted is Wanted.VALUE:
-        finders.insert(1, ("number", _concluded))
+        finders.insert(2, ("number", _concluded))
     if not strict:
         finders += _GUESSES[wanted]
     tail = _tail(text)
@@ -244,9 +254,16 @@ def _is_currency(text: str, opened: re.Match[str], closed: re.Match[str]) -> boo
 def _last_math(text: str) -> str | None:
     if "$" not in text and "\\(" not in text and "\\[" not in text:
         return None
-    for start, inner, stop, end in reversed(math_segments(text)[-3:]):
+    segments = math_segments(text)[-10:]
+    for at in range(len(segments) - 1, max(len(segments) - 4, -1), -1):
+        start, inner, stop, end = segments[at]
         found = text[inner:stop]
         if found.strip() and not _PROSE.search(found[:2000]):
+            first = at
+            while first and _JOINED.fullmatch(text, segments[first - 1][3], segments[first][0]):
+                first -= 1
+            if first < at:  # `$x = 2$ and $x = 3$`
+                return text[segments[first][0] : end]
             return _with_unit(text[start : end + 20], (0, inner - start, stop - start, end - start))
     return None
 
@@ -254,11 +271,21 @@ def _last_math(text: str) -> str | None:
 # Markers
 
 
+def _tagged(text: str) -> str | None:
+    """Return what the last `<answer>...</answer>` holds."""
+    end = text.rfind(_TAG_END)
+    start = text.rfind(_TAG, 0, end) if end >= 0 else -1
+    if start < 0:
+        return None
+    found = text[start + len(_TAG) : end].strip()
+    return _marked(found) or found
+
+
 def _marked(text: str) -> str | None:
     end = _marker_end(text)
     if end is None:
         return None
-    found = _sentence(_BOLD.sub(r"\1", text[end:]).lstrip(" *_:\t\n")).strip().strip("*_").strip()
+    found = _sentence(_BOLD.sub(r"\1", text[end:]).lstrip(" *_:}\t\n")).strip().strip("*_").strip()
     reasoning = len(found.split()) > 8 and not re.search(r"[0-9\\$]", found)  # "Answer: Let us first look at ..."
     return None if reasoning else found or None
 
@@ -367,6 +394,8 @@ def _choice(text: str) -> str | None:
 
 def _last_number(text: str) -> str | None:
     number = None
+    if _NUMBERS_ALONE.fullmatch(text):
+        return None
     for number in _NUMBER.finditer(text):  # noqa: B007 - the last one is wanted
         pass
     if number is None or _QUESTION.match(text, number.end()):

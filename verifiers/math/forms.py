@@ -181,7 +181,7 @@ def _times_monomials(a: Monomial, b: Monomial) -> tuple[Monomial, Coefficient]:
 def monomial(exponents: dict[str, Coefficient]) -> tuple[Monomial, Coefficient]:
     """Return the monomial with the rational that comes out of it: i^2, and whole powers of primes."""
     factor: Coefficient = 1
-    kept = []
+    kept, bits = [], 0
     for atom, exponent in exponents.items():
         if not exponent:
             continue
@@ -192,7 +192,11 @@ def monomial(exponents: dict[str, Coefficient]) -> tuple[Monomial, Coefficient]:
                 exponent = turns % 2
             elif atom[1:].isdigit() and (exponent >= 1 or exponent < 0):
                 whole = math.floor(exponent)
-                if abs(whole) * int(atom[1:]).bit_length() <= MAX_BITS:
+                size = abs(whole) * int(atom[1:]).bit_length()
+                if size <= MAX_BITS:
+                    bits += size
+                    if bits > 4 * MAX_BITS:  # each prime's power is small enough, and their product is not
+                        raise TooHard("too large a number")
                     factor = factor * Fraction(int(atom[1:])) ** whole
                     exponent = exponent - whole
             if not exponent:

@@ -100,7 +100,7 @@ class Formulas(Stream, ABC):
         self.deeper()
         terms = [self.signed_term()]
         while self.kind() == "op" and self.value() in ("+", "-", "±", "∓"):
-            if self.value() == "-" and self.kind(1) in ("word", "text"):
+            if self.value() == "-" and (self.kind(1) in ("word", "text") or self.is_op(r"\{", 1)):
                 break
             terms.append(self.signed_term())
         self.depth -= 1
@@ -165,6 +165,8 @@ class Formulas(Stream, ABC):
             return self.is_number_factor()
         if kind == "word":
             return self.is_product(value)
+        if kind == "frac":
+            return not self.is_fraction_of_units()
         if kind == "op":
             if value == "|":
                 return self.bars == 0 and not self.in_set
@@ -172,6 +174,13 @@ class Formulas(Stream, ABC):
                 return False
             return value in _OPENERS
         return kind in _STARTS and kind not in ("based", "repeat", "set")
+
+    def is_fraction_of_units(self) -> bool:
+        r"""Tell whether `\frac{\text{miles}}{\text{hour}}` follows."""
+        return all(
+            kind == "text" if at in (2, 5) else value == ("{", "}")[at % 3 == 0]
+            for at, (kind, value, _) in enumerate(self.tokens[self.at + 1 : self.at + 7], 1)
+        )
 
     def is_number_factor(self) -> bool:
         """Tell whether a number may follow as a factor: after a letter or a bracket, not after a number."""
@@ -182,7 +191,7 @@ class Formulas(Stream, ABC):
         """Tell whether letters side by side are variables multiplied, and not a unit or a word."""
         if self.kind() == "word" and self.at and self.kind(-1) == "num" and is_unit_word(word):
             return False
-        if word in _SHORT_WORDS or len(word) > 6:
+        if word in _SHORT_WORDS or (word.istitle() and word.lower() in _SHORT_WORDS) or len(word) > 6:
             return False
         if len(word) == 2:
             return not (is_unit_word(word) and not self.depth > 3 and self.at and self.kind(-1) == "num")

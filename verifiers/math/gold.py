@@ -18,20 +18,32 @@ from .parser import MAX_CHARACTERS, as_words, read
 from .policy import DEFAULT, Policy
 from .ruling import Ruling, no, undecided, yes
 from .tokens import TooLarge, Unreadable
-from .tree import Node, Relation, Seq, Sym, Words
+from .tree import Mul, Node, Proportion, Relation, Seq, Sym, Words
 
 _DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*\.?\s*", re.DOTALL)
 _LABELLED = re.compile(r"([-\\$]*[0-9][^()]*?)\s*\(([A-Za-z][A-Za-z' .-]*[A-Za-z.]|[mghsL])\)")
 _INNER_STOP = re.compile(r"\.\s*(\$|\\\)|\\\])$")
 _OPEN_BOX = re.compile(r"\s*\\+boxed\s*\{([^$]*)", re.DOTALL)
+_APART = re.compile(r"(?<=[0-9.])(?:\\[!,;: ]|[\s~])+(?=[0-9])")
+"""Spacing that keeps digits from being one number: `1 2`."""
 _LOOSE = re.compile(r"(?<!\\)\\[!,;: ]|\\(?:left|right)(?![A-Za-z])|[\s$]+|(?<!\\)~")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_LEADING = re.compile(r"\A\s*(?:=|≈|\\approx(?![A-Za-z]))(?![=<>])")
+_CHOICE = re.compile(
+    r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{\s*\(?([A-J])[).:]?\)?\s*\}[).:]?(?:\\[ ,;:]|\\q?quad|[~\s])*(.+)"
+    r"|\(([A-J])\)(?:\\[ ,;:]|\\q?quad|[~\s])+(.+)|([A-J])[).:](?:\\[ ,;:]|\\q?quad|[~\s])*(.+)",
+    re.DOTALL,
+)
+"""One of the letters that name choices, and what it stands for: `(B) 5`."""
+_OPERATOR = re.compile(r"\s*[-+*/^_=<>!,;|'(]|\s*\\(?:cdot|times|cup|cap|in|to|le|ge|pm)")
+_TO = re.compile(r"([^\\{}]{1,20}?)\s*(?:\bto\b|\\text\s*\{\s*to\s*\})\s*([^\\{}]{1,20})")
+_REPEATING = re.compile(r"-?[0-9]*\.[0-9]+\([0-9]+\)")
 _WRAPPER = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+")
 _DECIMAL_COMMA = re.compile(r"(-?(?:0(?=,)|[0-9]+(?!,[0-9]{3}$))),([0-9]+)")
 _NAMED_IN_WORDS = re.compile(
-    r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40})\}|([A-Za-z][A-Za-z ]{3,40}?))"
-    r"\s*(?:=|:|\\approx)\s*(?=[^=:\s])"
+    r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40}?)(?:[=:]\s*\}\s*|\}\s*(?:=|:|\\approx)\s*)"
+    r"|([A-Za-z][A-Za-z ]{3,40}?)\s*(?:=|:|\\approx)\s*)(?=[^=:\s])"
 )
 _HARMLESS = "\n\t\r\u200b\u2060\ufeff"
 
@@ -157,20 +169,23 @@ def _tree(text: str) -> Node:
             if value is not None and not isinstance(value, Words):
                 name = " ".join((head[1] or head[2]).casefold().split())
                 return Relation((Sym(f" {name}"), value), ("=",))
+    if node is None and (choice := _CHOICE.fullmatch(text)) is not None:
+        letter, meaning = (found for found in choice.groups() if found)
+        return Mul((Sym(letter), read(meaning)))  # as `(B) 5` reads
     if node is None:
         raise Unreadable("neither mathematics nor words")
     return node
 
 
 def _trimmed(text: str) -> str:
-    stripped = _INNER_STOP.sub(r"\1", text.strip().strip("*").strip())
+    stripped = _LEADING.sub("", _INNER_STOP.sub(r"\1", text.strip().strip("*").strip()), count=1)
     while stripped.endswith((".", "\\", ",", ";")) and not stripped.endswith(("..", "\\,", "\\;")):
         stripped = stripped[:-1].rstrip()
     return stripped
 
 
 def _key(text: str) -> str:
-    text = _FRACTION.sub(r"\\frac", _LOOSE.sub("", text))
+    text = _FRACTION.sub(r"\\frac", _LOOSE.sub("", _APART.sub("#", text)))
     return _WRAPPER.sub(r"\1", text)
 
 
@@ -183,6 +198,8 @@ def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> 
     """Return the ruling on two answers as they were read."""
     if answer.problem == "hidden_characters":
         return no("string", "hidden_characters")
+    if (ruling := _compare_choices(answer, gold, comparison)) is not None:
+        return ruling
     if answer.node is None or gold.node is None:
         if answer.problem == "too_large":
             return undecided("string", "over_limit: the answer is too large to read")
@@ -197,12 +214,43 @@ def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> 
     return ruling
 
 
+def _compare_choices(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling | None:
+    """Compare answers of which one at least is a choice with what it stands for: by what both of them say."""
+    (letter, value), (gold_letter, gold_value) = (_choice(reading) for reading in (answer, gold))
+    if not (value and letter) and not (gold_value and gold_letter):
+        return None
+    if letter and gold_letter and letter != gold_letter:
+        return no("words", "another_choice")
+    if value and gold_value:
+        ruling = compare_readings(read_answer(value), read_answer(gold_value), comparison)
+        if letter and gold_letter:
+            return ruling if ruling.equal is not False else no("words", "not_that_choice")
+        return ruling if ruling.equal else None
+    return yes("words", "choice") if letter and gold_letter else None
+
+
+def _choice(reading: Reading) -> tuple[str, str]:
+    """Return the letter of a choice and what it stands for; either may be missing."""
+    if isinstance(reading.node, Sym) and len(reading.node.name) == 1 and "A" <= reading.node.name <= "J":
+        return reading.node.name, ""
+    match = _CHOICE.fullmatch(reading.text)
+    if match is None:
+        return "", reading.text
+    letters, values = match.groups()[::2], match.groups()[1::2]
+    letter, value = (next(found for found in groups if found) for groups in (letters, values))
+    return ("", reading.text) if _OPERATOR.match(value) else (letter, value.strip())
+
+
 def _read_otherwise(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling | None:
-    """Try the other readings that `1,234` and `0,5` have: as a list, and with a decimal comma."""
+    """Try other readings: `1,234` as a list, `0,5` with a decimal comma, `0.1(6)` as repeating, `7 to 3` as a ratio."""
     for one, other in ((answer, gold), (gold, answer)):
         assert other.node is not None
         if _GROUPED.fullmatch(one.key) and isinstance(other.node, Seq):
             found = comparison.equal(read(one.key.replace(",", ", ")), other.node)
+        elif isinstance(other.node, Proportion) and (match := _TO.fullmatch(one.text)):
+            found = compare_readings(read_answer(f"{match[1]}:{match[2]}"), other, comparison)
+        elif _REPEATING.fullmatch(one.key):
+            found = comparison.equal(read(one.key.replace("(", "\\overline{").replace(")", "}")), other.node)
         elif (match := _DECIMAL_COMMA.fullmatch(one.key)) and not isinstance(other.node, (Seq, Words)):
             found = comparison.equal(read(f"{match[1]}.{match[2]}"), other.node)
         else:

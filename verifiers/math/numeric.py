@@ -21,6 +21,10 @@ _MAX_MAGNITUDE = 4000
 """Binary exponent of an argument beyond which periodic and exponential functions are not computed."""
 _MAX_POWER = 10**15
 _MAX_SUMMANDS = 5000
+_MAX_GAMMA_DIGITS = 300
+"""Beyond it the first value of the gamma function takes seconds: the Bernoulli numbers it wants are then computed."""
+_ONE_VALUE = 0.5
+"""Seconds that one value may take."""
 _local = threading.local()
 
 
@@ -67,7 +71,12 @@ def probe(a: Node, b: Node, deadline: float, seed: int = 0) -> Probe:
 def value_of(node: Node, digits: int = DIGITS) -> Any:
     """Return the value of an expression without variables, as an mpmath number; raises NoValue."""
     context = _context(digits)
-    return _evaluate(context, node, {}, perf_counter() + 1.0)
+    return _evaluate(context, node, {}, min(perf_counter() + _ONE_VALUE, getattr(_local, "deadline", float("inf"))))
+
+
+def values_until(deadline: float) -> None:
+    """Let `value_of` give no more values in this thread after a deadline (`perf_counter`)."""
+    _local.deadline = deadline
 
 
 def names_in(node: Node) -> set[str]:
@@ -198,6 +207,8 @@ def _value(context: Any, node: Node, values: dict[str, Any], deadline: float) ->
         return context.mpf(node.value.numerator) / node.value.denominator
     if isinstance(node, Sym):
         return _symbol(context, node.name, values)
+    if perf_counter() > deadline:
+        raise NoValue("out of time")
     if isinstance(node, Add):
         return context.fsum([_value(context, t, values, deadline) for t in node.terms])
     if isinstance(node, Mul):
@@ -325,13 +336,13 @@ def _floor(context: Any, value: Any) -> Any:
 
 
 def _gamma(context: Any, value: Any) -> Any:
-    if abs(value) > 10**12:
+    if abs(value) > 10**12 or context.dps > _MAX_GAMMA_DIGITS:
         raise NoValue("too large an argument")
     return context.gamma(value)
 
 
 def _binomial(context: Any, n: Any, k: Any) -> Any:
-    if max(abs(n), abs(k)) > 10**6:
+    if max(abs(n), abs(k)) > 10**6 or context.dps > _MAX_GAMMA_DIGITS:
         raise NoValue("too large an argument")
     return context.binomial(n, k)
 
@@ -391,9 +402,6 @@ def _sum(context: Any, node: Big, values: dict[str, Any], deadline: float) -> An
     low, high = (_whole(context, _value(context, n, values, deadline)) for n in (node.low, node.high))
     if high - low > _MAX_SUMMANDS:
         raise NoValue("too many summands")
-    terms = []
-    for k in range(low, high + 1):
-        if perf_counter() > deadline:
-            raise NoValue("out of time")
-        terms.append(_value(context, node.body, {**values, node.variable: context.mpf(k)}, deadline))
+    bound = ({**values, node.variable: context.mpf(k)} for k in range(low, high + 1))
+    terms = [_value(context, node.body, point, deadline) for point in bound]
     return context.fsum(terms) if node.kind == "sum" else context.fprod(terms)

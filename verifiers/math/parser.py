@@ -23,12 +23,14 @@ from .tree import (
     SetOperation,
     Sym,
     Words,
+    children,
 )
 from .units import SCALES, read_unit
 from .vocabulary import NUMBER_WORDS
 
 MAX_CHARACTERS = 4000
-MAX_DEPTH = 40
+_DEEPEST = 200
+"""Levels of a tree: some, such as 3!!!, go deeper than the brackets do."""
 _RELATIONS = {"=", "~", "<", "<=", ">", ">=", "!=", "in", "notin"}
 _SEPARATORS = {",", ";"}
 _CLOSERS = {")", "]", "}", r"\}", ">>", "rfloor", "rceil"}
@@ -86,7 +88,10 @@ def read(text: str) -> Node:
     if special is not None:
         return special
     try:
-        node = Answers(tokenize(text)).answer()
+        tokens = tokenize(text)
+        node = Answers(tokens).answer()
+        if len(tokens) > _DEEPEST and _is_deeper(node, _DEEPEST):
+            raise TooLarge("deeper than an answer is")
         return Words(node.name.casefold()) if _is_capitals(node) else node
     except TooLarge:
         raise
@@ -95,6 +100,16 @@ def read(text: str) -> Node:
         if words:
             return Words(words)
         raise Unreadable(f"not an answer: {text[:40]!r}") from None
+
+
+def _is_deeper(node: Node, most: int) -> bool:
+    """Tell whether a tree has more levels than that; without recursion, which is what it guards."""
+    level = [node]
+    for _ in range(most):
+        level = [child for parent in level for child in children(parent)]
+        if not level:
+            return False
+    return True
 
 
 def _plain_number(text: str) -> Num:
@@ -145,7 +160,9 @@ def _clock(text: str) -> Clock | None:
         return None
     plain = " ".join(_WRAPPER.sub(" ", text).split()).rstrip(".") if len(text) < 60 else ""
     match = _CLOCK.fullmatch(plain)
-    if match is None or not (match[4] or match[3]) or int(match[1]) > 24:
+    if match is None or int(match[1]) > 24:
+        return None
+    if not (match[4] or match[3] or (match[2] and match[2][0] == "0")):  # 10:05 is no ratio
         return None
     half = match[4].lower().replace(".", "").replace(" ", "") if match[4] else ""
     return Clock(int(match[1]) * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
@@ -225,13 +242,19 @@ class Answers(Formulas):
     def operand(self) -> Node:
         parts = [self.quantity()]
         kind = ""
-        while self.kind() == "op" and self.value() in ("cup", "cap", "minus"):
-            if kind and kind != self.value():
+        while following := self.set_operator():
+            if kind and kind != following:
                 parts = [SetOperation(kind, tuple(parts))]
-            kind = self.value()
+            kind = following
             self.at += 1
             parts.append(self.quantity())
         return SetOperation(kind, tuple(parts)) if kind else parts[0]
+
+    def set_operator(self) -> str:
+        r"""Return the name of the operator of sets that follows; `-` before a brace is one: `\mathbb{R} - \{2\}`."""
+        if self.kind() == "op" and self.value() in ("cup", "cap", "minus"):
+            return self.value()
+        return "minus" if self.is_op("-") and self.is_op(r"\{", 1) else ""
 
     def quantity(self) -> Node:
         self.currency = ""
@@ -258,7 +281,9 @@ class Answers(Formulas):
         if self.kind(joined) != "num":
             return None
         self.at += joined
+        self.deeper()
         following = self.quantity()
+        self.depth -= 1
         if isinstance(following, Quantity) and (_same_kind(first.unit, following.unit) or not following.unit):
             return Quantity(Add((first, following)), "")
         if not joined:
@@ -294,6 +319,9 @@ class Answers(Formulas):
                     words.append("degrees")
             elif kind == "op" and value == "%":
                 words.append("percent")
+            elif kind == "frac" and self.is_fraction_of_units():
+                words += [self.value(2).strip(), "/", self.value(5).strip()]
+                self.at += 6
             elif kind == "cur":
                 words.append("dollars")
             elif kind == "op" and value in ("/", "*", "-") and words and self.kind(1) in ("word", "text"):

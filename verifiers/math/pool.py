@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+_WORKER = Path(__file__).with_name("worker.py")
 SYMPY = Path(__file__).with_name("sympy_worker.py")
 MATH_VERIFY = Path(__file__).with_name("math_verify_worker.py")
 
@@ -34,6 +35,8 @@ class Answered(StrEnum):
     TOO_SLOW = "timeout"
     STARTING = "starting"
     """The worker did not start within the case's time; it goes on starting, for the next one."""
+    BUSY = "busy"
+    """All workers served other callers all the time that the case had."""
     DIED = "died"
     """The worker died on this pair twice, out of memory most likely."""
     UNAVAILABLE = "verifier_unavailable"
@@ -53,7 +56,7 @@ class Reply:
 
 
 class WorkerPool:
-    """At most `size` workers; a caller that finds none free waits for one."""
+    """At most `size` workers; a caller that finds none free waits for one, as long as its case has time."""
 
     def __init__(self, size: int, program: Path = SYMPY) -> None:
         self._program = program
@@ -63,11 +66,15 @@ class WorkerPool:
     def ask(self, case: dict[str, Any], *, seconds: float) -> Reply:
         """Return what a worker says about a case, computing for at most so many seconds."""
         deadline = perf_counter() + seconds
-        with self._slots:
+        if not self._slots.acquire(timeout=seconds):
+            return Reply(answered=Answered.BUSY)
+        try:
             for _ in range(_TRIES):
                 reply = self._ask_one(case, max(deadline - perf_counter(), 0.1))
                 if reply.answered not in (Answered.DIED, Answered.UNAVAILABLE) or perf_counter() > deadline - 0.2:
                     break
+        finally:
+            self._slots.release()
         return reply
 
     def _ask_one(self, case: dict[str, Any], seconds: float) -> Reply:
@@ -106,7 +113,7 @@ class _Worker:
         # -P: neither the folder of the script (it holds `math`'s files) nor the working directory is on its path.
         # A session of its own keeps the terminal's Ctrl-C away from it: it ends when this process closes the pipe.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(program)],
+            [sys.executable, "-P", str(_WORKER), str(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -122,6 +122,8 @@ def _points(item: Node) -> list[Interval]:
 def _combined(sets: list[RealSet], either: bool) -> RealSet:
     """Join conditions: by "or", or by "and" unless nothing would be left, as in "x < 1 and x > 3" for both pieces."""
     names = {s.variable for s in sets}
+    if len(sets) > _MAX_PIECES:
+        raise UnsolvedSet("too many pieces")
     if len(names) > 1:
         raise UnsolvedSet("several variables")
     if not either:
@@ -134,6 +136,8 @@ def _combined(sets: list[RealSet], either: bool) -> RealSet:
 
 
 def _from_operation(node: SetOperation) -> RealSet:
+    if len(node.parts) > _MAX_PIECES:
+        raise UnsolvedSet("too many pieces")
     parts = [read_set(part) for part in node.parts]
     names = {p.variable for p in parts} - {""}
     if len(names) > 1:
@@ -276,7 +280,7 @@ def _compare(a: Any, b: Any) -> int:
 def _united(pieces: Iterable[Interval]) -> tuple[Interval, ...]:
     ordered = sorted(pieces, key=cmp_to_key(_by_low))
     if len(ordered) > _MAX_PIECES:
-        raise NoRealSet("too many pieces")
+        raise UnsolvedSet("too many pieces")
     merged: list[Interval] = []
     for piece in ordered:
         order = _compare(piece.low, piece.high)

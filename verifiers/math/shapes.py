@@ -1,6 +1,7 @@
 """Other shapes of a tree: both signs spelt out, scaled matrices, times of day, one name for the imaginary unit."""
 
 from dataclasses import replace
+from operator import itemgetter
 
 from .canonical import TooHard, substitute
 from .tree import (
@@ -23,6 +24,10 @@ from .tree import (
     children,
     negative,
 )
+
+_USUAL_ORDERS = ("xyz", "abcd")
+_CONSTANTS = ("C", "c", "K", "k", "C_1", "c_1")
+_INTEGRATED = ("x", "t", "u", "y", "z", "theta", "s", "v", "r")
 
 
 def unwrapped(node: Node) -> Node:
@@ -75,6 +80,48 @@ def as_tuple(node: Node) -> tuple[Node, ...] | None:
     return node.items if isinstance(node, Seq) and node.brackets == "()" else None
 
 
+def as_matrix(node: Node) -> Matrix | None:
+    """Return a matrix, also one that is written as Python does: `[[1, 2], [3, 4]]`."""
+    if isinstance(node, Matrix):
+        return node
+    if not (isinstance(node, Seq) and node.brackets == "[]"):
+        return None
+    rows = [item.items for item in node.items if isinstance(item, Seq) and item.brackets == "[]"]
+    return Matrix(tuple(rows)) if len(rows) == len(node.items) and len({len(row) for row in rows}) == 1 else None
+
+
+def named_point(node: Node) -> Seq | None:
+    """Return the coordinates of a point with its name, `P(2, 3)`, which reads as a product."""
+    if isinstance(node, Mul) and len(node.factors) == 2:
+        name, place = node.factors
+        if isinstance(name, Sym) and name.name.isupper() and isinstance(place, Seq) and place.brackets == "()":
+            return place
+    return None
+
+
+def spread(node: Node, other: Node) -> Node:
+    """Turn `(x, y) = (2, 3)` into `x = 2, y = 3` where the other side is a list of equations."""
+    if not (isinstance(node, Relation) and node.operators == ("=",) and isinstance(other, Seq)):
+        return node
+    names, values = node.operands
+    if not (isinstance(names, Seq) and isinstance(values, Seq) and len(names.items) == len(values.items)):
+        return node
+    if not any(isinstance(item, Relation) for item in other.items):
+        return node
+    return Seq(tuple(Relation(pair, ("=",)) for pair in zip(names.items, values.items, strict=True)), "")
+
+
+def by_name(items: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Bring `y = 2, x = 3` into the order that a tuple has it in; other names keep their order."""
+    names = [item.operands[0] if isinstance(item, Relation) else None for item in items]
+    letters = [name.name for name in names if isinstance(name, Sym)]
+    if len(letters) < len(items) or len(set(letters)) < len(items):
+        return items
+    if not any(set(letters) <= set(usual) for usual in _USUAL_ORDERS):
+        return items
+    return tuple(item for _, item in sorted(zip(letters, items, strict=True), key=itemgetter(0)))
+
+
 def holds(node: Node, wanted: Node) -> bool:
     if isinstance(node, Num):
         return False
@@ -119,6 +166,25 @@ def one_imaginary_unit(a: Node, b: Node) -> tuple[Node, Node]:
     except TooHard:
         return a, b
     return (changed, b) if without is a else (a, changed)
+
+
+def one_constant(a: Node, b: Node) -> tuple[Node, Node]:
+    """Call the constant of integration the same on both sides: `x^2 + C` and `x^2 + K`."""
+    if not (isinstance(a, Add) and isinstance(b, Add)):
+        return a, b
+    one, other = _constant(a), _constant(b)
+    if one is None or other is None or one == other or Sym("C") not in (one, other):
+        return a, b
+    left, right = (tuple(t for t in node.terms if t not in (one, other)) for node in (a, b))
+    return Add((*left, Sym("C"))), Add((*right, Sym("C")))
+
+
+def _constant(total: Add) -> Sym | None:
+    """Return the constant of integration: a term of its own that stands nowhere else, beside a variable."""
+    constants = [t for t in total.terms if isinstance(t, Sym) and t.name in _CONSTANTS]
+    if len(constants) != 1 or sum(holds(t, constants[0]) for t in total.terms) != 1:
+        return None
+    return constants[0] if any(holds(total, Sym(name)) for name in _INTEGRATED) else None
 
 
 def clock(node: Node) -> Clock | None:

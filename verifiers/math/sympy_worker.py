@@ -1,37 +1,25 @@
-r"""The process in which sympy runs: `python sympy_worker.py`, JSON Lines on stdin and stdout.
+r"""What a worker runs as sympy: `python worker.py sympy_worker.py`; imports nothing of this package.
 
-In: `{"a": TREE, "b": TREE, "seconds": ...}`, trees as `symbolic.encode` writes them; no text is ever parsed by sympy.
-Out: first `{"ready": VERSION}`, then for each case `{"answer": "yes" | "no" | "unknown"}`. It runs as a file of its own
-and imports nothing of this package. It ends when stdin closes. Whoever started it kills it when a case takes too long;
-should that process be gone by then, an alarm with the system's default action ends it (Python code could not: a
-computation inside C may hold the interpreter, and PR_SET_PDEATHSIG would fire already when the *thread* that started it
-ends).
+A case is `{"a": TREE, "b": TREE, "seconds": ...}`, trees as `symbolic.encode` writes them; no text is ever parsed by
+sympy. Its answer is "yes", "no" or "unknown".
 """
 
-import json
-import os
 import random
-import sys
-from typing import IO, Any
+from typing import Any
 
-_MEMORY_BYTES = 1024**3
-_GRACE_SECONDS = 1.0
+MEMORY_BYTES = 1024**3
 
 
-def main() -> None:
-    """Answer cases until stdin closes."""
-    channel = _take_stdout()
-    _limit_memory()
-    _silence()
+def load() -> str:
+    """Import sympy and return its version."""
     import sympy
 
-    _send(channel, {"ready": sympy.__version__})
-    for line in sys.stdin.buffer:
-        case = json.loads(line)
-        _alarm(case["seconds"] + _GRACE_SECONDS)
-        reply = {"answer": compare(case["a"], case["b"])}
-        _alarm(0)
-        _send(channel, reply)
+    return str(sympy.__version__)
+
+
+def answer(case: dict[str, Any]) -> str:
+    """Say whether two trees have the same value."""
+    return compare(case["a"], case["b"])
 
 
 def compare(a: list[Any], b: list[Any]) -> str:
@@ -179,50 +167,3 @@ _KNOWN = {
     "acosh",
     "atanh",
 }
-
-
-def _take_stdout() -> IO[bytes]:
-    """Keep stdout for replies and give everything else that prints the null device."""
-    channel = os.fdopen(os.dup(1), "wb", buffering=0)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)
-    return channel
-
-
-def _limit_memory() -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    limit = _MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MEMORY_BYTES, hard)
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    except (ValueError, OSError):  # macOS refuses this limit; the time limit stands
-        return
-
-
-def _alarm(seconds: float) -> None:
-    if sys.platform == "win32":
-        return
-    import signal
-
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def _silence() -> None:
-    import logging
-    import warnings
-
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
-
-
-def _send(channel: IO[bytes], reply: dict[str, Any]) -> None:
-    channel.write(json.dumps(reply).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -47,7 +47,7 @@ def _pattern(number: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<skip>{_SKIP})"
         r"|(?P<based>[0-9][0-9A-F]*(?:\.[0-9A-F]+)?_(?:[2-9](?![0-9])|\{\s*(?:[2-9]|[1-3][0-9])\s*\}|\{\\text\{[a-z]+\}\}))"
-        r"|(?P<repeat>[0-9]*\.[0-9]*\\(?:overline|bar|dot)\s*(?:\{\s*[0-9]+\s*\}|[0-9]))"
+        r"|(?P<repeat>[0-9]*\.(?:[0-9]*\\(?:overline|bar|dot)\s*(?:\{\s*[0-9]+\s*\}|[0-9])|\([0-9]+\)))"
         rf"|(?P<num>{number}(?:[eE][+-]?[0-9]+(?![A-Za-z0-9.]))?)"
         rf"|(?P<text>\\(?:{_WRAPPERS})\s*\{{[^{{}}]*\}})"
         r"|(?P<deg>\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])|\\circ(?![A-Za-z]))"
@@ -74,6 +74,10 @@ _DOUBLED = re.compile(
 )
 _LONE_DOLLAR = re.compile(r"(?<!\\)\$")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s*x\s*(?=10\s*(?:\^|\*\*))")
+_OUTWARD = re.compile(
+    r"(?:(?<=[\s=}])|(?<=\\in)|(?<=\\cup)|(?<=\\left)|^)([\[\]])([^\[\]()]*[,;][^\[\]()]*?)(\\right\s*)?([\[\]])(?![^\s$.,\\])"
+)
+"""An interval whose open ends have their brackets turned outward: `]0, 1[`."""
 _MODULES = re.compile(r"(?<![A-Za-z.])(?:np|numpy|math|sympy|sp)\.(?=[A-Za-z])")
 
 
@@ -94,9 +98,18 @@ def normalise(text: str) -> str:
         text = _LONE_DOLLAR.sub(r"\\$", text)
     if "x" in text and _TIMES_TEN.search(text):
         text = _TIMES_TEN.sub(r"\\times ", text)
+    if "]" in text or "[" in text:
+        text = _OUTWARD.sub(_with_round_brackets, text)
     if "." in text and _MODULES.search(text):
         text = _MODULES.sub("", text)
     return text
+
+
+def _with_round_brackets(interval: re.Match[str]) -> str:
+    low, inside, right, high = interval.groups()
+    if (low, high) == ("[", "]"):
+        return interval[0]
+    return ("(" if low == "]" else low) + inside + (right or "") + (")" if high == "[" else high)
 
 
 def tokenize(text: str) -> list[Token]:
@@ -217,7 +230,7 @@ def read_repeating(value: str) -> Fraction:
     >>> read_repeating(r"0.1\overline{6}")
     Fraction(1, 6)
     """
-    head, _, tail = value.partition("\\")
+    head, _, tail = value.partition("(" if value.endswith(")") else "\\")
     whole, _, fixed = head.partition(".")
     period = "".join(c for c in tail if c.isdigit())
     if len(value) > MAX_DIGITS:

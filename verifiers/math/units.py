@@ -59,6 +59,7 @@ _define("information", "1 byte bytes; 1024 kilobyte kilobytes kb")
 
 _SPEEDS = {"mph": "mile/h", "kph": "km/h", "kmh": "km/h", "kmph": "km/h", "fps": "ft/s", "mpg": "mile/gallon"}
 _WORD = re.compile(r"[^\W\d_]+|%|¢|/|\^\s*\{?\s*-?[0-9]+\s*\}?")
+_MOST_POWER = 30
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _AFTER = {"squared": 2, "cubed": 3}
 _REFUSED = {
@@ -144,7 +145,9 @@ def read_unit(text: str) -> Unit | None:
             sign, last = -1, None
         elif word.startswith("^") or word in _AFTER:
             power = _AFTER.get(word) or int(word.strip("^{} "))
-            if last is None or not 1 <= abs(power) <= 9:
+            if not 1 <= abs(power) <= _MOST_POWER:
+                return None
+            if last is None:
                 return Unit(words=text)
             name, base, sign_then = last
             dimension[name] = dimension[name] + sign_then * (power - 1)

@@ -26,6 +26,8 @@ F = "def f(x):\n    return x"
         (f"```python\n{F}\n```\nRun it:\n```bash\npython f.py\n```", F),
         (f"```python\n{F}\n```\nand then\n```python\ndef f(x):\n    retur", F),
         (f"```python\n{F}", F),
+        (f"```python\n{F}```\nDone.", F),
+        (f"\ufeff{F}", F),
         (F, F),
         (f"{F}\r\n", f"{F}\r"),
         (f"<think>```python\ndef f(x): return 0\n```</think>```python\n{F}\n```", F),

@@ -392,8 +392,50 @@ EQUAL = [
     (r"16\sqrt{3}\text{ sq. cm}", r"16\sqrt3"),
     (r"\sqrt{2}:1", r"\sqrt2"),
     ("0.10", r"\frac{1}{10}"),
+    ("= 42", "42"),
+    (r"\approx 42", "42"),
+    ("0.(3)", r"\frac{1}{3}"),
+    ("0.1(6)", r"\frac{1}{6}"),
+    (r"30^\circ", r"\frac{\pi}{6}"),
+    (r"\frac{\pi}{4}\text{ radians}", r"45^\circ"),
+    ("P(2,-3)", "(2,-3)"),
+    ("y=-3, x=2", "(2,-3)"),
+    ("[0,1[", "[0,1)"),
+    (r"]-\infty,3]\cup]5,7[", r"(-\infty,3]\cup(5,7)"),
+    ("[[1,2],[3,4]]", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"),
+    (r"60\,\frac{\text{miles}}{\text{hour}}", r"60\text{ mph}"),
+    ("No solution", r"\text{no solution}"),
+    (r"\textbf{(B)}\ 5", "B"),
+    (r"\text{(B) }5", "(B) 5"),
+    ("B. 5", "(B)"),
+    ("(B) 5", "5"),
+    (r"\textbf{(C)}\ \frac12", "0.5"),
+    (r"7\text{ to }3", "7:3"),
+    (r"\mathbb{R}-\{2\}", r"x\ne2"),
+    (r"\frac12\ln|x|+C", r"\frac{\ln|x|}{2}+K"),
+    ("(x,y)=(2,3)", "y=3, x=2"),
 ]
 DIFFERENT = [
+    ("0.(3)", "0"),
+    ("1 2", "12"),
+    (r"1\,2", "12"),
+    ("3. 5", "3.5"),
+    (r"30^\circ", r"\frac{\pi}{3}"),
+    (r"45\text{ radians}", r"45^\circ"),
+    ("y=2, x=-3", "(2,-3)"),
+    ("[0,1[", "[0,1]"),
+    ("]0,1[", "[0,1]"),
+    ("[[1,2],[3,4]]", r"\begin{pmatrix}1&3\\2&4\end{pmatrix}"),
+    ("10:05", "2"),
+    (r"\textbf{(B)}\ 5", "A"),
+    ("(B) 5", "(C) 5"),
+    ("(B) 5", "(B) 6"),
+    ("(B) 5", "B 5 or 6"),
+    ("(y,x)=(2,3)", "x=2, y=3"),
+    (r"5\text{ cm}^{12}", r"5\text{ cm}"),
+    ("x^2+C", "y^2+K"),
+    ("2+C", "2+K"),
+    ("c+2a+C", "c+2a+K+1"),
     (r"0\cdot\infty", r"\infty"),
     ("(1,2)", r"1 \text{ or } 2"),
     ("3 - 2f(x)", "4 - 2f(x)"),
@@ -568,3 +610,9 @@ def test_a_different_answer_is_refused(a: str, b: str) -> None:
     for answer, gold in ((a, b), (b, a)):
         outcome = grade(f"The answer is \\boxed{{{answer}}}.", gold).outcome
         assert outcome in (Outcome.INCORRECT, Outcome.ERROR), (answer, gold)
+
+
+@pytest.mark.parametrize("share", [r"0.5\%", r"\frac{1}{2}\%", "0.5 percent"])
+def test_a_percent_sign_beside_less_than_one_makes_it_a_hundred_times_less(share: str) -> None:
+    assert grade(f"\\boxed{{{share}}}", "0.5").outcome is Outcome.INCORRECT
+    assert grade("\\boxed{0.5}", share).outcome is Outcome.CORRECT
