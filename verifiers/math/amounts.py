@@ -60,12 +60,20 @@ def _holds_pi(node: Node) -> bool:
 
 
 def letter_unit(value: Node, unit: Unit, other: Unit) -> tuple[Node, Unit]:
-    """Read `5 m` as an amount where the other side has a unit of measure: alone it is five times m."""
+    """Read `5 m` and `5 m/s` as amounts where the other side has a unit of measure: alone they are products."""
     if not (other.is_known and isinstance(value, Mul)):
         return value, unit
-    last = value.factors[-1]
-    base, power = (last.base, last.exponent) if isinstance(last, Pow) else (last, Num(1))
+    rest, words = list(value.factors), ""
+    while rest and (word := _letter(rest[-1])):
+        words = f"{word} {words}"
+        rest.pop()
+    found = read_unit(words) if words else None
+    return (product(rest), found) if found else (value, unit)
+
+
+def _letter(factor: Node) -> str:
+    """Return the unit that a letter or its power stands for, or an empty text."""
+    base, power = (factor.base, factor.exponent) if isinstance(factor, Pow) else (factor, Num(1))
     if not (isinstance(base, Sym) and base.name in _LETTER_UNITS and isinstance(power, Num)):
-        return value, unit
-    found = read_unit(f"{_LETTER_UNITS[base.name]}^{power.value}")
-    return (product(list(value.factors[:-1])), found) if found else (value, unit)
+        return ""
+    return f"{_LETTER_UNITS[base.name]}^{power.value}" if power.value.denominator == 1 else ""

@@ -8,11 +8,12 @@ compared in `expressions`, sets of numbers in `realset`, equations in `equations
 from fractions import Fraction
 from time import perf_counter
 
+from .allowance import Allowance, OutOfTime
 from .amounts import amount, as_radians, letter_unit, times
 from .canonical import TooHard, Undefined, canonical
 from .equations import Named, compare_equations, compare_relations, contradicts, named, names_agree, renamed
 from .expressions import Symbolic, compare_expressions
-from .numeric import names_in, values_until
+from .numeric import load, names_in, values_until
 from .policy import Policy
 from .realset import NoRealSet, RealSet, UnsolvedSet, is_set_like, read_set, same_pieces
 from .ruling import Ruling, all_of, matched, no, undecided, yes
@@ -57,7 +58,7 @@ _MOST_WORDS = 8
 """An answer of more words is prose, which may say anything."""
 _UNDEFINED = Sym("#nan")
 _OWN_SECONDS = 0.6
-"""What one comparison may take without sympy."""
+"""What one comparison may take of the processor without sympy."""
 
 
 class Comparison:
@@ -66,10 +67,11 @@ class Comparison:
     def __init__(self, policy: Policy, deadline: float, symbolic: Symbolic | None = None) -> None:
         self.policy = policy
         self.deadline = deadline
-        self.own_deadline = min(deadline, perf_counter() + _OWN_SECONDS)
-        """When all tiers but sympy end: the time that it takes is added."""
+        load()
+        self.allowance = Allowance.of(_OWN_SECONDS, deadline)
+        """When all tiers but sympy end."""
         self._symbolic = symbolic
-        values_until(self.own_deadline)
+        values_until(self.allowance)
 
     def judge(self, a: Node, b: Node) -> Ruling:
         """Return the ruling on two answers; nan in either equals nothing."""
@@ -79,7 +81,13 @@ class Comparison:
 
     def equal(self, a: Node, b: Node) -> Ruling:
         """Return the ruling on two answers, or on parts of them."""
-        if perf_counter() > self.own_deadline:
+        try:
+            return self._equal(a, b)
+        except OutOfTime:
+            return undecided("structure", "out_of_time")
+
+    def _equal(self, a: Node, b: Node) -> Ruling:
+        if self.allowance.is_over:
             return undecided("structure", "out_of_time")
         a, b = unwrapped(a), unwrapped(b)
         for node in (a, b):
@@ -331,17 +339,13 @@ class Comparison:
             return no("structure", "another set of numbers")
         a, b = one_constant(*one_imaginary_unit(a, b))
         symbolic = None if self._symbolic is None else self._ask_symbolic
-        return compare_expressions(a, b, self.policy, self.own_deadline, symbolic)
+        return compare_expressions(a, b, self.policy, self.allowance, symbolic)
 
     def _ask_symbolic(self, a: Node, b: Node) -> Ruling:
         assert self._symbolic is not None
-        started = perf_counter()
-        if started > self.deadline:
+        if perf_counter() > self.deadline:
             return undecided("sympy", "out_of_time")
-        ruling = self._symbolic(a, b, self.deadline)
-        self.own_deadline = min(self.deadline, self.own_deadline + perf_counter() - started)
-        values_until(self.own_deadline)
-        return ruling
+        return self._symbolic(a, b, self.deadline)
 
     def _matrices(self, a: Node, b: Node) -> Ruling:
         x, y = scaled_matrix(a), scaled_matrix(b)

@@ -222,7 +222,7 @@ def _probed_ratio(f: Node, g: Node, comparison: "Comparison") -> Ruling:
             fixed_f, fixed_g = substitute(fixed_f, name, at), substitute(fixed_g, name, at)
         except TooHard as error:
             return undecided("probing", str(error))
-    found = probe(Mul((f, fixed_g)), Mul((g, fixed_f)), comparison.own_deadline)
+    found = probe(Mul((f, fixed_g)), Mul((g, fixed_f)), comparison.allowance)
     return undecided("probing", found.reason) if found.equal is None else Ruling(found.equal, "probing")
 
 

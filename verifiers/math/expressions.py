@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from .allowance import Allowance, OutOfTime
 from .canonical import Form, TooHard, Undefined, canonical, difference
 from .numeric import NoValue, judge_values, names_in, probe, value_of
 from .policy import Policy
@@ -15,17 +16,20 @@ Symbolic = Callable[[Node, Node, float], Ruling]
 AskSymbolic = Callable[[Node, Node], Ruling]
 
 
-def compare_expressions(a: Node, b: Node, policy: Policy, deadline: float, symbolic: AskSymbolic | None) -> Ruling:
-    """Return the ruling of the first tier that decides; the deadline is that of the tiers before the last one."""
+def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, symbolic: AskSymbolic | None) -> Ruling:
+    """Return the ruling of the first tier that decides; the allowance is that of the tiers before the last one."""
     ruling = _infinite(a, b) or _exact(a, b)
     if ruling is None:
-        ruling = _probed(a, b, deadline)
+        ruling = _probed(a, b, allowance)
     if ruling.equal is None and symbolic is not None:
         last = symbolic(a, b)
         ruling = last if last.equal is not None or last.reason else ruling
-    if ruling.equal is not True and _approximates(a, b, policy):
-        return yes("rational", "rounded")
-    return ruling
+    if ruling.equal is True:
+        return ruling
+    try:
+        return yes("rational", "rounded") if _approximates(a, b, policy) else ruling
+    except OutOfTime:
+        return undecided("rational", "out_of_time")
 
 
 def _infinite(a: Node, b: Node) -> Ruling | None:
@@ -73,8 +77,8 @@ def _proves_difference(a: Form, b: Form, gap: Form) -> bool:
     return gap.is_safe and a.is_safe and b.is_safe
 
 
-def _probed(a: Node, b: Node, deadline: float) -> Ruling:
-    found = probe(a, b, deadline)
+def _probed(a: Node, b: Node, allowance: Allowance) -> Ruling:
+    found = probe(a, b, allowance)
     if found.equal is None:
         return undecided("probing", found.reason)
     return Ruling(found.equal, "probing")

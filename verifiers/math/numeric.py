@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from time import perf_counter
 from typing import Any
 
+from .allowance import Allowance, OutOfTime
 from .canonical import based_value
 from .tree import Add, Based, Big, Call, I, Mul, Node, Num, Pow, Quantity, Sym, children
 
@@ -24,7 +24,7 @@ _MAX_SUMMANDS = 5000
 _MAX_GAMMA_DIGITS = 300
 """Beyond it the first value of the gamma function takes seconds: the Bernoulli numbers it wants are then computed."""
 _ONE_VALUE = 0.5
-"""Seconds that one value may take."""
+"""Seconds of the processor that one value may take."""
 _local = threading.local()
 
 
@@ -42,11 +42,11 @@ class Probe:
     reason: str = ""
 
 
-def probe(a: Node, b: Node, deadline: float, seed: int = 0) -> Probe:
+def probe(a: Node, b: Node, allowance: Allowance, seed: int = 0) -> Probe:
     """Compare two expressions at random points, some of them negative and some whole.
 
     >>> from .parser import read
-    >>> probe(read("sin(2x)"), read("2 sin x cos x"), perf_counter() + 1).equal
+    >>> probe(read("sin(2x)"), read("2 sin x cos x"), Allowance.of(1)).equal
     True
     """
     names = sorted(names_in(a) | names_in(b))
@@ -58,9 +58,12 @@ def probe(a: Node, b: Node, deadline: float, seed: int = 0) -> Probe:
     is_complex = _has_imaginary_unit(a) or _has_imaginary_unit(b)
     valid = 0
     for point in _points(names, seed):
-        if perf_counter() > deadline:
+        if allowance.is_over:
             return Probe(equal=None, points=valid, reason="out_of_time")
-        found = _compare_at(a, b, point, digits, deadline, is_complex)
+        try:
+            found = _compare_at(a, b, point, digits, allowance, is_complex)
+        except OutOfTime:
+            return Probe(equal=None, points=valid, reason="out_of_time")
         if found is False:
             return Probe(equal=False, points=valid + 1)
         valid += found is True
@@ -69,14 +72,20 @@ def probe(a: Node, b: Node, deadline: float, seed: int = 0) -> Probe:
 
 
 def value_of(node: Node, digits: int = DIGITS) -> Any:
-    """Return the value of an expression without variables, as an mpmath number; raises NoValue."""
+    """Return the value of an expression without variables, as an mpmath number; raises NoValue and OutOfTime."""
     context = _context(digits)
-    return _evaluate(context, node, {}, min(perf_counter() + _ONE_VALUE, getattr(_local, "deadline", float("inf"))))
+    allowance: Allowance | None = getattr(_local, "allowance", None)
+    return _evaluate(context, node, {}, allowance.at_most(_ONE_VALUE) if allowance else Allowance.of(_ONE_VALUE))
 
 
-def values_until(deadline: float) -> None:
-    """Let `value_of` give no more values in this thread after a deadline (`perf_counter`)."""
-    _local.deadline = deadline
+def load() -> None:
+    """Load mpmath: on a busy machine its first import takes longer than a comparison may."""
+    _context(DIGITS)
+
+
+def values_until(allowance: Allowance) -> None:
+    """Let `value_of` give no more values in this thread when an allowance is over."""
+    _local.allowance = allowance
 
 
 def names_in(node: Node) -> set[str]:
@@ -116,10 +125,10 @@ def _has_imaginary_unit(node: Node) -> bool:
 
 
 def _compare_at(
-    a: Node, b: Node, point: dict[str, Fraction], digits: int, deadline: float, is_complex: bool
+    a: Node, b: Node, point: dict[str, Fraction], digits: int, allowance: Allowance, is_complex: bool
 ) -> bool | None:
     try:
-        low, high = _both(a, b, point, digits, deadline), _both(a, b, point, 2 * digits, deadline)
+        low, high = _both(a, b, point, digits, allowance), _both(a, b, point, 2 * digits, allowance)
     except NoValue:
         return None
     context = _context(2 * digits)
@@ -142,10 +151,10 @@ def judge_values(context: Any, low: tuple[Any, Any], high: tuple[Any, Any], digi
     return None
 
 
-def _both(a: Node, b: Node, point: dict[str, Fraction], digits: int, deadline: float) -> tuple[Any, Any]:
+def _both(a: Node, b: Node, point: dict[str, Fraction], digits: int, allowance: Allowance) -> tuple[Any, Any]:
     context = _context(digits)
     values = {name: context.mpf(v.numerator) / v.denominator for name, v in point.items()}
-    return _evaluate(context, a, values, deadline), _evaluate(context, b, values, deadline)
+    return _evaluate(context, a, values, allowance), _evaluate(context, b, values, allowance)
 
 
 def _is_real(context: Any, value: Any) -> bool:
@@ -184,9 +193,9 @@ def _literal_digits(node: Node) -> int:
     return most if most > 12 else 0
 
 
-def _evaluate(context: Any, node: Node, values: dict[str, Any], deadline: float) -> Any:
+def _evaluate(context: Any, node: Node, values: dict[str, Any], allowance: Allowance) -> Any:
     try:
-        value = _value(context, node, values, deadline)
+        value = _value(context, node, values, allowance)
     except (
         ZeroDivisionError,
         OverflowError,
@@ -202,29 +211,29 @@ def _evaluate(context: Any, node: Node, values: dict[str, Any], deadline: float)
     return value
 
 
-def _value(context: Any, node: Node, values: dict[str, Any], deadline: float) -> Any:
+def _value(context: Any, node: Node, values: dict[str, Any], allowance: Allowance) -> Any:
     if isinstance(node, Num):
         return context.mpf(node.value.numerator) / node.value.denominator
     if isinstance(node, Sym):
         return _symbol(context, node.name, values)
-    if perf_counter() > deadline:
-        raise NoValue("out of time")
+    if allowance.is_over:
+        raise OutOfTime
     if isinstance(node, Add):
-        return context.fsum([_value(context, t, values, deadline) for t in node.terms])
+        return context.fsum([_value(context, t, values, allowance) for t in node.terms])
     if isinstance(node, Mul):
-        return context.fprod([_value(context, f, values, deadline) for f in node.factors])
+        return context.fprod([_value(context, f, values, allowance) for f in node.factors])
     if isinstance(node, Pow):
         return _power(
-            context, _value(context, node.base, values, deadline), _value(context, node.exponent, values, deadline)
+            context, _value(context, node.base, values, allowance), _value(context, node.exponent, values, allowance)
         )
     if isinstance(node, Call):
-        return _call(context, node, [_value(context, a, values, deadline) for a in node.args])
+        return _call(context, node, [_value(context, a, values, allowance) for a in node.args])
     if isinstance(node, Based):
         return context.mpf(based_value(node).numerator) / based_value(node).denominator
     if isinstance(node, Big) and node.kind in ("sum", "prod"):
-        return _sum(context, node, values, deadline)
+        return _sum(context, node, values, allowance)
     if isinstance(node, Quantity) and node.unit == "degrees":
-        return _value(context, node.value, values, deadline) * context.degree
+        return _value(context, node.value, values, allowance) * context.degree
     raise NoValue(type(node).__name__)
 
 
@@ -396,12 +405,12 @@ _FUNCTIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
 }  # fmt: skip
 
 
-def _sum(context: Any, node: Big, values: dict[str, Any], deadline: float) -> Any:
+def _sum(context: Any, node: Big, values: dict[str, Any], allowance: Allowance) -> Any:
     assert node.low is not None
     assert node.high is not None
-    low, high = (_whole(context, _value(context, n, values, deadline)) for n in (node.low, node.high))
+    low, high = (_whole(context, _value(context, n, values, allowance)) for n in (node.low, node.high))
     if high - low > _MAX_SUMMANDS:
         raise NoValue("too many summands")
     bound = ({**values, node.variable: context.mpf(k)} for k in range(low, high + 1))
-    terms = [_value(context, node.body, point, deadline) for point in bound]
+    terms = [_value(context, node.body, point, allowance) for point in bound]
     return context.fsum(terms) if node.kind == "sum" else context.fprod(terms)

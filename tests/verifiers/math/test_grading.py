@@ -1,11 +1,13 @@
 """From a completion to a verdict: outcomes, tiers, what is recorded, and that nothing takes long or raises."""
 
 import threading
+from time import perf_counter
 
 import pytest
 
 from verifiers import Outcome
-from verifiers.math import PHYSICS, Policy, grade
+from verifiers.math import PHYSICS, Policy, compile_gold, grade
+from verifiers.math.allowance import Allowance
 from verifiers.math.pool import WorkerPool
 
 INTEGRAL = r"\int_0^1 x dx"
@@ -79,7 +81,22 @@ def test_a_long_polynomial_is_read() -> None:
 def test_out_of_time_is_undecided_not_wrong() -> None:
     verdict = grade(r"\boxed{\int_0^1 x^x e^{\sin(x^2)} \ln(x) dx}", "2", timeout=0.3)
     assert (verdict.outcome, verdict.correct) == (Outcome.UNDECIDED, None)
-    assert verdict.reason in ("sympy_timeout", "sympy_starting")
+    assert verdict.reason in ("sympy_timeout", "sympy_starting", "out_of_time")
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        (r"\sqrt{12}", "3.4641016"),
+        (r"[\sqrt{2}, 3) \cup (4, 5)", r"[1.5, 3) \cup (4, 5)"),
+        (r"\sqrt{12}, 8", "3.4641016, 8"),
+    ],
+)
+def test_a_value_that_took_too_long_proves_nothing(monkeypatch: pytest.MonkeyPatch, answer: str, gold: str) -> None:
+    compiled = compile_gold(gold)
+    monkeypatch.setattr("verifiers.math.allowance.Allowance.at_most", lambda allowance, seconds: Allowance(0.0))
+    ruling = compiled.compare(answer, perf_counter() + 60)
+    assert (ruling.equal, ruling.reason) == (None, "out_of_time")
 
 
 def test_no_worker_is_an_error_not_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
