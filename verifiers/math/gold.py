@@ -11,6 +11,7 @@ from functools import lru_cache
 from time import perf_counter
 
 from .compare import Comparison, is_undefined
+from .dates import read_date
 from .equations import contradicts
 from .expressions import Symbolic
 from .extract import joined_boxes
@@ -208,6 +209,8 @@ def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> 
     if answer.key == gold.key:
         contradiction = isinstance(answer.node, Relation) and contradicts(answer.node, comparison)
         return no("structure", "contradiction") if contradiction else yes("string")
+    if (date := read_date(gold.text)) is not None and (other := read_date(answer.text)) is not None:
+        return Ruling(date == other, "words", "date")
     ruling = comparison.judge(answer.node, gold.node)
     if ruling.equal is False:
         return _read_otherwise(answer, gold, comparison) or ruling
