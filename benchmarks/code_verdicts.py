@@ -1,9 +1,9 @@
 """What the code verifier says about programs whose verdict is known: canonical solutions, mutants, labelled traces.
 
-    python -P benchmarks/code_verdicts.py DATA [--isolation auto|full|flat] [--only PART ...] [--limit N]
+    python -P benchmarks/code_verdicts.py [DATA] [--isolation auto|full|flat] [--only PART ...] [--limit N]
 
-DATA holds `benchmarks/` and `traces/`. Prints a line for every program that is judged otherwise than known, and a line
-per part at the end. Nothing here is a measurement of time.
+DATA holds `benchmarks/` and `traces/`; without it `../shared/data` beside the checkout is read. Prints a line for every
+program that is judged otherwise than known, and a line per part at the end. Nothing here is a measurement of time.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def _ended_by_force(row: Row, isolation: str, limits: Limits | None) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="?", default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--isolation", default="auto")
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--limit", type=int, default=10**9)

@@ -1,9 +1,10 @@
 """Whether the first code block of recorded tool-integrated traces gives the output that was recorded after it.
 
-    python -P benchmarks/tir_outputs.py TRACES [--isolation auto|full|flat] [--limit N]
+    python -P benchmarks/tir_outputs.py [TRACES] [--isolation auto|full|flat] [--limit N]
 
-TRACES holds `gsm8k_rho1` and `tora_corpus_examples`. Every block runs in a session of its own, as a generation run
-would execute it. Prints each block that gives something else, with the class of the difference, and the counts.
+TRACES holds `gsm8k_rho1` and `tora_corpus_examples`; without it `../shared/data/traces` beside the checkout is read.
+Every block runs in a session of its own, as a generation run would execute it. Prints each block that gives something
+else, with the class of the difference, and the counts.
 """
 
 import argparse
@@ -81,7 +82,9 @@ def _as_numbers(text: str) -> list[float] | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("traces", type=Path)
+    parser.add_argument(
+        "traces", type=Path, nargs="?", default=Path(__file__).parents[2] / "shared" / "data" / "traces"
+    )
     parser.add_argument("--isolation", default="auto")
     parser.add_argument("--limit", type=int, default=10**9)
     options = parser.parse_args()
