@@ -16,6 +16,9 @@ _LEFT, _RIGHT = 4, WIDTH - 4
 _ROW, _HEAD, _FOOT, _BAR = 40, 30, 24, 12
 """Heights in pixels: of a bar with its words, a group's head, the axis below, the bar itself."""
 _LABEL_LETTERS = 40
+_LEGEND_COLUMNS, _LEGEND_ROW = 3, 19
+_LINES = ("-", "--", ":")
+"""One colour after the other solid, then all of them dashed, then dotted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +66,22 @@ def minutes_chart(seconds: Sequence[tuple[str, float]]) -> str:
 
 def loss_chart(points: Sequence[LossPoint]) -> str:
     """Return the loss over steps, one line per series; points that are not finite numbers are left out."""
-    figure = new_figure(300)
-    axes = figure.add_axes((0.11, 0.15, 0.86, 0.73))
     series = dict.fromkeys(p.series for p in points)
+    above = 36 + _LEGEND_ROW * math.ceil(len(series) / _LEGEND_COLUMNS) * (len(series) > 1)
+    height = 264 + above
+    figure = new_figure(height)
+    axes = figure.add_axes((0.11, 45 / height, 0.86, (height - 45 - above) / height))
     for i, name in enumerate(series):
         line = sorted((p.step, p.loss) for p in points if p.series == name and math.isfinite(p.loss))
         marker = "o" if len(line) <= 60 else None
         x, y = [step for step, _ in line], [loss for _, loss in line]
-        axes.plot(x, y, color=SERIES[i % len(SERIES)], marker=marker, markersize=3, label=one_line(name, 30))
+        turn, color = divmod(i, len(SERIES))
+        style = _LINES[turn % len(_LINES)]
+        axes.plot(x, y, style, color=SERIES[color], marker=marker, markersize=3, label=one_line(name, 30))
     _style_axes(axes)
     if len(series) > 1:
-        legend = figure.legend(loc="upper right", ncols=min(len(series), 3), frameon=False, fontsize=12, labelcolor=INK)
+        columns = min(len(series), _LEGEND_COLUMNS)
+        legend = figure.legend(loc="upper right", ncols=columns, frameon=False, fontsize=12, labelcolor=INK)
         for text in legend.get_texts():
             text.set_parse_math(False)
     return inline_svg(figure, name="loss", label="Training loss over steps")
