@@ -8,6 +8,7 @@ from typing import Any
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
+from .generation.strategies import StrategyOptions
 from .problems import get_problems
 from .provenance import model_name
 from .recipe import ModelRecipe, Recipe
@@ -124,7 +125,7 @@ class Plan:
             template=generate.template,
             sampling=generate.sampling.sampling(self.recipe.seed),
             samples=generate.samples,
-            strategy=generate.strategy,
+            strategy=StrategyOptions(name=generate.strategy),
             beside=self.recipe_folder,
         )
 

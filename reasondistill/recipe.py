@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RecipeError
+from .generation.strategies import STRATEGIES
 from .records import Row, Sampling
 from .store import mask_secrets
 from .training.options import TrainOptions
@@ -338,7 +339,7 @@ def _check_words(recipe: Recipe, where: str) -> None:
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
         "arms.controls": (recipe.arms.controls, KEEP),
-        "generate.strategy": ([recipe.generate.strategy], ("cot",)),
+        "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "teacher.engine": ([recipe.teacher.engine], ENGINES),
         "student.engine": ([recipe.student.engine], ENGINES),
         "teacher.dtype": ([recipe.teacher.dtype], DTYPES),

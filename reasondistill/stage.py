@@ -24,6 +24,7 @@ from .engines.auto import calm_threads
 from .errors import EngineError, UserError
 from .generation.prompts import load_template
 from .generation.sampling import SamplingCounts, SamplingJob, SamplingPlan, sample
+from .generation.strategies import StrategyOptions, make_strategy
 from .problems import load_problems
 from .progress import StageProgress, say
 from .records import Rollout, Row, Sampling
@@ -48,7 +49,7 @@ class SampleSet:
     samples: int = 1
     count: int | None = None
     """First problems only."""
-    strategy: str = "cot"
+    strategy: StrategyOptions = field(default_factory=StrategyOptions)
     beside: Path | None = None
     """Folder that a template file's relative path starts from."""
     require_reference: bool = True
@@ -59,10 +60,9 @@ class SampleSet:
         problems = load_problems(self.problems, limit=self.count, require_reference=self.require_reference)
         return SamplingPlan(
             problems=tuple(problems),
-            template=load_template(self.template, beside=self.beside),
+            strategy=make_strategy(self.strategy, load_template(self.template, beside=self.beside)),
             sampling=self.sampling,
             samples=self.samples,
-            strategy=self.strategy,
             model=model,
         )
 
@@ -71,7 +71,11 @@ class SampleSet:
         """Rebuild from the JSON form of `asdict`."""
         paths = {k: Path(row[k]) for k in ("problems", "folder")}
         beside = Path(row["beside"]) if row["beside"] else None
-        return cls(**{**row, **paths, "beside": beside, "sampling": Sampling.from_row(row["sampling"])})
+        rebuilt = {
+            "sampling": Sampling.from_row(row["sampling"]),
+            "strategy": StrategyOptions.from_row(row["strategy"]),
+        }
+        return cls(**{**row, **paths, **rebuilt, "beside": beside})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +255,8 @@ async def _sample(stage: SampleStage) -> Row:
             began = time.monotonic()
             engine = await open_engine(stage.engine, say=say)
             stack.push_async_callback(engine.aclose)
+            for plan in plans.values():
+                stack.push_async_callback(plan.strategy.aclose)
             loaded = time.monotonic()
             await sample(engine, list(jobs.values()), concurrency=stage.engine.concurrency)
             seconds = time.monotonic() - loaded

@@ -10,6 +10,7 @@ from reasondistill.errors import DataError, EngineError, StoreError
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingPlan
+from reasondistill.generation.strategy import Cot
 from reasondistill.problems import write_problems
 from reasondistill.records import Sampling
 from reasondistill.sampling_run import SamplingRun
@@ -28,7 +29,7 @@ def start(tmp_path, make_problem, record):
     def build(answer, *, samples=2, sampling=SAMPLING, **engine):
         plan = SamplingPlan(
             problems=tuple(found),
-            template=load_template("math-zero-shot"),
+            strategy=Cot(template=load_template("math-zero-shot")),
             sampling=sampling,
             samples=samples,
             model="m",

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from ..errors import RecipeError
 from .auto import calm_threads, choose
-from .base import Completion, Engine, EngineOptions
+from .base import PLAIN, Completion, Engine, EngineOptions, Extras
 
-__all__ = ["ENGINES", "Completion", "Engine", "EngineOptions", "open_engine"]
+__all__ = ["ENGINES", "PLAIN", "Completion", "Engine", "EngineOptions", "Extras", "open_engine"]
 
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 

@@ -5,7 +5,7 @@ retries or stores: that is the caller's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..records import FinishReason, Message, Row, Sampling, Usage
@@ -51,6 +51,19 @@ class EngineOptions:
     """Folder or file of recorded rollouts, for the replay engine."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What the chat template gets beside the messages."""
+
+    tools: tuple[Row, ...] = ()
+    """Functions that the model may call, as OpenAI describes them."""
+    arguments: Row = field(default_factory=dict)
+    """Arguments of the template, such as `enable_thinking`; a server gets `reasoning_effort` as a field of its own."""
+
+
+PLAIN = Extras()
+
+
 class Engine(Protocol):
     """Something that completes conversations. Open one with `engines.open_engine`, end it with `aclose`."""
 
@@ -58,9 +71,19 @@ class Engine(Protocol):
     """The engine's own name: vllm, transformers, llamacpp, openai or replay."""
     model: str
     """The name that rollouts record."""
+    continues: bool
+    """Whether a completion is sure to go on from `prefix`. A chat server may begin a new turn instead."""
+    chat_template: str | None
+    """Text of the model's chat template; None where it is not known."""
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions of the conversation, each continuing the assistant prefix if one is given.
 

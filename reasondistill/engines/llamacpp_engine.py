@@ -18,7 +18,8 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
-from .base import Completion, EngineOptions
+from .base import PLAIN, Completion, EngineOptions, Extras
+from .gguf_metadata import read_metadata
 from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning, template_row
 
 _SLOTS = 4
@@ -34,20 +35,30 @@ class LlamaCppEngine:
     """A loaded GGUF file. Settings that are left open are neutral: temperature 1, no top-p, no top-k."""
 
     name = "llamacpp"
+    continues = True
 
-    def __init__(self, server: Any, *, key: str, slots: int, max_context: int, name: str) -> None:
-        self.model, self._max_context = name, max_context
+    def __init__(
+        self, server: Any, *, key: str, slots: int, max_context: int, name: str, chat_template: str | None = None
+    ) -> None:
+        self.model, self._max_context, self.chat_template = name, max_context, chat_template
         self._server, self._key = server, key
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions of the conversation, each continuing the assistant prefix if one is given."""
         loop, started = asyncio.get_running_loop(), time.monotonic()
         tasks = [
             loop.run_in_executor(
-                self._threads, functools.partial(self._one, messages, sampling, prefix, sampling.seed + i, started)
+                self._threads,
+                functools.partial(self._one, messages, sampling, prefix, sampling.seed + i, started, extras),
             )
             for i in range(n)
         ]
@@ -63,9 +74,9 @@ class LlamaCppEngine:
         self._server = None
 
     def _one(
-        self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int, started: float
+        self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int, started: float, extras: Extras
     ) -> Completion:
-        prompt, opened = self._prompt(messages, prefix)
+        prompt, opened = self._prompt(messages, prefix, extras)
         room = self._max_context - len(prompt)
         if room < 1:
             message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
@@ -73,9 +84,14 @@ class LlamaCppEngine:
         answer = self._post("/completion", _request(prompt, sampling, seed, min(sampling.max_tokens, room)))
         return _completion(answer, sampling, opened, time.monotonic() - started)
 
-    def _prompt(self, messages: Sequence[Message], prefix: str) -> tuple[list[int], bool]:
+    def _prompt(self, messages: Sequence[Message], prefix: str, extras: Extras) -> tuple[list[int], bool]:
         """Return the ids of the rendered prompt and its prefix, and whether they end inside a thinking block."""
-        rendered = self._post("/apply-template", {"messages": [template_row(m) for m in messages]})
+        body: Row = {"messages": [template_row(m) for m in messages]}
+        if extras.tools:
+            body["tools"] = list(extras.tools)
+        if extras.arguments:
+            body["chat_template_kwargs"] = dict(extras.arguments)
+        rendered = self._post("/apply-template", body)
         prompt = str(rendered["prompt"])
         opened = prompt.rstrip().endswith(OPEN)
         inside = (opened or OPEN in prefix) and CLOSE not in prefix
@@ -127,7 +143,10 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{files.path}: llama.cpp cannot load this file: {error}") from error
     name = options.model_id or files.name
-    return LlamaCppEngine(server, key=key, slots=slots, max_context=options.max_context, name=name)
+    template = read_metadata(files.path).get("tokenizer.chat_template")
+    return LlamaCppEngine(
+        server, key=key, slots=slots, max_context=options.max_context, name=name, chat_template=template
+    )
 
 
 def _request(prompt: list[int], sampling: Sampling, seed: int, cap: int) -> Row:

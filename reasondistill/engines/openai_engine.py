@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
-from .base import Completion, EngineOptions
+from .base import PLAIN, Completion, EngineOptions, Extras
 from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning
 from .retry import Retry, retry_after
 
@@ -56,6 +56,7 @@ class OpenAIEngine:
     """A chat server. At most `options.concurrency` requests are under way at once."""
 
     name = "openai"
+    continues = False
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class OpenAIEngine:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.model = options.model_id or options.model
+        self.chat_template: str | None = None
         self._client, self._options, self._address = client, options, address
         self._retry, self._sleep = retry, sleep
         self._slots = asyncio.Semaphore(options.concurrency)
@@ -75,10 +77,18 @@ class OpenAIEngine:
         self._continue_fields = True
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions, each from a request of its own, since many servers ignore `n`."""
-        tasks = [asyncio.create_task(self._one(messages, sampling, prefix, sampling.seed + i)) for i in range(n)]
+        tasks = [
+            asyncio.create_task(self._one(messages, sampling, prefix, sampling.seed + i, extras)) for i in range(n)
+        ]
         try:
             return await asyncio.gather(*tasks)
         finally:
@@ -89,14 +99,16 @@ class OpenAIEngine:
         """Close the connections."""
         await self._client.close()
 
-    async def _one(self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int) -> Completion:
+    async def _one(
+        self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int, extras: Extras
+    ) -> Completion:
         started = time.monotonic()
         rng = random.Random(seed)
         failures = 0
         while True:
             try:
                 async with self._slots:
-                    payload = await self._send(messages, sampling, prefix, seed)
+                    payload = await self._send(messages, sampling, prefix, seed, extras)
                 completion = _parse(payload, sampling, prefix, time.monotonic() - started)
                 self._served = True
                 return completion
@@ -108,11 +120,14 @@ class OpenAIEngine:
                 self._give_up(fault, failures, time.monotonic() - started + wait)
                 await self._sleep(wait)
 
-    async def _send(self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int) -> Any:
+    async def _send(
+        self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int, extras: Extras
+    ) -> Any:
         """Return the parsed JSON answer; raise _Fault for what may go away, RequestError for what will not."""
         import openai
 
-        body = _body(self._options.model, messages, sampling, prefix, seed, continued=self._continue_fields)
+        continued = self._continue_fields
+        body = _body(self._options.model, messages, sampling, prefix, seed, extras, continued=continued)
         try:
             async with asyncio.timeout(self._options.request_timeout):
                 answer = await self._client.chat.completions.with_raw_response.create(**body)
@@ -232,14 +247,30 @@ def _one_line(text: str) -> str:
 
 
 def _body(
-    model: str, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int, *, continued: bool
+    model: str,
+    messages: Sequence[Message],
+    sampling: Sampling,
+    prefix: str,
+    seed: int,
+    extras: Extras,
+    *,
+    continued: bool,
 ) -> dict[str, Any]:
     rows = _message_rows(messages)
     extra: Row = {} if sampling.top_k is None else {"top_k": sampling.top_k}
     if prefix:
         rows.append({"role": "assistant", "content": prefix})
         extra.update(_CONTINUE if continued else {})
-    optional = {"temperature": sampling.temperature, "top_p": sampling.top_p, "stop": list(sampling.stop) or None}
+    arguments = dict(extras.arguments)
+    optional = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "stop": list(sampling.stop) or None,
+        "tools": list(extras.tools) or None,
+        "reasoning_effort": arguments.pop("reasoning_effort", None),
+    }
+    if arguments:
+        extra["chat_template_kwargs"] = arguments
     return {
         "model": model,
         "messages": rows,

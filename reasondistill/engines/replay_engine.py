@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import DataError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage, content_id, to_messages
-from .base import Completion, EngineOptions
+from .base import PLAIN, Completion, EngineOptions, Extras
 
 
 async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "ReplayEngine":
@@ -36,9 +36,11 @@ class ReplayEngine:
     """
 
     name = "replay"
+    continues = True
 
     def __init__(self, rows: Sequence[Row], *, model: str, latency: float = 0.0) -> None:
         self.model = model
+        self.chat_template: str | None = None
         self._latency = latency
         self._turns: defaultdict[str, list[_Turn]] = defaultdict(list)
         self._given: Counter[str] = Counter()
@@ -47,7 +49,13 @@ class ReplayEngine:
                 self._turns[key].append(turn)
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n recorded completions; RequestError with reason not_recorded when there are no more."""
         turns = [self._find(messages, prefix, sampling.seed + i) for i in range(n)]

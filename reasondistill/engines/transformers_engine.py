@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads, choose_dtype, cuda
-from .base import Completion, EngineOptions
+from .base import PLAIN, Completion, EngineOptions, Extras
 from .models import resolve, weights_directory
 from .rendering import Renderer, cut_at_stop, generation_defaults
 
@@ -51,9 +51,11 @@ class TransformersEngine:
     """A loaded model; at most `options.concurrency` rows in a batch."""
 
     name = "transformers"
+    continues = True
 
     def __init__(self, model: Any, renderer: Renderer, options: EngineOptions, *, name: str, defaults: Row) -> None:
         self.model = name
+        self.chat_template: str | None = renderer.template
         self._weights, self._renderer, self._defaults = model, renderer, defaults
         longest = model.config.get_text_config(decoder=True).max_position_embeddings
         self._max_context = min(options.max_context, longest)
@@ -64,12 +66,18 @@ class TransformersEngine:
         self._worker = asyncio.get_running_loop().create_task(self._serve())
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions; see Engine.complete."""
         if self._worker.done():
             raise EngineError("the transformers engine is closed")
-        prompt = self._renderer.prompt_ids(messages, prefix=prefix)
+        prompt = self._renderer.prompt_ids(messages, prefix=prefix, extras=extras)
         room = self._max_context - len(prompt)
         if room < 1:
             message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"

@@ -21,7 +21,7 @@ from typing import Any
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
 from .auto import choose_dtype, cuda
-from .base import Completion, Engine, EngineOptions
+from .base import PLAIN, Completion, Engine, EngineOptions, Extras
 from .models import resolve, weights_directory
 from .rendering import Renderer, cut_at_stop, generation_defaults
 from .vllm_cpu_norms import register_norms
@@ -56,10 +56,12 @@ class VllmEngine:
     """The vLLM engine; open it with `open_vllm`."""
 
     name = "vllm"
+    continues = True
 
     def __init__(self, directory: Path, renderer: Renderer, options: EngineOptions, *, model: str) -> None:
         self.model = model
         self._renderer = renderer
+        self.chat_template: str | None = renderer.template
         self._options = options
         self._directory = directory
         self._defaults = generation_defaults(directory)
@@ -76,10 +78,16 @@ class VllmEngine:
         await self._ready
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions; see Engine.complete."""
-        ids = self._renderer.prompt_ids(messages, prefix=prefix)
+        ids = self._renderer.prompt_ids(messages, prefix=prefix, extras=extras)
         room = self._options.max_context - len(ids)
         if room < 1:
             raise RequestError(

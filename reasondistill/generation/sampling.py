@@ -9,24 +9,29 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..engines.base import Completion, Engine
+from ..engines.base import Engine
 from ..errors import RequestError, UserError
-from ..records import Message, Problem, Rollout, Row, Sampling, Usage, rollout_id, with_seed
+from ..records import Problem, Rollout, Row, Sampling, Usage, rollout_id, with_seed
 from ..store import Table
 from .prompts import PromptTemplate
+from .strategy import Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingPlan:
-    """What is to be sampled: every problem, `samples` times, with one prompt template."""
+    """What is to be sampled: every problem, `samples` times, with one strategy."""
 
     problems: tuple[Problem, ...]
-    template: PromptTemplate
+    strategy: Strategy
     sampling: Sampling
     samples: int = 1
-    strategy: str = "cot"
     model: str
     """The name recorded in the rollouts."""
+
+    @property
+    def template(self) -> PromptTemplate:
+        """The strategy's prompt template."""
+        return self.strategy.template
 
     def wanted(self) -> Iterator[tuple[str, Problem, int]]:
         """Yield (rollout id, problem, index), first all problems once, then all a second time."""
@@ -43,11 +48,12 @@ class SamplingPlan:
         return rollout_id(
             problem,
             index=index,
-            strategy=self.strategy,
-            thinking="default",
+            strategy=self.strategy.name,
+            thinking=self.strategy.thinking,
             model=self.model,
             sampling=self.sampling,
             prompt_hash=self.template.hash,
+            settings=self.strategy.identity(),
         )
 
 
@@ -112,33 +118,30 @@ async def sample(engine: Engine, jobs: Sequence[SamplingJob], *, concurrency: in
 
 
 async def _one(engine: Engine, plan: SamplingPlan, identifier: str, problem: Problem, index: int) -> Rollout:
-    prompt = plan.template.messages(problem)
-    [completion] = await engine.complete(prompt, with_seed(plan.sampling, identifier))
+    sampling = with_seed(plan.sampling, identifier)
+    attempt = await plan.strategy.attempt(engine, problem, sampling, index=index)
     return Rollout(
         id=identifier,
         problem_id=problem.id,
         index=index,
-        strategy=plan.strategy,
-        messages=(*prompt, _message(completion)),
-        token_ids=completion.token_ids,
-        finish_reason=completion.finish_reason,
+        strategy=plan.strategy.name,
+        thinking=plan.strategy.thinking,
+        messages=(*attempt.prompt, *attempt.messages),
+        token_ids=attempt.token_ids,
+        finish_reason=attempt.finish_reason,
         model=plan.model,
         engine=engine.name,
-        sampling=with_seed(plan.sampling, identifier),
+        sampling=sampling,
         prompt_hash=plan.template.hash,
-        usage=completion.usage,
-        seconds=round(completion.seconds, 3),
+        usage=attempt.usage,
+        seconds=round(attempt.seconds, 3),
+        tools=attempt.tools,
+        marks=attempt.marks,
     )
 
 
 def _was_cut(row: Row, cap: int) -> bool:
     return bool(row["finish_reason"] == "length" and row["sampling"]["max_tokens"] < cap)
-
-
-def _message(completion: Completion) -> Message:
-    return Message(
-        role="assistant", content=completion.text, reasoning=completion.reasoning, tool_calls=completion.tool_calls
-    )
 
 
 def _first(errors: BaseExceptionGroup[UserError]) -> UserError:

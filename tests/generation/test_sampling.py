@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from reasondistill.engines import Completion
+from reasondistill.engines import PLAIN, Completion
 from reasondistill.errors import EngineError, RequestError, StoreError
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
+from reasondistill.generation.strategy import Cot
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
 
@@ -28,7 +29,7 @@ class EchoEngine:
     in_flight: int = 0
     most: int = 0
 
-    async def complete(self, messages, sampling, *, prefix="", n=1):
+    async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
         question = messages[-1].content
         self.asked.append((question, sampling))
         self.in_flight += 1
@@ -53,7 +54,11 @@ def problems(make_problem):
 @pytest.fixture
 def plan(problems):
     return SamplingPlan(
-        problems=problems, template=TEMPLATE, sampling=Sampling(temperature=0.7, max_tokens=32), samples=2, model="m"
+        problems=problems,
+        strategy=Cot(template=TEMPLATE),
+        sampling=Sampling(temperature=0.7, max_tokens=32),
+        samples=2,
+        model="m",
     )
 
 
@@ -123,7 +128,13 @@ def test_finished_rollouts_are_kept_under_a_bigger_cap(plan, table):
 
 
 @pytest.mark.parametrize(
-    "change", [{"model": "n"}, {"strategy": "other"}, {"template": PromptTemplate(name="u", user="{question}")}]
+    "change",
+    [
+        {"model": "n"},
+        {"strategy": Cot(template=TEMPLATE, name="other")},
+        {"strategy": Cot(template=TEMPLATE, thinking="low")},
+        {"strategy": Cot(template=PromptTemplate(name="u", user="{question}"))},
+    ],
 )
 def test_rollouts_of_another_plan_do_not_count(plan, table, change):
     _sample(EchoEngine(), SamplingJob(plan=plan, table=table))
@@ -206,7 +217,7 @@ def test_nothing_missing_asks_nothing(plan, table):
 
 def test_reasoning_and_tool_calls_are_kept(plan, table):
     class Thinker(EchoEngine):
-        async def complete(self, messages, sampling, *, prefix="", n=1):
+        async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
             [completion] = await super().complete(messages, sampling)
             return [replace(completion, reasoning="hm \ud800\u2028", tool_calls=({"name": "python"},))]
 
