@@ -169,7 +169,7 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument("rollouts", type=Path, metavar="FILE.jsonl|DIR", help="rows with `messages` or `completion`")
     verify.add_argument("--problems", type=Path, metavar="FILE", help="supplies answers by problem_id")
     verify.add_argument("--strict", action="store_true", help="only a marked answer counts")
-    verify.add_argument("--timeout", type=_seconds, default=2.0, help="seconds that one comparison may take")
+    verify.add_argument("--timeout", type=_above_zero, default=2.0, help="seconds that one comparison may take")
     _out(verify)
 
 
@@ -229,10 +229,25 @@ def _model(parser: argparse.ArgumentParser, *, template: str, max_tokens: int) -
     )
     parser.add_argument("--model-id", help="name to record instead; tells models of one name apart")
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the fastest one here")
-    parser.add_argument("--base-url", help="address of an OpenAI-compatible server; the key comes from OPENAI_API_KEY")
+    parser.add_argument(
+        "--base-url",
+        action="append",
+        help="address of an OpenAI-compatible server; may be given several times; the key comes from OPENAI_API_KEY",
+    )
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--concurrency", type=_positive, default=64, help="requests in flight at once")
-    parser.add_argument("--request-timeout", type=_seconds, default=600.0, metavar="SECONDS")
+    parser.add_argument("--request-timeout", type=_above_zero, default=600.0, metavar="SECONDS")
+    parser.add_argument("--requests-per-minute", type=_above_zero, metavar="N", help="a server's bound, if it has one")
+    parser.add_argument("--tokens-per-minute", type=_above_zero, metavar="N", help="prompt and completion together")
+    parser.add_argument(
+        "--stream", default="auto", choices=("auto", "always", "never"), help="default: auto, caps from 2000 tokens"
+    )
+    parser.add_argument(
+        "--continuation",
+        default="auto",
+        choices=("auto", "prefix", "turns"),
+        help="how a server goes on in a begun answer; turns for one that starts anew after a last assistant message",
+    )
     parser.add_argument("--max-context", type=_positive, default=4096, help="tokens of prompt and completion together")
     parser.add_argument("--replay", metavar="DIR", help="recorded rollouts, for the replay engine")
     parser.add_argument("--template", default=template, help="prompt template: a built-in name or a YAML file")
@@ -252,7 +267,7 @@ def _positive(text: str) -> int:
     return value
 
 
-def _seconds(text: str) -> float:
+def _above_zero(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be above 0, got {text}")

@@ -21,6 +21,8 @@ STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluat
 KEEP = ("correct", "all", "wrong")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
+STREAM = ("auto", "always", "never")
+CONTINUATION = ("auto", "prefix", "turns")
 
 
 @dataclass
@@ -45,11 +47,16 @@ class ModelRecipe:
     """Model reference: catalogue name, hub id, directory, .gguf file, or the name that a server serves."""
     model_id: str | None = None
     engine: str = "auto"
-    base_url: str | None = None
+    base_url: Any = None
+    """One address of a server, or a list of several that serve the same model."""
     dtype: str = "auto"
     concurrency: int = 64
     max_context: int = 1024
     request_timeout: float = 600.0
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    stream: str = "auto"
+    continuation: str = "auto"
     replay: str | None = None
 
 
@@ -276,6 +283,10 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
+    for key, url in {"teacher.base_url": recipe.teacher.base_url, "student.base_url": recipe.student.base_url}.items():
+        listed = url if isinstance(url, list) else [url]
+        if url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
+            raise RecipeError(f"{where}: {key} must be an address or a list of addresses, got {url!r}")
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
         if not model and (trains or key == "teacher.model"):
@@ -311,11 +322,14 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
             raise RecipeError(f"{where}: {key} must be at least 1, got {number}")
     above_zero = {
         "verify.timeout": recipe.verify.timeout,
-        "teacher.request_timeout": recipe.teacher.request_timeout,
-        "student.request_timeout": recipe.student.request_timeout,
+        **{
+            f"{who}.{key}": getattr(model, key)
+            for who, model in (("teacher", recipe.teacher), ("student", recipe.student))
+            for key in ("request_timeout", "requests_per_minute", "tokens_per_minute")
+        },
     }
     for key, seconds in above_zero.items():
-        if not seconds > 0:
+        if seconds is not None and not seconds > 0:
             raise RecipeError(f"{where}: {key} must be above 0, got {seconds}")
     shares = {
         "curate.coverage": recipe.curate.coverage,
@@ -342,6 +356,10 @@ def _check_words(recipe: Recipe, where: str) -> None:
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "teacher.engine": ([recipe.teacher.engine], ENGINES),
         "student.engine": ([recipe.student.engine], ENGINES),
+        "teacher.stream": ([recipe.teacher.stream], STREAM),
+        "student.stream": ([recipe.student.stream], STREAM),
+        "teacher.continuation": ([recipe.teacher.continuation], CONTINUATION),
+        "student.continuation": ([recipe.student.continuation], CONTINUATION),
         "teacher.dtype": ([recipe.teacher.dtype], DTYPES),
         "student.dtype": ([recipe.student.dtype], DTYPES),
         "until": ([recipe.until], STEPS),

@@ -128,7 +128,7 @@ class SamplingRun:
     def _note_address(self, folder: RunFolder) -> None:
         """Keep the server's address in the manifest, and say so when a resumed run asks another one."""
         earlier = (folder.read_json("manifest.json") or {}).get("base_url")
-        address = mask_url(self.engine.base_url)
+        address = ", ".join(map(mask_url, self.engine.addresses)) or None
         if earlier and address and earlier != address and len(folder.table("rollouts", key="id")):
             self.say(
                 f"{self.folder}: earlier rollouts came from {earlier}, these come from {address}; "

@@ -361,14 +361,12 @@ def write_atomic(path: Path, text: str) -> None:
         part.replace(path)
 
 
-def mask_url(url: str | None) -> str | None:
+def mask_url(url: str) -> str:
     """Return the address without user, password, query and fragment.
 
     >>> mask_url("http://me:secret@host:8000/v1?key=1")
     'http://host:8000/v1'
     """
-    if url is None:
-        return None
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
