@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .engines import ENGINES
+from .generation.strategies import STRATEGIES
+from .generation.thinking import EFFORTS
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -156,10 +158,9 @@ def _add_generate(commands: Any) -> None:
     generate.add_argument("--problems", required=True, metavar="FILE.jsonl")
     generate.add_argument("--limit", type=_positive, help="first problems only")
     generate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
-    generate.add_argument("--strategy", default="cot", choices=("cot",))
     generate.add_argument("--samples", type=_positive, default=1, help="rollouts of each problem")
     generate.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
-    _model(generate, template="math-zero-shot", max_tokens=1024)
+    _model(generate, max_tokens=1024)
     generate.add_argument("--temperature", type=_temperature, help="default: the model's own")
     _out(generate)
 
@@ -191,7 +192,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--decode", choices=("greedy", "sample"), default="greedy")
     evaluate.add_argument("--temperature", type=_temperature, help="with --decode sample; default: the model's own")
     evaluate.add_argument("--strict", action="store_true", help="only a marked answer counts")
-    _model(evaluate, template="math-zero-shot", max_tokens=1024)
+    _model(evaluate, max_tokens=1024)
     _out(evaluate)
 
 
@@ -223,7 +224,7 @@ def _overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _model(parser: argparse.ArgumentParser, *, template: str, max_tokens: int) -> None:
+def _model(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:
     parser.add_argument(
         "--model", required=True, help="catalogue name, hub id, directory, .gguf file, or a server's name"
     )
@@ -250,7 +251,10 @@ def _model(parser: argparse.ArgumentParser, *, template: str, max_tokens: int) -
     )
     parser.add_argument("--max-context", type=_positive, default=4096, help="tokens of prompt and completion together")
     parser.add_argument("--replay", metavar="DIR", help="recorded rollouts, for the replay engine")
-    parser.add_argument("--template", default=template, help="prompt template: a built-in name or a YAML file")
+    parser.add_argument("--strategy", default="cot", choices=STRATEGIES, help="tir runs the code that the model writes")
+    parser.add_argument("--thinking", default="default", choices=EFFORTS, help="effort asked of the model")
+    parser.add_argument("--tir", nargs="+", default=[], metavar="key=value", help="such as executions=4 syntax=fenced")
+    parser.add_argument("--template", help="prompt template: a built-in name or a YAML file; default: the strategy's")
     parser.add_argument("--max-tokens", type=_positive, default=max_tokens, help="cap of one completion")
     parser.add_argument("--top-p", type=_share)
     parser.add_argument("--seed", type=int, default=0)

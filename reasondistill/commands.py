@@ -105,7 +105,12 @@ def generate(given: Namespace) -> int:
 
     sampling = Sampling(temperature=given.temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
     run = SamplingRun(
-        folder=given.out, source=given.problems, engine=_engine(given), template=given.template, sampling=sampling
+        folder=given.out,
+        source=given.problems,
+        engine=_engine(given),
+        template=given.template,
+        sampling=sampling,
+        strategy=_strategy(given),
     )
     result = run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad, judged=not given.no_verify)
     return _print(given, result, [_sampled_line(result, given.out)])
@@ -124,6 +129,7 @@ def evaluate(given: Namespace) -> int:
         engine=_engine(given),
         template=given.template,
         sampling=sampling,
+        strategy=_strategy(given),
         strict=given.strict,
     )
     run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad)
@@ -209,6 +215,13 @@ def _engine(given: Namespace) -> Any:
     from .engines import EngineOptions
 
     return EngineOptions(**{f.name: getattr(given, f.name) for f in fields(EngineOptions)})
+
+
+def _strategy(given: Namespace) -> Any:
+    from .generation.strategies import StrategyOptions
+    from .recipe import parse_tir
+
+    return StrategyOptions(name=given.strategy, thinking=given.thinking, tir=parse_tir(given.tir))
 
 
 def _print(given: Namespace, result: Row, lines: Sequence[str]) -> int:

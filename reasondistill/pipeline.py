@@ -209,12 +209,12 @@ class Pipeline:
         return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
 
     def _examples(self, selection: Selection) -> list[Example]:
-        template = load_template(self.recipe.evaluate.template, beside=self.plan.recipe_folder)
-        return [to_example(candidate, template) for candidate in selection.kept]
+        template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
+        return [to_example(candidate, template, self.plan.student_strategy) for candidate in selection.kept]
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
         teacher = self._manifest_file().get("teacher", {})
-        template = load_template(self.recipe.generate.template, beside=self.plan.recipe_folder)
+        template = load_template(self.plan.teacher_template, beside=self.plan.recipe_folder)
         return CardFacts(
             name=self.recipe.name,
             teacher=teacher.get("name", ""),

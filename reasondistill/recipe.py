@@ -12,6 +12,8 @@ from typing import Any
 
 from .errors import RecipeError
 from .generation.strategies import STRATEGIES
+from .generation.thinking import EFFORTS
+from .generation.tir_options import TirOptions
 from .records import Row, Sampling
 from .store import mask_secrets
 from .training.options import TrainOptions
@@ -83,12 +85,38 @@ class SamplingRecipe:
 
 
 @dataclass
+class TirRecipe:
+    """How text and code interleave in the strategy `tir`; see generation.tir_options."""
+
+    syntax: str = "auto"
+    executions: int = 8
+    cell_seconds: float = 10.0
+    memory_mb: int = 1024
+    output_chars: int = 1000
+    fresh: bool = False
+    wall_seconds: float = 1800.0
+    hallucinated: str = "keep"
+    earlier_thinking: str = "keep"
+    branch_at_code: int = 1
+    live_sessions: int = 64
+    isolation: str = "auto"
+
+    def options(self) -> TirOptions:
+        """Return the record. RecipeError for a value that cannot be used."""
+        return TirOptions(**asdict(self))
+
+
+@dataclass
 class GenerateRecipe:
     """What is asked of the teacher."""
 
     strategy: str = "cot"
-    template: str = "math-few-shot"
-    """Prompt template: a built-in name or a YAML file."""
+    """cot: one turn; code: one program for tests; tir: text and code that is run."""
+    thinking: str = "default"
+    """Effort of thinking asked of the model: default, off, low, medium or high."""
+    template: str | None = None
+    """Prompt template: a built-in name or a YAML file. None: math-few-shot for cot, else the strategy's own."""
+    tir: TirRecipe = field(default_factory=TirRecipe)
     samples: int = 1
     """Rollouts of each problem."""
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
@@ -160,8 +188,11 @@ class EvaluateRecipe:
     """How models are measured on the held-out sets."""
 
     sampling: SamplingRecipe = field(default_factory=lambda: SamplingRecipe(temperature=0.0, max_tokens=160))
-    template: str = "math-zero-shot"
-    """The student's prompt, in training and evaluation."""
+    strategy: str = "cot"
+    """How the student answers; `tir` takes its options from generate.tir."""
+    thinking: str = "default"
+    template: str | None = None
+    """The student's prompt, in training and evaluation. None is the strategy's own: math-zero-shot for cot."""
     teacher_count: int | None = None
     """Problems of each held-out set that the teacher is measured on; None is all."""
 
@@ -248,24 +279,20 @@ def parse_options(pairs: Sequence[str]) -> TrainOptions:
     >>> parse_options(["epochs=2", "mode=lora"]).epochs
     2.0
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    names = [f.name for f in fields(TrainOptions)]
-    for pair in pairs:
-        key, equals, _ = pair.partition("=")
-        if not equals:
-            raise RecipeError(f"{pair}: an option is written key=value, for instance epochs=2")
-        if key not in names:
-            raise RecipeError(f"{pair}: unknown option {key}{_nearest(key, names)}")
-        _yaml_value(pair)
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(TrainOptions), OmegaConf.from_dotlist(list(pairs)))
-        options = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise RecipeError(f"train.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from None
+    options = _from_words(TrainOptions, pairs, "train", "epochs=2")
     assert isinstance(options, TrainOptions)
     return options
+
+
+def parse_tir(pairs: Sequence[str]) -> TirOptions:
+    """Read the `key=value` words of `--tir`. RecipeError for an unknown key or a value that cannot be used.
+
+    >>> parse_tir(["executions=4"]).executions
+    4
+    """
+    options = _from_words(TirRecipe, pairs, "tir", "executions=4")
+    assert isinstance(options, TirRecipe)
+    return options.options()
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -281,6 +308,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     _check_words(recipe, where)
     try:
         TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
+        recipe.generate.tir.options()
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
     for key, url in {"teacher.base_url": recipe.teacher.base_url, "student.base_url": recipe.student.base_url}.items():
@@ -299,6 +327,26 @@ def check_recipe(recipe: Recipe, where: str) -> None:
                 f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only, "
                 "and train is the training problems'"
             )
+
+
+def _from_words(kind: type, pairs: Sequence[str], where: str, example: str) -> Any:
+    """Read `key=value` words into a dataclass."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    names = [f.name for f in fields(kind)]
+    for pair in pairs:
+        key, equals, _ = pair.partition("=")
+        if not equals:
+            raise RecipeError(f"{pair}: an option is written key=value, for instance {example}")
+        if key not in names:
+            raise RecipeError(f"{pair}: unknown option {key}{_nearest(key, names)}")
+        _yaml_value(pair)
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.from_dotlist(list(pairs)))
+        return OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise RecipeError(f"{where}.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from None
 
 
 def _check_numbers(recipe: Recipe, where: str) -> None:
@@ -354,6 +402,9 @@ def _check_words(recipe: Recipe, where: str) -> None:
         "curate.keep": ([recipe.curate.keep], KEEP),
         "arms.controls": (recipe.arms.controls, KEEP),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
+        "generate.thinking": ([recipe.generate.thinking], EFFORTS),
+        "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),
+        "evaluate.thinking": ([recipe.evaluate.thinking], EFFORTS),
         "teacher.engine": ([recipe.teacher.engine], ENGINES),
         "student.engine": ([recipe.student.engine], ENGINES),
         "teacher.stream": ([recipe.teacher.stream], STREAM),

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engines import EngineOptions
 from .errors import EngineError
 from .evaluation.results import SetResult, measure
 from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
+from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
 from .provenance import model_name, versions
@@ -30,8 +31,10 @@ class SamplingRun:
     source: str
     """Problem file or any other source of problems."""
     engine: EngineOptions
-    template: str
+    template: str | None = None
+    """None is the strategy's own."""
     sampling: Sampling
+    strategy: StrategyOptions = field(default_factory=StrategyOptions)
     split: str | None = None
     strict: bool = False
     say: Callable[[str], None] = say
@@ -76,7 +79,7 @@ class SamplingRun:
             "truncated": result.truncated if result else 0,
             "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens} if result else {},
             "sampling": self.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
-            "prompt": {"template": self.template, "hash": stage.sets[0].plan(stage.model).template.hash},
+            "prompt": {"template": stage.sets[0].template, "hash": stage.sets[0].plan(stage.model).template.hash},
             "versions": manifest["versions"],
         }
         folder.write_json("report.json", row)
@@ -87,7 +90,8 @@ class SamplingRun:
             label=self.folder.name,
             problems=self.folder / "problems" / "problems.jsonl",
             folder=self.folder,
-            template=self.template,
+            template=self.template or TEMPLATES[self.strategy.name],
+            strategy=self.strategy,
             sampling=self.sampling,
             samples=samples,
             require_reference=judged,

@@ -15,17 +15,22 @@ from verifiers import Verdict
 from ..curation.steps import Candidate
 from ..errors import StoreError
 from ..generation.prompts import PromptTemplate
+from ..generation.strategies import StrategyOptions, asking
 from ..records import Example, Message, Rollout, Row, content_id
 from ..store import disk_error, write_atomic
 
 SHARD_ROWS = 50_000
 
 
-def to_example(candidate: Candidate, template: PromptTemplate) -> Example:
-    """Turn a rollout into a training example: the student's prompt, the teacher's completion, the receipt."""
-    prompt = template.messages(candidate.problem)
-    completion = candidate.rollout.completion
-    return Example(prompt=prompt, completion=completion, provenance=_provenance(candidate, prompt, completion))
+def to_example(candidate: Candidate, template: PromptTemplate, strategy: StrategyOptions | None = None) -> Example:
+    """Turn a rollout into a training example: the student's prompt, the teacher's completion, the receipt.
+
+    `strategy` is how the student will be asked, by default in one turn; calls stay as the teacher wrote them.
+    """
+    rollout, asked = candidate.rollout, strategy or StrategyOptions()
+    prompt = asking(asked, template, candidate.problem, rollout.marks.get("syntax")).messages(candidate.problem)
+    provenance = _provenance(candidate, prompt, rollout.completion)
+    return Example(prompt=prompt, completion=rollout.completion, tools=rollout.tools, provenance=provenance)
 
 
 def write_dataset(
