@@ -159,6 +159,14 @@ def _add_generate(commands: Any) -> None:
     generate.add_argument("--limit", type=_positive, help="first problems only")
     generate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
     generate.add_argument("--samples", type=_positive, default=1, help="rollouts of each problem")
+    generate.add_argument("--until-correct", type=_positive, metavar="K", help="stop a problem at K right rollouts")
+    generate.add_argument(
+        "--max-tokens-total", type=_positive, metavar="N", help="prompts and completions of the folder"
+    )
+    generate.add_argument("--max-cost", type=_above_zero, metavar="MONEY", help="by the two prices")
+    generate.add_argument("--prompt-price", type=_above_zero, default=0.0, help="of a million tokens")
+    generate.add_argument("--completion-price", type=_above_zero, default=0.0, help="of a million tokens")
+    generate.add_argument("--max-failed-share", type=_share, default=0.02, help="of requests; above it: status 2")
     generate.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
     _model(generate, max_tokens=1024)
     generate.add_argument("--temperature", type=_temperature, help="default: the model's own")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RecipeError
+from .generation.budget import BudgetOptions
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .generation.tir_options import TirOptions
@@ -25,6 +26,7 @@ ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
 STREAM = ("auto", "always", "never")
 CONTINUATION = ("auto", "prefix", "turns")
+_BUDGET_SHARES = ("hopeless_below", "settled_above", "confidence")
 
 
 @dataclass
@@ -107,6 +109,27 @@ class TirRecipe:
 
 
 @dataclass
+class BudgetRecipe:
+    """How many samples a problem gets and what they may cost; see generation.budget for the rule."""
+
+    until_correct: int | None = None
+    """Right rollouts of a problem that are enough; `samples` is the most it gets then."""
+    hopeless_below: float = 0.25
+    settled_above: float = 0.75
+    confidence: float = 0.95
+    max_tokens_total: int | None = None
+    max_cost: float | None = None
+    """By the two prices, in their currency."""
+    prompt_price: float = 0.0
+    """Of a million tokens."""
+    completion_price: float = 0.0
+
+    def options(self) -> BudgetOptions:
+        """Return the record."""
+        return BudgetOptions(**{f.name: getattr(self, f.name) for f in fields(self)})
+
+
+@dataclass
 class GenerateRecipe:
     """What is asked of the teacher."""
 
@@ -120,6 +143,7 @@ class GenerateRecipe:
     samples: int = 1
     """Rollouts of each problem."""
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
+    budget: BudgetRecipe = field(default_factory=BudgetRecipe)
     max_failed_share: float = 0.02
     """The stage fails when a larger share of its requests failed for good."""
 
@@ -315,6 +339,9 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         listed = url if isinstance(url, list) else [url]
         if url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
             raise RecipeError(f"{where}: {key} must be an address or a list of addresses, got {url!r}")
+    budget = recipe.generate.budget
+    if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
+        raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
         if not model and (trains or key == "teacher.model"):
@@ -355,6 +382,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "problems.count": recipe.problems.count,
         **held_out,
         "generate.samples": recipe.generate.samples,
+        "generate.budget.until_correct": recipe.generate.budget.until_correct,
+        "generate.budget.max_tokens_total": recipe.generate.budget.max_tokens_total,
         "generate.sampling.max_tokens": recipe.generate.sampling.max_tokens,
         "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
         "evaluate.teacher_count": recipe.evaluate.teacher_count,
@@ -369,6 +398,7 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         if number is not None and number < 1:
             raise RecipeError(f"{where}: {key} must be at least 1, got {number}")
     above_zero = {
+        "generate.budget.max_cost": recipe.generate.budget.max_cost,
         "verify.timeout": recipe.verify.timeout,
         **{
             f"{who}.{key}": getattr(model, key)
@@ -381,6 +411,7 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
             raise RecipeError(f"{where}: {key} must be above 0, got {seconds}")
     shares = {
         "curate.coverage": recipe.curate.coverage,
+        **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},
         "generate.max_failed_share": recipe.generate.max_failed_share,
         "curate.pass_rate.low": recipe.curate.pass_rate.low,
         "curate.pass_rate.high": recipe.curate.pass_rate.high,

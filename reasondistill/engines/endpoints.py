@@ -37,6 +37,8 @@ class Endpoint:
     down_since: float | None = None
     """Since when it takes no connection."""
     refusals: int = 0
+    limited: int = 0
+    """Rate limits since the last good answer."""
     free_at: float = 0.0
     """Until then nothing is sent: it is down, or has asked to be left alone."""
 
@@ -89,7 +91,7 @@ class Endpoints:
         if endpoint.down_since is not None:
             self._say(f"{endpoint.address} answers again")
         endpoint.answered = endpoint.served = True
-        endpoint.faults = endpoint.refusals = 0
+        endpoint.faults = endpoint.refusals = endpoint.limited = 0
         endpoint.down_since = None
 
     def heard(self, endpoint: Endpoint) -> None:
@@ -99,8 +101,11 @@ class Endpoints:
         endpoint.refusals = 0
         endpoint.down_since = None
 
-    def pause(self, endpoint: Endpoint, seconds: float) -> None:
-        """Send it nothing for so long: it has asked for that."""
+    def limit(self, endpoint: Endpoint, seconds: float) -> None:
+        """Note a rate limit with a wait: one may be an accident, the second in a row holds for every request."""
+        endpoint.limited += 1
+        if endpoint.limited < 2:
+            return
         endpoint.free_at = max(endpoint.free_at, self._clock() + seconds)
 
     def refused(self, endpoint: Endpoint, why: str) -> None:

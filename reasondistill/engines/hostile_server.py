@@ -33,6 +33,8 @@ FAULTS = {
     "hang": "no answer, for ever",
     "die": "refuse every connection for some seconds",
 }
+REFUSE = "refuse"
+"""A fault that no further try mends, so not among `all`: 400 for every third question."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,6 +140,9 @@ class HostileServer:
             self.stats.in_flight -= 1
 
     async def _answer(self, body: Row, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if REFUSE in self._character.faults and sum(_question(body).encode()) % 3 == 0:
+            _send(writer, _error("this question is not answered here"), 400)
+            return
         fault = self._fault()
         self.stats.faults.update([fault] if fault else [])
         if fault and await self._misbehave(fault, writer):
@@ -195,9 +200,9 @@ class HostileServer:
         if self._burst:
             self._burst -= 1
             return "server_error"
-        if not self._character.faults or self._chance.random() >= self._character.share:
+        if set(self._character.faults) <= {REFUSE} or self._chance.random() >= self._character.share:
             return None
-        fault = self._chance.choice(list(self._character.faults))
+        fault = self._chance.choice([f for f in self._character.faults if f != REFUSE])
         self._burst = 4 if fault == "server_error" else 0
         return fault
 
@@ -325,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--no-stream", action="store_true", help="ignore `stream`, as some servers do")
     given = parser.parse_args(arguments)
     names = {"all": list(FAULTS), "none": []}.get(given.faults, given.faults.split(","))
-    if unknown := set(names) - set(FAULTS):
+    if unknown := set(names) - {*FAULTS, REFUSE}:
         parser.error(f"unknown faults {', '.join(sorted(unknown))}; known: {', '.join(FAULTS)}")
     values = {k: getattr(given, k) for k in ("share", "seed", "latency", "rate", "tokens", "dead_seconds")}
     character = Character(faults=names, streams=not given.no_stream, **values)

@@ -38,7 +38,7 @@ from .retry import Retry, RetryBudget, retry_after
 
 STREAM_FROM = 2000
 """Cap from which `stream: auto` streams: a shorter completion that is lost costs less than streaming all of them."""
-_PROGRESS_SECONDS = 0.05
+_PROGRESS_SECONDS = 0.02
 _RETRIED = {408, 409, 425, 429}
 _REASONS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "prompt_too_long"}
 _TOO_LONG = ("context_length_exceeded", "context length", "context size", "context window", "prompt is too long")
@@ -182,7 +182,8 @@ class OpenAIEngine:
         late = self._clock() - request.began + wait > self._retry.total_seconds
         if tries >= self._retry.tries or late or not self._budget.take():
             places = ", ".join(e.address for e in self._endpoints.all)
-            self.traffic.wasted_tokens += request.draft.tokens
+            if request.extras.progress is None:
+                self.traffic.wasted_tokens += request.draft.tokens
             self.traffic.retries[fault.reason] -= 1
             raise RequestError(f"{fault}, after {tries} tries at {places}", reason=fault.reason) from fault
         await self._sleep(wait)
@@ -216,7 +217,7 @@ class OpenAIEngine:
             return
         self._endpoints.heard(endpoint)
         if fault.wait is not None and fault.wait <= self._retry.total_seconds:
-            self._endpoints.pause(endpoint, fault.wait)
+            self._endpoints.limit(endpoint, fault.wait)
         elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
             fault.wait = 0.0
 

@@ -110,14 +110,20 @@ def test_an_address_that_stays_down_is_given_up(known: bool, word: str, least: f
     assert least <= scene(play, places=1)[0] <= least + 25
 
 
-def test_a_pause_that_a_server_asks_for_holds_for_every_request() -> None:
-    async def play(endpoints: Endpoints, clock: Clock) -> float:
+def test_a_second_rate_limit_in_a_row_holds_for_every_request() -> None:
+    async def play(endpoints: Endpoints, clock: Clock) -> list[float]:
         [only] = endpoints.all
-        endpoints.pause(only, 7)
+        times = []
+        for _ in range(3):
+            endpoints.limit(only, 7)
+            endpoints.done(await endpoints.pick())
+            times.append(clock.now)
+        endpoints.well(only)
+        endpoints.limit(only, 7)
         await endpoints.pick()
-        return clock.now
+        return [*times, clock.now]
 
-    assert scene(play, places=1)[0] == 7
+    assert scene(play, places=1)[0] == [0, 7, 14, 14]
 
 
 def test_requests_are_sent_no_faster_than_the_rate() -> None:
