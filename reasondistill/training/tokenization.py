@@ -58,6 +58,15 @@ class Conversation:
         """The completion as that turn."""
         return Message(role="assistant", content=render(self.completion))
 
+    @property
+    def answers(self) -> tuple[Message, ...]:
+        """What is to be trained on: the assistant messages, or the stretches of one turn between its outputs."""
+        if not self.in_one_turn:
+            return tuple(m for m in self.completion if m.role == "assistant")
+        text, spans = self.one_turn.content, output_spans(self.completion)
+        starts, ends = [0, *(end for _, end in spans)], [*(start for start, _ in spans), len(text)]
+        return tuple(Message(role="assistant", content=text[a:b]) for a, b in zip(starts, ends, strict=True))
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Conversation":
         """Read a dataset row. Keys that Parquet filled with nulls are left out; tool calls may be JSON text."""
