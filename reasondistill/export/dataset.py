@@ -118,7 +118,9 @@ def _write_parquet(folder: Path, examples: Sequence[Example]) -> None:
 
 
 def _flat(row: Row) -> Row:
-    """Give every message the same keys, and tool calls as JSON text, so that Arrow sees one type."""
+    """Give every message the same keys, and tools and tool calls as JSON text, so that Arrow sees one type."""
+    if row.get("tools"):
+        row["tools"] = json.dumps(row["tools"])
     for side in ("prompt", "completion"):
         row[side] = [
             {**m, **({"tool_calls": json.dumps(m["tool_calls"])} if m.get("tool_calls") else {})} for m in row[side]
@@ -135,4 +137,5 @@ def _schema(pa, rows: list[Row]):  # type: ignore[no-untyped-def]
     numbers = {"round": pa.int32(), "completion_tokens": pa.int32()}
     names = rows[0].keys() - {"prompt", "completion", "tools"} if rows else set()
     columns = [(name, numbers.get(name, pa.string())) for name in (rows[0] if rows else {}) if name in names]
-    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *columns])
+    tools = [("tools", pa.string())] if any(row.get("tools") for row in rows) else []
+    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *tools, *columns])

@@ -41,6 +41,10 @@ class Plan(Protocol):
         """Rollouts of a problem at most."""
         ...
 
+    def wanted(self) -> Iterator[tuple[str, Problem, int]]:
+        """Yield (rollout id, problem, index) in the order in which they are asked for."""
+        ...
+
     def id_of(self, problem: Problem, index: int) -> str:
         """Return a rollout's id."""
         ...
@@ -152,13 +156,11 @@ class Agenda:
             self._states[task.problem.id].pending += 1
 
     def _fixed(self) -> Iterator[Task]:
-        """Yield what was cut, then all problems once, then all a second time."""
+        """Yield what was cut, then what is wanted and not there."""
         yield from self._cut()
-        for index in range(self.plan.samples):
-            for problem in self.plan.problems:
-                identifier = self.plan.id_of(problem, index)
-                if identifier not in self.table:
-                    yield Task(id=identifier, problem=problem, index=index)
+        for identifier, problem, index in self.plan.wanted():
+            if identifier not in self.table:
+                yield Task(id=identifier, problem=problem, index=index)
 
     def _cut(self) -> Iterator[Task]:
         problems = {p.id: p for p in self.plan.problems}

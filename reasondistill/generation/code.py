@@ -28,6 +28,7 @@ class Code:
     template: PromptTemplate
     thinking: str = "default"
     name: str = field(default="code", init=False)
+    side_by_side: int = field(default=1, init=False)
 
     def identity(self) -> Row:
         """Return the sentences that tell the program's form."""

@@ -147,7 +147,7 @@ class Dialogue:
             return Step(finish=FinishReason.STOP)
         if self.closing:
             self.unexecuted += 1
-            self.messages.append(_with_text(message, text[: block.end], thinking))
+            self.messages.append(message)
             return Step(finish=FinishReason.STOP)
         if find_output(text, syntax, block.end):
             self.invented += 1
@@ -187,7 +187,7 @@ class Dialogue:
 
     def _invented_in(self, text: str) -> bool:
         pattern = re.compile(self.mode.syntax.outputs, re.MULTILINE)
-        return any(m for m in pattern.finditer(text) if "output" in m.group() or m.group().startswith("<"))
+        return any("output" in m.group().lower() or m.group().startswith("<") for m in pattern.finditer(text))
 
     def _boxed(self, text: str) -> bool:
         return "\\boxed" in text and extract(without_blocks(text, self.mode.syntax)).method == "boxed"

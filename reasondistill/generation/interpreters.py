@@ -45,6 +45,8 @@ class Interpreters:
         self._room = max(live, self._busy)
         self._threads = ThreadPoolExecutor(self._busy, thread_name_prefix="cells")
         self._slots = asyncio.Semaphore(self._busy)
+        self._coming = 0
+        """Sessions that are being made."""
         self._live: dict[Interpreter, None] = {}
         """Interpreters with a session; the one used longest ago comes first."""
 
@@ -64,14 +66,17 @@ class Interpreters:
         await asyncio.to_thread(self._threads.shutdown)
 
     @asynccontextmanager
-    async def turn(self, interpreter: "Interpreter", *, sessions: int) -> AsyncIterator[None]:
-        """Wait for a turn, with room for that many further sessions."""
-        async with self._slots:
+    async def turn(self, interpreter: "Interpreter", *, sessions: int | None = None) -> AsyncIterator[None]:
+        """Wait for a turn, with room for that many further sessions; by default for its own, where it has none."""
+        async with interpreter.lock, self._slots:
             interpreter.running = True
+            sessions = 1 if sessions is None and not interpreter.holds_session else sessions or 0
             try:
                 self._make_room(sessions)
+                self._coming += sessions
                 yield
             finally:
+                self._coming -= sessions
                 interpreter.running = False
                 self.note(interpreter)
 
@@ -91,16 +96,15 @@ class Interpreters:
             raise
 
     def _make_room(self, sessions: int) -> None:
-        running = sum(one.running for one in self._live)
         idle = [one for one in self._live if not one.running]
         idle.sort(key=lambda one: not one.repeatable)  # stable: what cannot be made again is closed last
-        surplus = running + len(idle) + sessions - self._room
+        surplus = len(self._live) + self._coming + sessions - self._room
         for one in idle[: max(0, surplus)]:
             one.rest()
 
 
 class Interpreter:
-    """The Python state of one rollout. Only one call at a time."""
+    """The Python state of one rollout."""
 
     def __init__(self, owner: Interpreters, cells: Sequence[Cell], session: Session | None = None) -> None:
         self.cells = list(cells)
@@ -108,6 +112,8 @@ class Interpreter:
         self.repeatable = True
         """Whether running the cells again makes the same state: not after a cell that was interrupted."""
         self.running = False
+        self.lock = asyncio.Lock()
+        """One cell or branching at a time."""
         self._owner, self._session = owner, session
 
     @property
@@ -117,13 +123,13 @@ class Interpreter:
 
     async def run(self, code: str) -> Execution:
         """Run a cell. Raises RequestError when the sandbox broke and EngineError when none can be had."""
-        async with self._owner.turn(self, sessions=0 if self.holds_session else 1):
+        async with self._owner.turn(self):
             return await self._owner.call(lambda: _said(lambda: self._run(code)))
 
     async def fork(self, n: int) -> "list[Interpreter]":
-        """Return n interpreters that start from this state: branches of the live session where there is one."""
-        if n and self.holds_session and not self._owner.fresh:
-            async with self._owner.turn(self, sessions=n):
+        """Return n interpreters that start from this state; one that rests has its cells run once for all of them."""
+        if n and self.cells and not self._owner.fresh:
+            async with self._owner.turn(self, sessions=n + (not self.holds_session)):
                 branches = await self._owner.call(lambda: self._fork(n))
         else:
             branches = [Interpreter(self._owner, self.cells) for _ in range(n)]
@@ -174,9 +180,8 @@ class Interpreter:
         return not self.repeatable or sum(cell.seconds for cell in self.cells) > _REPLAY_SECONDS
 
     def _fork(self, n: int) -> "list[Interpreter]":
-        assert self._session is not None
         try:
-            sessions = self._session.fork(n)
+            sessions = self._restored().fork(n)
         except SandboxError:  # a session has a bounded number of branches; their state can be made again
             return [Interpreter(self._owner, self.cells) for _ in range(n)]
         return [Interpreter(self._owner, self.cells, session) for session in sessions]

@@ -41,10 +41,15 @@ class SamplingPlan:
         return self.strategy.template
 
     def wanted(self) -> Iterator[tuple[str, Problem, int]]:
-        """Yield (rollout id, problem, index), first all problems once, then all a second time."""
-        for index in range(self.samples):
+        """Yield (rollout id, problem, index), first all problems once, then all a second time.
+
+        Attempts that share a beginning stand together, so that it need not be kept for long.
+        """
+        together = self.strategy.side_by_side
+        for start in range(0, self.samples, together):
             for problem in self.problems:
-                yield self.id_of(problem, index), problem, index
+                for index in range(start, min(start + together, self.samples)):
+                    yield self.id_of(problem, index), problem, index
 
     def missing(self, table: Table) -> list[tuple[str, Problem, int]]:
         """Return what `wanted` yields and the table lacks, or holds cut short by a smaller cap than the plan's."""

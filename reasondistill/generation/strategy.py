@@ -55,6 +55,11 @@ class Strategy(Protocol):
         """Effort asked of the model: a word of `thinking.EFFORTS`."""
         ...
 
+    @property
+    def side_by_side(self) -> int:
+        """How many attempts of a problem are best made one after the other, since they share a beginning."""
+        ...
+
     def identity(self) -> Row:
         """Return what changes the sample beside name, thinking, template and sampling: syntax, tools, limits.
 
@@ -92,6 +97,7 @@ class Cot:
     template: PromptTemplate
     thinking: str = "default"
     name: str = "cot"
+    side_by_side: int = field(default=1, init=False)
 
     def identity(self) -> Row:
         """Return nothing: name, thinking and template say it all."""

@@ -57,7 +57,7 @@ class Block:
     """None where it is no call of the interpreter."""
 
 
-_FENCE = r"^[ \t]*```[ \t]*(?:python[23]?|py|tool_code)[ \t]*\r?\n"
+_FENCE = r"^[ \t]*```[ \t]*(?i:python[23]?|py|tool_code)[ \t]*\r?\n"
 _FENCE_END = r"(?:^|\n)[ \t]*```[ \t]*(?:\r?\n|\Z)"
 
 SYNTAXES = {
@@ -73,7 +73,7 @@ SYNTAXES = {
             openings=_FENCE,
             closings=_FENCE_END,
             stops=("\n```\n",),
-            outputs=r"^[ \t]*```[ \t]*(?:output|console|text|plaintext|stdout)[ \t]*\r?\n",
+            outputs=r"^[ \t]*```[ \t]*(?i:output|console|text|plaintext|stdout)[ \t]*\r?\n",
             output_ends=_FENCE_END,
         ),
         # NeMo-Skills' tags of OpenMathInstruct-1.
@@ -221,7 +221,7 @@ def code_of_call(call: dict[str, object]) -> str | None:
             parsed = json.loads(arguments)
         except (ValueError, RecursionError):
             return arguments
-        arguments = parsed if isinstance(parsed, dict) else {"code": arguments}
+        arguments = parsed if isinstance(parsed, dict) else {"code": parsed if isinstance(parsed, str) else arguments}
     if not isinstance(arguments, dict):
         return None
     code = _first(arguments, "code", "input", "source", "query", "script")

@@ -6,7 +6,7 @@ and `written` holds the spelling where it is another one.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..records import Message, Row
@@ -36,18 +36,22 @@ def parse(text: str, syntax: Syntax = SYNTAXES["fenced"]) -> tuple[Message, ...]
 
 def render(messages: Sequence[Message]) -> str:
     """Write the assistant and tool turns of a rollout as one text, each call in the syntax that it was written in."""
-    parts: list[str] = []
-    inside = False
-    pending: list[Row] = []
-    for message in messages:
-        if message.role == "tool":
-            parts.append(_output_text(message.content, pending.pop(0) if pending else {}))
-            continue
-        text, inside = _turn_text(message, inside)
-        parts.append(text)
-        pending = list(message.tool_calls)
-        parts += [_call_text(call) for call in pending]
-    return "".join(parts)
+    return "".join(text for _, text in _parts(messages))
+
+
+def output_spans(messages: Sequence[Message]) -> list[tuple[int, int]]:
+    r"""Return where in `render(messages)` the outputs stand, with what opens and closes them.
+
+    >>> text = "```python\n2 * 2\n```\n```output\n4\n```\nIt is 4."
+    >>> [text[start:end] for start, end in output_spans(parse(text))]
+    ['```output\n4\n```\n']
+    """
+    spans, start = [], 0
+    for is_output, text in _parts(messages):
+        if is_output:
+            spans.append((start, start + len(text)))
+        start += len(text)
+    return spans
 
 
 def text_call(
@@ -84,6 +88,21 @@ def native(message: Message) -> Message:
     """Return a message with its calls as servers take them, without the keys of a textual syntax."""
     kept = ("id", "type", "function")
     return replace(message, tool_calls=tuple({k: c[k] for k in kept if k in c} for c in message.tool_calls))
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[tuple[bool, str]]:
+    """Yield the text in pieces, and of each whether it is an output."""
+    inside = False
+    pending: list[Row] = []
+    for message in messages:
+        if message.role == "tool":
+            yield True, _output_text(message.content, pending.pop(0) if pending else {})
+            continue
+        text, inside = _turn_text(message, inside)
+        yield False, text
+        pending = list(message.tool_calls)
+        for call in pending:
+            yield False, _call_text(call)
 
 
 def _executed(text: str, syntax: Syntax) -> "list[tuple[Block, Output]]":

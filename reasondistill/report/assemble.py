@@ -189,7 +189,8 @@ def _sentences(report: Row) -> Iterator[str]:
 
 def _difference(row: Row) -> str:
     interval = f"[{points(row['low'])}, {points(row['high'])}]"
-    return f"{points(row['difference'])} {interval}, n={row['n']}, {p_words(row['p_value'])}"
+    p = p_words(row["p_value"])
+    return f"{points(row['difference'])} {interval}, n={row['n']}, p {p if p.startswith('<') else f'= {p}'}"
 
 
 def _figures(report: Row) -> Iterator[Figure]:

@@ -1,49 +1,23 @@
 """An attempt in one turn, and one that goes on where an earlier one was cut."""
 
 import asyncio
-from dataclasses import dataclass, field
 
 import pytest
 
-from reasondistill.engines import PLAIN, Completion, Extras
+from reasondistill.engines import PLAIN, Extras
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.strategy import Cot
-from reasondistill.records import FinishReason, Message, Sampling, Usage
+from reasondistill.records import FinishReason, Message, Sampling
 
 TEMPLATE = PromptTemplate(name="t", user="{question}", system="Be brief.")
-
-
-@dataclass
-class Scripted:
-    """Gives the completions of a script, one a request, and keeps what it was asked."""
-
-    script: list[Completion]
-    continues: bool = True
-    chat_template: str | None = None
-    name: str = "scripted"
-    model: str = "scripted-1"
-    asked: list[tuple[tuple[Message, ...], str, Extras]] = field(default_factory=list)
-
-    async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
-        self.asked.append((tuple(messages), prefix, extras))
-        return [self.script[len(self.asked) - 1]]
-
-    async def aclose(self):
-        return None
-
-
-def said(text, reasoning=None, finish=FinishReason.STOP):
-    return Completion(
-        text=text, reasoning=reasoning, finish_reason=finish, usage=Usage(completion_tokens=3), seconds=0.5
-    )
 
 
 def attempt(strategy, engine, problem, **given):
     return asyncio.run(strategy.attempt(engine, problem, Sampling(), index=0, **given))
 
 
-def test_one_turn_is_what_came_back(make_problem):
-    engine = Scripted([said("42", reasoning="6 * 7")])
+def test_one_turn_is_what_came_back(scripted, said, make_problem):
+    engine = scripted([said("42", reasoning="6 * 7")])
     made = attempt(Cot(template=TEMPLATE), engine, make_problem())
     assert made.prompt == TEMPLATE.messages(make_problem())
     assert made.messages == (Message(role="assistant", content="42", reasoning="6 * 7"),)
@@ -58,23 +32,23 @@ def test_one_turn_is_what_came_back(make_problem):
         (("It is", "2 and 2"), (" 4", None), "<think>2 and 2</think>It is", ("It is 4", "2 and 2")),
     ],
 )
-def test_a_cut_attempt_is_continued(make_problem, cut, rest, prefix, whole):
-    engine = Scripted([said(rest[0], rest[1])])
+def test_a_cut_attempt_is_continued(scripted, said, make_problem, cut, rest, prefix, whole):
+    engine = scripted([said(rest[0], rest[1])])
     before = Message(role="assistant", content=cut[0], reasoning=cut[1])
     made = attempt(Cot(template=TEMPLATE), engine, make_problem(), prior=(before,))
     assert engine.asked[0][1] == prefix
     assert [(m.content, m.reasoning) for m in made.messages] == [whole]
 
 
-def test_an_engine_that_may_not_continue_is_asked_to_all_the_same(make_problem):
-    engine = Scripted([said(" is 4.")], continues=False)
+def test_an_engine_that_may_not_continue_is_asked_to_all_the_same(scripted, said, make_problem):
+    engine = scripted([said(" is 4.")], continues=False)
     before = Message(role="assistant", content="The sum")
     made = attempt(Cot(template=TEMPLATE), engine, make_problem(), prior=(before,))
     assert (engine.asked[0][1], [m.content for m in made.messages]) == ("The sum", ["The sum is 4."])
 
 
-def test_what_a_long_turn_holds_so_far_is_told(make_problem):
-    class Streaming(Scripted):
+def test_what_a_long_turn_holds_so_far_is_told(scripted, said, make_problem):
+    class Streaming(scripted):
         async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
             extras.progress(said(" is"))
             return await super().complete(messages, sampling, prefix=prefix, extras=extras)
@@ -105,8 +79,10 @@ PLAIN_TEMPLATE = "{% for m in messages %}{{ m.thinking }}{{ m['enable_thinking']
         (None, "some-model", "low", {}, True),
     ],
 )
-def test_an_effort_reaches_the_model_as_its_template_takes_it(make_problem, template, model, effort, arguments, spoken):
-    engine = Scripted([said("4")], chat_template=template, model=model)
+def test_an_effort_reaches_the_model_as_its_template_takes_it(
+    scripted, said, make_problem, template, model, effort, arguments, spoken
+):
+    engine = scripted([said("4")], chat_template=template, model=model)
     made = attempt(Cot(template=TEMPLATE, thinking=effort), engine, make_problem())
     [(messages, _, extras)] = engine.asked
     assert extras == Extras(arguments=arguments)
@@ -114,7 +90,7 @@ def test_an_effort_reaches_the_model_as_its_template_takes_it(make_problem, temp
     assert made.prompt == messages
 
 
-def test_an_effort_is_said_even_without_a_system_message(make_problem):
-    engine = Scripted([said("4")])
+def test_an_effort_is_said_even_without_a_system_message(scripted, said, make_problem):
+    engine = scripted([said("4")])
     made = attempt(Cot(template=PromptTemplate(name="t", user="{question}"), thinking="off"), engine, make_problem())
     assert [m.role for m in made.prompt] == ["system", "user"]

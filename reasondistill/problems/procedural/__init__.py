@@ -10,7 +10,7 @@ from random import Random
 
 from ...errors import RecipeError
 from ...records import Kind, Problem, content_id
-from . import basics, counting, measures, money, unseen
+from . import basics, counting, measures, money, practice, unseen
 from .template import Draft, Template
 
 TEMPLATES: tuple[Template, ...] = (
@@ -19,6 +19,7 @@ TEMPLATES: tuple[Template, ...] = (
     *counting.TEMPLATES,
     *measures.TEMPLATES,
     *unseen.TEMPLATES,
+    *practice.TEMPLATES,
 )
 SPLITS = ("train", "seen", "unseen")
 
@@ -33,9 +34,9 @@ def generate_procedural(
 ) -> list[Problem]:
     """Return `count` distinct problems, spread evenly over the split's templates.
 
-    `train` and `seen` share templates but no numbers; `unseen` has templates of its own. A smaller count gives the
-    first problems of a larger one. `exclude` holds content hashes that must not occur. Raises RecipeError for an
-    unknown split or when the templates have no more problems.
+    `train` and `seen` share templates but no numbers, `train` has bare calculations besides; `unseen` has templates of
+    its own. A smaller count gives the first problems of a larger one. `exclude` holds content hashes that must not
+    occur. Raises RecipeError for an unknown split or when the templates have no more problems.
 
     >>> problem = generate_procedural(count=1, seed=3)[0]
     >>> problem.source, problem.metadata["steps"]
@@ -43,7 +44,7 @@ def generate_procedural(
     """
     if split not in SPLITS:
         raise RecipeError(f"procedural problems have the splits {', '.join(SPLITS)}, got {split!r}")
-    templates = [template for template in TEMPLATES if template.held_out == (split == "unseen")]
+    templates = [template for template in TEMPLATES if template.belongs_to(split)]
     streams = [_stream(template, seed, split, frozenset(exclude)) for template in templates]
     # One problem of each template in turn.
     problems = list(islice(chain.from_iterable(zip(*streams, strict=False)), count))
@@ -69,7 +70,7 @@ def _stream(template: Template, seed: int, split: str, exclude: frozenset[str]) 
 
 
 def _is_for_seen(template: Template, draft: Draft) -> bool:
-    return not template.held_out and int(content_id(template.name, draft.numbers), 16) % SEEN_SHARE == 0
+    return template.belongs_to("seen") and int(content_id(template.name, draft.numbers), 16) % SEEN_SHARE == 0
 
 
 def _problem(template: Template, draft: Draft, split: str) -> Problem:

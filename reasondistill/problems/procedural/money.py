@@ -14,8 +14,9 @@ TEMPLATES = (
             "{p} has ${note} and buys {n} {thing} at ${price} each. How many dollars does {p.she} have left?",
         ),
         words={"p": PEOPLE, "thing": GOODS},
-        numbers={"note": (20, 30, 40, 50, 60), "n": range(2, 10), "price": range(2, 16)},
+        numbers={"note": (10, 20, 30), "n": range(2, 7), "price": range(2, 10)},
         solution="note - n * price",
+        most=30,
     ),
     Template(
         name="two_kinds_cost",
@@ -27,7 +28,7 @@ TEMPLATES = (
             "What is the total cost in dollars?",
         ),
         words={"p": PEOPLE, "x": GOODS, "y": TOOLS},
-        numbers={"a": range(2, 7), "b": range(2, 10), "c": range(2, 7), "d": range(2, 10)},
+        numbers={"a": range(2, 6), "b": range(2, 8), "c": range(2, 6), "d": range(2, 8)},
         solution="a * b + c * d",
     ),
     Template(
@@ -39,7 +40,7 @@ TEMPLATES = (
             "{p} starts with ${b} and adds ${a} per week for {n} weeks. How many dollars does {p.she} have then?",
         ),
         words={"p": PEOPLE},
-        numbers={"b": range(3, 40), "a": range(2, 11), "n": range(2, 9)},
+        numbers={"b": range(2, 16), "a": range(2, 8), "n": range(2, 7)},
         solution="b + a * n",
     ),
     Template(
@@ -52,7 +53,7 @@ TEMPLATES = (
             "How many dollars remain?",
         ),
         words={"p": PEOPLE, "thing": CLOTHES},
-        numbers={"n": range(2, 9), "a": range(4, 16), "c": range(3, 40)},
+        numbers={"n": range(2, 6), "a": range(4, 11), "c": range(3, 20)},
         solution="a * n - c",
     ),
     Template(
@@ -66,7 +67,7 @@ TEMPLATES = (
             "How many dollars does {p.she} pay for {n} {thing}?",
         ),
         words={"p": PEOPLE, "thing": CLOTHES},
-        numbers={"a": range(10, 40), "b": range(2, 10), "n": range(2, 7)},
+        numbers={"a": range(8, 21), "b": range(2, 10), "n": range(2, 6)},
         solution="(a - b) * n",
     ),
     Template(
@@ -76,9 +77,9 @@ TEMPLATES = (
             "{p} wants a {thing.one} that costs ${a} and gets a discount of {q}%. How many dollars does {p.she} pay?",
         ),
         words={"p": PEOPLE, "thing": CLOTHES},
-        numbers={"a": range(8, 61, 2), "q": (10, 20, 25, 50)},
+        numbers={"a": (*range(20, 101, 20), 120, 160, 200), "q": (10, 25, 50)},
         solution="a - a * q / 100",
-        most=3000,
+        most=10000,
     ),
     Template(
         name="split_bill",
@@ -91,7 +92,7 @@ TEMPLATES = (
             "How many dollars does each one pay?",
         ),
         words={"p": PEOPLE, "friend": FRIENDS},
-        numbers={"a": range(6, 50), "b": range(4, 30), "k": range(3, 9)},
+        numbers={"a": range(4, 18), "b": range(2, 16), "k": range(2, 7)},
         solution="(a + b) / k",
     ),
     Template(
@@ -102,7 +103,8 @@ TEMPLATES = (
             "{p} has ${note} and takes {a} {x} for ${b} each and {c} {y} for ${d} each. How many dollars are left?",
         ),
         words={"p": PEOPLE, "x": GOODS, "y": TOOLS},
-        numbers={"note": (30, 40, 50, 60), "a": range(2, 6), "b": range(2, 10), "c": range(2, 6), "d": range(2, 10)},
+        numbers={"note": (20, 30), "a": range(2, 5), "b": range(2, 7), "c": range(2, 5), "d": range(2, 7)},
         solution="note - (a * b + c * d)",
+        most=30,
     ),
 )

@@ -37,10 +37,18 @@ class Template:
     """What each number slot chooses from."""
     solution: str
     """The answer as an expression over the number slots, in the order in which a person would work it out."""
-    most: int = 30
+    most: int = 20
     """Largest number that the question or any step may have: small models can work with it in their head."""
     held_out: bool = False
     """Never used for training: measures transfer to unseen situations."""
+    practice: bool = False
+    """Only used for training: not worth a question in an evaluation."""
+
+    def belongs_to(self, split: str) -> bool:
+        """Whether `train`, `seen` or `unseen` draws from this template."""
+        return {"train": not self.held_out, "seen": not (self.held_out or self.practice), "unseen": self.held_out}[
+            split
+        ]
 
     @property
     def steps(self) -> int:
