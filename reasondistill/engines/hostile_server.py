@@ -122,8 +122,10 @@ class HostileServer:
                 path, body = request
                 if path.endswith("/stats"):
                     _send(writer, self.stats.to_row())
+                elif (asked := _conversation(body)) is None:
+                    _send(writer, _error("`messages` must hold at least one message"), 400)
                 else:
-                    await self._counted(json.loads(body), reader, writer)
+                    await self._counted(asked, reader, writer)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client is gone, which is its right
@@ -254,6 +256,15 @@ def write(body: Row, length: int) -> tuple[str, int, str]:
     kept = words[: body.get("max_tokens") or len(words)]
     text = (" " if begun else "") + " ".join(kept)
     return text, len(kept), "stop" if len(kept) == len(words) else "length"
+
+
+def _conversation(body: bytes) -> Row | None:
+    """Return the request, or None where it is none."""
+    try:
+        asked = json.loads(body)
+        return dict(asked) if asked["messages"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _question(body: Row) -> str:
