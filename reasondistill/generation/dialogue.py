@@ -29,6 +29,8 @@ class Mode:
     continues: bool
     """Whether the engine goes on from a prefix."""
     strips_thinking: bool
+    as_stored: bool = False
+    """Whether the turns are sent as they are stored: recordings are found by them."""
 
     @property
     def name(self) -> str:
@@ -38,7 +40,7 @@ class Mode:
     @property
     def in_one_turn(self) -> bool:
         """Whether outputs stand inside the assistant's turn."""
-        return self.continues and not self.native
+        return self.continues and not self.native and not self.as_stored
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ class Dialogue:
         if self.unfinished:
             prefix = written(sent[-1]) if self.mode.continues else ""
             sent = sent[:-1]
-        return (*self.prompt, *_as_turns(sent)), prefix
+        return (*self.prompt, *(sent if self.mode.as_stored else _as_turns(sent))), prefix
 
     def take(self, completion: Completion) -> Step:
         """Add what came back; return what it asks for."""
