@@ -18,9 +18,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+if __name__ == "sandbox":
+    raise SystemExit(f"run it as: python -P {' '.join(sys.argv)} (this folder's sandbox.py hides the package sandbox)")
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]  # its own name
 
 from sandbox import Limits, Pool, Session  # noqa: E402
+from sandbox.pool import ISOLATIONS  # noqa: E402
 from sandbox.testing import AssertTests, Program, Reading, run_tests  # noqa: E402
 
 TRIVIAL = "print(1)"
@@ -106,6 +109,8 @@ def main() -> None:
     parser.add_argument("--isolation", nargs="+", default=["flat", "full"])
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter that has the peers")
     given = parser.parse_args()
+    if given.rounds < 2 or not set(given.isolation) <= set(ISOLATIONS):
+        parser.error(f"--rounds must be at least 2, and --isolation out of {', '.join(ISOLATIONS)}")
     for isolation in given.isolation:
         with Pool(isolation=isolation) as pool:
             print(f"\n{isolation}: {given.rounds} rounds, {os.cpu_count()} cores, Python {sys.version.split()[0]}")

@@ -150,6 +150,7 @@ class Plan:
             template=self.teacher_template,
             sampling=generate.sampling.sampling(self.recipe.seed),
             samples=generate.samples,
+            budget=generate.budget.options(),
             strategy=self.teacher_strategy,
             beside=self.recipe_folder,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RecipeError
+from .generation.budget import BudgetOptions
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .generation.tir_options import TirOptions
@@ -23,6 +24,9 @@ STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluat
 KEEP = ("correct", "all", "wrong")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
+STREAM = ("auto", "always", "never")
+CONTINUATION = ("auto", "prefix", "turns")
+_BUDGET_SHARES = ("hopeless_below", "settled_above", "confidence")
 
 
 @dataclass
@@ -47,11 +51,16 @@ class ModelRecipe:
     """Model reference: catalogue name, hub id, directory, .gguf file, or the name that a server serves."""
     model_id: str | None = None
     engine: str = "auto"
-    base_url: str | None = None
+    base_url: Any = None
+    """One address of a server, or a list of several that serve the same model."""
     dtype: str = "auto"
     concurrency: int = 64
     max_context: int = 1024
     request_timeout: float = 600.0
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    stream: str = "auto"
+    continuation: str = "auto"
     replay: str | None = None
 
 
@@ -100,6 +109,27 @@ class TirRecipe:
 
 
 @dataclass
+class BudgetRecipe:
+    """How many samples a problem gets and what they may cost; see generation.budget for the rule."""
+
+    until_correct: int | None = None
+    """Right rollouts of a problem that are enough; `samples` is the most it gets then."""
+    hopeless_below: float = 0.25
+    settled_above: float = 0.75
+    confidence: float = 0.95
+    max_tokens_total: int | None = None
+    max_cost: float | None = None
+    """By the two prices, in their currency."""
+    prompt_price: float = 0.0
+    """Of a million tokens."""
+    completion_price: float = 0.0
+
+    def options(self) -> BudgetOptions:
+        """Return the record."""
+        return BudgetOptions(**{f.name: getattr(self, f.name) for f in fields(self)})
+
+
+@dataclass
 class GenerateRecipe:
     """What is asked of the teacher."""
 
@@ -113,6 +143,7 @@ class GenerateRecipe:
     samples: int = 1
     """Rollouts of each problem."""
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
+    budget: BudgetRecipe = field(default_factory=BudgetRecipe)
     max_failed_share: float = 0.02
     """The stage fails when a larger share of its requests failed for good."""
 
@@ -304,6 +335,13 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         recipe.generate.tir.options()
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
+    for key, url in {"teacher.base_url": recipe.teacher.base_url, "student.base_url": recipe.student.base_url}.items():
+        listed = url if isinstance(url, list) else [url]
+        if url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
+            raise RecipeError(f"{where}: {key} must be an address or a list of addresses, got {url!r}")
+    budget = recipe.generate.budget
+    if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
+        raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
         if not model and (trains or key == "teacher.model"):
@@ -344,6 +382,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "problems.count": recipe.problems.count,
         **held_out,
         "generate.samples": recipe.generate.samples,
+        "generate.budget.until_correct": recipe.generate.budget.until_correct,
+        "generate.budget.max_tokens_total": recipe.generate.budget.max_tokens_total,
         "generate.sampling.max_tokens": recipe.generate.sampling.max_tokens,
         "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
         "evaluate.teacher_count": recipe.evaluate.teacher_count,
@@ -358,15 +398,20 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         if number is not None and number < 1:
             raise RecipeError(f"{where}: {key} must be at least 1, got {number}")
     above_zero = {
+        "generate.budget.max_cost": recipe.generate.budget.max_cost,
         "verify.timeout": recipe.verify.timeout,
-        "teacher.request_timeout": recipe.teacher.request_timeout,
-        "student.request_timeout": recipe.student.request_timeout,
+        **{
+            f"{who}.{key}": getattr(model, key)
+            for who, model in (("teacher", recipe.teacher), ("student", recipe.student))
+            for key in ("request_timeout", "requests_per_minute", "tokens_per_minute")
+        },
     }
     for key, seconds in above_zero.items():
-        if not seconds > 0:
+        if seconds is not None and not seconds > 0:
             raise RecipeError(f"{where}: {key} must be above 0, got {seconds}")
     shares = {
         "curate.coverage": recipe.curate.coverage,
+        **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},
         "generate.max_failed_share": recipe.generate.max_failed_share,
         "curate.pass_rate.low": recipe.curate.pass_rate.low,
         "curate.pass_rate.high": recipe.curate.pass_rate.high,
@@ -393,6 +438,10 @@ def _check_words(recipe: Recipe, where: str) -> None:
         "evaluate.thinking": ([recipe.evaluate.thinking], EFFORTS),
         "teacher.engine": ([recipe.teacher.engine], ENGINES),
         "student.engine": ([recipe.student.engine], ENGINES),
+        "teacher.stream": ([recipe.teacher.stream], STREAM),
+        "student.stream": ([recipe.student.stream], STREAM),
+        "teacher.continuation": ([recipe.teacher.continuation], CONTINUATION),
+        "student.continuation": ([recipe.student.continuation], CONTINUATION),
         "teacher.dtype": ([recipe.teacher.dtype], DTYPES),
         "student.dtype": ([recipe.student.dtype], DTYPES),
         "until": ([recipe.until], STEPS),

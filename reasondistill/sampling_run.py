@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engines import EngineOptions
-from .errors import EngineError
+from .errors import EngineError, RecipeError
 from .evaluation.results import SetResult, measure
 from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
+from .generation.budget import BudgetOptions
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
@@ -37,6 +38,8 @@ class SamplingRun:
     strategy: StrategyOptions = field(default_factory=StrategyOptions)
     split: str | None = None
     strict: bool = False
+    budget: BudgetOptions = field(default_factory=BudgetOptions)
+    max_failed_share: float = MAX_FAILED_SHARE
     say: Callable[[str], None] = say
 
     def sample(self, *, limit: int | None = None, samples: int = 1, skip_bad: bool = False, judged: bool = True) -> Row:
@@ -44,6 +47,8 @@ class SamplingRun:
 
         Raises EngineError when too many requests failed.
         """
+        if self.budget.until_correct is not None and not judged:
+            raise RecipeError("sampling until so many are right needs verdicts: leave --no-verify out")
         problems = get_problems(
             self.source,
             count=limit,
@@ -94,6 +99,7 @@ class SamplingRun:
             strategy=self.strategy,
             sampling=self.sampling,
             samples=samples,
+            budget=self.budget,
             require_reference=judged,
         )
         model = model_name(
@@ -106,23 +112,27 @@ class SamplingRun:
         wanted = [identifier for identifier, _, _ in plan.wanted()]
         with RunFolder(self.folder).table("rollouts", key="id") as table:
             there = sum(identifier in table for identifier in wanted)
-        failed: Counter[str] = Counter()
-        for counts in result["sets"].values():
-            failed.update(counts["failed"])
-        if failed.total() > MAX_FAILED_SHARE * len(wanted):
+        counts: Row = next(iter(result["sets"].values()), {})
+        failed = Counter[str](counts.get("failed", {}))
+        if failed.total() > self.max_failed_share * len(wanted):
             reasons = ", ".join(f"{reason} {n}" for reason, n in failed.items())
             raise EngineError(
                 f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({reasons}); "
                 f"{there} rollouts are kept, the same command asks for the rest again"
             )
         measured = self._measure(stage) if judged else None
-        accuracy = measured.accuracy.to_row() if measured else None
+        right = measured.outcomes.get("correct", 0) if measured else 0
+        tokens = measured.completion_tokens if measured else 0
+        kept = ("truncated_share", "empty_share", "continued", "usage", "cost", "stopped", "decisions")
         return {
             "wanted": len(wanted),
             "rollouts": there,
             "failed": dict(failed),
-            "accuracy": accuracy,
+            "accuracy": measured.accuracy.to_row() if measured else None,
+            "tokens_per_correct": round(tokens / right, 1) if right else None,
             "engine": result["engine"],
+            **{k: result[k] for k in ("requests", "retries", "wasted_tokens") if k in result},
+            **{k: counts[k] for k in kept if k in counts},
         }
 
     def _measure(self, stage: SampleStage) -> SetResult | None:
@@ -132,7 +142,7 @@ class SamplingRun:
     def _note_address(self, folder: RunFolder) -> None:
         """Keep the server's address in the manifest, and say so when a resumed run asks another one."""
         earlier = (folder.read_json("manifest.json") or {}).get("base_url")
-        address = mask_url(self.engine.base_url)
+        address = ", ".join(map(mask_url, self.engine.addresses)) or None
         if earlier and address and earlier != address and len(folder.table("rollouts", key="id")):
             self.say(
                 f"{self.folder}: earlier rollouts came from {earlier}, these come from {address}; "

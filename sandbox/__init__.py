@@ -16,6 +16,9 @@ time, processes, files and output are bounded. Each result says under which laye
 Anything weaker is refused. Started as root, children get user ids of their own and no capability (but for reading,
 where the interpreter lies in a directory that only root may enter).
 
+What honest programs miss: `multiprocessing` locks, queues and pools in flat, where there is no /dev/shm (threads, fork
+and `ThreadPoolExecutor` work; in full all of it does), sockets, and starting other programs.
+
 What this does not stop: a hole in the kernel or in the processor; a program that answers by the clock or the load that
 it sees; in flat, questions about the existence, size and times of outside files (their content stays closed), and a
 child's own forks surviving for as long as they sleep if owner and zygote are both killed at one moment.

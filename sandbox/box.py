@@ -1,8 +1,9 @@
 """Boxes: the places that children run in, used again and again. The zygote owns them; one child at a time lives in one.
 
 A box is a private directory, the landlock ruleset that opens only that directory (built once), and one page of memory
-through which a child says how far it got. In `full` the directory is a small file system of its own, thrown away when
-a child has touched it; in `flat` it is a plain directory that is emptied and, when started as root, a user id.
+through which a child says why its exit code is not 0. In `full` the directory is a small file system of its own,
+thrown away when a child has touched it; in `flat` it is a plain directory that is emptied and, when started as root, a
+user id.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.

@@ -9,6 +9,7 @@ outside sent is looked at.
 import os
 import random
 import resource
+import select
 import signal
 import socket
 import sys
@@ -17,31 +18,48 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from .box import Box
 from .channel import Channel
 from .inside import Channels, Entry, Note
+from .inside.rehearsal import rehearse
 from .layers import kernel, seccomp
 from .limits import Limits
-from .wire import send
+from .wire import receive, send, unpack
 
 ROLES = ("stdin", "stdout", "stderr", "link", "result", "control", "payload")
 STACK_BYTES = 64 << 20
+LISTENER, READY, FAILED = b"L", b"R", b"F"
+"""What a child says on its line: here is the listener for my forks; I begin; I cannot, because (text)."""
+_PATIENCE_SECONDS = 0.002
+"""How long a spare waits for its job before it rehearses."""
 NOBODY_ELSE = 0x7FEDCBA9
 """Stands in a prepared filter for the child's own process id, which is known only after the fork."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a child is before it has a job: children of one kind are alike until then."""
+
+    limits: Limits
+    session: bool = False
+    """Sessions may be forked by the owner, take descriptors, and send no signals."""
+
+    @property
+    def forks(self) -> bool:
+        """Whether such a child's forks are announced to the zygote, which decides on each."""
+        return self.session or self.limits.processes > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What a child is to do, as the zygote has checked it."""
 
-    entry: Entry
-    payload: bytes
-    """Unused when there is a descriptor with the role payload."""
+    kind: Kind
+    entry: str
     descriptors: Mapping[str, int]
-    limits: Limits
-    session: bool
-    """Sessions may be forked by the owner, take descriptors, and send no signals."""
+    """The payload is one of them: the zygote never has a task's content in its memory, which all children copy."""
     home: str = ""
     """Name of the child's working directory within the box; sessions have one for each branch."""
 
@@ -64,47 +82,56 @@ class Walls:
     """/proc as a directory descriptor, or -1."""
     tasks: int
     """RLIMIT_NPROC where it counts other processes of the user too; 0 where a box has a user id of its own."""
+    line: int
+    """The descriptor on which a child waits for its job. Its filter lets it receive others there and nowhere else, and
+    by the time that a program runs it is closed and, by the limit on descriptors, out of reach."""
+    entries: Mapping[str, Entry]
 
-    def filter(self, job: Job) -> bytes:
-        """The child's seccomp filter; the same bytes for the same kind of job."""
+    def filter(self, kind: Kind) -> bytes:
+        """The child's seccomp filter; the same bytes for the same kind."""
         alone = not self.flat or self.landlock >= 6
         policy = seccomp.Policy(
             machine=self.machine,
             flat=self.flat,
-            keeps_modes=self.flat or job.session,
+            keeps_modes=self.flat or kind.session,
             landlock=self.landlock,
-            forks=job.limits.processes > 0 or job.session,
+            forks=kind.forks,
             pid=None if alone else NOBODY_ELSE,
-            signals=not job.session,
-            receives_descriptors=job.session,
+            signals=not kind.session,
+            receives_at=None if kind.session else self.line,
         )
         return seccomp.filter_program(policy)
 
 
-def become(job: Job, box: Box, walls: Walls, listener_to: socket.socket | None) -> None:
-    """Turn this process, just forked, into the child and run its entry. Does not return."""
+def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str, ahead: bool) -> NoReturn:
+    """Turn this process, just forked, into a child, wait for its job on `line` and do it.
+
+    `ahead`: no job is near. The child then goes through the motions of one first, so that it need not when it has one.
+    """
     try:
         os.setsid()
         _prefer_for_killing(walls)
-        if job.session:
+        if kind.session:
             _leave_a_keeper(walls)
-        _enter(box, job.home)
-        _set_limits(job, walls)
-        _drop_user(job, box, walls)
-        _lock(job, box, walls, listener_to)
-        descriptors = _arrange(job)
-        payload = _read_all(descriptors.pop("payload")) if "payload" in descriptors else job.payload
-        channels = _channels(descriptors, box)
-        _freshen(str(Path(box.inside, job.home)))
-        box.page[0] = Note.STARTED
+        _enter(box, home)
+        _set_limits(kind, walls)
+        _drop_user(kind, box, walls)
+        _lock(kind, box, walls, line)
+        line = _keep_only(line, walls.line)
+        _freshen(str(Path(box.inside, home)))
+        if ahead and not select.select([walls.line], [], [], _PATIENCE_SECONDS)[0]:
+            rehearse()
+        entry, channels, payload = _receive_job(kind, box, walls, line)
+        _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
+        line.send(READY)
+        line.close()  # before the program begins, which so cannot say it, nor anything else
     except BaseException as problem:  # noqa: BLE001  a child that is half walled in must not go on; the zygote reports it
-        text = f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000]
-        box.page[1 : 1 + len(text)] = text
-        box.page[0] = Note.FAILED_TO_START
+        if line.fileno() >= 0:
+            line.send(FAILED + f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000])
         os._exit(125)
     code = 70
     try:
-        code = job.entry(channels, payload)
+        code = entry(channels, payload)
     except BaseException:  # noqa: BLE001  entries answer for the program's failures; this is a failure of an entry
         traceback.print_exc()
     finally:
@@ -146,17 +173,16 @@ def _enter(box: Box, home: str) -> None:
     os.umask(0o022)
 
 
-def _set_limits(job: Job, walls: Walls) -> None:
-    limits = job.limits
+def _set_limits(kind: Kind, walls: Walls) -> None:
+    limits = kind.limits
     cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
-    if job.session and limits.cpu_seconds is None:
+    if kind.session and limits.cpu_seconds is None:
         cpu = resource.RLIM_INFINITY  # a session's clock is kept cell by cell
-    tasks = walls.tasks or (limits.processes + limits.threads) * (8 if job.session else 1)
+    tasks = walls.tasks or (limits.processes + limits.threads) * (8 if kind.session else 1)
     wanted = (
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_AS, walls.base_bytes + limits.memory_bytes),
         (resource.RLIMIT_FSIZE, limits.disk_bytes),
-        (resource.RLIMIT_NOFILE, limits.descriptors),
         (resource.RLIMIT_NPROC, tasks),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
@@ -164,13 +190,17 @@ def _set_limits(job: Job, walls: Walls) -> None:
         (resource.RLIMIT_STACK, STACK_BYTES),
     )
     for what, value in wanted:
-        hard = resource.getrlimit(what)[1]
-        if hard != resource.RLIM_INFINITY:
-            value = hard if value == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (value, value))
+        _set_limit(what, value)
 
 
-def _drop_user(job: Job, box: Box, walls: Walls) -> None:
+def _set_limit(what: int, value: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = hard if value == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(what, (value, value))
+
+
+def _drop_user(kind: Kind, box: Box, walls: Walls) -> None:
     if box.uid is not None:
         if walls.keep:
             kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
@@ -178,7 +208,7 @@ def _drop_user(job: Job, box: Box, walls: Walls) -> None:
         os.setresgid(box.uid, box.uid, box.uid)
         os.setresuid(box.uid, box.uid, box.uid)
     kernel.keep_capabilities(walls.keep)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 1 if walls.flat and not job.session else 0)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1 if walls.flat and not kind.session else 0)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(walls.alive[1])
     try:
@@ -188,30 +218,40 @@ def _drop_user(job: Job, box: Box, walls: Walls) -> None:
     os._exit(125)  # an end of file: the zygote died before it could have taken this process with it
 
 
-def _lock(job: Job, box: Box, walls: Walls, listener_to: socket.socket | None) -> None:
-    program = walls.filter(job)
+def _lock(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> None:
+    program = walls.filter(kind)
     own = os.getpid().to_bytes(4, "little")
     program = program.replace(NOBODY_ELSE.to_bytes(4, "little"), own)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if box.ruleset >= 0:
         kernel.landlock_restrict(box.ruleset)
-    if listener_to is not None:
+    if kind.forks:
         listener = kernel.seccomp_filter(seccomp.fork_listener(walls.machine), kernel.SECCOMP_FILTER_FLAG_NEW_LISTENER)
-        send(listener_to, b"\0", [listener])
+        send(line, LISTENER, [listener])
     kernel.seccomp_filter(program)
 
 
-def _arrange(job: Job) -> dict[str, int]:
-    """Put stdin, stdout and stderr where they belong and close whatever is not the child's."""
-    given = dict(job.descriptors)
+def _keep_only(line: socket.socket, place: int) -> socket.socket:
+    """Close whatever was the zygote's but the line, which moves to the one place where the filter lets it be read."""
+    os.dup2(line.detach(), place, inheritable=False)
+    os.closerange(3, place)
+    os.closerange(place + 1, 1 << 20)
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, place)
+
+
+def _receive_job(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> tuple[Entry, Channels, bytes]:
+    """Wait for the job, and put stdin, stdout and stderr where they belong."""
+    message, descriptors = receive(line)
+    if not message:
+        os._exit(0)  # the zygote is gone, or has no use for this spare
+    head, _ = unpack(message)
+    given = dict(zip(head["roles"], descriptors, strict=True))
     for number, role in enumerate(("stdin", "stdout", "stderr")):
-        os.dup2(given.pop(role), number)
-    lowest = 3
-    for number in sorted(given.values()):
-        os.closerange(lowest, number)
-        lowest = number + 1
-    os.closerange(lowest, 1 << 20)
-    return given
+        descriptor = given.pop(role)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    payload = _read_all(given.pop("payload")) if "payload" in given else b""
+    return walls.entries[head["entry"]], _channels(given, box), payload
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .bench import bench
 from .doctor import examine
@@ -62,8 +63,9 @@ def _run(options: argparse.Namespace) -> int:
     code = options.file.read_bytes()
     stdin = options.stdin.read_bytes() if options.stdin else b""
     with place(options.isolation, prewarm=()) as where:
-        print(as_json(where.run(code, stdin=stdin, limits=_limits(options))), flush=True)
-    return 0
+        ran = where.run(code, stdin=stdin, limits=_limits(options))
+        print(as_json(ran), flush=True)
+    return 2 if ran.status is Status.SANDBOX_ERROR else 0
 
 
 def _session(options: argparse.Namespace) -> int:
@@ -83,11 +85,9 @@ def _session(options: argparse.Namespace) -> int:
 def _cell(line: bytes, branches: dict[str, Session]) -> str:
     """Obey one line. A line that cannot be obeyed is answered too: with status sandbox_error and the reason."""
     try:
-        order = json.loads(line)
-        if not isinstance(order, dict):
-            raise ValueError("a line must be a JSON object")
+        order = _json(line)
         name = order.get("in", "")
-        if name not in branches:
+        if not isinstance(name, str) or name not in branches:
             raise ValueError(f"there is no branch {name!r}")
         if "fork" in order:
             return _fork(order["fork"], branches, branches[name])
@@ -97,6 +97,16 @@ def _cell(line: bytes, branches: dict[str, Session]) -> str:
     except (ValueError, TypeError, RecursionError, SandboxError) as problem:
         return as_json(_NOTHING_RAN, reason=str(problem))
     return as_json(execution, result=execution.result)
+
+
+def _json(line: bytes) -> dict[str, Any]:
+    try:
+        order = json.loads(line)
+    except ValueError as problem:
+        raise ValueError(f"the line is no JSON: {problem}") from None
+    if not isinstance(order, dict):
+        raise ValueError("a line must be a JSON object")
+    return order
 
 
 _NOTHING_RAN = Execution(
@@ -125,6 +135,8 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.rounds < 2:
+        raise ValueError(f"--rounds must be at least 2, got {options.rounds}")
     for line in bench(options.isolation, options.rounds):
         print(line, flush=True)
     return 0

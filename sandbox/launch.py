@@ -16,10 +16,11 @@ from typing import Any
 from .errors import BadMessage, ZygoteDied
 from .inside import Note
 from .limits import Execution, Limits, Status
-from .wire import INLINE_LIMIT, close_all, pack, receive, send, unpack
+from .wire import close_all, pack, receive, send, unpack
 
 OUR_FAULT = ("owner", "owner left", "launch failed")
 """Reasons for a death that no limit and no program gave."""
+NOT_READY = "the child ended before it was ready"
 _START_SECONDS = 30.0
 _READ_SIZE = 1 << 16
 _CUT = b"\n[... %d bytes cut ...]\n"
@@ -186,8 +187,10 @@ def _open_one(task: Task, links: list[int]) -> _Running:
             streams[role] = Stream(read, limit)
     if task.linked:
         theirs["link"] = links.pop()
-    if len(task.payload) > INLINE_LIMIT // 2:
-        theirs["payload"] = memory_file(task.payload)
+    if task.payload:
+        theirs["payload"] = memory_file(
+            task.payload
+        )  # never through the zygote's memory: its children are copies of it
     return _Running(task, streams["stdout"], streams["stderr"], streams.get("result"), theirs)
 
 
@@ -207,21 +210,13 @@ def memory_file(content: bytes) -> int:
 
 
 def _order(control: socket.socket, events: socket.socket, running: Sequence[_Running], number: int) -> None:
-    descriptors, described, body = [events.fileno()], [], b""
+    descriptors, described = [events.fileno()], []
     for one in running:
-        inline = b"" if "payload" in one.theirs else one.task.payload
-        described.append(
-            {
-                "entry": one.task.entry,
-                "roles": list(one.theirs),
-                "size": len(inline),
-                "limits": limits_json(one.task.limits),
-            }
-        )
+        limits = limits_json(one.task.limits)
+        described.append({"entry": one.task.entry, "roles": list(one.theirs), "limits": limits})
         descriptors += one.theirs.values()
-        body += inline
     try:
-        send(control, pack({"op": "launch", "number": number, "tasks": described}, body), descriptors)
+        send(control, pack({"op": "launch", "number": number, "tasks": described}), descriptors)
     except OSError as problem:
         raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
 
@@ -348,7 +343,7 @@ def _signal(pidfd: int) -> None:
 def _result(one: _Running, isolation: str) -> TaskResult:
     ended = one.ended or {}
     code = ended.get("status", 0)
-    status, reason = _status(one, code, ended.get("note", 0), ended.get("killed_for", ""))
+    status, reason = _status(one, code, ended)
     if ended.get("failure"):
         status, reason = Status.SANDBOX_ERROR, ended["failure"]
     return TaskResult(
@@ -365,18 +360,19 @@ def _result(one: _Running, isolation: str) -> TaskResult:
     )
 
 
-def _status(one: _Running, code: int, note: int, killed_for: str) -> tuple[Status, str]:
+def _status(one: _Running, code: int, ended: dict[str, Any]) -> tuple[Status, str]:
+    note, killed_for = ended.get("note"), ended.get("killed_for", "")
     if one.killed_as is not None and code == -signal.SIGKILL:
         return one.killed_as, one.reason
     if killed_for in OUR_FAULT:
         return Status.SANDBOX_ERROR, f"the zygote ended the child: {killed_for}"
     if killed_for:
         return (Status.MEMORY if killed_for.startswith("memory") else Status.KILLED), killed_for
-    if note == Note.NOTHING:
-        return Status.SANDBOX_ERROR, f"the child ended before it was ready (status {code})"
+    if not ended.get("began"):
+        return Status.SANDBOX_ERROR, f"{NOT_READY} (status {code})"
     if code < 0:
         cpu = one.task.limits.cpu_seconds or one.task.limits.wall_seconds
-        if code == -signal.SIGXCPU or (code == -signal.SIGKILL and (one.ended or {}).get("cpu", 0.0) >= cpu):
+        if code == -signal.SIGXCPU or (code == -signal.SIGKILL and ended.get("cpu", 0.0) >= cpu):
             return Status.TIMEOUT, f"over the limit of {cpu:g} s of processor time"
         return Status.KILLED, f"ended by {signal.Signals(-code).name}"
     if code == 0:

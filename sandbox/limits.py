@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+LARGEST = 1 << 50
 
 
 class Status(StrEnum):
@@ -59,8 +60,8 @@ class Limits:
             "descriptors",
             "threads",
         ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"Limits.{name} must be positive, got {getattr(self, name)!r}")
+            if not 0 < getattr(self, name) <= LARGEST:
+                raise ValueError(f"Limits.{name} must be above 0 and at most 2**50, got {getattr(self, name)!r}")
         if self.processes < 0 or self.result_bytes < 0:
             raise ValueError("Limits.processes and Limits.result_bytes must not be negative")
 

@@ -20,7 +20,7 @@ from typing import Any
 from . import prewarm
 from .bubblewrap import wrapped
 from .errors import BadMessage, SandboxError, SandboxUnavailable, ZygoteDied
-from .launch import Task, TaskResult, launch
+from .launch import NOT_READY, Task, TaskResult, launch
 from .layers import cgroup
 from .limits import Execution, Limits, Status
 from .wire import receive, unpack
@@ -28,7 +28,15 @@ from .wire import receive, unpack
 ISOLATIONS = ("auto", "full", "flat", "bubblewrap")
 _START_SECONDS = 120.0
 _PACKAGE = __name__.rpartition(".")[0]
-_BOOT = "import sys; sys.path.insert(0, {root!r}); from {package}.zygote import main; main()"
+_BOOT = """
+import sys, types
+sys.path.insert(0, {root!r})
+package = sys.modules[{package!r}] = types.ModuleType({package!r})
+package.__path__, package.__file__ = [{path!r}], {path!r} + "/__init__.py"
+from {package}.start import main
+main()
+"""
+"""Starts a zygote without this package's own imports, which every child would carry along."""
 
 
 class Pool:
@@ -71,13 +79,16 @@ class Pool:
         for attempt in (1, 2):
             zygote = self.zygote(libraries=any(name in task.payload for task in tasks for name in self._mentions))
             try:
-                return launch(
+                results = launch(
                     zygote.control,
                     tasks,
                     isolation=zygote.isolation,
                     wall_seconds=wall_seconds,
                     number=next(self._numbers),
                 )
+                # A child that was killed before it began, by a machine out of memory perhaps, may be had anew.
+                if attempt == 2 or not any(one.reason.startswith(NOT_READY) for one in results):
+                    return results
             except ZygoteDied as problem:
                 self._discard(zygote)
                 if attempt == 2:
@@ -215,7 +226,7 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
         "control": theirs.fileno(),
         "owner": owner,
     }
-    boot = _BOOT.format(root=root, package=_PACKAGE)
+    boot = _BOOT.format(root=root, package=_PACKAGE, path=str(Path(__file__).resolve().parent))
     try:
         command = [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)]
         wrapper = mode == "bubblewrap"

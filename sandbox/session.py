@@ -194,7 +194,7 @@ class _Family:
         first, others = _pipes()
         stdin = os.open(os.devnull, os.O_RDONLY)
         roles = ["stdin", "control", "stdout", "stderr"]
-        task = {"entry": "session", "roles": roles, "size": 0, "limits": limits_json(limits), "home": first.home}
+        task = {"entry": "session", "roles": roles, "limits": limits_json(limits), "home": first.home}
         order = pack({"op": "launch", "number": number, "tasks": [task]})
         family = cls(zygote, number, events, first)
         try:

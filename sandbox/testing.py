@@ -168,6 +168,7 @@ class _Trial:
     def run(self, seconds: float, *, keep_arguments: bool = False) -> TestRun:
         """Run candidate and tester once; the candidate may take so long by the wall clock, not by the processor."""
         total = max(0.5, min(seconds + TESTER_SECONDS, self.longest - self.spent))
+        seconds = min(seconds, 0.95 * total)  # it must be the program that runs out of time, not its tests
         clocks = {"candidate_seconds": seconds, "total_seconds": total, "keep_arguments": keep_arguments}
         cpu_seconds = self.limits.cpu_seconds or self.limits.wall_seconds
         candidate = replace(self.limits, wall_seconds=total, cpu_seconds=cpu_seconds)
@@ -184,8 +185,8 @@ class _Trial:
         )
         run, self.changed_arguments = _test_run(asked, told)
         self.spent += told.wall_seconds
-        self.starved = starved(asked, min(seconds, total))
-        self.starving = starved(asked, min(seconds, total), share=0.25)
+        self.starved = starved(asked, seconds)
+        self.starving = starved(asked, seconds, share=0.25)
         return run
 
 

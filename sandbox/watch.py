@@ -6,10 +6,12 @@ nothing: resource limits still hold for it.
 """
 
 import os
+import signal
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from .box import BRANCH_LIMIT
 from .limits import Limits
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
@@ -17,6 +19,8 @@ from .limits import Limits
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _NESTING_LIMIT = 100
+HOARD_LIMIT = 64
+"""Permissions to fork that a session may leave unused: a hostile one could save them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,18 @@ def over_limit(processes: list[Process], limits: Limits, base: int) -> str:
         if shared_once > limits.memory_bytes + base:
             return f"memory: the processes together hold more than {limits.memory_bytes} bytes"
     return ""
+
+
+def stop_crowds(processes: list[Process], limits: Limits) -> str:
+    """Kill those processes of a session that have too many threads; say so if there are too many processes."""
+    for one in processes:
+        if one.threads > limits.threads:
+            try:
+                os.kill(one.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+    most = 2 * BRANCH_LIMIT + HOARD_LIMIT
+    return f"processes: more than {most}" if len(processes) > most else ""
 
 
 def _proportional(one: Process) -> int:

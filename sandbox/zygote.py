@@ -1,79 +1,45 @@
 """The zygote: a warm process that forks one child per task. Started by a Pool, it serves one owner and dies with it.
 
-One thread, one loop: orders from the owner, deaths of children, requests to fork. It believes nothing that comes from
-a child and never waits for one. Its control socket ends, or its owner's process does: it kills all children and goes.
+One thread, one loop: orders from the owner, deaths of children, requests to fork; when all is quiet, spare children.
+Neither programs nor tests ever pass through its memory, of which every child has a copy, only descriptors that hold
+them. It believes nothing that comes from a child and never waits for one. Its control socket ends, or its owner's
+process does: it kills all children and goes.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
 
 import errno
 import fcntl
-import gc
-import json
 import os
-import resource
 import select
 import signal
 import socket
 import struct
-import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any
 
-from . import prewarm, watch
-from .box import BRANCH_LIMIT, Box, Boxes, delete_directory, make_base
-from .child import ROLES, Job, Walls, become, prepare_for_children
+from . import watch
+from .box import Boxes
+from .child import FAILED, LISTENER, READY, Job, Kind, Walls, become
 from .errors import BadMessage
-from .inside import Entry, Note, load_entries
-from .layers import cgroup, kernel, namespaces, seccomp, visible
-from .limits import Limits
+from .layers import kernel
+from .orders import directory_name, parse_jobs
+from .spares import TICK_SECONDS, Child, Launch, Spares
 from .wire import close_all, pack, receive, send, unpack
 
-_TICK_SECONDS = 0.04
 _SESSION_TICK_SECONDS = 0.2
-_HOARD_LIMIT = 64
-"""Permissions to fork that a session may leave unused: a hostile one could save them up."""
-FIRST_UID = 61_184
-"""User ids for children of a zygote started as root: the range that systemd also uses for users that come and go."""
-
-
-@dataclass(slots=True)
-class Child:
-    """One running task."""
-
-    pid: int
-    index: int
-    launch: "Launch"
-    box: Box
-    pidfd: int
-    limits: Limits
-    session: bool = False
-    introduction: socket.socket | None = None
-    listener: int = -1
-    forks_allowed: int = 0
-    forks: int = 0
-    killed_for: str = ""
-    next_look: float = field(default_factory=lambda: time.monotonic() + _TICK_SECONDS / 2)
-
-
-@dataclass(slots=True)
-class Launch:
-    """Tasks that were started together. `events` is where the owner hears of them."""
-
-    number: int
-    events: socket.socket
-    children: dict[int, Child] = field(default_factory=dict)
+_QUIET_SECONDS = 0.01
+"""How long nothing may have happened before a spare is made: an owner in a hurry has its children forked on demand."""
 
 
 class Zygote:
-    def __init__(
-        self, control: socket.socket, owner: int, boxes: Boxes, walls: Walls, entries: dict[str, Entry]
-    ) -> None:
-        self._control, self._boxes, self._walls, self._entries = control, boxes, walls, entries
+    """One owner's children, from their fork to their burial."""
+
+    def __init__(self, control: socket.socket, owner: int, boxes: Boxes, walls: Walls) -> None:
+        self._control, self._boxes, self._walls = control, boxes, walls
         self._children: dict[int, Child] = {}
+        self._spares = Spares()
         self._poll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._running = True
@@ -86,7 +52,8 @@ class Zygote:
     def serve(self) -> None:
         """Run until the owner is gone, then leave nothing behind."""
         while self._running:
-            ready = self._poll.poll(_TICK_SECONDS if self._children or self._boxes.cleaners else None)
+            works = len(self._children) > len(self._spares) or bool(self._boxes.cleaners)
+            ready = self._poll.poll(_QUIET_SECONDS if self._spares.wanted else TICK_SECONDS if works else None)
             for descriptor, events, handler in [
                 (number, events, self._handlers.get(number)) for number, events in ready
             ]:
@@ -97,9 +64,11 @@ class Zygote:
                     handler()
                 else:
                     self._unwatch(descriptor)  # a listener whose last process is gone
-            if (self._children or self._boxes.cleaners) and time.monotonic() >= self._next_tick:
+            if works and time.monotonic() >= self._next_tick:
                 self._tick()
-                self._next_tick = time.monotonic() + _TICK_SECONDS
+                self._next_tick = time.monotonic() + TICK_SECONDS
+            if not ready and self._spares.wanted:
+                self._make_spare()
         for child in list(self._children.values()):
             self._kill(child, "owner")
         while self._reap(block=True):
@@ -136,8 +105,8 @@ class Zygote:
             self._stop()
             return False
         try:
-            head, body = unpack(message)
-            self._order(head, body, descriptors)
+            head, _ = unpack(message)
+            self._order(head, descriptors)
         except BadMessage as problem:
             self._refuse(descriptors, str(problem))
         return True
@@ -148,22 +117,22 @@ class Zygote:
             tell(os.dup(descriptors[0]), {"failed": reason})
         close_all(descriptors)
 
-    def _order(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+    def _order(self, head: dict[str, Any], descriptors: list[int]) -> None:
         match head.get("op"):
             case "launch":
-                self._launch(head, body, descriptors)
+                self._launch(head, descriptors)
             case "allow_fork":
                 close_all(descriptors)
                 self._allow_fork(head)
             case "rename_home":
                 close_all(descriptors)
                 for child in self._named(head):
-                    self._boxes.rename_home(child.box, _home(head), _home(head, "new_home"))
+                    self._boxes.rename_home(child.box, directory_name(head), directory_name(head, "new_home"))
             case other:
                 raise BadMessage(f"no such order: {other!r}")
 
-    def _launch(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
-        jobs = parse_jobs(head, body, descriptors[1:], self._entries)
+    def _launch(self, head: dict[str, Any], descriptors: list[int]) -> None:
+        jobs = parse_jobs(head, descriptors[1:], self._walls.entries)
         if not descriptors:
             raise BadMessage("a launch without an events socket")
         events = socket.socket(fileno=descriptors[0])
@@ -171,7 +140,8 @@ class Zygote:
         launch = Launch(head.get("number", 0), events)
         try:
             for index, job in enumerate(jobs):
-                self._fork(launch, index, job)
+                child = self._start(job)
+                child.begin(launch, index)
         except OSError as problem:
             tell(os.dup(events.fileno()), {"failed": str(problem)})
             for child in launch.children.values():
@@ -184,64 +154,100 @@ class Zygote:
         started = [child.pid for child in launch.children.values()]
         self._tell(launch, {"started": started}, [child.pidfd for child in launch.children.values()])
 
-    def _fork(self, launch: Launch, index: int, job: Job) -> None:
-        box = self._boxes.take(job.limits)
-        if job.session:
-            self._boxes.furnish_for_session(box)
-            self._boxes.add_home(box, job.home)
-        listened = job.session or job.limits.processes > 0
-        ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if listened else None
-        self._walls.filter(job)  # built once, here, for all children of its kind
-        if not self._walls.flat:
-            kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
-            kernel.unshare(kernel.CLONE_NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            become(job, box, self._walls, ends[1] if ends else None)
-        child = Child(pid, index, launch, box, os.pidfd_open(pid), job.limits, job.session)
-        self._children[pid] = launch.children[index] = child
+    def _start(self, job: Job) -> Child:
+        """Give a job to a spare, or to a child forked for it. Raises OSError."""
+        spare = self._spares.take(job.kind)
+        if spare is not None and self._hand_over(spare, job):
+            return spare
+        child = self._fork(job.kind, job.home)
+        if not self._hand_over(child, job):
+            raise OSError("a child ended before it had its job")
+        return child
+
+    def _make_spare(self) -> None:
+        kind = self._spares.next_kind()
+        if kind is None:
+            return
+        surplus = self._spares.surplus()
+        if surplus is not None:
+            self._kill(surplus, "surplus")
+        try:
+            self._spares.add(self._fork(kind, ahead=True))
+        except OSError:
+            return  # whoever wants to start a child next will hear of it
+
+    def _fork(self, kind: Kind, home: str = "", *, ahead: bool = False) -> Child:
+        box = self._boxes.take(kind.limits)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        try:
+            if kind.session:
+                self._boxes.furnish_for_session(box)
+                self._boxes.add_home(box, home)
+            self._walls.filter(kind)  # built once, here, for all children of its kind
+            if not self._walls.flat:
+                kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
+                kernel.unshare(kernel.CLONE_NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                become(kind, box, self._walls, theirs, home=home, ahead=ahead)
+            theirs.close()
+            child = Child(pid, os.pidfd_open(pid), kind, box, ours)
+        except OSError:
+            ours.close()
+            theirs.close()
+            self._boxes.give_back(box)
+            raise
+        self._children[pid] = child
         self._watch(child.pidfd, self._deaths)
-        if ends is not None:
-            ends[1].close()
-            child.introduction = ends[0]
-            self._watch(ends[0].fileno(), lambda: self._meet(child))
+        if kind.forks:
+            self._watch(ours.fileno(), lambda: self._meet(child))
+        return child
+
+    def _hand_over(self, child: Child, job: Job) -> bool:
+        """Tell a child what it is to do; False if it is dead."""
+        try:
+            send(child.line, pack({"entry": job.entry, "roles": list(job.descriptors)}), list(job.descriptors.values()))
+        except OSError:
+            return False
+        return True
 
     def _meet(self, child: Child) -> None:
-        """Take the descriptor on which the child's forks will be announced."""
-        introduction = child.introduction
-        if introduction is None:
-            return
-        try:
-            _, descriptors = receive(introduction)
-        except (OSError, BadMessage):
-            descriptors = []
-        self._forget_introduction(child)
-        if len(descriptors) == 1 and child.pid in self._children:
-            child.listener = descriptors[0]
-            self._watch(child.listener, lambda: self._fork_request(child))
-        else:
-            close_all(descriptors)
+        """Take the descriptor on which the child's forks will be announced; the rest of what it says can wait."""
+        if self._hear(child) == LISTENER:
+            self._unwatch(child.line.fileno())
 
-    def _forget_introduction(self, child: Child) -> None:
-        if child.introduction is not None:
-            self._unwatch(child.introduction.fileno())
-            child.introduction.close()
-            child.introduction = None
+    def _hear(self, child: Child) -> bytes:
+        """Take in one thing that a child says on its line; nothing when there is none."""
+        try:
+            message, descriptors = receive(child.line)
+        except (OSError, BadMessage):
+            message, descriptors = b"", []
+        said = message[:1]
+        if said == LISTENER and len(descriptors) == 1 and child.listener < 0:
+            child.listener = descriptors.pop()
+            self._watch(child.listener, lambda: self._fork_request(child))
+        elif said == READY:
+            child.began = True
+        elif said == FAILED:
+            child.failure = message[1:].decode("utf-8", "replace")
+        close_all(descriptors)
+        return said
 
     def _allow_fork(self, head: dict[str, Any]) -> None:
         for child in self._named(head):
             try:
-                if home := _home(head, "new_home"):
+                if home := directory_name(head, "new_home"):
                     self._boxes.add_home(child.box, home)
             except OSError:
                 continue  # without a permission the fork will fail, and the owner hears of it
-            child.forks_allowed = min(child.forks_allowed + 1, _HOARD_LIMIT)
+            child.forks_allowed = min(child.forks_allowed + 1, watch.HOARD_LIMIT)
 
     def _named(self, head: dict[str, Any]) -> list[Child]:
         """The session that an order is about, if it is still alive."""
         wanted = (head.get("number"), head.get("index"))
-        found = (child for child in self._children.values() if (child.launch.number, child.index) == wanted)
-        return [child for child in found if child.session]
+        sessions = (child for child in self._children.values() if child.kind.session and child.launch is not None)
+        return [child for child in sessions if child.launch and (child.launch.number, child.index) == wanted]
 
     def _fork_request(self, child: Child) -> None:
         self._orders()  # a permission that was sent before the request must count
@@ -261,14 +267,14 @@ class Zygote:
             return
 
     def _may_fork(self, child: Child, asker: int) -> bool:
-        if child.session:
+        if child.kind.session:
             granted = child.forks_allowed > 0
             child.forks_allowed -= granted
             return granted
-        if child.forks >= child.limits.processes:
+        if child.forks >= child.kind.limits.processes:
             child.forks = len(watch.group(child.pid)) - 1
         child.forks += 1
-        return child.forks <= child.limits.processes
+        return child.forks <= child.kind.limits.processes
 
     def _tell(self, launch: Launch, head: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:
@@ -293,19 +299,23 @@ class Zygote:
         self._deaths()
         now = time.monotonic()
         for child in list(self._children.values()):
-            if child.killed_for or now < child.next_look:
+            if child.launch is None or child.killed_for or now < child.next_look:
                 continue
-            child.next_look = now + (_SESSION_TICK_SECONDS if child.session else 0.0)
-            alone = watch.process(child.pid) if not child.forks and not child.session else None
-            processes = [alone] if alone is not None else watch.group(child.pid)
-            if child.session:
-                reason = _stop_crowds(processes, child.limits)
-            else:
-                reason = watch.over_limit(processes, child.limits, self._walls.base_resident)
-            if not reason and self._walls.flat:
-                reason = watch.directory_over_limit(child.box.directory, processes, child.limits)
-            if reason:
+            child.next_look = now + (_SESSION_TICK_SECONDS if child.kind.session else 0.0)
+            if reason := self._over_limit(child):
                 self._kill(child, reason)
+
+    def _over_limit(self, child: Child) -> str:
+        limits, session = child.kind.limits, child.kind.session
+        alone = watch.process(child.pid) if not child.forks and not session else None
+        processes = [alone] if alone is not None else watch.group(child.pid)
+        if session:
+            reason = watch.stop_crowds(processes, limits)
+        else:
+            reason = watch.over_limit(processes, limits, self._walls.base_resident)
+        if not reason and self._walls.flat:
+            reason = watch.directory_over_limit(child.box.directory, processes, limits)
+        return reason
 
     def _deaths(self) -> None:
         while self._reap():
@@ -335,43 +345,33 @@ class Zygote:
         if self._walls.flat:
             _bury_group(child.pid)
         del self._children[child.pid]
-        self._forget_introduction(child)
-        if child.listener >= 0:
-            self._unwatch(child.listener)
-            os.close(child.listener)
-        page = child.box.page
-        note = page[0]
-        failure = bytes(page[1:]).split(b"\0", 1)[0].decode("utf-8", "replace") if note == Note.FAILED_TO_START else ""
-        self._unwatch(child.pidfd)
-        os.close(child.pidfd)
-        launch = child.launch
-        cpu = usage.ru_utime + usage.ru_stime
+        self._spares.remove(child)
+        while self._hear(child):
+            continue
+        for descriptor in (child.listener, child.pidfd, child.line.detach()):
+            if descriptor >= 0:
+                self._unwatch(descriptor)
+                os.close(descriptor)
+        code, cpu = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
         ended = {
             "ended": child.index,
-            "status": os.waitstatus_to_exitcode(status),
+            "status": code,
             "cpu": cpu,
-            "note": note,
-            "failure": failure,
+            "began": child.began,
+            "failure": child.failure,
+            "note": child.box.page[0],
             "killed_for": child.killed_for,
         }
-        del launch.children[child.index]
         self._boxes.give_back(child.box)
+        launch = child.launch
+        if launch is None:
+            return
+        self._spares.want(child.kind)
+        del launch.children[child.index]
         self._tell(launch, ended)
         if not launch.children:
             self._unwatch(launch.events.fileno())
             launch.events.close()
-
-
-def _stop_crowds(processes: list[watch.Process], limits: Limits) -> str:
-    """Kill those processes of a session that have too many threads; say so if there are too many processes."""
-    for one in processes:
-        if one.threads > limits.threads:
-            try:
-                os.kill(one.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-    most = 2 * BRANCH_LIMIT + _HOARD_LIMIT
-    return f"processes: more than {most}" if len(processes) > most else ""
 
 
 def _signal_group(leader: int) -> None:
@@ -400,155 +400,3 @@ def tell(descriptor: int, head: dict[str, Any]) -> None:
             send(events, pack(head))
     except OSError:
         close_all([descriptor])
-
-
-def parse_jobs(head: dict[str, Any], body: bytes, descriptors: list[int], entries: dict[str, Entry]) -> list[Job]:
-    """Check a launch order to the last field; raises BadMessage."""
-    tasks = head.get("tasks")
-    if not isinstance(tasks, list) or not 1 <= len(tasks) <= 8:
-        raise BadMessage("a launch needs a list of 1 to 8 tasks")
-    jobs, rest = [], list(descriptors)
-    for task in tasks:
-        if not isinstance(task, dict) or task.get("entry") not in entries:
-            raise BadMessage("a task needs an entry that exists")
-        roles, size = task.get("roles"), task.get("size")
-        if (
-            not isinstance(roles, list)
-            or len(set(map(str, roles))) < len(roles)
-            or not set(map(str, roles)) <= set(ROLES)
-        ):
-            raise BadMessage("a task's roles are wrong")
-        if not {"stdin", "stdout", "stderr"} <= set(roles) or len(roles) > len(rest):
-            raise BadMessage("a task's descriptors are missing")
-        if type(size) is not int or not 0 <= size <= len(body):
-            raise BadMessage("a task's payload is cut short")
-        given, rest = dict(zip(roles, rest, strict=False)), rest[len(roles) :]
-        jobs.append(
-            Job(
-                entry=entries[task["entry"]],
-                payload=body[:size],
-                descriptors=given,
-                limits=parse_limits(task.get("limits")),
-                session=task["entry"] == "session",
-                home=_home(task),
-            )
-        )
-        body = body[size:]
-    return jobs
-
-
-def _home(head: dict[str, Any], key: str = "home") -> str:
-    name = head.get(key, "")
-    if not isinstance(name, str) or (name and not (name.isascii() and name.isalnum() and len(name) <= 64)):
-        raise BadMessage(f"not a directory's name: {name!r}")
-    return name
-
-
-def parse_limits(given: object) -> Limits:
-    """Limits from their JSON; raises BadMessage."""
-    known = {one.name for one in fields(Limits)}
-    if not isinstance(given, dict) or not set(given) <= known:
-        raise BadMessage("a task's limits are wrong")
-    for name, value in given.items():
-        seconds = name.endswith("_seconds")
-        if value is None and name == "cpu_seconds":
-            continue
-        if type(value) not in ((int, float) if seconds else (int,)) or not 0 <= value <= 1 << 50:
-            raise BadMessage(f"a task's {name} is {value!r}")
-    try:
-        return Limits(**given)
-    except ValueError as problem:
-        raise BadMessage(str(problem)) from None
-
-
-def main() -> NoReturn:
-    """Entry of the process: the configuration is the one argument, as JSON."""
-    settings = json.loads(sys.argv[1])
-    control = socket.socket(fileno=settings["control"])
-    try:
-        zygote = _prepare(settings, control)
-    except OSError as problem:
-        send(control, pack({"unavailable": str(problem)}))
-        os._exit(3)
-    send(control, pack({"ready": settings["mode"], "pid": os.getpid(), "details": _details(settings)}))
-    zygote.serve()
-    os._exit(0)
-
-
-def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
-    flat, machine, version = settings["mode"] == "flat", kernel.machine(), kernel.landlock_version()
-    if not version and not settings["weaker"]:
-        raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
-    kernel.one_malloc_arena()
-    settings["cgroups"] = [str(group) for group in cgroup.join()]
-    root = settings["root"]
-    sys.path[:] = [entry for entry in [*sys.path, *settings["paths"]] if entry != root]
-    sys.argv[:] = [""]
-    entries = load_entries()
-    readable = visible.readable_paths(flat=flat, hidden=[root])
-    own = "/box" if any(path.startswith("/tmp") for path in readable) else "/tmp"
-    as_root = os.geteuid() == 0
-    base, keep = None, 0
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if flat:
-        keep = _needed_capabilities([path for path in readable if os.access(path, os.R_OK)]) if as_root else 0
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        base, _ = make_base()
-    else:
-        namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
-    prewarm.warm(settings["prewarm"], goes_on=lambda: _waits(settings["owner"]))
-    if not _waits(settings["owner"]):
-        if base is not None:
-            delete_directory(base)
-        os._exit(0)
-    prepare_for_children(own)
-    gc.collect()
-    gc.freeze()
-    alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    walls = Walls(
-        machine=machine,
-        landlock=version,
-        flat=flat,
-        base_bytes=_memory_pages()[0] * os.sysconf("SC_PAGE_SIZE"),
-        base_resident=_memory_pages()[1] * os.sysconf("SC_PAGE_SIZE"),
-        keep=keep,
-        alive=alive,
-        score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
-        tasks=0 if flat and as_root else 4096,
-    )
-    seccomp.fork_listener(machine)
-    boxes = Boxes(flat_base=base, own=own, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
-    return Zygote(control, settings["owner"], boxes, walls, entries)
-
-
-def _waits(owner: int) -> bool:
-    """Whether the owner, a process descriptor, is still alive."""
-    return not select.select([owner], [], [], 0)[0]
-
-
-def _memory_pages() -> list[int]:
-    """Total and resident pages of this process."""
-    return [int(number) for number in Path("/proc/self/statm").read_text().split()[:2]]
-
-
-def _needed_capabilities(paths: Sequence[str]) -> int:
-    """What an unprivileged child of this root process needs to read the interpreter's own files.
-
-    Nothing, mostly. An interpreter below a directory that only root may enter (/root) is out of reach without
-    the capability to read; landlock still holds the child to `paths`.
-    """
-    child = os.fork()
-    if child == 0:
-        namespaces.drop_user(FIRST_UID)
-        os._exit(0 if all(os.access(path, os.R_OK) for path in paths) else 1)
-    if os.waitpid(child, 0)[1] == 0:
-        return 0
-    for capability in (kernel.CAP_DAC_READ_SEARCH, kernel.CAP_DAC_OVERRIDE):
-        if kernel.capabilities() & 1 << capability:
-            return 1 << capability
-    return 0
-
-
-def _details(settings: dict[str, Any]) -> dict[str, Any]:
-    return {"landlock": kernel.landlock_version(), "cgroups": settings["cgroups"]}

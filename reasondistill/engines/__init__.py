@@ -4,9 +4,20 @@ from collections.abc import Callable
 
 from ..errors import RecipeError
 from .auto import calm_threads, choose
-from .base import PLAIN, Completion, Engine, EngineOptions, Extras
+from .base import PLAIN, Abilities, Completion, Engine, EngineOptions, Extras, Score, Traffic
 
-__all__ = ["ENGINES", "PLAIN", "Completion", "Engine", "EngineOptions", "Extras", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "PLAIN",
+    "Abilities",
+    "Completion",
+    "Engine",
+    "EngineOptions",
+    "Extras",
+    "Score",
+    "Traffic",
+    "open_engine",
+]
 
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 
@@ -35,7 +46,7 @@ async def open_engine(options: EngineOptions, *, say: Callable[[str], None] | No
     if name == "openai":
         from .openai_engine import open_openai
 
-        return await open_openai(options)
+        return await open_openai(options, say=say)
     if name == "replay":
         from .replay_engine import open_replay
 

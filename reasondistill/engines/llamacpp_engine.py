@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
-from .base import PLAIN, Completion, EngineOptions, Extras
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
 from .gguf_metadata import read_metadata
 from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning, template_row
 
@@ -36,10 +36,12 @@ class LlamaCppEngine:
 
     name = "llamacpp"
     continues = True
+    abilities = Abilities()
 
     def __init__(
         self, server: Any, *, key: str, slots: int, max_context: int, name: str, chat_template: str | None = None
     ) -> None:
+        self.traffic = Traffic()
         self.model, self._max_context, self.chat_template = name, max_context, chat_template
         self._server, self._key = server, key
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
@@ -67,6 +69,10 @@ class LlamaCppEngine:
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
+        """Raise RequestError: this engine cannot score."""
+        raise no_score(self.name)
 
     async def aclose(self) -> None:
         """Wait for the running requests, drop the waiting ones and free the model."""

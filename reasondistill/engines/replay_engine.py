@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import DataError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage, content_id, to_messages
-from .base import PLAIN, Completion, EngineOptions, Extras
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
 
 
 async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "ReplayEngine":
@@ -37,8 +37,10 @@ class ReplayEngine:
 
     name = "replay"
     continues = True
+    abilities = Abilities()
 
     def __init__(self, rows: Sequence[Row], *, model: str, latency: float = 0.0) -> None:
+        self.traffic = Traffic()
         self.model = model
         self.chat_template: str | None = None
         self._latency = latency
@@ -61,6 +63,10 @@ class ReplayEngine:
         turns = [self._find(messages, prefix, sampling.seed + i) for i in range(n)]
         await asyncio.sleep(self._latency)
         return [_completion(turn, prefix, self._latency) for turn in turns]
+
+    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
+        """Raise RequestError: this engine cannot score."""
+        raise no_score(self.name)
 
     async def aclose(self) -> None:
         """Forget the recordings."""

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads, choose_dtype, cuda
-from .base import PLAIN, Completion, EngineOptions, Extras
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
 from .models import resolve, weights_directory
 from .rendering import Renderer, cut_at_stop, generation_defaults
 
@@ -52,8 +52,10 @@ class TransformersEngine:
 
     name = "transformers"
     continues = True
+    abilities = Abilities()
 
     def __init__(self, model: Any, renderer: Renderer, options: EngineOptions, *, name: str, defaults: Row) -> None:
+        self.traffic = Traffic()
         self.model = name
         self.chat_template: str | None = renderer.template
         self._weights, self._renderer, self._defaults = model, renderer, defaults
@@ -90,6 +92,10 @@ class TransformersEngine:
             for job in jobs:
                 job.done.cancel()
         return [self._completion(job, ids, prefix) for job, ids in zip(jobs, outputs, strict=True)]
+
+    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
+        """Raise RequestError: this engine cannot score."""
+        raise no_score(self.name)
 
     async def aclose(self) -> None:
         """Stop; requests that wait or run get an EngineError."""

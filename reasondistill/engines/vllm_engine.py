@@ -21,7 +21,7 @@ from typing import Any
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
 from .auto import choose_dtype, cuda
-from .base import PLAIN, Completion, Engine, EngineOptions, Extras
+from .base import PLAIN, Abilities, Completion, Engine, EngineOptions, Extras, Score, Traffic, no_score
 from .models import resolve, weights_directory
 from .rendering import Renderer, cut_at_stop, generation_defaults
 from .vllm_cpu_norms import register_norms
@@ -57,8 +57,10 @@ class VllmEngine:
 
     name = "vllm"
     continues = True
+    abilities = Abilities()
 
     def __init__(self, directory: Path, renderer: Renderer, options: EngineOptions, *, model: str) -> None:
+        self.traffic = Traffic()
         self.model = model
         self._renderer = renderer
         self.chat_template: str | None = renderer.template
@@ -97,6 +99,10 @@ class VllmEngine:
         jobs = [self._submit(ids, sampling, seed=sampling.seed + i, max_tokens=capped) for i in range(n)]
         outputs = await asyncio.gather(*(job.future for job in jobs))
         return [self._completion(job, out, prefix) for job, out in zip(jobs, outputs, strict=True)]
+
+    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
+        """Raise RequestError: this engine cannot score."""
+        raise no_score(self.name)
 
     async def aclose(self) -> None:
         """Stop the thread and free the model."""

@@ -5,7 +5,7 @@ strategy keeps no table and knows no rollout ids; what it is made of goes into t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..engines.base import Completion, Engine
@@ -113,18 +113,25 @@ class Cot:
         prior: Sequence[Message] = (),
         partial: Partial | None = None,
     ) -> Attempt:
-        """Ask once; with `prior`, go on in its last message where the engine can continue one, else ask anew."""
-        begun = written(prior[-1]) if prior and engine.continues else ""
+        """Ask once; with `prior`, go on in its last message as the engine best can."""
         prompt, extras = with_effort(self.template.messages(problem), self.thinking, engine)
-        [completion] = await engine.complete(prompt, sampling, prefix=begun, extras=extras)
-        return Attempt(
-            prompt=prompt,
-            messages=(joined(prior[-1], completion) if begun else message_of(completion),),
-            finish_reason=completion.finish_reason,
-            usage=completion.usage,
-            seconds=completion.seconds,
-            token_ids=None if begun else completion.token_ids,
-        )
+        begun = prior[-1] if prior else None
+
+        def made(completion: Completion) -> Attempt:
+            return Attempt(
+                prompt=prompt,
+                messages=(joined(begun, completion) if begun else message_of(completion),),
+                finish_reason=completion.finish_reason,
+                usage=completion.usage,
+                seconds=completion.seconds,
+                token_ids=None if begun else completion.token_ids,
+            )
+
+        if partial is not None:
+            extras = replace(extras, progress=lambda completion: partial(made(completion)))
+        prefix = written(begun) if begun else ""
+        [completion] = await engine.complete(prompt, sampling, prefix=prefix, extras=extras)
+        return made(completion)
 
     async def aclose(self) -> None:
         """Hold nothing."""

@@ -19,10 +19,8 @@ class Note(IntEnum):
     """How the child says it ended: a label for the exit code, not a verdict."""
 
     NOTHING = 0
-    STARTED = 1
-    EXCEPTION = 2
-    MEMORY = 3
-    FAILED_TO_START = 4
+    EXCEPTION = 1
+    MEMORY = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

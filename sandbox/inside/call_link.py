@@ -58,10 +58,13 @@ class CallLink:
         """Answer requests until the other side closes the line."""
         while True:
             try:
-                message = self._receive()
+                self.serve_once()
             except LinkClosed:
                 return
-            self._answer(message)
+
+    def serve_once(self) -> None:
+        """Answer the next request; raises LinkClosed when none will come."""
+        self._answer(self._receive())
 
     def _await_answer(self, number: str) -> Any:
         while True:

@@ -28,7 +28,7 @@ def main(channels: Channels, payload: bytes) -> int:
     program = Program.from_row(json.loads(payload))
     if channels.link is None:
         return _run_script(program, channels)
-    _Candidate(program, channels.link).serve()
+    Candidate(program, channels.link).serve()
     return 0
 
 
@@ -43,7 +43,7 @@ def _run_script(program: Program, channels: Channels) -> int:
     return finish() or code
 
 
-class _Candidate:
+class Candidate:
     """A loaded program, and the objects that have crossed the line in either direction."""
 
     def __init__(self, program: Program, channel: Channel) -> None:
@@ -56,6 +56,12 @@ class _Candidate:
         self._program = program
 
     def serve(self) -> None:
+        """Load the program and answer the tester until it closes the line."""
+        self.load()
+        self._link.serve_forever()
+
+    def load(self) -> None:
+        """Run the program's top level; what comes of it is what the first question is answered with."""
         self._printed.redirect()
         try:
             self._module = load(self._program)
@@ -63,7 +69,10 @@ class _Candidate:
             self._failure = ["unreadable", str(error)]
         except BaseException as error:  # noqa: BLE001 - whatever the program does at its top is its result
             self._failure = ["raise", describe_exception(error, self._encode)]
-        self._link.serve_forever()
+
+    def serve_once(self) -> None:
+        """Answer one question."""
+        self._link.serve_once()
 
     def _answer(self, body: list[Any]) -> Any:
         if self._failure is not None:

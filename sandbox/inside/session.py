@@ -6,7 +6,6 @@ is the same thing kept for good. The owner alone decides on forks (the zygote re
 """
 
 import ast
-import asyncio
 import gc
 import inspect
 import linecache
@@ -150,7 +149,11 @@ class _Kernel:
 
     def _execute(self, code: CodeType) -> object:
         value = eval(code, self._namespace)
-        return asyncio.run(value) if code.co_flags & inspect.CO_COROUTINE else value
+        if not code.co_flags & inspect.CO_COROUTINE:
+            return value
+        import asyncio  # large, and most children never need it
+
+        return asyncio.run(value)
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self._inside_cell:

@@ -20,11 +20,14 @@ def main(channels: Channels, payload: bytes) -> int:
     """Run the tests and write the report to the result channel."""
     if channels.link is None or channels.result is None:
         raise ValueError("a tester wants a link and a result channel")
-    channels.result.write(json.dumps(_judge(json.loads(payload), channels.link)).encode("ascii"))
+    report = judge(json.loads(payload), channels.link)
+    channels.link.close()  # the candidate can end while this process does, instead of after it
+    channels.result.write(json.dumps(report).encode("ascii"))
     return 0
 
 
-def _judge(payload: dict[str, Any], channel: Channel) -> dict[str, Any]:
+def judge(payload: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Run the tests against the program at the other end of a line; return the report."""
     remotes = Remotes(
         channel,
         candidate_seconds=payload["candidate_seconds"],

@@ -86,7 +86,8 @@ class Policy:
     pid: int | None
     """The one process that signals may go to; None when any process that lives in the same box may have them."""
     signals: bool = True
-    receives_descriptors: bool = False
+    receives_at: int | None = -1
+    """The one descriptor on which others may be received; None: on any."""
 
 
 @functools.lru_cache
@@ -127,7 +128,7 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
         "vfork": [Rule(fork)],
         "socketpair": [Rule(ALLOW, (Condition(0, 1), Condition(1, 1, 0xF))), Rule(_EPERM)],
         "sendto": [Rule(ALLOW, (Condition(4, 0, wide=True),)), Rule(_EPERM)],
-        "recvmsg": [Rule(ALLOW if policy.receives_descriptors else _EPERM)],
+        "recvmsg": _receive(policy.receives_at),
         "setsockopt": [
             *(Rule(ALLOW, (Condition(1, 1), Condition(2, option))) for option in _SOCKET_OPTIONS),
             Rule(_EPERM),
@@ -153,6 +154,10 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
         **dict.fromkeys(_CHANGES_MODES, modes),
         **dict.fromkeys(_READS_ATTRIBUTES, (Rule(_EOPNOTSUPP),)),  # as on a file system that has none
     }
+
+
+def _receive(at: int | None) -> list[Rule]:
+    return [Rule(ALLOW)] if at is None else [Rule(ALLOW, (Condition(0, at & 0xFFFFFFFF),)), Rule(_EPERM)]
 
 
 def _signal(policy: Policy) -> list[Rule]:

@@ -26,7 +26,7 @@ class Exchange:
 
     def raw(self, status: int, data: bytes, *, length: int | None = None, **headers: str) -> None:
         self.handler.send_response(status)
-        self.handler.send_header("Content-Type", "application/json")
+        self.handler.send_header("Content-Type", headers.pop("Content_Type", "application/json"))
         self.handler.send_header("Content-Length", str(len(data) if length is None else length))
         for name, value in headers.items():
             self.handler.send_header(name.replace("_", "-"), value)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from reasondistill.engines import Extras
+from reasondistill.engines import PLAIN, Extras
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.strategy import Cot
 from reasondistill.records import FinishReason, Message, Sampling
@@ -40,11 +40,23 @@ def test_a_cut_attempt_is_continued(scripted, said, make_problem, cut, rest, pre
     assert [(m.content, m.reasoning) for m in made.messages] == [whole]
 
 
-def test_an_engine_that_cannot_continue_is_asked_anew(scripted, said, make_problem):
-    engine = scripted([said("4")], continues=False)
+def test_an_engine_that_may_not_continue_is_asked_to_all_the_same(scripted, said, make_problem):
+    engine = scripted([said(" is 4.")], continues=False)
     before = Message(role="assistant", content="The sum")
     made = attempt(Cot(template=TEMPLATE), engine, make_problem(), prior=(before,))
-    assert (engine.asked[0][1], [m.content for m in made.messages]) == ("", ["4"])
+    assert (engine.asked[0][1], [m.content for m in made.messages]) == ("The sum", ["The sum is 4."])
+
+
+def test_what_a_long_turn_holds_so_far_is_told(scripted, said, make_problem):
+    class Streaming(scripted):
+        async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
+            extras.progress(said(" is"))
+            return await super().complete(messages, sampling, prefix=prefix, extras=extras)
+
+    told = []
+    before = Message(role="assistant", content="The sum")
+    attempt(Cot(template=TEMPLATE), Streaming([said(" is 4.")]), make_problem(), prior=(before,), partial=told.append)
+    assert [m.content for made in told for m in made.messages] == ["The sum is"]
 
 
 QWEN = "{%- if enable_thinking is defined and enable_thinking is false %}<think></think>{% endif %}"

@@ -85,6 +85,15 @@ left, right = socket.socketpair()
 for address in (D + '/socket', '\\0@ABSTRACT@'):
     if attempt(lambda: left.connect(address)) or attempt(lambda: left.sendto(b'x', address)): print('BREACH')
 """,
+    "addresses in messages": """
+left, right = socket.socketpair()
+address = ctypes.create_string_buffer(struct.pack('H', 1) + b'\\0@ABSTRACT@')
+piece = ctypes.create_string_buffer(struct.pack('QQ', ctypes.addressof(address), 1))
+head = struct.pack('QIxxxxQQQQixxxx', ctypes.addressof(address), len(address) - 1, ctypes.addressof(piece), 1, 0, 0, 0)
+message = ctypes.create_string_buffer(head + bytes(8), 72)
+if call(46, 211, left.fileno(), message, 0) > 0 or call(307, 269, left.fileno(), message, 1, 0) > 0: print('BREACH')
+if call(44, 206, left.fileno(), address, 1, 0, address, len(address) - 1) > 0: print('BREACH sendto')
+""",
     "odd sockets": """
 for family, kind, number in ((16, 3, 0), (17, 3, 3), (38, 5, 0), (40, 1, 0), (2, 3, 1), (15, 3, 2), (29, 3, 1), (44, 3, 0)):
     if attempt(lambda: socket.socket(family, kind, number)): print('BREACH', family)
@@ -124,6 +133,13 @@ for command in (fcntl.F_SETOWN, 15):
     try: fcntl.fcntl(read, command, VICTIM if command == fcntl.F_SETOWN else struct.pack('ii', 1, VICTIM)); print('BREACH')
     except OSError: pass
 fcntl.fcntl(read, fcntl.F_SETFL, fcntl.fcntl(read, fcntl.F_GETFL) | os.O_ASYNC); os.write(write, b'x')
+""",
+    "signals by a timer": """
+class Event(ctypes.Structure): _fields_ = [('v', ctypes.c_long), ('s', ctypes.c_int), ('n', ctypes.c_int), ('t', ctypes.c_int * 13)]
+event, timer = Event(0, 9, 4), ctypes.c_int()
+event.t[0] = VICTIM
+if call(222, 107, 1, ctypes.byref(event), ctypes.byref(timer)) == 0:
+    print('BREACH'); call(223, 110, timer, 0, struct.pack('qqqq', 0, 0, 0, 1), None); time.sleep(0.1)
 """,
     "trace": """
 if libc.ptrace(16, VICTIM, 0, 0) == 0 or libc.ptrace(0x4206, VICTIM, 0, 0) == 0: print('BREACH')
@@ -275,6 +291,32 @@ buffer = ctypes.create_string_buffer(4096)
 if call(103, 116, 3, buffer, 4096) > 0: print('BREACH log')
 if attempt(lambda: time.clock_settime(time.CLOCK_REALTIME, 0)): print('BREACH clock')
 if attempt(lambda: socket.sethostname('x')): print('BREACH name')
+""",
+    "open in a newer way": """
+for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR | os.O_TRUNC):
+    how = ctypes.create_string_buffer(struct.pack('QQQ', flags, 0, 0), 24)
+    if call(437, 437, -100, (D + '/file').encode(), how, 24) >= 0: print('BREACH', flags)
+how = ctypes.create_string_buffer(struct.pack('QQQ', os.O_CREAT | os.O_WRONLY, 0o666, 0), 24)
+if call(437, 437, -100, (D + '/new').encode(), how, 24) >= 0: print('BREACH create')
+call(452, 452, -100, (D + '/file').encode(), 0, 0)
+""",
+    "shared memory by name": """
+import _posixshmem
+for name in ('/sandbox-attack-1', 'sandbox-attack-2'):
+    attempt(lambda: _posixshmem.shm_open(name, os.O_CREAT | os.O_RDWR, mode=0o666))
+""",
+    "the zygote's objects": """
+import gc
+for one in gc.get_objects():
+    if type(one).__name__ in ('Box', 'Boxes', 'Walls', 'Zygote', 'Child', 'Launch', 'Spares', 'Job', 'Kind'):
+        for name in ('directory', 'flat_base', 'root'):
+            place = getattr(one, name, None)
+            if isinstance(place, str) and place not in (os.getcwd(), '') and attempt(lambda: os.listdir(place)): print(place)
+        for name in ('_control', 'events', 'line', 'ruleset', 'alive', 'score', 'listener', 'pidfd'):
+            held = getattr(one, name, None)
+            held = held.fileno() if hasattr(held, 'fileno') else held
+            for number in held if isinstance(held, tuple) else (held,):
+                if isinstance(number, int) and number > 2 and attempt(lambda: os.fstat(number)): print('BREACH', name)
 """,
     "no name for a file": "if attempt(lambda: os.open(D, os.O_TMPFILE | os.O_RDWR)): print('BREACH')",
     "lease and notify": """

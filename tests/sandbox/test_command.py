@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import subprocess
 import sys
 
@@ -42,7 +43,18 @@ def test_run_keeps_to_its_limits(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["status"] == "timeout"
 
 
-@pytest.mark.parametrize("arguments", [["run", "/no/such/file.py"], ["run", __file__, "--isolation", "wishful"]])
+WRONG = [
+    ["run", "/no/such/file.py"],
+    ["run", __file__, "--isolation", "wishful"],
+    ["run", __file__, "--isolation", "ftp://somewhere"],
+    ["run", __file__, "--seconds", "inf"],
+    ["run", __file__, "--seconds", "nan"],
+    ["run", __file__, "--memory-mb", "99999999999999"],
+    ["session", "--seconds", "0"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
 def test_what_cannot_be_done_is_said_in_one_line(arguments, capsys):
     assert main(arguments) == 2
     said = capsys.readouterr()
@@ -96,6 +108,20 @@ def test_bench_prints_medians(capsys):
     assert main(["bench", "--rounds", "2"]) == 0
     said = capsys.readouterr().out
     assert "trivial program" in said and "session branch" in said and "quartiles" in said
+
+
+def test_bench_wants_two_rounds(capsys):
+    assert main(["bench", "--rounds", "1"]) == 2
+    assert capsys.readouterr() == ("", "sandbox: --rounds must be at least 2, got 1\n")
+
+
+def test_a_server_that_does_not_answer_is_told_in_the_object_and_by_the_exit_status(tmp_path, capsys):
+    (tmp_path / "program.py").write_text("print(1)")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    assert main(["run", str(tmp_path / "program.py"), "--isolation", address]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] == "sandbox_error" and address in told["reason"]
 
 
 def test_the_module_is_runnable():

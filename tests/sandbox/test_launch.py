@@ -1,5 +1,7 @@
 """Children side by side, linked and with a private result channel: what `run_tests` builds on."""
 
+import pytest
+
 from sandbox import Limits, Status, Task
 
 OWN_ENDS = """
@@ -48,6 +50,25 @@ def test_a_result_is_bounded(pool):
 def test_a_child_holds_no_descriptor_but_its_own(pool):
     (one,) = pool.launch([program("print(ends)")])
     assert one.stdout == b"[]\n"
+
+
+FORGE = """
+import gc, mmap, os
+for one in gc.get_objects():
+    page = getattr(one, "page", None) if type(one).__name__ == "Box" else None
+    if isinstance(page, mmap.mmap):
+        page[0] = {first}
+        page[1:601] = b"forged" * 100
+os.{ending}
+"""
+
+
+@pytest.mark.parametrize("first", [0, 1, 2, 3, 4, 255])
+@pytest.mark.parametrize("ending", ["_exit(0)", "_exit(125)", "kill(os.getpid(), 9)", "abort()"])
+def test_a_program_cannot_pass_its_end_off_as_our_failure(pool, first, ending):
+    found = pool.run(FORGE.format(first=first, ending=ending))
+    assert found.status is not Status.SANDBOX_ERROR and "forged" not in found.reason
+    assert found.status is Status.OK or ending != "_exit(0)"
 
 
 def test_an_entry_that_does_not_exist_is_our_error(pool):

@@ -5,6 +5,7 @@ Every program is asked for `add(a, b)`. Some attack the line to the tester from 
 """
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,6 +205,38 @@ SECRET = 7_194_531
 )
 def test_expected_values_are_not_to_be_had(pool: Pool, source: str, tests: str) -> None:
     assert run_tests(program(source), AssertTests(code=tests), pool=pool).outcome is TestOutcome.FAILED
+
+
+LOOK_EVERYWHERE = """
+import gc, os, sys
+BACKWARDS = 'emeriuqniuq'
+def texts():
+    frame = sys._getframe()
+    while frame:
+        yield from (repr(value) for value in frame.f_locals.values())
+        frame = frame.f_back
+    for holder in gc.get_objects():
+        for one in gc.get_referents(holder):
+            if isinstance(one, str): yield one
+            elif isinstance(one, (bytes, bytearray)): yield one.decode('latin1')
+            elif isinstance(one, memoryview): yield one.tobytes().decode('latin1')
+    for number in range(3, 1100):
+        try: yield os.pread(number, 1 << 20, 0).decode('latin1')
+        except OSError: pass
+    for way in ('mem', 'maps', 'environ'):
+        try: yield open('/proc/self/' + way, 'rb').read(1 << 20).decode('latin1')
+        except OSError: pass
+def add(a, b):
+    return any(BACKWARDS[::-1] in text for text in texts())
+"""
+
+
+def test_the_tests_were_never_in_the_program_s_memory(pool: Pool) -> None:
+    """Neither in a child that was forked for it nor in one that waited: the process that forks never sees them."""
+    tests = AssertTests(code="word = 'quinquireme'\nassert add(1, 2) is False")
+    for pause in (0, 0, 0.1, 0.1):
+        time.sleep(pause)  # for spares to be made
+        assert run_tests(program(LOOK_EVERYWHERE), tests, pool=pool).outcome is TestOutcome.PASSED
 
 
 def test_nothing_is_kept_between_runs(pool: Pool) -> None:

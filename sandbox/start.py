@@ -1,0 +1,130 @@
+"""The zygote's start: walls around itself, libraries warmed, memory settled; then it serves.
+
+Runs as the main program of a process of its own; the configuration is its one argument, as JSON.
+"""
+
+# os.* rather than Path: descriptors, and no surprises with symbolic links.
+
+import gc
+import json
+import os
+import resource
+import select
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import prewarm
+from .box import Boxes, delete_directory, make_base
+from .child import Walls, prepare_for_children
+from .inside import load_entries
+from .inside.rehearsal import rehearse
+from .layers import cgroup, kernel, namespaces, seccomp, visible
+from .wire import pack, send
+from .zygote import Zygote
+
+FIRST_UID = 61_184
+"""User ids for children of a zygote started as root: the range that systemd also uses for users that come and go."""
+_LINE = 1000
+_LARGE = 40 << 20
+"""Resident bytes from which on huge pages pay: smaller, a child writes to most of its pages anyway."""
+
+
+def main() -> NoReturn:
+    """Entry of the process: the configuration is the one argument, as JSON."""
+    settings = json.loads(sys.argv[1])
+    control = socket.socket(fileno=settings["control"])
+    try:
+        zygote = _prepare(settings, control)
+    except OSError as problem:
+        send(control, pack({"unavailable": str(problem)}))
+        os._exit(3)
+    send(control, pack({"ready": settings["mode"], "pid": os.getpid(), "details": _details(settings)}))
+    zygote.serve()
+    os._exit(0)
+
+
+def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
+    flat, machine, version = settings["mode"] == "flat", kernel.machine(), kernel.landlock_version()
+    if not version and not settings["weaker"]:
+        raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
+    kernel.one_malloc_arena()
+    settings["cgroups"] = [str(group) for group in cgroup.join()]
+    root = settings["root"]
+    sys.path[:] = [entry for entry in [*sys.path, *settings["paths"]] if entry != root]
+    sys.argv[:] = [""]
+    entries = load_entries()
+    readable = visible.readable_paths(flat=flat, hidden=[root])
+    own = "/box" if any(path.startswith("/tmp") for path in readable) else "/tmp"
+    as_root = os.geteuid() == 0
+    base, keep = None, 0
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if flat:
+        keep = _needed_capabilities([path for path in readable if os.access(path, os.R_OK)]) if as_root else 0
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        base, _ = make_base()
+    else:
+        namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
+    prewarm.warm(settings["prewarm"], goes_on=lambda: _waits(settings["owner"]))
+    if not _waits(settings["owner"]):
+        if base is not None:
+            delete_directory(base)
+        os._exit(0)
+    prepare_for_children(own)
+    rehearse()
+    gc.collect()
+    gc.freeze()
+    if _memory_pages()[1] * os.sysconf("SC_PAGE_SIZE") > _LARGE:
+        kernel.use_huge_pages()
+    alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    walls = Walls(
+        machine=machine,
+        landlock=version,
+        flat=flat,
+        base_bytes=_memory_pages()[0] * os.sysconf("SC_PAGE_SIZE"),
+        base_resident=_memory_pages()[1] * os.sysconf("SC_PAGE_SIZE"),
+        keep=keep,
+        alive=alive,
+        score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
+        tasks=0 if flat and as_root else 4096,
+        line=min(_LINE, hard - 1 if hard > 0 else _LINE),
+        entries=entries,
+    )
+    seccomp.fork_listener(machine)
+    boxes = Boxes(flat_base=base, own=own, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
+    return Zygote(control, settings["owner"], boxes, walls)
+
+
+def _waits(owner: int) -> bool:
+    """Whether the owner, a process descriptor, is still alive."""
+    return not select.select([owner], [], [], 0)[0]
+
+
+def _memory_pages() -> list[int]:
+    """Total and resident pages of this process."""
+    return [int(number) for number in Path("/proc/self/statm").read_text().split()[:2]]
+
+
+def _needed_capabilities(paths: Sequence[str]) -> int:
+    """What an unprivileged child of this root process needs to read the interpreter's own files.
+
+    Nothing, mostly. An interpreter below a directory that only root may enter (/root) is out of reach without
+    the capability to read; landlock still holds the child to `paths`.
+    """
+    child = os.fork()
+    if child == 0:
+        namespaces.drop_user(FIRST_UID)
+        os._exit(0 if all(os.access(path, os.R_OK) for path in paths) else 1)
+    if os.waitpid(child, 0)[1] == 0:
+        return 0
+    for capability in (kernel.CAP_DAC_READ_SEARCH, kernel.CAP_DAC_OVERRIDE):
+        if kernel.capabilities() & 1 << capability:
+            return 1 << capability
+    return 0
+
+
+def _details(settings: dict[str, Any]) -> dict[str, Any]:
+    return {"landlock": kernel.landlock_version(), "cgroups": settings["cgroups"]}
