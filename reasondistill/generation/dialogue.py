@@ -175,13 +175,20 @@ class Dialogue:
         if finish is not FinishReason.STOP:
             self.unfinished = True
             return Step(finish=finish)
-        wrote = bool(completion.text or completion.reasoning)
-        if self.mode.in_one_turn and wrote and self.mode.syntax is SYNTAXES["fenced"] and _fence_is_open(text):
-            thinking = not message.content and message.reasoning is not None
-            self.messages[-1] = _with_text(message, f"{text}\n```\n", thinking)
+        if self.mode.in_one_turn and (completion.text or completion.reasoning) and self._met_a_fence(message, text):
             self.unfinished = True
             return Step()
         return Step(finish=finish)
+
+    def _met_a_fence(self, message: Message, text: str) -> bool:
+        """Return whether a stop string ended the turn and no block did; write it where the engine has left it out."""
+        if text.endswith(self.mode.stops):
+            return True
+        if self.mode.syntax is not SYNTAXES["fenced"] or not _fence_is_open(text):
+            return False
+        thinking = not message.content and message.reasoning is not None
+        self.messages[-1] = _with_text(message, f"{text}\n```\n", thinking)
+        return True
 
     def _first_block(self, text: str) -> tuple[Block, Syntax] | None:
         found = [(block, s) for s in self.mode.understood if (block := find_block(text, s)) is not None]
