@@ -102,7 +102,6 @@ class OpenAIEngine:
     """Chat servers of one model. At most `options.concurrency` requests are under way at once."""
 
     name = "openai"
-    continues = False
     abilities = Abilities(logprobs=True, streams=True)
 
     def __init__(
@@ -116,6 +115,8 @@ class OpenAIEngine:
     ) -> None:
         self.model = options.model_id or options.model
         self.chat_template: str | None = None
+        # Only who runs the server can be sure; what fields it takes says nothing of what it does with them.
+        self.continues = options.continuation == "prefix"
         self.traffic = Traffic()
         self._endpoints, self._options = endpoints, options
         self._retry, self._sleep, self._clock = retry, sleep, clock

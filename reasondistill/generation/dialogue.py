@@ -29,6 +29,8 @@ class Mode:
     continues: bool
     """Whether the engine goes on from a prefix."""
     strips_thinking: bool
+    as_stored: bool = False
+    """Whether the turns are sent as they are stored: recordings are found by them."""
 
     @property
     def name(self) -> str:
@@ -38,7 +40,7 @@ class Mode:
     @property
     def in_one_turn(self) -> bool:
         """Whether outputs stand inside the assistant's turn."""
-        return self.continues and not self.native
+        return self.continues and not self.native and not self.as_stored
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ class Dialogue:
         if self.unfinished:
             prefix = written(sent[-1]) if self.mode.continues else ""
             sent = sent[:-1]
-        return (*self.prompt, *_as_turns(sent)), prefix
+        return (*self.prompt, *(sent if self.mode.as_stored else _as_turns(sent))), prefix
 
     def take(self, completion: Completion) -> Step:
         """Add what came back; return what it asks for."""
@@ -173,13 +175,20 @@ class Dialogue:
         if finish is not FinishReason.STOP:
             self.unfinished = True
             return Step(finish=finish)
-        wrote = bool(completion.text or completion.reasoning)
-        if self.mode.in_one_turn and wrote and self.mode.syntax is SYNTAXES["fenced"] and _fence_is_open(text):
-            thinking = not message.content and message.reasoning is not None
-            self.messages[-1] = _with_text(message, f"{text}\n```\n", thinking)
+        if self.mode.in_one_turn and (completion.text or completion.reasoning) and self._met_a_fence(message, text):
             self.unfinished = True
             return Step()
         return Step(finish=finish)
+
+    def _met_a_fence(self, message: Message, text: str) -> bool:
+        """Return whether a stop string ended the turn and no block did; write it where the engine has left it out."""
+        if text.endswith(self.mode.stops):
+            return True
+        if self.mode.syntax is not SYNTAXES["fenced"] or not _fence_is_open(text):
+            return False
+        thinking = not message.content and message.reasoning is not None
+        self.messages[-1] = _with_text(message, f"{text}\n```\n", thinking)
+        return True
 
     def _first_block(self, text: str) -> tuple[Block, Syntax] | None:
         found = [(block, s) for s in self.mode.understood if (block := find_block(text, s)) is not None]

@@ -145,4 +145,5 @@ def mode_of(options: TirOptions, engine: Engine) -> Mode:
         native=name == NATIVE,
         continues=engine.continues,
         strips_thinking=options.earlier_thinking == "strip",
+        as_stored=engine.name == "replay",
     )

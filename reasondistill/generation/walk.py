@@ -106,9 +106,10 @@ class Walk:
             seed=self.sampling.seed + len(dialogue.messages),
         )
         messages, prefix = dialogue.request()
+        extras = replace(self.extras, include_stop=True) if dialogue.mode.stops else self.extras
         try:
             async with asyncio.timeout(patience):
-                [completion] = await self.engine.complete(messages, sampling, prefix=prefix, extras=self.extras)
+                [completion] = await self.engine.complete(messages, sampling, prefix=prefix, extras=extras)
         except TimeoutError:
             self.stopped = "wall"
             return None

@@ -196,6 +196,18 @@ def test_another_fence_than_code_does_not_end_the_turn(attempt):
     assert engine.asked[1][1] == "A table:\n```text\n1 2\n```\n"
 
 
+def test_a_fence_without_a_language_does_not_end_the_turn(attempt):
+    made, engine = attempt(["So:\n```\n", "1 2\n```\n", "So \\boxed{2}.", "never"])
+    assert [m.content for m in made.messages] == ["So:\n```\n1 2\n```\nSo \\boxed{2}."]
+    assert engine.asked[0][2].include_stop and len(engine.asked) == 3
+
+
+def test_a_stop_string_kept_in_the_text_is_written_once(attempt):
+    made, engine = attempt(["```python\n6 * 7\n```\n", "\\boxed{42}"])
+    assert engine.asked[1][1] == "```python\n6 * 7\n```\n```output\n42\n```\n"
+    assert "written" not in made.messages[0].tool_calls[0]
+
+
 def test_the_cap_holds_over_all_turns(attempt):
     made, engine = attempt(["```python\n1", "```python\n2", "never"], sampling=Sampling(max_tokens=6))
     assert (made.finish_reason, made.marks["stopped"], len(engine.asked)) == (FinishReason.LENGTH, "tokens", 2)

@@ -98,6 +98,11 @@ def test_tir_runs_the_code_of_a_plain_chat_server(tmp_path, capsys, serve, answe
         assert (rollout.strategy, rollout.marks["executions"], rollout.tools) == ("tir", 1, ())
     assert generate(tmp_path, capsys, SUMS, url, "--strategy", "tir", "--samples", "2")[0]["rollouts"] == 10
     assert len(bodies) == 20
+    again = [*("generate", "--problems", str(tmp_path / "problems.jsonl"), "--model", "m", "--strategy", "tir")]
+    replay = ["--samples", "2", "--engine", "replay", "--replay", str(tmp_path / "out"), "--out", str(tmp_path / "two")]
+    assert main([*again, *replay]) == 0
+    replayed = {row["id"]: row["messages"] for row in Table(tmp_path / "two" / "rollouts", key="id")}
+    assert replayed == {r.id: [m.to_row() for m in r.messages] for r in rollouts}
 
 
 def test_native_tools_are_offered_when_asked_for(tmp_path, capsys, serve):
