@@ -6,22 +6,20 @@ one that continues: `continuation: turns` is for those. A stream that breaks off
 """
 
 import asyncio
-import contextlib
-import ipaddress
-import os
 import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
 from .endpoints import Clock, Endpoint, Endpoints
 from .limits import RateLimits
+from .openai_client import masked, never_connected, open_client, post, streamed, timed
 from .openai_wire import (
     CONTINUE_FIELDS,
     STOP_FIELD,
@@ -65,7 +63,7 @@ async def open_openai(
             )
         if urlsplit(url).scheme not in ("http", "https"):
             raise EngineError(f"--base-url must start with http:// or https://, got {masked(url)!r}")
-    clients = [Endpoint(_client(url, _key(url), options), masked(url)) for url in urls]
+    clients = [Endpoint(open_client(url, options), masked(url)) for url in urls]
     retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
     return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
@@ -242,22 +240,22 @@ class OpenAIEngine:
             if stream:
                 return await self._read_stream(endpoint.client, row, request, in_turns)
             async with asyncio.timeout(self._options.request_timeout):
-                data = await _post(endpoint.client, row)
+                data = await post(endpoint.client, row)
             return self._finished(read_answer(data), request, in_turns)
         except (TimeoutError, openai.APITimeoutError) as error:
             message = f"no answer within {self._options.request_timeout:g} s"
-            raise Unusable(message, reason="timeout", down=_never_connected(error)) from error
+            raise Unusable(message, reason="timeout", down=never_connected(error)) from error
         except openai.APIStatusError as error:
             raise self._refusal(endpoint, error, row) from error
         except openai.APIConnectionError as error:
             message = f"{error.__cause__ or error}" or type(error.__cause__).__name__
-            raise Unusable(message, reason="connection", down=_never_connected(error)) from error
+            raise Unusable(message, reason="connection", down=never_connected(error)) from error
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request, in_turns: bool) -> Completion:
         """Read a streamed answer; what a broken one brought stays in the request's draft."""
         answer = Answer()
         try:
-            async with _timed(_streamed(client, row), self._options.request_timeout) as (response, lines):
+            async with timed(streamed(client, row), self._options.request_timeout) as (response, lines):
                 if "event-stream" not in response.headers.get("content-type", ""):
                     # A server that does not stream has ignored the wish.
                     answer = read_answer("\n".join([line async for line in lines]).encode())
@@ -352,93 +350,8 @@ class OpenAIEngine:
         return bool(named)
 
 
-def masked(url: str) -> str:
-    """Return the address without its user, password and query.
-
-    >>> masked("http://me:secret@host:8000/v1?key=x")
-    'http://***@host:8000/v1'
-    """
-    parts = urlsplit(url)
-    _user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"***@{host}" if at else host, parts.path, "", ""))
-
-
 class _Relearnt(Exception):
     """The server refuses a field that it can do without: the request is sent again, without."""
-
-
-def _client(url: str, key: str, options: EngineOptions) -> Any:
-    import httpx2
-    import openai
-
-    http = openai.DefaultAsyncHttpxClient(
-        # A proxy from the environment is for the world outside; a server on this machine is never behind it.
-        trust_env=not _is_local(url),
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
-    )
-    return openai.AsyncOpenAI(
-        base_url=url, api_key=key, timeout=options.request_timeout, max_retries=0, http_client=http
-    )
-
-
-async def _post(client: Any, row: dict[str, Any]) -> bytes:
-    """Return the body of the answer as it came: building the client's typed objects would double the cost."""
-    import httpx2
-
-    answer = await client.post("/chat/completions", cast_to=httpx2.Response, body=row)
-    return bytes(answer.content)
-
-
-@contextlib.asynccontextmanager
-async def _streamed(client: Any, row: dict[str, Any]) -> Any:
-    """Send the request and yield the response before its body is read."""
-    given = {k: row[k] for k in ("model", "messages", "stream")}
-    extra = {k: v for k, v in row.items() if k not in given}
-    async with client.chat.completions.with_streaming_response.create(**given, extra_body=extra) as response:
-        yield response
-
-
-@contextlib.asynccontextmanager
-async def _timed(opening: Any, seconds: float) -> Any:
-    """Yield the response and its lines; each of them, and the response itself, may take so many seconds."""
-    async with asyncio.timeout(seconds) as limit, opening as response:
-
-        async def lines() -> Any:
-            loop, rest = asyncio.get_running_loop(), b""
-            async for piece in response.iter_bytes():
-                limit.reschedule(loop.time() + seconds)
-                # Only here a line ends: JSON may hold U+2028 and other things that `splitlines` takes for an end.
-                *whole, rest = (rest + piece).split(b"\n")
-                for line in whole:
-                    yield line.decode(errors="replace").rstrip("\r")
-            if rest:
-                yield rest.decode(errors="replace")
-
-        yield response, lines()
-
-
-def _key(url: str) -> str:
-    key = os.environ.get("OPENAI_API_KEY")
-    if key:
-        return key
-    if _is_local(url):
-        return "none"
-    raise EngineError(
-        f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
-    )
-
-
-def _is_local(url: str) -> bool:
-    """Return whether the address is this machine or a private network: there a key is optional."""
-    host = urlsplit(url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_private
-    return host == "localhost" or "." not in host
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Return whether no connection was made at all, rather than one that broke."""
-    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
 
 
 def _advice(status: int, model: str) -> str:
