@@ -10,6 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 from ..errors import EngineError
 from .base import EngineOptions
 
+CHAT_PATH = "/chat/completions"
+
 
 def masked(url: str) -> str:
     """Return the address without its user, password and query.
@@ -37,7 +39,7 @@ def open_client(url: str, options: EngineOptions) -> Any:
     )
 
 
-async def post(client: Any, row: dict[str, Any], path: str = "/chat/completions") -> bytes:
+async def post(client: Any, row: dict[str, Any], path: str = CHAT_PATH) -> bytes:
     """Return the body of the answer as it came: building the client's typed objects would double the cost."""
     import httpx2
 

@@ -16,10 +16,12 @@ from urllib.parse import urlsplit
 
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
 from .endpoints import Clock, Endpoint, Endpoints
-from .limits import RateLimits
-from .openai_client import masked, never_connected, open_client, post, streamed, timed
+from .limits import CHARACTERS_PER_TOKEN, RateLimits
+from .openai_client import CHAT_PATH, masked, never_connected, open_client, post, streamed, timed
+from .openai_score import PATH as SCORE_PATH
+from .openai_score import Scored, Scoring
 from .openai_wire import (
     CONTINUE_FIELDS,
     STOP_FIELD,
@@ -37,6 +39,7 @@ from .retry import Retry, RetryBudget, retry_after
 STREAM_FROM = 2000
 """Cap from which `stream: auto` streams: a shorter completion that is lost costs less than streaming all of them."""
 _PROGRESS_SECONDS = 0.02
+_ONE_TOKEN = Sampling(max_tokens=1)
 _RETRIED = {408, 409, 425, 429}
 _REASONS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "prompt_too_long"}
 _TOO_LONG = ("context_length_exceeded", "context length", "context size", "context window", "prompt is too long")
@@ -71,13 +74,14 @@ async def open_openai(
 
 @dataclass(slots=True, kw_only=True)
 class _Request:
-    """One sample on its way, with what is there of it already."""
+    """One sample on its way, with what is there of it already; or one completion to score."""
 
-    messages: Sequence[Message]
-    sampling: Sampling
-    extras: Extras
-    prefix: str
+    messages: Sequence[Message] = ()
+    sampling: Sampling = _ONE_TOKEN
+    extras: Extras = PLAIN
+    prefix: str = ""
     began: float
+    scoring: Scoring | None = None
     draft: Draft = field(default_factory=Draft)
     shown: float = -1.0
     """When `progress` was told last."""
@@ -93,7 +97,8 @@ class _Request:
 
     @property
     def characters(self) -> int:
-        return sum(len(m.content) for m in self.messages) + len(self.begun)
+        scored = len(self.scoring.ids) * CHARACTERS_PER_TOKEN if self.scoring else 0
+        return sum(len(m.content) for m in self.messages) + len(self.begun) + round(scored)
 
 
 class OpenAIEngine:
@@ -145,8 +150,11 @@ class OpenAIEngine:
                 task.cancel()
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Raise RequestError: chat servers have no common way to score."""
-        raise no_score(self.name)
+        """Ask a vLLM server for the log-probabilities; other servers have no common way. See Engine.score."""
+        ids = scored_ids(prompt_ids, completion_ids, top_k=top_k)
+        scoring = Scoring(ids=ids, start=len(prompt_ids), top_k=top_k)
+        scored: Scored = await self._persist(_Request(began=self._clock(), scoring=scoring))
+        return scored.score
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -155,11 +163,16 @@ class OpenAIEngine:
 
     async def _one(self, messages: Sequence[Message], sampling: Sampling, prefix: str, extras: Extras) -> Completion:
         request = _Request(messages=messages, sampling=sampling, extras=extras, prefix=prefix, began=self._clock())
-        rng = random.Random(sampling.seed)
+        completion: Completion = await self._persist(request)
+        return completion
+
+    async def _persist(self, request: _Request) -> Any:
+        """Ask again and again, within bounds, and return what the request asks for: a Completion or Scored."""
+        rng = random.Random(request.sampling.seed)
         failures = tries = 0
         while True:
             have = request.draft.tokens
-            if have >= sampling.max_tokens:
+            if have >= request.sampling.max_tokens:
                 return self._of_draft(request)
             try:
                 async with self._slots:
@@ -187,7 +200,7 @@ class OpenAIEngine:
             raise RequestError(f"{fault}, after {tries} tries at {places}", reason=fault.reason) from fault
         await self._sleep(wait)
 
-    async def _try(self, request: _Request) -> Completion:
+    async def _try(self, request: _Request) -> Completion | Scored:
         """Ask once. Raises Unusable for what may go away, _Relearnt for a refused field, RequestError for the rest."""
         endpoint = await self._endpoints.pick()
         usage: Usage | None = None
@@ -220,27 +233,19 @@ class OpenAIEngine:
         elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
             fault.wait = 0.0
 
-    async def _ask(self, endpoint: Endpoint, request: _Request) -> Completion:
+    async def _ask(self, endpoint: Endpoint, request: _Request) -> Completion | Scored:
         """Send the request and read its answer."""
         import openai
 
-        stream = self._streams(request)
         in_turns = self._in_turns()
-        row = body(
-            self._options.model,
-            request.messages,
-            request.left,
-            request.extras,
-            prefix=request.begun,
-            in_turns=in_turns,
-            stream=stream,
-            refused=self._refused,
-        )
+        row = self._row(request, in_turns)
         try:
-            if stream:
+            if row.get("stream"):
                 return await self._read_stream(endpoint.client, row, request, in_turns)
             async with asyncio.timeout(self._options.request_timeout):
-                data = await post(endpoint.client, row)
+                data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
+            if request.scoring:
+                return request.scoring.read(data)
             return self._finished(read_answer(data), request, in_turns)
         except (TimeoutError, openai.APITimeoutError) as error:
             message = f"no answer within {self._options.request_timeout:g} s"
@@ -250,6 +255,21 @@ class OpenAIEngine:
         except openai.APIConnectionError as error:
             message = f"{error.__cause__ or error}" or type(error.__cause__).__name__
             raise Unusable(message, reason="connection", down=never_connected(error)) from error
+
+    def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
+        """Return the JSON object to send."""
+        if request.scoring:
+            return request.scoring.row(self._options.model)
+        return body(
+            self._options.model,
+            request.messages,
+            request.left,
+            request.extras,
+            prefix=request.begun,
+            in_turns=in_turns,
+            stream=self._streams(request),
+            refused=self._refused,
+        )
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request, in_turns: bool) -> Completion:
         """Read a streamed answer; what a broken one brought stays in the request's draft."""
