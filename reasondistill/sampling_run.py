@@ -116,9 +116,11 @@ class SamplingRun:
         failed = Counter[str](counts.get("failed", {}))
         if failed.total() > self.max_failed_share * len(wanted):
             reasons = ", ".join(f"{reason} {n}" for reason, n in failed.items())
+            [(commonest, _)] = failed.most_common(1)
             raise EngineError(
                 f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({reasons}); "
-                f"{there} rollouts are kept, the same command asks for the rest again"
+                f"{there} rollouts are kept, the same command asks for the rest again; "
+                f"the first {commonest} said: {counts['said'][commonest]}"
             )
         measured = self._measure(stage) if judged else None
         right = measured.outcomes.get("correct", 0) if measured else 0

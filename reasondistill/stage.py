@@ -377,6 +377,7 @@ def _counts_row(job: SamplingJob) -> Row:
         "empty_share": round(counts.empty / max(1, counts.stored), 4),
         "continued": counts.continued,
         "failed": dict(counts.failed),
+        "said": counts.said,
         "failed_share": counts.failed_share,
         "usage": asdict(counts.usage),
         "cost": round(job.plan.budget.cost(counts.usage), 6),

@@ -18,6 +18,8 @@ Clock = Callable[[], float]
 
 _SUSPECT = 3
 """Faults in a row, of any kind, after which another address is preferred."""
+_LONG_ROW = 20
+"""Faults in a row that are worth a word to whoever waits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,10 +96,12 @@ class Endpoints:
         endpoint.faults = endpoint.refusals = endpoint.limited = 0
         endpoint.down_since = None
 
-    def heard(self, endpoint: Endpoint) -> None:
-        """Note a bad answer: somebody is there."""
+    def heard(self, endpoint: Endpoint, what: str) -> None:
+        """Note a bad answer: somebody is there. A long row of them is told, once."""
         endpoint.answered = True
         endpoint.faults += 1
+        if endpoint.faults == _LONG_ROW:
+            self._say(f"{endpoint.address} has failed {_LONG_ROW} times in a row ({what}); it is asked again and again")
         endpoint.refusals = 0
         endpoint.down_since = None
 

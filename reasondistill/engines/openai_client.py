@@ -11,6 +11,7 @@ from ..errors import EngineError
 from .base import EngineOptions
 
 CHAT_PATH = "/chat/completions"
+_KEY_LENGTH = 8
 
 
 def masked(url: str) -> str:
@@ -84,6 +85,12 @@ def _key(url: str) -> str:
     raise EngineError(
         f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
     )
+
+
+def without_key(text: str) -> str:
+    """Return a server's words without the key, which some servers repeat; a word such as `none` is no key."""
+    key = os.environ.get("OPENAI_API_KEY", "")
+    return text.replace(key, "***") if len(key) >= _KEY_LENGTH else text
 
 
 def _is_local(url: str) -> bool:

@@ -19,7 +19,7 @@ from ..records import FinishReason, Message, Sampling, Usage
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
 from .endpoints import Clock, Endpoint, Endpoints
 from .limits import CHARACTERS_PER_TOKEN, RateLimits
-from .openai_client import CHAT_PATH, masked, never_connected, open_client, post, streamed, timed
+from .openai_client import CHAT_PATH, masked, never_connected, open_client, post, streamed, timed, without_key
 from .openai_score import PATH as SCORE_PATH
 from .openai_score import Scored, Scoring
 from .openai_wire import (
@@ -33,6 +33,7 @@ from .openai_wire import (
     completion,
     read_answer,
     read_event,
+    what_it_said,
 )
 from .retry import Retry, RetryBudget, retry_after
 
@@ -197,7 +198,9 @@ class OpenAIEngine:
             if request.extras.progress is None:
                 self.traffic.wasted_tokens += request.draft.tokens
             self.traffic.retries[fault.reason] -= 1
-            raise RequestError(f"{fault}, after {tries} tries at {places}", reason=fault.reason) from fault
+            raise RequestError(
+                f"{without_key(str(fault))}, after {tries} tries at {places}", reason=fault.reason
+            ) from fault
         await self._sleep(wait)
 
     async def _try(self, request: _Request) -> Completion | Scored:
@@ -227,7 +230,7 @@ class OpenAIEngine:
         if fault.down:
             self._endpoints.refused(endpoint, _one_line(str(fault)))
             return
-        self._endpoints.heard(endpoint)
+        self._endpoints.heard(endpoint, _one_line(without_key(str(fault))))
         if fault.wait is not None and fault.wait <= self._retry.total_seconds:
             self._endpoints.limit(endpoint, fault.wait)
         elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
@@ -343,7 +346,10 @@ class OpenAIEngine:
 
     def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
         """Return what an HTTP error status means for this request."""
-        status, said = int(error.status_code), _one_line(error.message)
+        status, said = int(error.status_code), without_key(what_it_said(error.response.text))
+        if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
+            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): see to the account there"
+            return EngineError(f"{message}, then run the same command again")
         if status in _RETRIED or status >= 500:
             reason = "rate_limit" if status == 429 else "server_error"
             return Unusable(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))

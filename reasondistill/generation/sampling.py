@@ -86,6 +86,8 @@ class SamplingCounts:
     """Rollouts that went on from an earlier, shorter text."""
     failed: Counter[str] = field(default_factory=Counter)
     """Requests that failed for good, by reason."""
+    said: dict[str, str] = field(default_factory=dict)
+    """What the first failure of each reason said."""
     usage: Usage = field(default_factory=Usage)
     """Of this run alone; what a continued rollout had cost before is not in it."""
     stopped: str | None = None
@@ -177,6 +179,7 @@ async def _finish(engine: Engine, job: SamplingJob, task: Task) -> None:
             job.agenda.retry(task)
         else:
             job.counts.failed[error.reason] += 1
+            job.counts.said.setdefault(error.reason, str(error))
         return
     finally:
         job.agenda.back(task, stored=stored)
