@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engines import EngineOptions
+from .engines.fetch_progress import fetch_progress
+from .engines.models import resolve
 from .errors import EngineError, RecipeError
 from .evaluation.results import SetResult, measure
 from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
@@ -13,10 +15,10 @@ from .generation.budget import BudgetOptions
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
-from .provenance import model_name, versions
+from .provenance import is_local, model_name, model_weights, versions
 from .recipe import ModelRecipe
 from .records import Estimate, Row, Sampling
-from .stage import SampleSet, SampleStage, run_stage
+from .stage import SampleSet, SampleStage, failures, run_stage
 from .store import RunFolder, mask_url
 from .verification import VerifyOptions
 
@@ -64,6 +66,10 @@ class SamplingRun:
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
             )
+            if is_local(self._model):
+                # Before the ids are made: where a catalogue model comes from is part of them.
+                with fetch_progress() as progress:
+                    resolve(self.engine.model, progress=progress)
             stage = self._stage(samples, judged)
             result = run_stage(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
@@ -101,11 +107,15 @@ class SamplingRun:
             samples=samples,
             budget=self.budget,
             require_reference=judged,
+            weights=model_weights(self._model),
         )
-        model = model_name(
-            ModelRecipe(**{k: getattr(self.engine, k) for k in ("model", "model_id", "engine", "base_url", "replay")})
-        )
-        return SampleStage(engine=self.engine, model=model, sets=(given,), verify=VerifyOptions(strict=self.strict))
+        name = model_name(self._model)
+        return SampleStage(engine=self.engine, model=name, sets=(given,), verify=VerifyOptions(strict=self.strict))
+
+    @property
+    def _model(self) -> ModelRecipe:
+        names = ("model", "model_id", "engine", "base_url", "replay")
+        return ModelRecipe(**{name: getattr(self.engine, name) for name in names})
 
     def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
         plan = stage.sets[0].plan(stage.model)
@@ -115,12 +125,9 @@ class SamplingRun:
         counts: Row = next(iter(result["sets"].values()), {})
         failed = Counter[str](counts.get("failed", {}))
         if failed.total() > self.max_failed_share * len(wanted):
-            reasons = ", ".join(f"{reason} {n}" for reason, n in failed.items())
-            [(commonest, _)] = failed.most_common(1)
             raise EngineError(
-                f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({reasons}); "
-                f"{there} rollouts are kept, the same command asks for the rest again; "
-                f"the first {commonest} said: {counts['said'][commonest]}"
+                f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({failures(counts)}); "
+                f"{there} rollouts are kept, the same command asks for the rest again"
             )
         measured = self._measure(stage) if judged else None
         right = measured.outcomes.get("correct", 0) if measured else 0

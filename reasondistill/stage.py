@@ -57,6 +57,8 @@ class SampleSet:
     count: int | None = None
     """First problems only."""
     strategy: StrategyOptions = field(default_factory=StrategyOptions)
+    weights: str | None = None
+    """What tells the model's weights from others of its name: see ModelFiles.weights."""
     beside: Path | None = None
     """Folder that a template file's relative path starts from."""
     require_reference: bool = True
@@ -71,6 +73,7 @@ class SampleSet:
             sampling=self.sampling,
             samples=self.samples,
             model=model,
+            weights=self.weights,
             budget=self.budget,
         )
 
@@ -365,6 +368,17 @@ def _stored(plan: SamplingPlan, rollouts: Table) -> Iterator[Rollout]:
         identifier for identifier, _, _ in plan.missing(rollouts)
     }
     return (Rollout.from_row(row) for row in rollouts if row["id"] in done)
+
+
+def failures(counts: Row) -> str:
+    """Return what went wrong, from a set's row in a stage's result.
+
+    >>> failures({"failed": {"timeout": 1, "bad_request": 2}, "said": {"timeout": "late", "bad_request": "HTTP 400"}})
+    'timeout 1, bad_request 2; the first bad_request said: HTTP 400'
+    """
+    reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
+    commonest = max(counts["failed"], key=counts["failed"].__getitem__)
+    return f"{reasons}; the first {commonest} said: {counts['said'][commonest]}"
 
 
 def _counts_row(job: SamplingJob) -> Row:

@@ -33,6 +33,8 @@ class SamplingPlan:
     samples: int = 1
     model: str
     """The name recorded in the rollouts."""
+    weights: str | None = None
+    """What tells the model's weights from others of its name, where that does not; part of the ids."""
     budget: BudgetOptions = field(default_factory=BudgetOptions)
 
     @property
@@ -70,7 +72,7 @@ class SamplingPlan:
             model=self.model,
             sampling=self.sampling,
             prompt_hash=self.template.hash,
-            settings=self.strategy.identity(),
+            settings=self.strategy.identity() | ({"weights": self.weights} if self.weights else {}),
         )
 
 

@@ -133,7 +133,7 @@ def test_a_long_row_of_faults_is_told_once() -> None:
             endpoints.heard(only, "HTTP 500: boom")
 
     _, said = scene(play, places=1)
-    assert said == ["http://0/v1 has failed 20 times in a row (HTTP 500: boom); it is asked again and again"]
+    assert said == ["http://0/v1 has failed 21 times in a row (HTTP 500: boom); it is asked again and again"]
 
 
 def test_requests_are_sent_no_faster_than_the_rate() -> None:
