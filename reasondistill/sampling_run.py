@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .engines import EngineOptions
@@ -61,7 +61,7 @@ class SamplingRun:
         )
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
-            self._note_address(folder)
+            known = self._note_address(folder)
             write_problems(self.folder / "problems" / "problems.jsonl", problems)
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
@@ -70,7 +70,7 @@ class SamplingRun:
                 # Before the ids are made: where a catalogue model comes from is part of them.
                 with fetch_progress() as progress:
                     resolve(self.engine.model, progress=progress)
-            stage = self._stage(samples, judged)
+            stage = replace(self._stage(samples, judged), known=known)
             result = run_stage(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)
@@ -148,16 +148,21 @@ class SamplingRun:
         wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
         return measure(self.folder, only=wanted)
 
-    def _note_address(self, folder: RunFolder) -> None:
-        """Keep the server's address in the manifest, and say so when a resumed run asks another one."""
+    def _note_address(self, folder: RunFolder) -> bool:
+        """Keep the server's address in the manifest, and say so when a resumed run asks another one.
+
+        Return whether the same one has answered before.
+        """
         earlier = (folder.read_json("manifest.json") or {}).get("base_url")
         address = ", ".join(map(mask_url, self.engine.addresses)) or None
-        if earlier and address and earlier != address and len(folder.table("rollouts", key="id")):
+        answered = bool(earlier and address and len(folder.table("rollouts", key="id")))
+        if answered and earlier != address:
             self.say(
                 f"{self.folder}: earlier rollouts came from {earlier}, these come from {address}; "
                 "tell two models of one name apart with --model-id"
             )
         folder.update_manifest(base_url=address)
+        return answered and earlier == address
 
 
 def _metrics(result: SetResult | None, samples: int) -> dict[str, Estimate]:

@@ -99,6 +99,8 @@ class SampleStage:
     """The name recorded in the rollouts."""
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    known: bool = False
+    """The server has answered before: one that is down is waited for."""
 
     def run(self) -> Row:
         """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""
@@ -112,6 +114,7 @@ class SampleStage:
             model=row["model"],
             sets=tuple(SampleSet.from_row(s) for s in row["sets"]),
             verify=VerifyOptions(**row["verify"]),
+            known=row["known"],
         )
 
 
@@ -266,7 +269,7 @@ async def _sample(stage: SampleStage) -> Row:
             if not any(job.plan.missing(job.table) for job in jobs.values()):
                 return result
             began = time.monotonic()
-            engine = await open_engine(stage.engine, say=say)
+            engine = await open_engine(stage.engine, say=say, known=stage.known)
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():
                 stack.push_async_callback(plan.strategy.aclose)

@@ -54,8 +54,11 @@ async def open_openai(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Clock = time.monotonic,
     say: Callable[[str], None] | None = None,
+    known: bool = False,
 ) -> "OpenAIEngine":
     """Make a client for each of the options' addresses, or for OpenAI's own service. Nothing is sent yet.
+
+    `known` says that the addresses are right, so that a server which is down is waited for from the first request.
 
     The key comes from OPENAI_API_KEY only; a server in the local network needs none.
     """
@@ -67,7 +70,7 @@ async def open_openai(
             )
         if urlsplit(url).scheme not in ("http", "https"):
             raise EngineError(f"--base-url must start with http:// or https://, got {masked(url)!r}")
-    clients = [Endpoint(open_client(url, options), masked(url)) for url in urls]
+    clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
     retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
     return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
