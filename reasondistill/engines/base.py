@@ -25,7 +25,8 @@ class Completion:
     token_ids: tuple[int, ...] | None = None
     """The tokens that were made: those of the end of turn and of a stop string among them, whatever the text keeps."""
     logprobs: tuple[float, ...] | None = None
-    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`."""
+    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`,
+    save that llama.cpp leaves out those of a stop string."""
     stop: str | None = None
     """The stop string that ended it, where the engine tells."""
     finish_reason: FinishReason
