@@ -23,7 +23,10 @@ from .openai_client import CHAT_PATH, masked, never_connected, open_client, post
 from .openai_score import PATH as SCORE_PATH
 from .openai_score import Scored, Scoring
 from .openai_wire import (
+    CAP_FIELD,
     CONTINUE_FIELDS,
+    NEW_CAP_FIELD,
+    SEED_FIELD,
     STOP_FIELD,
     STREAM_FIELD,
     Answer,
@@ -367,10 +370,13 @@ class OpenAIEngine:
 
     def _learn(self, row: dict[str, Any], said: str) -> bool:
         """Note which of the fields that a server may do without it refuses; False when it is none of them."""
-        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, "stream") if f in row]
+        if CAP_FIELD in row and NEW_CAP_FIELD in said:
+            self._refused.add(CAP_FIELD)  # the other name is sent instead
+            return True
+        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream") if f in row]
         named = [f for f in sent if re.search(rf"\b{f}\b", said)]
         if not named and any(word in said for word in _REFUSING):
-            named = [f for f in sent if f != "stream"]
+            named = [f for f in sent if f not in ("stream", SEED_FIELD)]
         if any(f in named for f in CONTINUE_FIELDS):
             if self._options.continuation == "prefix":
                 return False

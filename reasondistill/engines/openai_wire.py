@@ -14,6 +14,7 @@ from .base import Completion, Extras
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
 
 CONTINUE_FIELDS = ("continue_final_message", "add_generation_prompt")
+CAP_FIELD, NEW_CAP_FIELD, SEED_FIELD = "max_tokens", "max_completion_tokens", "seed"
 STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
 GO_ON = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
 """The turn that asks a server to go on which cannot continue a message."""
@@ -107,11 +108,11 @@ def body(
         else:
             optional |= dict(zip(CONTINUE_FIELDS, (True, False), strict=True))
     left_out = set(refused)
+    cap = NEW_CAP_FIELD if CAP_FIELD in left_out else CAP_FIELD
+    optional |= {cap: sampling.max_tokens, SEED_FIELD: sampling.seed}
     return {
         "model": model,
         "messages": rows,
-        "max_tokens": sampling.max_tokens,
-        "seed": sampling.seed,
         **{k: v for k, v in optional.items() if v is not None and k not in left_out},
     }
 

@@ -174,6 +174,19 @@ def test_a_key_that_a_server_repeats_is_told_to_nobody(
         asyncio.run(one())
 
 
+def test_a_server_that_wants_the_cap_under_its_new_name_gets_it(loopback: Any, toy_answer: str) -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported here. Use 'max_completion_tokens' instead."
+    loopback.behaviours = [lambda e: e.error(400, said), lambda e: e.error(400, "seed is not permitted"), answered]
+    assert run(loopback.url)[0].text == toy_answer
+    first, second, third = loopback.requests
+    assert (first["max_tokens"], second["max_completion_tokens"], third["max_completion_tokens"]) == (50, 50, 50)
+    assert "max_tokens" not in third and "seed" not in third
+
+
+def answered(exchange: Any) -> None:
+    exchange.answer()
+
+
 def test_a_refusal_after_good_answers_fails_only_its_request(loopback: Any) -> None:
     async def two() -> None:
         engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url))

