@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import EngineError
 from .base import EngineOptions
+from .openai_wire import Unusable
 
 CHAT_PATH = "/chat/completions"
 _KEY_LENGTH = 8
@@ -76,6 +78,24 @@ async def timed(opening: Any, seconds: float) -> Any:
         yield response, lines()
 
 
+@contextlib.contextmanager
+def wire_faults(seconds: float) -> Iterator[None]:
+    """Raise Unusable for what goes wrong on the way; answers with an error status go through as openai raises them."""
+    import httpx2
+    import openai
+
+    try:
+        yield
+    except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
+        message = f"no answer within {seconds:g} s"
+        raise Unusable(message, reason="timeout", down=_never_connected(error)) from error
+    except (openai.APIConnectionError, httpx2.RequestError) as error:
+        # While a body is read in pieces, the client's own errors are not wrapped.
+        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        message = f"{cause or error}" or type(cause).__name__
+        raise Unusable(message, reason="connection", down=_never_connected(error)) from error
+
+
 def _key(url: str) -> str:
     key = os.environ.get("OPENAI_API_KEY")
     if key:
@@ -101,6 +121,6 @@ def _is_local(url: str) -> bool:
     return host == "localhost" or "." not in host
 
 
-def never_connected(error: BaseException) -> bool:
+def _never_connected(error: BaseException) -> bool:
     """Return whether no connection was made at all, rather than one that broke."""
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")

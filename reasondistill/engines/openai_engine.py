@@ -19,7 +19,7 @@ from ..records import FinishReason, Message, Sampling, Usage
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
 from .endpoints import Clock, Endpoint, Endpoints
 from .limits import CHARACTERS_PER_TOKEN, RateLimits
-from .openai_client import CHAT_PATH, masked, never_connected, open_client, post, streamed, timed, without_key
+from .openai_client import CHAT_PATH, masked, open_client, post, streamed, timed, wire_faults, without_key
 from .openai_score import PATH as SCORE_PATH
 from .openai_score import Scored, Scoring
 from .openai_wire import (
@@ -249,21 +249,16 @@ class OpenAIEngine:
         in_turns = self._in_turns()
         row = self._row(request, in_turns)
         try:
-            if row.get("stream"):
-                return await self._read_stream(endpoint.client, row, request, in_turns)
-            async with asyncio.timeout(self._options.request_timeout):
-                data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
-            if request.scoring:
-                return request.scoring.read(data)
-            return self._finished(read_answer(data), request, in_turns)
-        except (TimeoutError, openai.APITimeoutError) as error:
-            message = f"no answer within {self._options.request_timeout:g} s"
-            raise Unusable(message, reason="timeout", down=never_connected(error)) from error
+            with wire_faults(self._options.request_timeout):
+                if row.get("stream"):
+                    return await self._read_stream(endpoint.client, row, request, in_turns)
+                async with asyncio.timeout(self._options.request_timeout):
+                    data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
         except openai.APIStatusError as error:
             raise self._refusal(endpoint, error, row) from error
-        except openai.APIConnectionError as error:
-            message = f"{error.__cause__ or error}" or type(error.__cause__).__name__
-            raise Unusable(message, reason="connection", down=never_connected(error)) from error
+        if request.scoring:
+            return request.scoring.read(data)
+        return self._finished(read_answer(data), request, in_turns)
 
     def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
         """Return the JSON object to send."""
