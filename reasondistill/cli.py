@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .engines import ENGINES
+from .generation.strategies import STRATEGIES
+from .generation.thinking import EFFORTS
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -156,10 +158,17 @@ def _add_generate(commands: Any) -> None:
     generate.add_argument("--problems", required=True, metavar="FILE.jsonl")
     generate.add_argument("--limit", type=_positive, help="first problems only")
     generate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
-    generate.add_argument("--strategy", default="cot", choices=("cot",))
     generate.add_argument("--samples", type=_positive, default=1, help="rollouts of each problem")
+    generate.add_argument("--until-correct", type=_positive, metavar="K", help="stop a problem at K right rollouts")
+    generate.add_argument(
+        "--max-tokens-total", type=_positive, metavar="N", help="prompts and completions of the folder"
+    )
+    generate.add_argument("--max-cost", type=_above_zero, metavar="MONEY", help="by the two prices")
+    generate.add_argument("--prompt-price", type=_above_zero, default=0.0, help="of a million tokens")
+    generate.add_argument("--completion-price", type=_above_zero, default=0.0, help="of a million tokens")
+    generate.add_argument("--max-failed-share", type=_share, default=0.02, help="of requests; above it: status 2")
     generate.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
-    _model(generate, template="math-zero-shot", max_tokens=1024)
+    _model(generate, max_tokens=1024)
     generate.add_argument("--temperature", type=_temperature, help="default: the model's own")
     _out(generate)
 
@@ -169,7 +178,7 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument("rollouts", type=Path, metavar="FILE.jsonl|DIR", help="rows with `messages` or `completion`")
     verify.add_argument("--problems", type=Path, metavar="FILE", help="supplies answers by problem_id")
     verify.add_argument("--strict", action="store_true", help="only a marked answer counts")
-    verify.add_argument("--timeout", type=_seconds, default=2.0, help="seconds that one comparison may take")
+    verify.add_argument("--timeout", type=_above_zero, default=2.0, help="seconds that one comparison may take")
     _out(verify)
 
 
@@ -191,7 +200,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--decode", choices=("greedy", "sample"), default="greedy")
     evaluate.add_argument("--temperature", type=_temperature, help="with --decode sample; default: the model's own")
     evaluate.add_argument("--strict", action="store_true", help="only a marked answer counts")
-    _model(evaluate, template="math-zero-shot", max_tokens=1024)
+    _model(evaluate, max_tokens=1024)
     _out(evaluate)
 
 
@@ -223,19 +232,37 @@ def _overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _model(parser: argparse.ArgumentParser, *, template: str, max_tokens: int) -> None:
+def _model(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:
     parser.add_argument(
         "--model", required=True, help="catalogue name, hub id, directory, .gguf file, or a server's name"
     )
     parser.add_argument("--model-id", help="name to record instead; tells models of one name apart")
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the fastest one here")
-    parser.add_argument("--base-url", help="address of an OpenAI-compatible server; the key comes from OPENAI_API_KEY")
+    parser.add_argument(
+        "--base-url",
+        action="append",
+        help="address of an OpenAI-compatible server; may be given several times; the key comes from OPENAI_API_KEY",
+    )
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--concurrency", type=_positive, default=64, help="requests in flight at once")
-    parser.add_argument("--request-timeout", type=_seconds, default=600.0, metavar="SECONDS")
+    parser.add_argument("--request-timeout", type=_above_zero, default=600.0, metavar="SECONDS")
+    parser.add_argument("--requests-per-minute", type=_above_zero, metavar="N", help="a server's bound, if it has one")
+    parser.add_argument("--tokens-per-minute", type=_above_zero, metavar="N", help="prompt and completion together")
+    parser.add_argument(
+        "--stream", default="auto", choices=("auto", "always", "never"), help="default: auto, caps from 2000 tokens"
+    )
+    parser.add_argument(
+        "--continuation",
+        default="auto",
+        choices=("auto", "prefix", "turns"),
+        help="how a server goes on in a begun answer; turns for one that starts anew after a last assistant message",
+    )
     parser.add_argument("--max-context", type=_positive, default=4096, help="tokens of prompt and completion together")
     parser.add_argument("--replay", metavar="DIR", help="recorded rollouts, for the replay engine")
-    parser.add_argument("--template", default=template, help="prompt template: a built-in name or a YAML file")
+    parser.add_argument("--strategy", default="cot", choices=STRATEGIES, help="tir runs the code that the model writes")
+    parser.add_argument("--thinking", default="default", choices=EFFORTS, help="effort asked of the model")
+    parser.add_argument("--tir", nargs="+", default=[], metavar="key=value", help="such as executions=4 syntax=fenced")
+    parser.add_argument("--template", help="prompt template: a built-in name or a YAML file; default: the strategy's")
     parser.add_argument("--max-tokens", type=_positive, default=max_tokens, help="cap of one completion")
     parser.add_argument("--top-p", type=_share)
     parser.add_argument("--seed", type=int, default=0)
@@ -252,7 +279,7 @@ def _positive(text: str) -> int:
     return value
 
 
-def _seconds(text: str) -> float:
+def _above_zero(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be above 0, got {text}")

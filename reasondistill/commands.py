@@ -105,7 +105,14 @@ def generate(given: Namespace) -> int:
 
     sampling = Sampling(temperature=given.temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
     run = SamplingRun(
-        folder=given.out, source=given.problems, engine=_engine(given), template=given.template, sampling=sampling
+        folder=given.out,
+        source=given.problems,
+        engine=_engine(given),
+        template=given.template,
+        sampling=sampling,
+        strategy=_strategy(given),
+        budget=_budget(given),
+        max_failed_share=given.max_failed_share,
     )
     result = run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad, judged=not given.no_verify)
     return _print(given, result, [_sampled_line(result, given.out)])
@@ -124,6 +131,7 @@ def evaluate(given: Namespace) -> int:
         engine=_engine(given),
         template=given.template,
         sampling=sampling,
+        strategy=_strategy(given),
         strict=given.strict,
     )
     run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad)
@@ -211,6 +219,22 @@ def _engine(given: Namespace) -> Any:
     return EngineOptions(**{f.name: getattr(given, f.name) for f in fields(EngineOptions)})
 
 
+def _budget(given: Namespace) -> Any:
+    from .generation.budget import BudgetOptions
+
+    if given.max_cost is not None and not (given.prompt_price or given.completion_price):
+        raise RecipeError("--max-cost needs prices: give --prompt-price and --completion-price, of a million tokens")
+    names = ("until_correct", "max_tokens_total", "max_cost", "prompt_price", "completion_price")
+    return BudgetOptions(**{name: getattr(given, name) for name in names})
+
+
+def _strategy(given: Namespace) -> Any:
+    from .generation.strategies import StrategyOptions
+    from .recipe import parse_tir
+
+    return StrategyOptions(name=given.strategy, thinking=given.thinking, tir=parse_tir(given.tir))
+
+
 def _print(given: Namespace, result: Row, lines: Sequence[str]) -> int:
     print(json.dumps(result) if given.json else "\n".join(lines))
     return 0
@@ -226,7 +250,9 @@ def _summary(page: Any, path: Path) -> None:
 
 def _sampled_line(result: Row, out: Path) -> str:
     accuracy = f", {_estimate(result['accuracy'])} right" if result.get("accuracy") else ""
-    return f"{result['rollouts']} of {result['wanted']} rollouts in {out / 'rollouts'}{accuracy}"
+    stopped = f"; stopped by {result['stopped']}" if result.get("stopped") else ""
+    failed = "".join(f", {n} failed ({reason})" for reason, n in result["failed"].items())
+    return f"{result['rollouts']} of {result['wanted']} rollouts in {out / 'rollouts'}{accuracy}{failed}{stopped}"
 
 
 def _estimate(row: Row) -> str:

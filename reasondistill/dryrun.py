@@ -38,15 +38,15 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
 def _row(step: str, given: SampleSet, stage: SampleStage, problems: dict[str, list[Problem]]) -> Row:
     from .generation.prompts import load_template
     from .generation.sampling import SamplingPlan
+    from .generation.strategies import make_strategy
 
     name = given.problems.stem
     template = load_template(given.template, beside=given.beside)
     plan = SamplingPlan(
         problems=tuple(problems[name][: given.count]),
-        template=template,
+        strategy=make_strategy(given.strategy, template),
         sampling=given.sampling,
         samples=given.samples,
-        strategy=given.strategy,
         model=stage.model,
     )
     wanted = len(plan.problems) * plan.samples

@@ -29,7 +29,7 @@ from .records import Example, Problem, Row, content_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
 from .report.page import build_page
-from .stage import SampleStage, run_stage
+from .stage import SampleStage, failures, run_stage
 from .store import RunFolder, mask_secrets, write_atomic
 from .verification import read_verdicts, verify_rollouts
 
@@ -184,9 +184,9 @@ class Pipeline:
         self.folder.log("sampled", step=step, **result)
         for label, counts in result["sets"].items():
             if counts["failed_share"] > self.recipe.generate.max_failed_share:
-                reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
                 raise EngineError(
-                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good ({reasons}); "
+                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good "
+                    f"({failures(counts)}); "
                     "what finished is kept, the same command asks for the rest again"
                 )
 
@@ -209,12 +209,12 @@ class Pipeline:
         return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
 
     def _examples(self, selection: Selection) -> list[Example]:
-        template = load_template(self.recipe.evaluate.template, beside=self.plan.recipe_folder)
-        return [to_example(candidate, template) for candidate in selection.kept]
+        template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
+        return [to_example(candidate, template, self.plan.student_strategy) for candidate in selection.kept]
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
         teacher = self._manifest_file().get("teacher", {})
-        template = load_template(self.recipe.generate.template, beside=self.plan.recipe_folder)
+        template = load_template(self.plan.teacher_template, beside=self.plan.recipe_folder)
         return CardFacts(
             name=self.recipe.name,
             teacher=teacher.get("name", ""),

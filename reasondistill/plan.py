@@ -1,15 +1,16 @@
 """What a recipe asks for, as problems, stages and paths. Nothing is written: a dry run prints the same plan."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
+from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
 from .problems import get_problems
-from .provenance import model_name
+from .provenance import model_name, model_weights
 from .recipe import ModelRecipe, Recipe
 from .records import Problem, Sampling, content_id
 from .stage import SampleSet, SampleStage, TrainStage
@@ -114,6 +115,31 @@ class Plan:
             pass_rate=band,
         )
 
+    @property
+    def teacher_template(self) -> str:
+        """The teacher's prompt template: examples show a cot teacher the form."""
+        generate = self.recipe.generate
+        return generate.template or {**TEMPLATES, "cot": "math-few-shot"}[generate.strategy]
+
+    @property
+    def student_template(self) -> str:
+        """The student's prompt template."""
+        return self.recipe.evaluate.template or TEMPLATES[self.recipe.evaluate.strategy]
+
+    @property
+    def teacher_strategy(self) -> StrategyOptions:
+        """How the teacher answers."""
+        generate = self.recipe.generate
+        return StrategyOptions(name=generate.strategy, thinking=generate.thinking, tir=generate.tir.options())
+
+    @property
+    def student_strategy(self) -> StrategyOptions:
+        """How the student answers."""
+        evaluate = self.recipe.evaluate
+        return StrategyOptions(
+            name=evaluate.strategy, thinking=evaluate.thinking, tir=self.recipe.generate.tir.options()
+        )
+
     def train_set(self) -> SampleSet:
         """The teacher's rollouts of the training problems."""
         generate = self.recipe.generate
@@ -121,10 +147,11 @@ class Plan:
             label="teacher / train",
             problems=self.problem_file("train"),
             folder=self.folder,
-            template=generate.template,
+            template=self.teacher_template,
             sampling=generate.sampling.sampling(self.recipe.seed),
             samples=generate.samples,
-            strategy=generate.strategy,
+            budget=generate.budget.options(),
+            strategy=self.teacher_strategy,
             beside=self.recipe_folder,
         )
 
@@ -132,14 +159,14 @@ class Plan:
         """The teacher on the training problems and, greedily, on the held-out ones."""
         greedy = Sampling(temperature=0.0, max_tokens=self.recipe.generate.sampling.max_tokens, seed=self.recipe.seed)
         count = self.recipe.evaluate.teacher_count
-        measured = self._held_out("teacher", self.recipe.generate.template, greedy, count=count)
+        measured = self._held_out("teacher", self.teacher_template, greedy, self.teacher_strategy, count=count)
         return self._stage(self.recipe.teacher, (self.train_set(), *measured))
 
     def before(self) -> SampleStage:
         """The untrained student: its own prompt, and the teacher's few-shot one if asked."""
         sets = self._student_sets("before")
         if self.recipe.arms.few_shot:
-            sets += self._held_out("few-shot", self.recipe.generate.template, self._greedy())
+            sets += self._held_out("few-shot", self.teacher_template, self._greedy(), self.teacher_strategy)
         return self._stage(self.recipe.student, sets)
 
     def pass_rate(self) -> SampleStage:
@@ -150,7 +177,8 @@ class Plan:
             label="reference / train",
             problems=self.problem_file("train"),
             folder=self.folder / "evaluations" / "reference-train",
-            template=self.recipe.evaluate.template,
+            template=self.student_template,
+            strategy=self.student_strategy,
             sampling=Sampling(
                 temperature=1.0, max_tokens=self.recipe.evaluate.sampling.max_tokens, seed=self.recipe.seed
             ),
@@ -206,7 +234,7 @@ class Plan:
     def dataset_fingerprint(self) -> str:
         """Changes when the dataset may: anything that decides which rows it has, short of the rollouts themselves."""
         recipe = self.recipe
-        prompt = load_template(recipe.evaluate.template, beside=self.recipe_folder).hash
+        prompt = load_template(self.student_template, beside=self.recipe_folder).hash
         knobs: tuple[Any, ...] = (recipe.problems, *recipe.held_out.values(), recipe.verify, recipe.curate)
         counts = (recipe.seed, recipe.generate.samples, recipe.generate.sampling.max_tokens)
         return content_id(self.sampling_fingerprint(), prompt, [asdict(k) for k in knobs], counts, recipe.arms.controls)
@@ -214,14 +242,28 @@ class Plan:
     def sampling_fingerprint(self) -> str:
         """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""
         given = self.train_set()
-        template = load_template(given.template, beside=given.beside).hash
-        return content_id(model_name(self.recipe.teacher), given.sampling.identity(), template)
+        template = load_template(given.template, beside=given.beside)
+        strategy = make_strategy(given.strategy, template)
+        # What plain cot has always had: a folder sampled before there were other strategies stays good.
+        settings = (
+            [] if given.strategy == StrategyOptions() else [strategy.name, strategy.thinking, strategy.identity()]
+        )
+        weights = [w] if (w := model_weights(self.recipe.teacher)) else []
+        return content_id(
+            model_name(self.recipe.teacher), given.sampling.identity(), template.hash, *settings, *weights
+        )
 
     def _student_sets(self, who: str) -> tuple[SampleSet, ...]:
-        return self._held_out(who, self.recipe.evaluate.template, self._greedy())
+        return self._held_out(who, self.student_template, self._greedy(), self.student_strategy)
 
     def _held_out(
-        self, who: str, template: str, sampling: Sampling, *, count: int | None = None
+        self,
+        who: str,
+        template: str,
+        sampling: Sampling,
+        strategy: StrategyOptions,
+        *,
+        count: int | None = None,
     ) -> tuple[SampleSet, ...]:
         return tuple(
             SampleSet(
@@ -230,6 +272,7 @@ class Plan:
                 folder=self.evaluation(who, name),
                 template=template,
                 sampling=sampling,
+                strategy=strategy,
                 count=count,
                 beside=self.recipe_folder,
             )
@@ -240,6 +283,8 @@ class Plan:
         return self.recipe.evaluate.sampling.sampling(self.recipe.seed)
 
     def _stage(self, model: ModelRecipe, sets: tuple[SampleSet, ...]) -> SampleStage:
+        weights = model_weights(model)
+        sets = tuple(replace(given, weights=weights) for given in sets)
         return SampleStage(engine=engine_options(model), model=model_name(model), sets=sets, verify=self.verify())
 
 

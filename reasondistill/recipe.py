@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RecipeError
+from .generation.budget import BudgetOptions
+from .generation.strategies import STRATEGIES
+from .generation.thinking import EFFORTS
+from .generation.tir_options import TirOptions
 from .records import Row, Sampling
 from .store import mask_secrets
 from .training.options import TrainOptions
@@ -20,6 +24,9 @@ STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluat
 KEEP = ("correct", "all", "wrong")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
+STREAM = ("auto", "always", "never")
+CONTINUATION = ("auto", "prefix", "turns")
+_BUDGET_SHARES = ("hopeless_below", "settled_above", "confidence")
 
 
 @dataclass
@@ -44,11 +51,16 @@ class ModelRecipe:
     """Model reference: catalogue name, hub id, directory, .gguf file, or the name that a server serves."""
     model_id: str | None = None
     engine: str = "auto"
-    base_url: str | None = None
+    base_url: Any = None
+    """One address of a server, or a list of several that serve the same model."""
     dtype: str = "auto"
     concurrency: int = 64
     max_context: int = 1024
     request_timeout: float = 600.0
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    stream: str = "auto"
+    continuation: str = "auto"
     replay: str | None = None
 
 
@@ -75,15 +87,63 @@ class SamplingRecipe:
 
 
 @dataclass
+class TirRecipe:
+    """How text and code interleave in the strategy `tir`; see generation.tir_options."""
+
+    syntax: str = "auto"
+    executions: int = 8
+    cell_seconds: float = 10.0
+    memory_mb: int = 1024
+    output_chars: int = 1000
+    fresh: bool = False
+    wall_seconds: float = 1800.0
+    hallucinated: str = "keep"
+    earlier_thinking: str = "keep"
+    branch_at_code: int = 1
+    live_sessions: int = 64
+    isolation: str = "auto"
+
+    def options(self) -> TirOptions:
+        """Return the record. RecipeError for a value that cannot be used."""
+        return TirOptions(**asdict(self))
+
+
+@dataclass
+class BudgetRecipe:
+    """How many samples a problem gets and what they may cost; see generation.budget for the rule."""
+
+    until_correct: int | None = None
+    """Right rollouts of a problem that are enough; `samples` is the most it gets then."""
+    hopeless_below: float = 0.25
+    settled_above: float = 0.75
+    confidence: float = 0.95
+    max_tokens_total: int | None = None
+    max_cost: float | None = None
+    """By the two prices, in their currency."""
+    prompt_price: float = 0.0
+    """Of a million tokens."""
+    completion_price: float = 0.0
+
+    def options(self) -> BudgetOptions:
+        """Return the record."""
+        return BudgetOptions(**{f.name: getattr(self, f.name) for f in fields(self)})
+
+
+@dataclass
 class GenerateRecipe:
     """What is asked of the teacher."""
 
     strategy: str = "cot"
-    template: str = "math-few-shot"
-    """Prompt template: a built-in name or a YAML file."""
+    """cot: one turn; code: one program for tests; tir: text and code that is run."""
+    thinking: str = "default"
+    """Effort of thinking asked of the model: default, off, low, medium or high."""
+    template: str | None = None
+    """Prompt template: a built-in name or a YAML file. None: math-few-shot for cot, else the strategy's own."""
+    tir: TirRecipe = field(default_factory=TirRecipe)
     samples: int = 1
     """Rollouts of each problem."""
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
+    budget: BudgetRecipe = field(default_factory=BudgetRecipe)
     max_failed_share: float = 0.02
     """The stage fails when a larger share of its requests failed for good."""
 
@@ -152,8 +212,11 @@ class EvaluateRecipe:
     """How models are measured on the held-out sets."""
 
     sampling: SamplingRecipe = field(default_factory=lambda: SamplingRecipe(temperature=0.0, max_tokens=160))
-    template: str = "math-zero-shot"
-    """The student's prompt, in training and evaluation."""
+    strategy: str = "cot"
+    """How the student answers; `tir` takes its options from generate.tir."""
+    thinking: str = "default"
+    template: str | None = None
+    """The student's prompt, in training and evaluation. None is the strategy's own: math-zero-shot for cot."""
     teacher_count: int | None = None
     """Problems of each held-out set that the teacher is measured on; None is all."""
 
@@ -240,24 +303,20 @@ def parse_options(pairs: Sequence[str]) -> TrainOptions:
     >>> parse_options(["epochs=2", "mode=lora"]).epochs
     2.0
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    names = [f.name for f in fields(TrainOptions)]
-    for pair in pairs:
-        key, equals, _ = pair.partition("=")
-        if not equals:
-            raise RecipeError(f"{pair}: an option is written key=value, for instance epochs=2")
-        if key not in names:
-            raise RecipeError(f"{pair}: unknown option {key}{_nearest(key, names)}")
-        _yaml_value(pair)
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(TrainOptions), OmegaConf.from_dotlist(list(pairs)))
-        options = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise RecipeError(f"train.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from None
+    options = _from_words(TrainOptions, pairs, "train", "epochs=2")
     assert isinstance(options, TrainOptions)
     return options
+
+
+def parse_tir(pairs: Sequence[str]) -> TirOptions:
+    """Read the `key=value` words of `--tir`. RecipeError for an unknown key or a value that cannot be used.
+
+    >>> parse_tir(["executions=4"]).executions
+    4
+    """
+    options = _from_words(TirRecipe, pairs, "tir", "executions=4")
+    assert isinstance(options, TirRecipe)
+    return options.options()
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -273,8 +332,16 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     _check_words(recipe, where)
     try:
         TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
+        recipe.generate.tir.options()
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
+    for key, url in {"teacher.base_url": recipe.teacher.base_url, "student.base_url": recipe.student.base_url}.items():
+        listed = url if isinstance(url, list) else [url]
+        if url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
+            raise RecipeError(f"{where}: {key} must be an address or a list of addresses, got {url!r}")
+    budget = recipe.generate.budget
+    if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
+        raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
         if not model and (trains or key == "teacher.model"):
@@ -289,12 +356,34 @@ def check_recipe(recipe: Recipe, where: str) -> None:
             )
 
 
+def _from_words(kind: type, pairs: Sequence[str], where: str, example: str) -> Any:
+    """Read `key=value` words into a dataclass."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    names = [f.name for f in fields(kind)]
+    for pair in pairs:
+        key, equals, _ = pair.partition("=")
+        if not equals:
+            raise RecipeError(f"{pair}: an option is written key=value, for instance {example}")
+        if key not in names:
+            raise RecipeError(f"{pair}: unknown option {key}{_nearest(key, names)}")
+        _yaml_value(pair)
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.from_dotlist(list(pairs)))
+        return OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise RecipeError(f"{where}.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from None
+
+
 def _check_numbers(recipe: Recipe, where: str) -> None:
     held_out = {f"held_out.{name}.count": source.count for name, source in recipe.held_out.items()}
     at_least_one = {
         "problems.count": recipe.problems.count,
         **held_out,
         "generate.samples": recipe.generate.samples,
+        "generate.budget.until_correct": recipe.generate.budget.until_correct,
+        "generate.budget.max_tokens_total": recipe.generate.budget.max_tokens_total,
         "generate.sampling.max_tokens": recipe.generate.sampling.max_tokens,
         "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
         "evaluate.teacher_count": recipe.evaluate.teacher_count,
@@ -309,15 +398,20 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         if number is not None and number < 1:
             raise RecipeError(f"{where}: {key} must be at least 1, got {number}")
     above_zero = {
+        "generate.budget.max_cost": recipe.generate.budget.max_cost,
         "verify.timeout": recipe.verify.timeout,
-        "teacher.request_timeout": recipe.teacher.request_timeout,
-        "student.request_timeout": recipe.student.request_timeout,
+        **{
+            f"{who}.{key}": getattr(model, key)
+            for who, model in (("teacher", recipe.teacher), ("student", recipe.student))
+            for key in ("request_timeout", "requests_per_minute", "tokens_per_minute")
+        },
     }
     for key, seconds in above_zero.items():
-        if not seconds > 0:
+        if seconds is not None and not seconds > 0:
             raise RecipeError(f"{where}: {key} must be above 0, got {seconds}")
     shares = {
         "curate.coverage": recipe.curate.coverage,
+        **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},
         "generate.max_failed_share": recipe.generate.max_failed_share,
         "curate.pass_rate.low": recipe.curate.pass_rate.low,
         "curate.pass_rate.high": recipe.curate.pass_rate.high,
@@ -338,9 +432,16 @@ def _check_words(recipe: Recipe, where: str) -> None:
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
         "arms.controls": (recipe.arms.controls, KEEP),
-        "generate.strategy": ([recipe.generate.strategy], ("cot",)),
+        "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
+        "generate.thinking": ([recipe.generate.thinking], EFFORTS),
+        "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),
+        "evaluate.thinking": ([recipe.evaluate.thinking], EFFORTS),
         "teacher.engine": ([recipe.teacher.engine], ENGINES),
         "student.engine": ([recipe.student.engine], ENGINES),
+        "teacher.stream": ([recipe.teacher.stream], STREAM),
+        "student.stream": ([recipe.student.stream], STREAM),
+        "teacher.continuation": ([recipe.teacher.continuation], CONTINUATION),
+        "student.continuation": ([recipe.student.continuation], CONTINUATION),
         "teacher.dtype": ([recipe.teacher.dtype], DTYPES),
         "student.dtype": ([recipe.student.dtype], DTYPES),
         "until": ([recipe.until], STEPS),

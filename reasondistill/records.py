@@ -173,6 +173,10 @@ class Rollout:
     """The trained model whose own samples these are, in iterated sampling."""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    tools: tuple[Row, ...] = ()
+    """Functions that the model was told of, as OpenAI describes them."""
+    marks: Row = field(default_factory=dict)
+    """What the strategy noticed, such as the number of executed blocks."""
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -199,6 +203,7 @@ class Rollout:
             "token_ids": None if self.token_ids is None else list(self.token_ids),
             "sampling": {**asdict(self.sampling), "stop": list(self.sampling.stop)},
             "usage": asdict(self.usage),
+            "tools": list(self.tools),
             "schema": SCHEMA,
         }
 
@@ -211,6 +216,7 @@ class Rollout:
         known["finish_reason"] = FinishReason(row["finish_reason"])
         known["sampling"] = Sampling.from_row(row["sampling"])
         known["usage"] = Usage(**row.get("usage", {}))
+        known["tools"] = tuple(row.get("tools") or ())
         return cls(**known)
 
 
@@ -224,8 +230,12 @@ def rollout_id(
     sampling: Sampling,
     prompt_hash: str,
     round: int = 0,
+    settings: Row | None = None,
 ) -> str:
-    """Return the content id of one sample: the same work has the same id on every machine."""
+    """Return the content id of one sample: the same work has the same id on every machine.
+
+    `settings` are the strategy's own, where it has any (Strategy.identity).
+    """
     return content_id(
         "rollout",
         problem.id,
@@ -237,6 +247,7 @@ def rollout_id(
         sampling.identity(),
         prompt_hash,
         round,
+        *([settings] if settings else []),
     )
 
 

@@ -2,19 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .engines import EngineOptions
-from .errors import EngineError
+from .engines.fetch_progress import fetch_progress
+from .engines.models import resolve
+from .errors import EngineError, RecipeError
 from .evaluation.results import SetResult, measure
 from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
+from .generation.budget import BudgetOptions
+from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
-from .provenance import model_name, versions
+from .provenance import is_local, model_name, model_weights, versions
 from .recipe import ModelRecipe
 from .records import Estimate, Row, Sampling
-from .stage import SampleSet, SampleStage, run_stage
+from .stage import SampleSet, SampleStage, failures, run_stage
 from .store import RunFolder, mask_url
 from .verification import VerifyOptions
 
@@ -30,10 +34,14 @@ class SamplingRun:
     source: str
     """Problem file or any other source of problems."""
     engine: EngineOptions
-    template: str
+    template: str | None = None
+    """None is the strategy's own."""
     sampling: Sampling
+    strategy: StrategyOptions = field(default_factory=StrategyOptions)
     split: str | None = None
     strict: bool = False
+    budget: BudgetOptions = field(default_factory=BudgetOptions)
+    max_failed_share: float = MAX_FAILED_SHARE
     say: Callable[[str], None] = say
 
     def sample(self, *, limit: int | None = None, samples: int = 1, skip_bad: bool = False, judged: bool = True) -> Row:
@@ -41,6 +49,8 @@ class SamplingRun:
 
         Raises EngineError when too many requests failed.
         """
+        if self.budget.until_correct is not None and not judged:
+            raise RecipeError("sampling until so many are right needs verdicts: leave --no-verify out")
         problems = get_problems(
             self.source,
             count=limit,
@@ -51,12 +61,16 @@ class SamplingRun:
         )
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
-            self._note_address(folder)
+            known = self._note_address(folder)
             write_problems(self.folder / "problems" / "problems.jsonl", problems)
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
             )
-            stage = self._stage(samples, judged)
+            if is_local(self._model):
+                # Before the ids are made: where a catalogue model comes from is part of them.
+                with fetch_progress() as progress:
+                    resolve(self.engine.model, progress=progress)
+            stage = replace(self._stage(samples, judged), known=known)
             result = run_stage(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)
@@ -76,7 +90,7 @@ class SamplingRun:
             "truncated": result.truncated if result else 0,
             "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens} if result else {},
             "sampling": self.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
-            "prompt": {"template": self.template, "hash": stage.sets[0].plan(stage.model).template.hash},
+            "prompt": {"template": stage.sets[0].template, "hash": stage.sets[0].plan(stage.model).template.hash},
             "versions": manifest["versions"],
         }
         folder.write_json("report.json", row)
@@ -87,54 +101,68 @@ class SamplingRun:
             label=self.folder.name,
             problems=self.folder / "problems" / "problems.jsonl",
             folder=self.folder,
-            template=self.template,
+            template=self.template or TEMPLATES[self.strategy.name],
+            strategy=self.strategy,
             sampling=self.sampling,
             samples=samples,
+            budget=self.budget,
             require_reference=judged,
+            weights=model_weights(self._model),
         )
-        model = model_name(
-            ModelRecipe(**{k: getattr(self.engine, k) for k in ("model", "model_id", "engine", "base_url", "replay")})
-        )
-        return SampleStage(engine=self.engine, model=model, sets=(given,), verify=VerifyOptions(strict=self.strict))
+        name = model_name(self._model)
+        return SampleStage(engine=self.engine, model=name, sets=(given,), verify=VerifyOptions(strict=self.strict))
+
+    @property
+    def _model(self) -> ModelRecipe:
+        names = ("model", "model_id", "engine", "base_url", "replay")
+        return ModelRecipe(**{name: getattr(self.engine, name) for name in names})
 
     def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
         plan = stage.sets[0].plan(stage.model)
         wanted = [identifier for identifier, _, _ in plan.wanted()]
         with RunFolder(self.folder).table("rollouts", key="id") as table:
             there = sum(identifier in table for identifier in wanted)
-        failed: Counter[str] = Counter()
-        for counts in result["sets"].values():
-            failed.update(counts["failed"])
-        if failed.total() > MAX_FAILED_SHARE * len(wanted):
-            reasons = ", ".join(f"{reason} {n}" for reason, n in failed.items())
+        counts: Row = next(iter(result["sets"].values()), {})
+        failed = Counter[str](counts.get("failed", {}))
+        if failed.total() > self.max_failed_share * len(wanted):
             raise EngineError(
-                f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({reasons}); "
+                f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({failures(counts)}); "
                 f"{there} rollouts are kept, the same command asks for the rest again"
             )
         measured = self._measure(stage) if judged else None
-        accuracy = measured.accuracy.to_row() if measured else None
+        right = measured.outcomes.get("correct", 0) if measured else 0
+        tokens = measured.completion_tokens if measured else 0
+        kept = ("truncated_share", "empty_share", "continued", "usage", "cost", "stopped", "decisions")
         return {
             "wanted": len(wanted),
             "rollouts": there,
             "failed": dict(failed),
-            "accuracy": accuracy,
+            "accuracy": measured.accuracy.to_row() if measured else None,
+            "tokens_per_correct": round(tokens / right, 1) if right else None,
             "engine": result["engine"],
+            **{k: result[k] for k in ("requests", "retries", "wasted_tokens") if k in result},
+            **{k: counts[k] for k in kept if k in counts},
         }
 
     def _measure(self, stage: SampleStage) -> SetResult | None:
         wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
         return measure(self.folder, only=wanted)
 
-    def _note_address(self, folder: RunFolder) -> None:
-        """Keep the server's address in the manifest, and say so when a resumed run asks another one."""
+    def _note_address(self, folder: RunFolder) -> bool:
+        """Keep the server's address in the manifest, and say so when a resumed run asks another one.
+
+        Return whether the same one has answered before.
+        """
         earlier = (folder.read_json("manifest.json") or {}).get("base_url")
-        address = mask_url(self.engine.base_url)
-        if earlier and address and earlier != address and len(folder.table("rollouts", key="id")):
+        address = ", ".join(map(mask_url, self.engine.addresses)) or None
+        answered = bool(earlier and address and len(folder.table("rollouts", key="id")))
+        if answered and earlier != address:
             self.say(
                 f"{self.folder}: earlier rollouts came from {earlier}, these come from {address}; "
                 "tell two models of one name apart with --model-id"
             )
         folder.update_manifest(base_url=address)
+        return answered and earlier == address
 
 
 def _metrics(result: SetResult | None, samples: int) -> dict[str, Estimate]:

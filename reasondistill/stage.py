@@ -11,19 +11,25 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from verifiers import Outcome
+
 from . import errors
 from .engines import EngineOptions, open_engine
 from .engines.auto import calm_threads
 from .errors import EngineError, UserError
+from .generation.budget import BudgetOptions
+from .generation.partial import PartialLog
 from .generation.prompts import load_template
-from .generation.sampling import SamplingCounts, SamplingJob, SamplingPlan, sample
+from .generation.sampling import SamplingJob, SamplingPlan, sample
+from .generation.strategies import StrategyOptions, make_strategy
 from .problems import load_problems
 from .progress import StageProgress, say
 from .records import Rollout, Row, Sampling
@@ -31,6 +37,7 @@ from .store import Table
 from .training.options import TrainOptions
 from .verification import OutcomeCounts, VerdictStream, VerifyOptions, verify_rollouts
 
+INTERRUPTED = "interrupted"
 LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
 """Engines that load a model into the process that opens them."""
 
@@ -46,9 +53,12 @@ class SampleSet:
     template: str
     sampling: Sampling
     samples: int = 1
+    budget: BudgetOptions = field(default_factory=BudgetOptions)
     count: int | None = None
     """First problems only."""
-    strategy: str = "cot"
+    strategy: StrategyOptions = field(default_factory=StrategyOptions)
+    weights: str | None = None
+    """What tells the model's weights from others of its name: see ModelFiles.weights."""
     beside: Path | None = None
     """Folder that a template file's relative path starts from."""
     require_reference: bool = True
@@ -59,11 +69,12 @@ class SampleSet:
         problems = load_problems(self.problems, limit=self.count, require_reference=self.require_reference)
         return SamplingPlan(
             problems=tuple(problems),
-            template=load_template(self.template, beside=self.beside),
+            strategy=make_strategy(self.strategy, load_template(self.template, beside=self.beside)),
             sampling=self.sampling,
             samples=self.samples,
-            strategy=self.strategy,
             model=model,
+            weights=self.weights,
+            budget=self.budget,
         )
 
     @classmethod
@@ -71,7 +82,12 @@ class SampleSet:
         """Rebuild from the JSON form of `asdict`."""
         paths = {k: Path(row[k]) for k in ("problems", "folder")}
         beside = Path(row["beside"]) if row["beside"] else None
-        return cls(**{**row, **paths, "beside": beside, "sampling": Sampling.from_row(row["sampling"])})
+        rebuilt = {
+            "sampling": Sampling.from_row(row["sampling"]),
+            "strategy": StrategyOptions.from_row(row["strategy"]),
+            "budget": BudgetOptions.from_row(row["budget"]),
+        }
+        return cls(**{**row, **paths, **rebuilt, "beside": beside})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +99,8 @@ class SampleStage:
     """The name recorded in the rollouts."""
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    known: bool = False
+    """The server has answered before: one that is down is waited for."""
 
     def run(self) -> Row:
         """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""
@@ -96,6 +114,7 @@ class SampleStage:
             model=row["model"],
             sets=tuple(SampleSet.from_row(s) for s in row["sets"]),
             verify=VerifyOptions(**row["verify"]),
+            known=row["known"],
         )
 
 
@@ -243,23 +262,63 @@ def _die_with_parent(parent: int) -> None:
 
 async def _sample(stage: SampleStage) -> Row:
     plans = {s.label: s.plan(stage.model) for s in stage.sets}
+    result: Row = {"engine": None, "load_seconds": 0.0, "seconds": 0.0, "sets": {}}
     with StageProgress() as progress:
         async with AsyncExitStack() as stack:
             jobs = {s.label: await _job(s, plans[s.label], stage, progress, stack) for s in stage.sets}
             if not any(job.plan.missing(job.table) for job in jobs.values()):
-                return {"engine": None, "load_seconds": 0.0, "seconds": 0.0, "sets": {}}
+                return result
             began = time.monotonic()
-            engine = await open_engine(stage.engine, say=say)
+            engine = await open_engine(stage.engine, say=say, known=stage.known)
             stack.push_async_callback(engine.aclose)
+            for plan in plans.values():
+                stack.push_async_callback(plan.strategy.aclose)
             loaded = time.monotonic()
-            await sample(engine, list(jobs.values()), concurrency=stage.engine.concurrency)
+            with _first_interrupt_finishes(list(jobs.values()), engine.name):
+                await sample(engine, list(jobs.values()), concurrency=stage.engine.concurrency)
             seconds = time.monotonic() - loaded
+    if any(job.agenda.stopped == INTERRUPTED for job in jobs.values()):
+        raise KeyboardInterrupt
     return {
         "engine": engine.name,
         "load_seconds": round(loaded - began, 3),
         "seconds": round(seconds, 3),
-        "sets": {label: _counts_row(job.counts) for label, job in jobs.items()},
+        "requests": engine.traffic.requests,
+        "retries": dict(+engine.traffic.retries),
+        "wasted_tokens": engine.traffic.wasted_tokens,
+        "sets": {label: _counts_row(job) for label, job in jobs.items()},
     }
+
+
+@contextmanager
+def _first_interrupt_finishes(jobs: Sequence[SamplingJob], engine: str) -> Iterator[None]:
+    """Let the first Ctrl-C wait for the requests that a server is paid for; a second one leaves at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    in_main = threading.current_thread() is threading.main_thread()
+    if engine != "openai" or not in_main or sys.platform == "win32":
+        yield
+        return
+
+    def interrupted() -> None:
+        if any(job.agenda.stopped == INTERRUPTED for job in jobs) and task is not None:
+            task.cancel()
+            return
+        under_way = sum(job.agenda.purse.in_flight for job in jobs)
+        say(f"finishing {under_way} rollouts that are under way; press Ctrl-C again to leave at once")
+        for job in jobs:
+            job.agenda.stop(INTERRUPTED)
+
+    earlier = signal.getsignal(signal.SIGINT)
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if any(job.agenda.stopped == INTERRUPTED for job in jobs):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, earlier)
 
 
 async def _job(
@@ -267,16 +326,22 @@ async def _job(
 ) -> SamplingJob:
     """Open a set's tables and its stream of verdicts; a row counts as done when it is judged."""
     rollouts = stack.enter_context(Table(given.folder / "rollouts", key="id", writable=True, warn=say))
+    partial = stack.enter_context(PartialLog(given.folder / "partial"))
+    missing = {identifier for identifier, _, _ in plan.missing(rollouts)}
+    for identifier in partial.ids():
+        if identifier in rollouts and identifier not in missing:
+            # It was stored just before the process died.
+            partial.forget(identifier)
     total = len(plan.problems) * plan.samples
-    progress.start(given.label, total, done=total - len(plan.missing(rollouts)))
+    progress.start(given.label, total, done=total - len(missing))
     tokens = [0]
     if not given.require_reference:
 
-        def count(rollout: Rollout) -> None:
+        async def count(rollout: Rollout) -> None:
             tokens[0] += rollout.usage.completion_tokens
             progress.advance(given.label, note=f"{tokens[0]} tokens")
 
-        return SamplingJob(plan=plan, table=rollouts, on_rollout=count)
+        return SamplingJob(plan=plan, table=rollouts, partial=partial, on_rollout=count)
     verdicts = stack.enter_context(Table(given.folder / "verdicts", key="rollout_id", writable=True, warn=say))
     outcomes = OutcomeCounts()
 
@@ -284,12 +349,20 @@ async def _job(
         outcomes.add(outcome)
         tokens[0] += rollout.usage.completion_tokens
         progress.advance(given.label, note=f"{100 * outcomes.accuracy:.0f} % right, {tokens[0]} tokens")
+        job.agenda.judged(rollout.problem_id, _is_right(outcome))
 
     problems = {p.id: p for p in plan.problems}
     # An earlier process may have stored rollouts and died before it judged them.
     verify_rollouts(_stored(plan, rollouts), problems, verdicts, stage.verify)
+    known = {row["rollout_id"]: _is_right(row["outcome"]) for row in verdicts} if given.budget.until_correct else {}
     stream = await stack.enter_async_context(VerdictStream(problems, verdicts, stage.verify, show))
-    return SamplingJob(plan=plan, table=rollouts, on_rollout=stream.put)
+    job = SamplingJob(plan=plan, table=rollouts, partial=partial, on_rollout=stream.put, outcomes=known)
+    return job
+
+
+def _is_right(outcome: str) -> bool | None:
+    """Return whether an outcome counts as right; None where our side could not tell."""
+    return None if outcome == Outcome.ERROR else outcome == Outcome.CORRECT
 
 
 def _stored(plan: SamplingPlan, rollouts: Table) -> Iterator[Rollout]:
@@ -300,13 +373,33 @@ def _stored(plan: SamplingPlan, rollouts: Table) -> Iterator[Rollout]:
     return (Rollout.from_row(row) for row in rollouts if row["id"] in done)
 
 
-def _counts_row(counts: SamplingCounts) -> Row:
+def failures(counts: Row) -> str:
+    """Return what went wrong, from a set's row in a stage's result.
+
+    >>> failures({"failed": {"timeout": 1, "bad_request": 2}, "said": {"timeout": "late", "bad_request": "HTTP 400"}})
+    'timeout 1, bad_request 2; the first bad_request said: HTTP 400'
+    """
+    reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
+    commonest = max(counts["failed"], key=counts["failed"].__getitem__)
+    return f"{reasons}; the first {commonest} said: {counts['said'][commonest]}"
+
+
+def _counts_row(job: SamplingJob) -> Row:
+    counts = job.counts
     return {
         "stored": counts.stored,
         "truncated": counts.truncated,
+        "truncated_share": round(counts.truncated / max(1, counts.stored), 4),
+        "empty": counts.empty,
+        "empty_share": round(counts.empty / max(1, counts.stored), 4),
+        "continued": counts.continued,
         "failed": dict(counts.failed),
+        "said": counts.said,
         "failed_share": counts.failed_share,
         "usage": asdict(counts.usage),
+        "cost": round(job.plan.budget.cost(counts.usage), 6),
+        "stopped": counts.stopped,
+        "decisions": dict(counts.decisions),
     }
 
 

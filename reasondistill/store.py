@@ -57,7 +57,7 @@ class Table:
         self._counts: dict[str, int] = {}
         self._open: _OpenShard | None = None
         if writable:
-            with _store_errors(folder):
+            with store_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 self._tidy()
         for stem in self._stems():
@@ -95,13 +95,13 @@ class Table:
         if self._open is None:
             raise StoreError(f"{self.folder}: opened for reading, cannot append")
         stem, number = self._open.stem, self._counts.get(self._open.stem, 0)
-        with _store_errors(self.folder):
+        with store_errors(self.folder):
             self._open.write(json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
         self._note(row[self._key], stem, number)
         if self._open.size >= self._shard_bytes:
             self.close()
             try:
-                with _store_errors(self.folder):
+                with store_errors(self.folder):
                     self._compress(stem)
             finally:
                 # Without space for the compressed shard the plain one goes on being appended to.
@@ -141,7 +141,7 @@ class Table:
         stems = self._stems()
         last = stems[-1] if stems else "00000"
         stem = last if (self.folder / f"{last}.jsonl").exists() else f"{int(last) + 1:05d}"
-        with _store_errors(self.folder):
+        with store_errors(self.folder):
             self._open = _OpenShard(self.folder / f"{stem}.jsonl")
 
     def _compress(self, stem: str) -> None:
@@ -283,7 +283,7 @@ class RunFolder:
         self.lock_fd: int | None = None
 
     def __enter__(self) -> Self:
-        with _store_errors(self.path):
+        with store_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         self.lock_fd = _take_lock(self.path / "lock", self._lock_seconds)
         return self
@@ -331,7 +331,7 @@ class RunFolder:
         """Append one line to log.jsonl, secrets masked."""
         entry = {"time": round(self._clock(), 3), "event": event, **mask_secrets(details)}
         line = json.dumps(entry, ensure_ascii=True)
-        with _store_errors(self.path), (self.path / "log.jsonl").open("a") as file:
+        with store_errors(self.path), (self.path / "log.jsonl").open("a") as file:
             file.write(line + "\n")
 
     def supersede(self, name: str) -> None:
@@ -340,7 +340,7 @@ class RunFolder:
         if not old.exists():
             return
         place = self.path / "superseded"
-        with _store_errors(self.path):
+        with store_errors(self.path):
             place.mkdir(exist_ok=True)
             number = 1
             while (target := place / f"{name.replace('/', '.')}-{number}").exists():
@@ -352,7 +352,7 @@ class RunFolder:
 def write_atomic(path: Path, text: str) -> None:
     """Write a text file whole or not at all. Raises StoreError when it cannot be written."""
     part = path.with_name(path.name + ".tmp")
-    with _store_errors(path):
+    with store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(text)
@@ -361,14 +361,12 @@ def write_atomic(path: Path, text: str) -> None:
         part.replace(path)
 
 
-def mask_url(url: str | None) -> str | None:
+def mask_url(url: str) -> str:
     """Return the address without user, password, query and fragment.
 
     >>> mask_url("http://me:secret@host:8000/v1?key=1")
     'http://host:8000/v1'
     """
-    if url is None:
-        return None
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -394,7 +392,7 @@ def mask_secrets(value: Any) -> Any:
 
 def _take_lock(path: Path, patience: float) -> int:
     """Lock the file for this process and its children; the kernel frees it when the last of them is gone."""
-    with _store_errors(path):
+    with store_errors(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     give_up = time.monotonic() + patience
     while not _locked(handle):
@@ -406,7 +404,7 @@ def _take_lock(path: Path, patience: float) -> int:
                 "wait for it or choose another folder"
             )
         time.sleep(0.05)
-    with _store_errors(path):
+    with store_errors(path):
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
@@ -422,7 +420,7 @@ def _locked(handle: int) -> bool:
     return True
 
 
-class _store_errors:
+class store_errors:
     """Turn the operating system's refusals to write into one clear line."""
 
     def __init__(self, place: Path) -> None:

@@ -21,6 +21,8 @@ from .errors import DataError
 from .records import SCHEMA, Kind, Problem, Rollout, Row, content_id
 from .store import Table
 
+BACKLOG = 512
+"""Rollouts that wait for their verdict at most."""
 MAX_TRIES = 3
 """How often a verdict that our side could not give is tried in all."""
 
@@ -138,7 +140,7 @@ class VerdictStream:
     """Judges rollouts while others are being sampled, in the order in which they come, in a thread of its own.
 
     Use as an async context manager: leaving it waits for the rollouts that were put in. What stops the judging (a full
-    disk) is raised by the next `put`, or on leaving.
+    disk) is raised by the next `put`, or on leaving. At most BACKLOG rollouts wait: further ones make `put` wait.
     """
 
     def __init__(
@@ -152,8 +154,9 @@ class VerdictStream:
         self._table = table
         self._options = options
         self._on_verdict = on_verdict
-        self._waiting: asyncio.Queue[Rollout | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Rollout | None] = asyncio.Queue(BACKLOG)
         self._task: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._work())
@@ -163,17 +166,30 @@ class VerdictStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._task is not None
-        self._waiting.put_nowait(None)
+        if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+            # Somebody wants to leave now; the next process judges the rest.
+            while not self._waiting.empty():
+                self._waiting.get_nowait()
+        await self._waiting.put(None)
         await self._task
+        self._raise()
 
-    def put(self, rollout: Rollout) -> None:
+    async def put(self, rollout: Rollout) -> None:
         """Queue a stored rollout; what is not judged when the process dies is judged by `verify_rollouts` later."""
-        if self._task is not None and self._task.done():
-            self._task.result()
-        self._waiting.put_nowait(rollout)
+        self._raise()
+        await self._waiting.put(rollout)
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     async def _work(self) -> None:
         while (rollout := await self._waiting.get()) is not None:
-            verdict = await asyncio.to_thread(judge, rollout, self._problems[rollout.problem_id], self._options)
-            self._table.append(verdict_row(rollout, verdict, self._options))
-            self._on_verdict(rollout, verdict.outcome)
+            if self._failure is not None:
+                continue  # nobody may wait for ever at a queue that is full
+            try:
+                verdict = await asyncio.to_thread(judge, rollout, self._problems[rollout.problem_id], self._options)
+                self._table.append(verdict_row(rollout, verdict, self._options))
+                self._on_verdict(rollout, verdict.outcome)
+            except Exception as error:  # noqa: BLE001 - whatever stops the judging is raised where it is waited for
+                self._failure = error

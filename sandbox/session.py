@@ -48,18 +48,24 @@ class Session:
         else:
             self._pool = pool or shared_pool(isolation)
 
-    def execute(self, code: str | bytes, *, limits: Limits | None = None) -> Execution:
+    @property
+    def holds_state(self) -> bool:
+        """Whether there is a state: not before the first cell, nor after one that took every process with it."""
+        return self._process is not None or self._remote is not None
+
+    def execute(self, code: str | bytes, *, limits: Limits | None = None, checkpoint: bool = True) -> Execution:
         """Run one cell and return what came of it; `result` is its last expression's text.
 
         Of `limits` the wall clock and the output's bounds hold for this cell; memory and the rest are the session's.
         After an exception or an interrupted timeout the state is what the cell made of it. When the cell had to be
-        killed it is the state before the cell, or, if that was lost too, a fresh one: `reason` says so.
+        killed it is the state before the cell, or, if that was lost too, a fresh one: `reason` says so. Without
+        `checkpoint` nothing is kept of the state before the cell, which saves a fork where it is cheap to make again.
         """
         if self._remote is not None:
             return self._remote.execute(code, limits=limits)
         process = self._alive()
         assert self._family is not None
-        cell = _Cell(self._family, process, as_bytes(code), limits or self.limits)
+        cell = _Cell(self._family, process, as_bytes(code), limits or self.limits, checkpoint=checkpoint)
         try:
             execution, self._process = cell.run()
         except ZygoteDied as problem:
@@ -282,8 +288,9 @@ class _Family:
 class _Cell:
     """One cell, from its order to its answer."""
 
-    def __init__(self, family: _Family, process: _Process, code: bytes, limits: Limits) -> None:
+    def __init__(self, family: _Family, process: _Process, code: bytes, limits: Limits, *, checkpoint: bool) -> None:
         self._family, self._process, self._code, self._limits = family, process, code, limits
+        self._wants_checkpoint = checkpoint
         self._stdout = Stream(process.stdout, limits.output_bytes)
         self._stderr = Stream(process.stderr, limits.output_bytes)
         self._began = time.monotonic()
@@ -296,13 +303,15 @@ class _Cell:
 
         Raises ZygoteDied, with `killed` telling why, when no process is left to go on with.
         """
-        checkpoint, others = _pipes()
-        checkpoint.home = self._process.home
+        checkpoint, others = _pipes() if self._wants_checkpoint else (None, [])
+        if checkpoint is not None:
+            checkpoint.home = self._process.home
         try:
             self._order(others)
             answer = self._watch()
         except BaseException:
-            checkpoint.kill()
+            if checkpoint is not None:
+                checkpoint.kill()
             raise
         if answer is not None:
             self._process.signal(signal.SIGSTOP)
@@ -310,13 +319,16 @@ class _Cell:
         self._stderr.drain()
         if answer is None:
             self._process.kill()
+            if checkpoint is None:
+                raise ZygoteDied("the cell ran without a checkpoint")
             try:
                 checkpoint.wait_ready()
             except ZygoteDied:
                 checkpoint.kill()
                 raise
             return self._execution({}), checkpoint
-        checkpoint.discard()
+        if checkpoint is not None:
+            checkpoint.discard()
         return self._execution(answer), self._process
 
     def _order(self, others: list[int]) -> None:
@@ -325,7 +337,8 @@ class _Cell:
         if len(body) > INLINE_LIMIT:
             head["long"], body, extra = True, b"", [memory_file(self._code)]
         try:
-            self._family.allow_fork()
+            if others:
+                self._family.allow_fork()
             self._process.signal(signal.SIGCONT)
             send(self._process.control, pack(head, body), [*extra, *others])
         except OSError:

@@ -63,7 +63,7 @@ def test_the_teacher_is_sampled_on_training_and_greedily_on_held_out_problems():
         ("teacher / seen", 1, 0.0, 2),
         ("teacher / unseen", 1, 0.0, 2),
     ]
-    assert {s.template for s in stage.sets} == {recipe.generate.template}
+    assert {s.template for s in stage.sets} == {"math-few-shot"}
     assert (stage.model, stage.engine.base_url) == ("t", "http://127.0.0.1:1/v1")
 
 
@@ -72,7 +72,7 @@ def test_the_untrained_student_is_measured_with_its_own_prompt_and_the_teachers(
     plan = _plan(arms=ArmsRecipe(few_shot=few_shot))
     sets = plan.before().sets
     assert [s.label for s in sets] == [f"{who} / {name}" for who in labels for name in ("seen", "unseen")]
-    templates = {"before": plan.recipe.evaluate.template, "few-shot": plan.recipe.generate.template}
+    templates = {"before": "math-zero-shot", "few-shot": "math-few-shot"}
     assert all(s.template == templates[s.label.split(" / ")[0]] for s in sets)
     assert all(s.sampling.temperature == 0.0 for s in sets)
 

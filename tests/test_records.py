@@ -85,6 +85,8 @@ rollouts = st.builds(
     policy_model=st.none() | texts,
     usage=st.builds(Usage, prompt_tokens=counts, cached_tokens=counts, completion_tokens=counts),
     seconds=st.floats(0, 1e6),
+    tools=st.lists(json_objects, max_size=2).map(tuple),
+    marks=json_objects,
 )
 
 
@@ -171,6 +173,7 @@ def test_a_caps_length_is_not_part_of_a_rollouts_id():
         {"model": "n"},
         {"prompt_hash": "abd"},
         {"round": 1},
+        {"settings": {"executions": 4}},
         *({"sampling": Sampling(**s)} for s in ({}, {"temperature": 0.8}, {"temperature": 0.7, "seed": 1})),
         *({"sampling": Sampling(temperature=0.7, **s)} for s in ({"top_p": 0.9}, {"top_k": 5}, {"stop": ("\n",)})),
         {"problem": dataclasses.replace(PROBLEM, id="gsm-2")},

@@ -177,7 +177,7 @@ def test_leaving_a_stream_waits_for_what_was_put_in(make_rollout, problem, table
 
     async def put(stream):
         for rollout in rollouts:
-            stream.put(rollout)
+            await stream.put(rollout)
 
     assert _stream(problem, table, put) == [(r.id, Outcome.CORRECT) for r in rollouts]
     assert [row["rollout_id"] for row in table] == [r.id for r in rollouts]
@@ -194,7 +194,7 @@ def test_a_streams_verdicts_need_no_second_judging(make_rollout, problem, table)
     rollout = make_rollout(problem)
 
     async def put(stream):
-        stream.put(rollout)
+        await stream.put(rollout)
 
     _stream(problem, table, put)
     assert _verify([rollout], problem, table) == 0
@@ -204,7 +204,7 @@ def test_what_stops_the_judging_is_raised_on_leaving(make_rollout, problem, tabl
     table.close()
 
     async def put(stream):
-        stream.put(make_rollout(problem))
+        await stream.put(make_rollout(problem))
 
     with pytest.raises(StoreError):
         _stream(problem, table, put)
@@ -216,7 +216,7 @@ def test_what_stops_the_judging_is_raised_by_a_later_put(make_rollout, problem, 
 
     async def put(stream):
         for index in range(10_000):
-            stream.put(make_rollout(problem, index=index))
+            await stream.put(make_rollout(problem, index=index))
             put_in.append(index)
             await asyncio.sleep(0.001)
 
@@ -227,7 +227,7 @@ def test_what_stops_the_judging_is_raised_by_a_later_put(make_rollout, problem, 
 
 def test_an_error_beside_the_stream_leaves_after_the_judging_is_done(make_rollout, problem, table):
     async def put(stream):
-        stream.put(make_rollout(problem))
+        await stream.put(make_rollout(problem))
         raise RuntimeError("the engine is gone")
 
     with pytest.raises(RuntimeError, match="the engine is gone"):
@@ -237,7 +237,7 @@ def test_an_error_beside_the_stream_leaves_after_the_judging_is_done(make_rollou
 
 def test_a_rollout_of_a_strange_problem_does_not_hang_the_stream(make_rollout, make_problem, problem, table):
     async def put(stream):
-        stream.put(make_rollout(make_problem(7)))
+        await stream.put(make_rollout(make_problem(7)))
 
     with pytest.raises(KeyError):
         _stream(problem, table, put)

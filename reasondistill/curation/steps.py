@@ -4,13 +4,14 @@ A step sees candidates in a fixed order (problems as given, then index), so its 
 which rollouts were sampled.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from verifiers import Outcome, Verdict
 
-from ..records import FinishReason, Problem, Rollout
+from ..records import FinishReason, Message, Problem, Rollout
 from .decontamination import HeldOut
 from .ledger import Drop, Ledger
 
@@ -54,6 +55,8 @@ def keep_outcome(candidates: Candidates, keep: str, ledger: Ledger) -> Iterator[
 def keep_complete(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]:
     """Drop truncated and empty completions: a student should not learn to stop in the middle.
 
+    So do tool-integrated ones that their strategy has pruned: an answer without an executed block, or made-up output.
+
     Texts with half of a surrogate pair go too: no tokenizer and no Parquet file takes them.
     """
     for candidate in candidates:
@@ -61,6 +64,8 @@ def keep_complete(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]
             ledger.add(candidate.drop("complete", "broken_characters"))
         elif candidate.rollout.finish_reason is FinishReason.LENGTH:
             ledger.add(candidate.drop("complete", "truncated", f"{candidate.rollout.usage.completion_tokens} tokens"))
+        elif candidate.rollout.marks.get("pruned"):
+            ledger.add(candidate.drop("complete", "hallucinated_output"))
         elif not candidate.rollout.text.strip():
             ledger.add(candidate.drop("complete", "empty"))
         else:
@@ -73,7 +78,7 @@ def drop_duplicates(candidates: Candidates, ledger: Ledger) -> Iterator[Candidat
     seen: dict[tuple[str, str], str] = {}
     for candidate in candidates:
         question = _fold(candidate.problem.question)
-        trace = question, _fold(f"{candidate.rollout.messages[-1].reasoning or ''}\n{candidate.rollout.text}")
+        trace = question, _fold("\n".join(_told(m) for m in candidate.rollout.completion))
         if owner.setdefault(question, candidate.problem.id) != candidate.problem.id:
             ledger.add(candidate.drop("duplicates", "same_question", owner[question]))
         elif trace in seen:
@@ -126,6 +131,11 @@ def _is_text(candidate: Candidate) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _told(message: Message) -> str:
+    calls = json.dumps(list(message.tool_calls)) if message.tool_calls else ""
+    return f"{message.reasoning or ''}\n{message.content}{calls}"
 
 
 def _fold(text: str) -> str:

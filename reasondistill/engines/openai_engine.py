@@ -1,224 +1,387 @@
-"""Any OpenAI-compatible chat server, over HTTP. Faults of the server and the network are tried again, within bounds.
+"""OpenAI-compatible chat servers, over HTTP. Faults of servers and network are tried again, within bounds.
 
-An assistant prefix is sent as a last assistant message with vLLM's `continue_final_message`. A server that refuses
-those two fields gets the message alone: llama.cpp and others continue it by themselves, but a server that starts a
-new turn instead cannot be told apart from one that continues.
+A begun answer is sent as a last assistant message with vLLM's fields to continue it. Where these are refused, the
+server is asked to go on in a further turn. A server that ignores the fields and starts anew cannot be told apart from
+one that continues: `continuation: turns` is for those. A stream that breaks off is gone on with in the same way.
 """
 
 import asyncio
-import contextlib
-import ipaddress
-import json
-import os
 import random
+import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from ..errors import EngineError, RequestError
-from ..records import FinishReason, Message, Row, Sampling, Usage
-from .base import Completion, EngineOptions
-from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning
-from .retry import Retry, retry_after
+from ..records import FinishReason, Message, Sampling, Usage
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
+from .endpoints import Clock, Endpoint, Endpoints
+from .limits import CHARACTERS_PER_TOKEN, RateLimits
+from .openai_client import CHAT_PATH, masked, open_client, post, streamed, timed, wire_faults, without_key
+from .openai_score import PATH as SCORE_PATH
+from .openai_score import Scored, Scoring
+from .openai_wire import (
+    CAP_FIELD,
+    CONTINUE_FIELDS,
+    NEW_CAP_FIELD,
+    SEED_FIELD,
+    STOP_FIELD,
+    STREAM_FIELD,
+    Answer,
+    Draft,
+    Unusable,
+    body,
+    completion,
+    read_answer,
+    read_event,
+    what_it_said,
+)
+from .retry import Retry, RetryBudget, retry_after
 
-_CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
+STREAM_FROM = 2000
+"""Cap from which `stream: auto` streams: a shorter completion that is lost costs less than streaming all of them."""
+_PROGRESS_SECONDS = 0.02
+_ONE_TOKEN = Sampling(max_tokens=1)
 _RETRIED = {408, 409, 425, 429}
 _REASONS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "prompt_too_long"}
 _TOO_LONG = ("context_length_exceeded", "context length", "context size", "context window", "prompt is too long")
-_FINISH = {
-    "length": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,
-    "model_length": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
+_REFUSING = ("unknown", "unrecognized", "unsupported", "extra", "not permitted", "not supported", "unexpected")
 
 
 async def open_openai(
-    options: EngineOptions, *, retry: Retry | None = None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    options: EngineOptions,
+    *,
+    retry: Retry | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Clock = time.monotonic,
+    say: Callable[[str], None] | None = None,
+    known: bool = False,
 ) -> "OpenAIEngine":
-    """Make a client for `options.base_url`, or for OpenAI's own service without one. Nothing is sent yet.
+    """Make a client for each of the options' addresses, or for OpenAI's own service. Nothing is sent yet.
+
+    `known` says that the addresses are right, so that a server which is down is waited for from the first request.
 
     The key comes from OPENAI_API_KEY only; a server in the local network needs none.
     """
-    url = options.base_url or "https://api.openai.com/v1"
-    if not options.model:
-        raise EngineError(f"no model named for the server at {masked(url)}: give --model NAME as the server calls it")
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise EngineError(f"--base-url must start with http:// or https://, got {masked(url)!r}")
-    client = _client(url, _key(url), options.request_timeout)
-    return OpenAIEngine(client, options, address=masked(url), retry=retry or Retry(), sleep=sleep)
+    urls = options.addresses or ("https://api.openai.com/v1",)
+    for url in urls:
+        if not options.model:
+            raise EngineError(
+                f"no model named for the server at {masked(url)}: give --model NAME as the server calls it"
+            )
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise EngineError(f"--base-url must start with http:// or https://, got {masked(url)!r}")
+    clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
+    retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
+    endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
+    return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Request:
+    """One sample on its way, with what is there of it already; or one completion to score."""
+
+    messages: Sequence[Message] = ()
+    sampling: Sampling = _ONE_TOKEN
+    extras: Extras = PLAIN
+    prefix: str = ""
+    began: float
+    scoring: Scoring | None = None
+    draft: Draft = field(default_factory=Draft)
+    shown: float = -1.0
+    """When `progress` was told last."""
+
+    @property
+    def begun(self) -> str:
+        return self.prefix + self.draft.written
+
+    @property
+    def left(self) -> Sampling:
+        """The sampling of the next try: what a broken stream brought counts against the cap."""
+        return replace(self.sampling, max_tokens=self.sampling.max_tokens - self.draft.tokens)
+
+    @property
+    def characters(self) -> int:
+        scored = len(self.scoring.ids) * CHARACTERS_PER_TOKEN if self.scoring else 0
+        return sum(len(m.content) for m in self.messages) + len(self.begun) + round(scored)
 
 
 class OpenAIEngine:
-    """A chat server. At most `options.concurrency` requests are under way at once."""
+    """Chat servers of one model. At most `options.concurrency` requests are under way at once."""
 
     name = "openai"
+    abilities = Abilities(logprobs=True, streams=True)
 
     def __init__(
         self,
-        client: Any,
+        endpoints: Endpoints,
         options: EngineOptions,
         *,
-        address: str,
         retry: Retry,
         sleep: Callable[[float], Awaitable[None]],
+        clock: Clock,
     ) -> None:
         self.model = options.model_id or options.model
-        self._client, self._options, self._address = client, options, address
-        self._retry, self._sleep = retry, sleep
+        self.chat_template: str | None = None
+        # Only who runs the server can be sure; what fields it takes says nothing of what it does with them.
+        self.continues = options.continuation == "prefix"
+        self.traffic = Traffic()
+        self._endpoints, self._options = endpoints, options
+        self._retry, self._sleep, self._clock = retry, sleep, clock
+        self._budget = RetryBudget(retry)
+        self._limits = RateLimits(requests=options.requests_per_minute, tokens=options.tokens_per_minute, clock=clock)
         self._slots = asyncio.Semaphore(options.concurrency)
-        self._answered = False
-        self._served = False
-        self._continue_fields = True
+        self._refused: set[str] = set()
+        """Fields that the server takes offence at; they are not sent again."""
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions, each from a request of its own, since many servers ignore `n`."""
-        tasks = [asyncio.create_task(self._one(messages, sampling, prefix, sampling.seed + i)) for i in range(n)]
+        if n == 1:
+            return [await self._one(messages, sampling, prefix, extras)]
+        samplings = [replace(sampling, seed=sampling.seed + i) for i in range(n)]
+        tasks = [asyncio.create_task(self._one(messages, each, prefix, extras)) for each in samplings]
         try:
             return await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
+    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
+        """Ask a vLLM server for the log-probabilities; other servers have no common way. See Engine.score."""
+        ids = scored_ids(prompt_ids, completion_ids, top_k=top_k)
+        scoring = Scoring(ids=ids, start=len(prompt_ids), top_k=top_k)
+        scored: Scored = await self._persist(_Request(began=self._clock(), scoring=scoring))
+        return scored.score
+
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        for endpoint in self._endpoints.all:
+            await endpoint.client.close()
 
-    async def _one(self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int) -> Completion:
-        started = time.monotonic()
-        rng = random.Random(seed)
-        failures = 0
+    async def _one(self, messages: Sequence[Message], sampling: Sampling, prefix: str, extras: Extras) -> Completion:
+        request = _Request(messages=messages, sampling=sampling, extras=extras, prefix=prefix, began=self._clock())
+        completion: Completion = await self._persist(request)
+        return completion
+
+    async def _persist(self, request: _Request) -> Any:
+        """Ask again and again, within bounds, and return what the request asks for: a Completion or Scored."""
+        rng = random.Random(request.sampling.seed)
+        failures = tries = 0
         while True:
+            have = request.draft.tokens
+            if have >= request.sampling.max_tokens:
+                return self._of_draft(request)
             try:
                 async with self._slots:
-                    payload = await self._send(messages, sampling, prefix, seed)
-                completion = _parse(payload, sampling, prefix, time.monotonic() - started)
-                self._served = True
-                return completion
-            except _Unsupported:
-                self._continue_fields = False
-            except _Fault as fault:
-                failures += 1
-                wait = self._retry.wait(failures, fault.wait, rng)
-                self._give_up(fault, failures, time.monotonic() - started + wait)
-                await self._sleep(wait)
+                    return await self._try(request)
+            except _Relearnt:
+                continue
+            except Unusable as fault:
+                self.traffic.retries[fault.reason] += 1
+                self.traffic.wasted_tokens += fault.tokens
+                # A stream that brought something is no failure in a row, however short it was.
+                failures, tries = (1, 1) if request.draft.tokens > have else (failures + 1, tries)
+                if not fault.down:
+                    tries += fault.reason != "rate_limit" and request.draft.tokens == have
+                    await self._pause(fault, request, tries, self._retry.wait(failures, rng))
 
-    async def _send(self, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int) -> Any:
-        """Return the parsed JSON answer; raise _Fault for what may go away, RequestError for what will not."""
+    async def _pause(self, fault: Unusable, request: _Request, tries: int, backoff: float) -> None:
+        """Wait before the next try. Raises RequestError when there will be none."""
+        wait = fault.wait if fault.wait is not None else backoff
+        late = self._clock() - request.began + wait > self._retry.total_seconds
+        if tries >= self._retry.tries or late or not self._budget.take():
+            places = ", ".join(e.address for e in self._endpoints.all)
+            if request.extras.progress is None:
+                self.traffic.wasted_tokens += request.draft.tokens
+            self.traffic.retries[fault.reason] -= 1
+            raise RequestError(
+                f"{without_key(str(fault))}, after {tries} tries at {places}", reason=fault.reason
+            ) from fault
+        await self._sleep(wait)
+
+    async def _try(self, request: _Request) -> Completion | Scored:
+        """Ask once. Raises Unusable for what may go away, _Relearnt for a refused field, RequestError for the rest."""
+        endpoint = await self._endpoints.pick()
+        usage: Usage | None = None
+        booked = 0.0
+        try:
+            wait, booked = self._limits.take(request.characters, request.left.max_tokens)
+            if wait:
+                await self._sleep(wait)
+            self.traffic.requests += 1
+            made = await self._ask(endpoint, request)
+            self._endpoints.well(endpoint)
+            self._budget.answers += 1
+            usage = made.usage
+            return made
+        except Unusable as fault:
+            self._note(endpoint, fault)
+            raise
+        finally:
+            self._limits.settle(booked, usage)
+            self._endpoints.done(endpoint)
+
+    def _note(self, endpoint: Endpoint, fault: Unusable) -> None:
+        """Tell the address's record what went wrong; another address may be asked at once."""
+        if fault.down:
+            self._endpoints.refused(endpoint, _one_line(str(fault)))
+            return
+        self._endpoints.heard(endpoint, _one_line(without_key(str(fault))))
+        if fault.wait is not None and fault.wait <= self._retry.total_seconds:
+            self._endpoints.limit(endpoint, fault.wait)
+        elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
+            fault.wait = 0.0
+
+    async def _ask(self, endpoint: Endpoint, request: _Request) -> Completion | Scored:
+        """Send the request and read its answer."""
         import openai
 
-        body = _body(self._options.model, messages, sampling, prefix, seed, continued=self._continue_fields)
+        in_turns = self._in_turns()
+        row = self._row(request, in_turns)
         try:
-            async with asyncio.timeout(self._options.request_timeout):
-                answer = await self._client.chat.completions.with_raw_response.create(**body)
-                self._answered = True
-                return json.loads(answer.content)
-        except (TimeoutError, openai.APITimeoutError) as error:
-            self._answered = self._answered or not _refused(error)
-            raise _Fault(f"no answer within {self._options.request_timeout:g} s", reason="timeout") from error
+            with wire_faults(self._options.request_timeout):
+                if row.get("stream"):
+                    return await self._read_stream(endpoint.client, row, request, in_turns)
+                async with asyncio.timeout(self._options.request_timeout):
+                    data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
         except openai.APIStatusError as error:
-            self._answered = True
-            raise self._refusal(error, prefix) from error
-        except openai.APIConnectionError as error:
-            refused = _refused(error)
-            self._answered = self._answered or not refused
-            message = f"{error.__cause__ or error}"
-            raise _Fault(message, reason="connection", refused=refused) from error
-        except ValueError as error:
-            raise _Fault("the answer is not JSON", reason="invalid_json") from error
+            raise self._refusal(endpoint, error, row) from error
+        if request.scoring:
+            return request.scoring.read(data)
+        return self._finished(read_answer(data), request, in_turns)
 
-    def _refusal(self, error: Any, prefix: str) -> Exception:
+    def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
+        """Return the JSON object to send."""
+        if request.scoring:
+            return request.scoring.row(self._options.model)
+        return body(
+            self._options.model,
+            request.messages,
+            request.left,
+            request.extras,
+            prefix=request.begun,
+            in_turns=in_turns,
+            stream=self._streams(request),
+            refused=self._refused,
+        )
+
+    async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request, in_turns: bool) -> Completion:
+        """Read a streamed answer; what a broken one brought stays in the request's draft."""
+        answer = Answer()
+        try:
+            async with timed(streamed(client, row), self._options.request_timeout) as (response, lines):
+                if "event-stream" not in response.headers.get("content-type", ""):
+                    # A server that does not stream has ignored the wish.
+                    answer = read_answer("\n".join([line async for line in lines]).encode())
+                    return self._finished(answer, request, in_turns)
+                async for line in lines:
+                    if read_event(line, answer):
+                        break
+                    self._show(answer, request, in_turns)
+                else:
+                    if answer.finish is None:
+                        raise Unusable("the stream broke off", reason="connection")
+            return self._finished(answer, request, in_turns)
+        except BaseException:
+            self._keep(answer, request, in_turns)
+            raise
+
+    def _finished(self, answer: Answer, request: _Request, in_turns: bool) -> Completion:
+        if request.extras.logprobs and answer.logprobs is None:
+            raise RequestError("this server returns no log-probabilities", reason="unsupported")
+        seconds = self._clock() - request.began
+        return self._so_far(answer, request, in_turns, seconds=seconds)
+
+    def _so_far(self, answer: Answer, request: _Request, in_turns: bool, **more: Any) -> Completion:
+        draft, left = request.draft, request.left
+        return completion(answer, left, request.extras, prefix=request.prefix, draft=draft, in_turns=in_turns, **more)
+
+    def _show(self, answer: Answer, request: _Request, in_turns: bool) -> None:
+        """Tell the caller what is there, now and then."""
+        now = self._clock()
+        if request.extras.progress is not None and now - request.shown >= _PROGRESS_SECONDS:
+            request.shown = now
+            request.extras.progress(self._so_far(answer, request, in_turns, whole=False))
+
+    def _keep(self, answer: Answer, request: _Request, in_turns: bool) -> None:
+        """Make what a broken stream brought the draft of the next try."""
+        if not answer.chunks or answer.calls or answer.finish is not None:
+            self.traffic.wasted_tokens += answer.tokens if answer.calls else 0
+            return
+        made = self._so_far(answer, request, in_turns, whole=False)
+        request.draft = Draft(text=made.text, reasoning=made.reasoning, tokens=made.usage.completion_tokens)
+        if request.extras.progress is not None:
+            request.extras.progress(made)
+
+    def _of_draft(self, request: _Request) -> Completion:
+        """Return a draft that has used up the cap."""
+        draft = request.draft
+        return Completion(
+            text=draft.text,
+            reasoning=draft.reasoning,
+            finish_reason=FinishReason.LENGTH,
+            usage=Usage(completion_tokens=draft.tokens),
+            seconds=self._clock() - request.began,
+        )
+
+    def _streams(self, request: _Request) -> bool:
+        if self._options.stream == "never" or "stream" in self._refused:
+            return False
+        wanted = request.extras.progress is not None and request.sampling.max_tokens >= STREAM_FROM
+        return wanted or self._options.stream == "always"
+
+    def _in_turns(self) -> bool:
+        if self._options.continuation == "auto":
+            return CONTINUE_FIELDS[0] in self._refused
+        return self._options.continuation == "turns"
+
+    def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
         """Return what an HTTP error status means for this request."""
-        status, said = int(error.status_code), _one_line(error.message)
+        status, said = int(error.status_code), without_key(what_it_said(error.response.text))
+        if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
+            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): see to the account there"
+            return EngineError(f"{message}, then run the same command again")
         if status in _RETRIED or status >= 500:
             reason = "rate_limit" if status == 429 else "server_error"
-            return _Fault(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))
-        if prefix and self._continue_fields and _about_continue_fields(said):
-            return _Unsupported()
+            return Unusable(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))
+        if status in (400, 422) and self._learn(row, said.lower()):
+            return _Relearnt()
         if any(phrase in said.lower() for phrase in _TOO_LONG):
             return RequestError(said, reason="prompt_too_long")
-        if status in (401, 403, 404) and not self._served:
-            return EngineError(
-                f"{self._address} answers HTTP {status} ({said}): {_advice(status, self._options.model)}"
-            )
+        if status in (401, 403, 404) and not any(e.served for e in self._endpoints.all):
+            advice = _advice(status, self._options.model)
+            return EngineError(f"{endpoint.address} answers HTTP {status} ({said}): {advice}")
         return RequestError(f"HTTP {status}: {said}", reason=_REASONS.get(status, f"http_{status}"))
 
-    def _give_up(self, fault: "_Fault", failures: int, seconds: float) -> None:
-        """Raise when there will be no further try."""
-        tries = self._retry.tries if self._answered else self._retry.tries_before_first_answer
-        if failures < tries and seconds < self._retry.total_seconds:
-            return
-        if fault.refused:
-            word = "stopped answering" if self._answered else "no server answers"
-            raise EngineError(
-                f"{word} at {self._address} ({_one_line(str(fault))}): start the server there or mend --base-url"
-            ) from fault
-        raise RequestError(f"{fault}, after {failures} tries at {self._address}", reason=fault.reason) from fault
+    def _learn(self, row: dict[str, Any], said: str) -> bool:
+        """Note which of the fields that a server may do without it refuses; False when it is none of them."""
+        if CAP_FIELD in row and NEW_CAP_FIELD in said:
+            self._refused.add(CAP_FIELD)  # the other name is sent instead
+            return True
+        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream") if f in row]
+        named = [f for f in sent if re.search(rf"\b{f}\b", said)]
+        if not named and any(word in said for word in _REFUSING):
+            named = [f for f in sent if f not in ("stream", SEED_FIELD)]
+        if any(f in named for f in CONTINUE_FIELDS):
+            if self._options.continuation == "prefix":
+                return False
+            named += CONTINUE_FIELDS
+        self._refused.update(named)
+        return bool(named)
 
 
-def masked(url: str) -> str:
-    """Return the address without its user, password and query.
-
-    >>> masked("http://me:secret@host:8000/v1?key=x")
-    'http://***@host:8000/v1'
-    """
-    parts = urlsplit(url)
-    _user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"***@{host}" if at else host, parts.path, "", ""))
-
-
-class _Fault(Exception):
-    """Something that may go away: the request is tried again."""
-
-    def __init__(self, message: str, *, reason: str, wait: float | None = None, refused: bool = False) -> None:
-        super().__init__(message)
-        self.reason, self.wait, self.refused = reason, wait, refused
-
-
-class _Unsupported(Exception):
-    """The server refuses the fields that continue an assistant message."""
-
-
-def _client(url: str, key: str, timeout: float) -> Any:
-    import openai
-
-    # A proxy from the environment is for the world outside; a server on this machine is never behind it.
-    http = openai.DefaultAsyncHttpxClient(trust_env=False) if _is_local(url) else None
-    return openai.AsyncOpenAI(base_url=url, api_key=key, timeout=timeout, max_retries=0, http_client=http)
-
-
-def _key(url: str) -> str:
-    key = os.environ.get("OPENAI_API_KEY")
-    if key:
-        return key
-    if _is_local(url):
-        return "none"
-    raise EngineError(
-        f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
-    )
-
-
-def _is_local(url: str) -> bool:
-    """Return whether the address is this machine or a private network: there a key is optional."""
-    host = urlsplit(url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_private
-    return host == "localhost" or "." not in host
-
-
-def _refused(error: BaseException) -> bool:
-    """Return whether no connection was made at all, rather than one that broke."""
-    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
-
-
-def _about_continue_fields(said: str) -> bool:
-    lower = said.lower()
-    return any(word in lower for word in (*_CONTINUE, "unknown", "unrecognized", "extra", "not permitted"))
+class _Relearnt(Exception):
+    """The server refuses a field that it can do without: the request is sent again, without."""
 
 
 def _advice(status: int, model: str) -> str:
@@ -229,94 +392,3 @@ def _advice(status: int, model: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:300]
-
-
-def _body(
-    model: str, messages: Sequence[Message], sampling: Sampling, prefix: str, seed: int, *, continued: bool
-) -> dict[str, Any]:
-    rows = _message_rows(messages)
-    extra: Row = {} if sampling.top_k is None else {"top_k": sampling.top_k}
-    if prefix:
-        rows.append({"role": "assistant", "content": prefix})
-        extra.update(_CONTINUE if continued else {})
-    optional = {"temperature": sampling.temperature, "top_p": sampling.top_p, "stop": list(sampling.stop) or None}
-    return {
-        "model": model,
-        "messages": rows,
-        "max_tokens": sampling.max_tokens,
-        "seed": seed,
-        "extra_body": extra,
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-
-def _message_rows(messages: Sequence[Message]) -> list[Row]:
-    """Return the messages as servers take them: tool results are joined to their calls by id, in order."""
-    rows: list[Row] = []
-    calls: list[Any] = []
-    for message in messages:
-        row: Row = {"role": message.role, "content": message.content}
-        if message.tool_calls:
-            row["tool_calls"] = list(message.tool_calls)
-            calls = [call.get("id") for call in message.tool_calls]
-        if message.role == "tool" and calls:
-            row["tool_call_id"] = calls.pop(0)
-        rows.append(row)
-    return rows
-
-
-def _parse(payload: Any, sampling: Sampling, prefix: str, seconds: float) -> Completion:
-    """Return the completion in a server's answer; _Fault when it holds none."""
-    try:
-        choice = payload["choices"][0]
-        message = choice["message"]
-        content = _text(message.get("content"))
-        calls = tuple(message.get("tool_calls") or ())
-        apart = message.get("reasoning_content") or message.get("reasoning")
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise _Fault("the answer holds no choices", reason="no_choices") from error
-    usage = _usage(payload.get("usage"))
-    finish = _finish(choice.get("finish_reason"), usage, sampling)
-    content, _ = cut_at_stop(content.removeprefix(prefix), sampling.stop)
-    inline, text = split_reasoning(content, OPEN in prefix and CLOSE not in prefix)
-    reasoning = apart if isinstance(apart, str) else inline
-    if _is_empty(text, reasoning, calls, finish, prefix):
-        raise _Fault("the answer is empty", reason="empty_answer")
-    return Completion(
-        text=text, reasoning=reasoning, tool_calls=calls, finish_reason=finish, usage=usage, seconds=seconds
-    )
-
-
-def _is_empty(text: str, reasoning: str | None, calls: tuple[Any, ...], finish: FinishReason, prefix: str) -> bool:
-    """Return whether nothing came: no text or call, nor a truncated thought, nor a prefix that was complete already."""
-    if text.strip() or calls or finish is FinishReason.CONTENT_FILTER:
-        return False
-    truncated_thought = bool(reasoning) and finish is FinishReason.LENGTH
-    return not (truncated_thought or prefix)
-
-
-def _text(content: Any) -> str:
-    """Return a message's content as one string; some servers send a list of parts, or null."""
-    if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content)
-    if content is not None and not isinstance(content, str):
-        raise TypeError
-    return content or ""
-
-
-def _usage(row: Any) -> Usage:
-    row = row if isinstance(row, Mapping) else {}
-    details = row.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return Usage(
-        prompt_tokens=row.get("prompt_tokens") or 0,
-        cached_tokens=cached or 0,
-        completion_tokens=row.get("completion_tokens") or 0,
-    )
-
-
-def _finish(reason: Any, usage: Usage, sampling: Sampling) -> FinishReason:
-    """Return the reason in our words; a server that gives none has stopped unless the cap is used up."""
-    if isinstance(reason, str) and reason:
-        return _FINISH.get(reason, FinishReason.STOP)
-    return FinishReason.LENGTH if usage.completion_tokens >= sampling.max_tokens else FinishReason.STOP

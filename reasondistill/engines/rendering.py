@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ModelError, RequestError
 from ..records import Message, Row
+from .base import PLAIN, Extras
 
 OPEN, CLOSE = "<think>", "</think>"
 _CONTEXT_IDS = 8
@@ -49,6 +50,18 @@ def cut_at_stop(text: str, stops: Iterable[str]) -> tuple[str, bool]:
     return (text[: min(found)], True) if found else (text, False)
 
 
+def ended_at_stop(text: str, stops: Iterable[str], *, keep: bool) -> tuple[str, str | None]:
+    """Return the text up to its first stop string, which is kept or not, and the stop string if there was one.
+
+    >>> ended_at_stop("one. two; three", ["; ", ". "], keep=True)
+    ('one. ', '. ')
+    """
+    stops = tuple(stops)
+    cut, found = cut_at_stop(text, stops)
+    stop = next((s for s in stops if found and s and text.startswith(s, len(cut))), None)
+    return (cut + (stop or "") if keep else cut), stop
+
+
 class Renderer:
     """The chat template and the tokenizer of one model."""
 
@@ -72,21 +85,29 @@ class Renderer:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False)
         return cls(tokenizer, name=name or directory.name, end_ids=configured_end_ids(directory))
 
-    def prompt_text(self, messages: Sequence[Message], *, prefix: str = "") -> str:
-        """Render the conversation up to where the model goes on writing."""
-        return self._render(messages, generation=True) + self._continued(prefix)
+    @property
+    def template(self) -> str:
+        """Return the chat template's text."""
+        return str(self.tokenizer.get_chat_template())
 
-    def prompt_ids(self, messages: Sequence[Message], *, prefix: str = "") -> list[int]:
+    def prompt_text(self, messages: Sequence[Message], *, prefix: str = "", extras: Extras = PLAIN) -> str:
+        """Render the conversation up to where the model goes on writing."""
+        return self._render(messages, generation=True, extras=extras) + self._continued(prefix)
+
+    def prompt_ids(self, messages: Sequence[Message], *, prefix: str = "", extras: Extras = PLAIN) -> list[int]:
         """Return the prompt's token ids: template, generation prompt, then the assistant prefix, left open.
 
-        The prefix never merges into the generation prompt's tokens. RequestError where the template refuses the
+        The prefix never merges into the generation prompt's tokens; where its own ids are given they are taken as they
+        are. RequestError where the template refuses the
         conversation, such as a system turn for a model without one.
         """
-        base = self._encode(self._render(messages, generation=True))
+        base = self._encode(self._render(messages, generation=True, extras=extras))
         prefix = self._continued(prefix)
+        if extras.prefix_ids:
+            return base + list(extras.prefix_ids)
         if not prefix:
             return base
-        joint = self._encode(self.prompt_text(messages, prefix=prefix))
+        joint = self._encode(self.prompt_text(messages, prefix=prefix, extras=extras))
         return joint if joint[: len(base)] == base else base + self._encode(prefix)
 
     def inside_thinking(self, prefix: str = "") -> bool:
@@ -109,12 +130,20 @@ class Renderer:
         """Split a completion of this prefix into reasoning and content."""
         return split_reasoning(text, self.inside_thinking(prefix))
 
-    def _render(self, messages: Sequence[Message], *, generation: bool) -> str:
+    def _render(self, messages: Sequence[Message], *, generation: bool, extras: Extras = PLAIN) -> str:
         from jinja2 import TemplateError
 
         rows = [template_row(m) for m in messages]
         try:
-            return str(self.tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=generation))
+            return str(
+                self.tokenizer.apply_chat_template(
+                    rows,
+                    tools=list(extras.tools) or None,
+                    tokenize=False,
+                    add_generation_prompt=generation,
+                    **extras.arguments,
+                )
+            )
         except TemplateError as error:
             message = f"the chat template refuses this conversation: {error}"
             raise RequestError(message, reason="template_refused") from error

@@ -9,22 +9,44 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Bounds of trying again: exponential waits with jitter, or what the server asks for."""
+    """Bounds of trying again: exponential waits with jitter, or what the server asks for.
 
-    tries: int = 8
-    tries_before_first_answer: int = 4
-    """Tries while nothing ever listened at the address: a mistyped one is told within seconds."""
+    A rate limit and a server that is down are waited for and do not count as tries.
+    """
+
+    tries: int = 12
     first_wait: float = 0.5
     """Seconds before the second try; doubled with each further one, then drawn from 50-100 % of it."""
-    longest_wait: float = 30.0
+    longest_wait: float = 20.0
     total_seconds: float = 1800.0
-    """No further try starts after this long."""
+    """No further try of a request starts after this long."""
+    down_seconds: float = 300.0
+    """How long a server that answered before, and now takes no connection, is waited for."""
+    unknown_seconds: float = 12.0
+    """The same where nothing ever listened: a mistyped address is told within seconds."""
+    spare: int = 1000
+    """Retry budget of all requests together: this many, and `per_answer` more with each good answer."""
+    per_answer: float = 10.0
 
-    def wait(self, failures: int, asked: float | None, rng: random.Random) -> float:
-        """Return the seconds to wait after so many failures; `asked` is the server's own Retry-After."""
-        if asked is not None:
-            return min(asked, self.total_seconds)
-        return float(min(self.first_wait * 2 ** (failures - 1), self.longest_wait) * rng.uniform(0.5, 1.0))
+    def wait(self, failures: int, rng: random.Random) -> float:
+        """Return the seconds to wait after so many failures in a row."""
+        return float(min(self.first_wait * 2.0 ** (failures - 1), self.longest_wait) * rng.uniform(0.5, 1.0))
+
+
+@dataclass(slots=True)
+class RetryBudget:
+    """Bounds the tries of all requests together, so that a broken server is not asked, and paid, for ever."""
+
+    retry: Retry
+    answers: int = 0
+    used: int = 0
+
+    def take(self) -> bool:
+        """Take one try; False when there is none left."""
+        if self.used >= self.retry.spare + self.retry.per_answer * self.answers:
+            return False
+        self.used += 1
+        return True
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
@@ -37,7 +59,8 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return seconds if 0 <= seconds < 1e9 else None
     except ValueError:
         date = email.utils.parsedate_tz(value)
     return None if date is None else max(0.0, email.utils.mktime_tz(date) - (time.time() if now is None else now))

@@ -15,17 +15,22 @@ from verifiers import Verdict
 from ..curation.steps import Candidate
 from ..errors import StoreError
 from ..generation.prompts import PromptTemplate
+from ..generation.strategies import StrategyOptions, asking
 from ..records import Example, Message, Rollout, Row, content_id
 from ..store import disk_error, write_atomic
 
 SHARD_ROWS = 50_000
 
 
-def to_example(candidate: Candidate, template: PromptTemplate) -> Example:
-    """Turn a rollout into a training example: the student's prompt, the teacher's completion, the receipt."""
-    prompt = template.messages(candidate.problem)
-    completion = candidate.rollout.completion
-    return Example(prompt=prompt, completion=completion, provenance=_provenance(candidate, prompt, completion))
+def to_example(candidate: Candidate, template: PromptTemplate, strategy: StrategyOptions | None = None) -> Example:
+    """Turn a rollout into a training example: the student's prompt, the teacher's completion, the receipt.
+
+    `strategy` is how the student will be asked, by default in one turn; calls stay as the teacher wrote them.
+    """
+    rollout, asked = candidate.rollout, strategy or StrategyOptions()
+    prompt = asking(asked, template, candidate.problem, rollout.marks.get("syntax")).messages(candidate.problem)
+    provenance = _provenance(candidate, prompt, rollout.completion)
+    return Example(prompt=prompt, completion=rollout.completion, tools=rollout.tools, provenance=provenance)
 
 
 def write_dataset(
@@ -113,7 +118,9 @@ def _write_parquet(folder: Path, examples: Sequence[Example]) -> None:
 
 
 def _flat(row: Row) -> Row:
-    """Give every message the same keys, and tool calls as JSON text, so that Arrow sees one type."""
+    """Give every message the same keys, and tools and tool calls as JSON text, so that Arrow sees one type."""
+    if row.get("tools"):
+        row["tools"] = json.dumps(row["tools"])
     for side in ("prompt", "completion"):
         row[side] = [
             {**m, **({"tool_calls": json.dumps(m["tool_calls"])} if m.get("tool_calls") else {})} for m in row[side]
@@ -130,4 +137,5 @@ def _schema(pa, rows: list[Row]):  # type: ignore[no-untyped-def]
     numbers = {"round": pa.int32(), "completion_tokens": pa.int32()}
     names = rows[0].keys() - {"prompt", "completion", "tools"} if rows else set()
     columns = [(name, numbers.get(name, pa.string())) for name in (rows[0] if rows else {}) if name in names]
-    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *columns])
+    tools = [("tools", pa.string())] if any(row.get("tools") for row in rows) else []
+    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *tools, *columns])

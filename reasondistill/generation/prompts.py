@@ -6,7 +6,7 @@ as earlier turns). Its hash covers the content and not the file's layout or name
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,14 @@ class PromptTemplate:
             turns.append(Message(role="user", content=self._ask(question)))
             turns.append(Message(role="assistant", content=answer))
         return (*turns, Message(role="user", content=self._ask(problem.question)))
+
+    def filled(self, **places: str) -> "PromptTemplate":
+        """Return the template with texts in other places than the question's, such as `form` for `{form}`."""
+        system, user = self.system, self.user
+        for name, text in places.items():
+            system = system and system.replace(f"{{{name}}}", text)
+            user = user.replace(f"{{{name}}}", text)
+        return replace(self, system=system, user=user)
 
     def _ask(self, question: str) -> str:
         return self.user.replace("{question}", question)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..errors import DataError
+from ..generation.transcripts import output_spans, render
 from ..records import Message, Row, to_messages
 
 IGNORED = -100
@@ -46,6 +47,25 @@ class Conversation:
     prompt: tuple[Message, ...]
     completion: tuple[Message, ...]
     tools: tuple[Row, ...] = ()
+
+    @property
+    def in_one_turn(self) -> bool:
+        """Whether its calls are written as text, so that the outputs stand inside one assistant turn."""
+        return any("syntax" in call for message in self.completion for call in message.tool_calls)
+
+    @property
+    def one_turn(self) -> Message:
+        """The completion as that turn."""
+        return Message(role="assistant", content=render(self.completion))
+
+    @property
+    def answers(self) -> tuple[Message, ...]:
+        """What is to be trained on: the assistant messages, or the stretches of one turn between its outputs."""
+        if not self.in_one_turn:
+            return tuple(m for m in self.completion if m.role == "assistant")
+        text, spans = self.one_turn.content, output_spans(self.completion)
+        starts, ends = [0, *(end for _, end in spans)], [*(start for start, _ in spans), len(text)]
+        return tuple(Message(role="assistant", content=text[a:b]) for a, b in zip(starts, ends, strict=True))
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Conversation":
@@ -86,10 +106,11 @@ def tokenize(
     """Tokenize with TRL. Raises DataError where the template refuses a row or its tool turns cannot be told apart."""
     raw = _prepare(tokenizer, rows, template)
     ends = frozenset(ends)
-    return [
-        _without_tails(tokenizer, _without_tool_turns(tokenizer, conversation, row, template, number), ends)
-        for number, (conversation, row) in enumerate(zip(rows, raw, strict=True))
-    ]
+    masked = []
+    for number, (conversation, row) in enumerate(zip(rows, raw, strict=True)):
+        mask = _without_outputs if conversation.in_one_turn else _without_tool_turns
+        masked.append(_without_tails(tokenizer, mask(tokenizer, conversation, row, template, number), ends))
+    return masked
 
 
 def prompt_ids(tokenizer: Any, row: Conversation) -> list[int]:
@@ -99,7 +120,7 @@ def prompt_ids(tokenizer: Any, row: Conversation) -> list[int]:
 
 def messages_as_rendered(row: Conversation, template: Template) -> tuple[list[Row], list[Row]]:
     """Return prompt and completion as the chat template reads them."""
-    written = row.completion
+    written = (row.one_turn,) if row.in_one_turn else row.completion
     if not template.renders_reasoning:
         written = tuple(_with_think_block(m) for m in written)
     return [_message_row(m) for m in row.prompt], [_message_row(m) for m in written]
@@ -154,6 +175,31 @@ def _without_tool_turns(
                 "cannot be kept out of training; use a template that leaves earlier turns as they were"
             )
         labels[len(before) : len(after)] = [IGNORED] * (len(after) - len(before))
+    return TokenizedRow(input_ids=tokens.input_ids, labels=labels)
+
+
+def _without_outputs(
+    tokenizer: Any, row: Conversation, tokens: TokenizedRow, template: Template, number: int
+) -> TokenizedRow:
+    """Mask the outputs inside an assistant turn, with the fences or tags around them."""
+    prompt, completion = messages_as_rendered(row, template)
+    text = tokenizer.apply_chat_template(
+        prompt + completion, tools=list(row.tools) or None, chat_template=template.text, tokenize=False
+    )
+    turn, spans = completion[0]["content"], output_spans(row.completion)
+    start = text.rfind(turn)
+    if start < 0:  # templates may strip a turn
+        start = text.rfind(turn.strip()) - (len(turn) - len(turn.lstrip()))
+    coded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True) if tokenizer.is_fast else None
+    if turn.strip() not in text or coded is None or list(coded["input_ids"]) != tokens.input_ids:
+        raise DataError(
+            f"row {number}: the outputs inside the assistant's turn are not found among its tokens, so they cannot be "
+            "kept out of training; use a model with a fast tokenizer and a template that writes turns as they are"
+        )
+    labels = list(tokens.labels)
+    for i, (low, high) in enumerate(coded["offset_mapping"]):
+        if any(low < start + end and start + begin < high for begin, end in spans):
+            labels[i] = IGNORED
     return TokenizedRow(input_ids=tokens.input_ids, labels=labels)
 
 

@@ -36,7 +36,7 @@ class RowCheck:
     def problem(self, conversation: Conversation, row: TokenizedRow) -> str | None:
         """Return why this row must not be trained on; None if its trained tokens are exactly its assistant messages."""
         spans = row.spans()
-        answers = [m for m in conversation.completion if m.role == "assistant"]
+        answers = conversation.answers
         if not spans or not any((m.content + (m.reasoning or "")).strip() for m in answers):
             return "no token would be trained on: the completion is empty or the chat template leaves it out"
         before = prompt_ids(self._tokenizer, conversation)
@@ -45,7 +45,12 @@ class RowCheck:
         if len(spans) != len(answers):
             return f"{len(answers)} assistant messages but {len(spans)} trained stretches: the mask is wrong"
         reasons = (
-            self._span_problem(row.input_ids[start:end], message, final=message is answers[-1])
+            self._span_problem(
+                row.input_ids[start:end],
+                message,
+                final=message is answers[-1],
+                goes_on=conversation.in_one_turn and message is not answers[-1],
+            )
             for (start, end), message in zip(spans, answers, strict=True)
         )
         return next((reason for reason in reasons if reason), None) or self._tool_problem(conversation, row)
@@ -58,16 +63,17 @@ class RowCheck:
             "an answer differently from its generation prompt, or tokens merge there; use a template that does not"
         )
 
-    def _span_problem(self, ids: Sequence[int], message: Message, *, final: bool) -> str | None:
+    def _span_problem(self, ids: Sequence[int], message: Message, *, final: bool, goes_on: bool) -> str | None:
+        """Check one stretch; `goes_on` says that the turn does, behind an output inside it."""
         if any(i in self._ends for i in ids[:-1]):
             return "an end token stands inside the answer: its text spells a special token; drop that row"
-        if ids[-1] not in (self._ends if final else self._ends | self._added):
+        if not goes_on and ids[-1] not in (self._ends if final else self._ends | self._added):
             named = " or ".join(repr(self._tokenizer.convert_ids_to_tokens(i)) for i in sorted(self._ends))
             return (
                 f"the answer ends with {self._decode(ids[-3:])!r}, never with the end token {named}: the student would "
                 "not learn to stop; set the tokenizer's eos_token to what the chat template writes"
             )
-        text = self._decode(self._without_closing_tokens(ids))
+        text = self._decode(ids if goes_on else self._without_closing_tokens(ids))
         if is_rendering(text, message):
             return None
         return (

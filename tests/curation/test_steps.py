@@ -133,3 +133,22 @@ def test_what_stands_in_a_held_out_set_goes_with_the_match_as_evidence(candidate
     given = [candidate(i) for i in range(5)]
     assert _ids(drop_contaminated(given, index, ledger)) == ["p0-0", "p1-0", "p2-0", "p4-0"]
     assert _drops(ledger) == [("p3-0", "decontamination", "same_question", "p3: What is 3 plus 1?")]
+
+
+def test_pruned_rollouts_go_and_equal_answers_of_different_code_stay(candidate, ledger):
+    calls = [({"id": "c", "type": "function", "function": {"name": "python", "arguments": code}},) for code in "12"]
+    turns = [
+        (Message(role="user", content="q"), Message(role="assistant", content="", tool_calls=call),
+         Message(role="tool", content="2"), Message(role="assistant", content="2"))
+        for call in calls
+    ]  # fmt: skip
+    given = [
+        candidate(0, marks={"pruned": True}),
+        candidate(1, messages=turns[0]),
+        candidate(1, messages=turns[1], index=1),
+        candidate(1, messages=turns[0], index=2),
+    ]
+    assert _ids(drop_duplicates(keep_complete(given, ledger), ledger)) == ["p1-0", "p1-1"]
+    assert {(d.rollout_id, d.reason) for d in ledger.drops} == {
+        ("p0-0", "hallucinated_output"), ("p1-2", "same_trace"),
+    }  # fmt: skip

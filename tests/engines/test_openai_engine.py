@@ -1,14 +1,17 @@
 """The openai engine against a real server on a loopback port that misbehaves on purpose."""
 
 import asyncio
+import json
 import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from reasondistill.engines.base import Completion, EngineOptions
-from reasondistill.engines.openai_engine import masked, open_openai
+from reasondistill.engines.base import Completion, EngineOptions, Extras, Traffic
+from reasondistill.engines.openai_client import masked
+from reasondistill.engines.openai_engine import open_openai
 from reasondistill.engines.retry import Retry
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.records import FinishReason, Message, Sampling, Usage
@@ -24,12 +27,17 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+    def now(self) -> float:
+        return sum(self.waits)
 
 
 async def ask(url: str, clock: Clock | None = None, **request: Any) -> list[Completion]:
     timeout, retry = request.pop("timeout", 20.0), request.pop("retry", None)
     options = EngineOptions(engine="openai", model="toy", base_url=url, request_timeout=timeout)
-    engine = await open_openai(options, retry=retry, sleep=(clock or Clock()).sleep)
+    clock = clock or Clock()
+    engine = await open_openai(options, retry=retry, sleep=clock.sleep, clock=clock.now)
     try:
         return await engine.complete(
             request.pop("messages", QUESTION), request.pop("sampling", Sampling(max_tokens=50)), **request
@@ -78,19 +86,18 @@ def test_a_fault_is_tried_again(loopback: Any, toy_answer: str, fault: Callable[
     ("fault", "reason"),
     [
         ("server error", "server_error"),
-        ("rate limit", "rate_limit"),
         ("not JSON", "invalid_json"),
         ("half a response", "connection"),
         ("no choices", "no_choices"),
         ("null content", "empty_answer"),
     ],
 )
-def test_a_lasting_fault_fails_the_request_after_eight_tries(loopback: Any, fault: str, reason: str) -> None:
+def test_a_lasting_fault_fails_the_request_after_twelve_tries(loopback: Any, fault: str, reason: str) -> None:
     loopback.behaviours = [FAULTS[fault]]
-    with pytest.raises(RequestError, match="after 8 tries") as error:
+    with pytest.raises(RequestError, match="after 12 tries") as error:
         run(loopback.url)
     assert error.value.reason == reason
-    assert len(loopback.requests) == 8
+    assert len(loopback.requests) == 12
 
 
 def test_a_hanging_server_is_left_at_the_timeout(loopback: Any, toy_answer: str) -> None:
@@ -138,6 +145,48 @@ def test_a_wrong_key_or_model_stops_everything(loopback: Any, status: int, hint:
         run(loopback.url)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(402, {"detail": "no credit"}), (429, {"error": {"message": "no credit", "code": "insufficient_quota"}})],
+)
+def test_an_account_without_credit_stops_everything(loopback: Any, status: int, body: Any) -> None:
+    loopback.behaviours = [lambda e: e.json(body, status)]
+    with pytest.raises(EngineError, match=rf"\(HTTP {status}: no credit\): see to the account there"):
+        run(loopback.url)
+    assert len(loopback.requests) == 1
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_a_key_that_a_server_repeats_is_told_to_nobody(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
+    loopback.behaviours = [lambda e: e.error(400, "the key sk-secret-0123456789 may not ask this")]
+
+    async def one() -> None:
+        engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url, stream=stream))
+        try:
+            await engine.complete(QUESTION, Sampling())
+        finally:
+            await engine.aclose()
+
+    with pytest.raises(RequestError, match=r"HTTP 400: the key \*\*\* may not ask this"):
+        asyncio.run(one())
+
+
+def test_a_server_that_wants_the_cap_under_its_new_name_gets_it(loopback: Any, toy_answer: str) -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported here. Use 'max_completion_tokens' instead."
+    loopback.behaviours = [lambda e: e.error(400, said), lambda e: e.error(400, "seed is not permitted"), answered]
+    assert run(loopback.url)[0].text == toy_answer
+    first, second, third = loopback.requests
+    assert (first["max_tokens"], second["max_completion_tokens"], third["max_completion_tokens"]) == (50, 50, 50)
+    assert "max_tokens" not in third and "seed" not in third
+
+
+def answered(exchange: Any) -> None:
+    exchange.answer()
+
+
 def test_a_refusal_after_good_answers_fails_only_its_request(loopback: Any) -> None:
     async def two() -> None:
         engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url))
@@ -165,12 +214,14 @@ def test_a_dead_port_is_told_with_the_password_masked() -> None:
         run(f"http://me:secret@127.0.0.1:{dead_port()}/v1", clock)
     assert "secret" not in str(error.value)
     assert "--base-url" in str(error.value)
-    assert sum(clock.waits) < 5
+    assert sum(clock.waits) < 30
 
 
 def test_a_server_that_went_away_is_told(loopback: Any) -> None:
     async def lose() -> None:
-        engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url), sleep=Clock().sleep)
+        clock = Clock()
+        options = EngineOptions(model="toy", base_url=loopback.url)
+        engine = await open_openai(options, sleep=clock.sleep, clock=clock.now)
         await engine.complete(QUESTION, Sampling())
         loopback.close()
         try:
@@ -190,18 +241,25 @@ def test_a_prefix_is_continued(loopback: Any, toy_answer: str) -> None:
     assert (request["continue_final_message"], request["add_generation_prompt"]) == (True, False)
 
 
-def test_a_server_that_refuses_the_continue_fields_gets_the_message_alone(loopback: Any, toy_answer: str) -> None:
-    good = loopback.behaviours[0]
-
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "Unrecognized request argument supplied: continue_final_message",
+        "extra fields not permitted",
+    ],
+)
+def test_a_server_that_refuses_the_continue_fields_is_asked_to_go_on(loopback: Any, refusal: str) -> None:
     def strict(exchange: Any) -> None:
         if "continue_final_message" in exchange.body:
-            exchange.error(400, "Unrecognized request argument supplied: continue_final_message")
+            exchange.error(400, refusal)
         else:
-            good(exchange)
+            exchange.answer("the sum of two and two is 4.")
 
     loopback.behaviours = [strict]
-    [completion] = run(loopback.url, prefix="The sum")
-    assert completion.text == toy_answer.removeprefix("The sum")
+    prefix = "I think that the sum of two"
+    [completion] = run(loopback.url, prefix=prefix)
+    assert prefix + completion.text == "I think that the sum of two and two is 4."
+    assert [m["role"] for m in loopback.requests[1]["messages"]] == ["user", "assistant", "user"]
     assert len(loopback.requests) == 2
 
 
@@ -332,6 +390,186 @@ def test_no_more_requests_are_under_way_than_allowed(loopback: Any) -> None:
         return most
 
     assert asyncio.run(many()) == 3
+
+
+def test_a_rate_limit_is_waited_for_longer_than_other_faults(loopback: Any, toy_answer: str) -> None:
+    loopback.behaviours = [*[FAULTS["rate limit"]] * 30, loopback.behaviours[0]]
+    assert run(loopback.url)[0].text == toy_answer
+    loopback.behaviours = [FAULTS["rate limit"]]
+    with pytest.raises(RequestError) as error:
+        run(loopback.url)
+    assert error.value.reason == "rate_limit"
+
+
+def test_a_retry_budget_bounds_all_requests_together(loopback: Any) -> None:
+    loopback.behaviours = [FAULTS["server error"]]
+    with pytest.raises(RequestError, match="after 4 tries"):
+        run(loopback.url, retry=Retry(spare=3))
+
+
+def events(
+    *pieces: str, finish: str | None = "stop", usage: dict[str, int] | None = None, missing: int = 0
+) -> Callable[[Any], None]:
+    """Return a behaviour that streams the pieces; without `finish` the stream breaks off, with `missing` roughly."""
+    rows: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": {"content": p}}]} for p in pieces]
+    if finish:
+        rows.append({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+    if usage:
+        rows.append({"choices": [], "usage": usage})
+    text = "".join(f"data: {json.dumps(row, ensure_ascii=False)}\n\n" for row in rows)
+    data = (text + ("data: [DONE]\n\n" if finish else "")).encode()
+
+    def behave(exchange: Any) -> None:
+        exchange.raw(200, data, length=len(data) + missing, Content_Type="text/event-stream")
+
+    return behave
+
+
+def stream(url: str, **request: Any) -> tuple[Completion, list[str]]:
+    """Ask for a long completion; return it and what was shown on the way."""
+    shown: list[str] = []
+    extras = Extras(progress=lambda c: shown.append(c.text))
+    sampling = request.pop("sampling", Sampling(max_tokens=5000))
+    [completion] = run(url, sampling=sampling, extras=extras, **request)
+    return completion, shown
+
+
+def test_a_long_completion_is_streamed(loopback: Any) -> None:
+    loopback.behaviours = [events("It", " is", "\u2028", " 4.", usage={"prompt_tokens": 9, "completion_tokens": 4})]
+    completion, shown = stream(loopback.url)
+    assert (completion.text, completion.usage) == ("It is\u2028 4.", Usage(prompt_tokens=9, completion_tokens=4))
+    assert loopback.requests[0]["stream"] is True
+    assert shown
+    assert all(completion.text.startswith(text) for text in shown)
+
+
+def test_a_short_completion_is_not_streamed(loopback: Any, toy_answer: str) -> None:
+    completion, _ = stream(loopback.url, sampling=Sampling(max_tokens=100))
+    assert completion.text == toy_answer
+    assert "stream" not in loopback.requests[0]
+
+
+def test_a_server_that_does_not_stream_is_taken_as_it_is(loopback: Any, toy_answer: str) -> None:
+    completion, _ = stream(loopback.url)
+    assert completion.text == toy_answer
+    assert len(loopback.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [("stream is not supported", set()), ("unknown field stream_options", {"stream"})],
+)
+def test_a_server_that_refuses_to_stream_is_asked_without(loopback: Any, message: str, left: set[str]) -> None:
+    loopback.behaviours = [lambda e: e.error(400, message), loopback.behaviours[0]]
+    stream(loopback.url)
+    assert {"stream", "stream_options"} & loopback.requests[1].keys() == left
+
+
+def test_a_broken_stream_is_gone_on_with(loopback: Any) -> None:
+    loopback.behaviours = [
+        events("The ", "sum ", finish=None),
+        events("of ", finish=None),
+        events("two.", usage={"prompt_tokens": 5, "completion_tokens": 1}),
+    ]
+    completion, shown = stream(loopback.url)
+    assert (completion.text, completion.finish_reason) == ("The sum of two.", FinishReason.STOP)
+    assert completion.usage.completion_tokens == 3
+    assert [r["messages"][-1]["content"] for r in loopback.requests[1:]] == ["The sum ", "The sum of "]
+    assert loopback.requests[1]["max_tokens"] == 4998
+    assert "The sum of " in shown
+
+
+def test_a_connection_that_breaks_in_a_stream_is_a_broken_stream(loopback: Any) -> None:
+    loopback.behaviours = [events("The ", "sum ", finish=None, missing=500), events("is two.")]
+    completion, _ = stream(loopback.url)
+    assert completion.text == "The sum is two."
+    assert loopback.requests[1]["messages"][-1]["content"] == "The sum "
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_where_a_stream_was_asked_for_is_tried_again(
+    loopback: Any, toy_answer: str, fault: Callable[[Any], None]
+) -> None:
+    good = loopback.behaviours[0]
+    loopback.behaviours = [fault, fault, good]
+    assert stream(loopback.url)[0].text == toy_answer
+    assert [request["stream"] for request in loopback.requests] == [True] * 3
+
+
+def test_a_broken_thought_is_gone_on_with(loopback: Any) -> None:
+    loopback.behaviours = [events("<think>two ", "and ", finish=None), events("two</think>", "4")]
+    completion, _ = stream(loopback.url)
+    assert (completion.reasoning, completion.text) == ("two and two", "4")
+    assert loopback.requests[1]["messages"][-1]["content"] == "<think>two and "
+
+
+def test_a_stream_that_falls_silent_is_left_and_gone_on_with(loopback: Any) -> None:
+    def silent(exchange: Any) -> None:
+        text = 'data: {"choices": [{"index": 0, "delta": {"content": "The "}}]}\n\n' * 2
+        exchange.raw(200, text.encode(), length=100_000, Content_Type="text/event-stream")
+        exchange.handler.wfile.flush()
+        loopback.hang(exchange)
+
+    loopback.behaviours = [silent, events("end.")]
+    completion, _ = stream(loopback.url, timeout=0.6)
+    assert completion.text == "The The end."
+
+
+@pytest.mark.parametrize(
+    ("request_extras", "answer", "text"),
+    [
+        (Extras(), {"content": "4 is it", "stop_reason": "END"}, "4 is it"),
+        (Extras(include_stop=True), {"content": "4 is it", "stop_reason": "END"}, "4 is itEND"),
+        (Extras(include_stop=True), {"content": "4 is itEND"}, "4 is itEND"),
+        (Extras(), {"content": "4 is itEND and more"}, "4 is it"),
+    ],
+)
+def test_a_stop_string_is_kept_if_asked(
+    loopback: Any, request_extras: Extras, answer: dict[str, str], text: str
+) -> None:
+    choice = {"index": 0, "message": {"content": answer["content"]}, "finish_reason": "stop"}
+    choice["stop_reason"] = answer.get("stop_reason")
+    loopback.behaviours = [lambda e: e.json({"choices": [choice]})]
+    [completion] = run(loopback.url, sampling=Sampling(stop=("END",)), extras=request_extras)
+    assert (completion.text, completion.finish_reason) == (text, FinishReason.STOP)
+    assert completion.stop == "END"
+
+
+def test_log_probabilities_are_returned_if_asked(loopback: Any) -> None:
+    tokens = {"content": [{"token": "4", "logprob": -0.25}, {"token": ".", "logprob": -1.5}]}
+    choice = {"index": 0, "message": {"content": "4."}, "finish_reason": "stop", "logprobs": tokens}
+    loopback.behaviours = [lambda e: e.json({"choices": [choice]}), lambda e: e.answer()]
+    assert run(loopback.url, extras=Extras(logprobs=True))[0].logprobs == (-0.25, -1.5)
+    with pytest.raises(RequestError) as error:
+        run(loopback.url, extras=Extras(logprobs=True))
+    assert error.value.reason == "unsupported"
+
+
+@pytest.mark.parametrize("finish", ["abort", "error"])
+def test_an_answer_that_the_server_gave_up_is_asked_again(loopback: Any, toy_answer: str, finish: str) -> None:
+    loopback.behaviours = [lambda e: e.answer("The", finish), loopback.behaviours[0]]
+    assert run(loopback.url)[0].text == toy_answer
+
+
+def test_a_hidden_thought_that_used_up_the_cap_is_truncated_and_not_paid_again(loopback: Any) -> None:
+    loopback.behaviours = [lambda e: e.answer("", "length", prompt_tokens=5, completion_tokens=50)]
+    [completion] = run(loopback.url)
+    assert (completion.text, completion.finish_reason) == ("", FinishReason.LENGTH)
+    assert len(loopback.requests) == 1
+
+
+def test_what_went_wrong_is_counted(loopback: Any) -> None:
+    wasted = {"prompt_tokens": 5, "completion_tokens": 7}
+    loopback.behaviours = [lambda e: e.answer("", **wasted), FAULTS["server error"], loopback.behaviours[0]]
+
+    async def count() -> Traffic:
+        clock = Clock()
+        engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url), sleep=clock.sleep)
+        await engine.complete(QUESTION, Sampling())
+        await engine.aclose()
+        return engine.traffic
+
+    assert asyncio.run(count()) == Traffic(requests=3, retries=Counter(empty_answer=1, server_error=1), wasted_tokens=7)
 
 
 def test_masked_hides_user_and_password_and_keys() -> None:

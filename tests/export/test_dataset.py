@@ -8,6 +8,8 @@ from reasondistill.curation.steps import Candidate
 from reasondistill.errors import StoreError
 from reasondistill.export.dataset import dataset_hash, read_examples, to_example, write_dataset
 from reasondistill.generation.prompts import PromptTemplate
+from reasondistill.generation.strategies import StrategyOptions
+from reasondistill.generation.tir_options import INSTRUCTIONS, TirOptions
 from reasondistill.records import Message, content_id
 from verifiers import Outcome, Verdict
 
@@ -154,3 +156,31 @@ def test_the_hash_is_that_of_what_a_trainer_sees(example):
     judged_otherwise = type(one)(prompt=one.prompt, completion=one.completion, provenance={"outcome": "incorrect"})
     assert dataset_hash([one, two]) == dataset_hash([judged_otherwise, two])
     assert len({dataset_hash(rows) for rows in ([one, two], [two, one], [one], [])}) == 4
+
+
+def test_tool_turns_are_exported_with_their_calls_and_the_tools(example, tmp_path, load):
+    call = {"id": "call_0", "type": "function", "function": {"name": "python", "arguments": '{"code": "1 + 1"}'}}
+    turns = (
+        Message(role="user", content="1 + 1?"),
+        Message(role="assistant", content="", tool_calls=(call,)),
+        Message(role="tool", content="2"),
+        Message(role="assistant", content="\\boxed{2}"),
+    )
+    tool = {"type": "function", "function": {"name": "python", "parameters": {}}}
+    native = example(1, messages=turns, tools=(tool,), marks={"syntax": "native"})
+    write_dataset(tmp_path / "dataset", [example(0), native], {}, CARD)
+    plain, row = load(str(tmp_path / "dataset"))
+    assert [m["role"] for m in row["completion"]] == ["assistant", "tool", "assistant"]
+    assert json.loads(row["completion"][0]["tool_calls"]) == [call]
+    assert (json.loads(row["tools"]), plain["tools"]) == ([tool], None)
+
+
+@pytest.mark.parametrize(("options", "mark"), [(TirOptions(), "fenced"), (TirOptions(syntax="native"), None)])
+def test_a_student_of_tool_use_is_told_of_its_tool(make_problem, make_rollout, options, mark):
+    problem = make_problem()
+    rollout = make_rollout(problem, marks={"syntax": mark} if mark else {})
+    verdict = Verdict(outcome=Outcome.CORRECT, reason="")
+    candidate = Candidate(problem=problem, rollout=rollout, verdict=verdict)
+    template = PromptTemplate(name="t", user="{question}", system="{tools}")
+    built = to_example(candidate, template, StrategyOptions(name="tir", tir=options))
+    assert built.prompt[0].content == INSTRUCTIONS[mark or "native"]

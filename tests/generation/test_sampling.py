@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from reasondistill.engines import Completion
+from reasondistill.engines import PLAIN, Completion
 from reasondistill.errors import EngineError, RequestError, StoreError
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
+from reasondistill.generation.strategy import Cot
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
 
@@ -25,12 +26,14 @@ class EchoEngine:
     name: str = "echo"
     model: str = "echo-1"
     asked: list[tuple[str, Sampling]] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
     in_flight: int = 0
     most: int = 0
 
-    async def complete(self, messages, sampling, *, prefix="", n=1):
+    async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
         question = messages[-1].content
         self.asked.append((question, sampling))
+        self.prefixes.append(prefix)
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         # A different number of turns of the event loop for each request, so that they finish out of order.
@@ -53,7 +56,11 @@ def problems(make_problem):
 @pytest.fixture
 def plan(problems):
     return SamplingPlan(
-        problems=problems, template=TEMPLATE, sampling=Sampling(temperature=0.7, max_tokens=32), samples=2, model="m"
+        problems=problems,
+        strategy=Cot(template=TEMPLATE),
+        sampling=Sampling(temperature=0.7, max_tokens=32),
+        samples=2,
+        model="m",
     )
 
 
@@ -107,14 +114,50 @@ def test_what_is_there_is_not_asked_again(plan, table):
     assert (len(engine.asked), job.counts.stored, plan.missing(table)) == (6, 6, [])
 
 
-def test_truncated_rollouts_are_asked_again_under_a_bigger_cap_only(plan, table):
+def test_truncated_rollouts_are_gone_on_with_under_a_bigger_cap_only(plan, table):
     _sample(EchoEngine(finish=FinishReason.LENGTH), SamplingJob(plan=plan, table=table))
     smaller, bigger = (replace(plan, sampling=replace(plan.sampling, max_tokens=n)) for n in (16, 64))
     assert (len(plan.missing(table)), len(smaller.missing(table)), len(bigger.missing(table))) == (0, 0, 12)
     job = SamplingJob(plan=bigger, table=table)
-    _sample(EchoEngine(), job)
-    assert (len(table), bigger.missing(table)) == (12, [])
-    assert {row["finish_reason"] for row in table} == {"stop"}
+    engine = EchoEngine(answer=lambda question, sampling: "!")
+    _sample(engine, job)
+    assert (len(table), bigger.missing(table), job.counts.continued) == (12, [], 12)
+    questions = [problem.question for problem in plan.problems] * 2
+    assert sorted(engine.prefixes) == sorted(questions)
+    rollouts = [Rollout.from_row(row) for row in table]
+    assert sorted(r.text for r in rollouts) == sorted(question + "!" for question in questions)
+    assert {r.finish_reason for r in rollouts} == {"stop"}
+    # What was written before counts against the cap, and what it had cost adds up.
+    used = len(questions[0])
+    assert {sampling.max_tokens for _, sampling in engine.asked} == {64 - used}
+    assert {r.usage for r in rollouts} == {Usage(prompt_tokens=10, completion_tokens=used + 1)}
+    assert job.counts.usage == Usage(prompt_tokens=60, completion_tokens=12)
+
+
+def test_a_rollout_that_the_context_cut_stays_as_it_is_under_a_bigger_cap(plan, table):
+    def refuse(question, sampling):
+        raise RequestError("too long", reason="prompt_too_long")
+
+    _sample(EchoEngine(finish=FinishReason.LENGTH), SamplingJob(plan=plan, table=table))
+    bigger = replace(plan, sampling=replace(plan.sampling, max_tokens=64))
+    job = SamplingJob(plan=bigger, table=table)
+    _sample(EchoEngine(answer=refuse), job)
+    assert (bigger.missing(table), job.counts.failed.total(), job.counts.usage) == ([], 0, Usage())
+    assert {row["finish_reason"] for row in table} == {"length"}
+
+
+def test_a_request_that_failed_by_a_fault_of_the_server_is_made_once_more_at_the_end(plan, table):
+    seen = []
+
+    def shaky(question, sampling):
+        seen.append(sampling.seed)
+        if seen.count(sampling.seed) == 1 and len(set(seen)) > 2:
+            raise RequestError("no answer", reason="timeout")
+        return question
+
+    job = SamplingJob(plan=plan, table=table)
+    _sample(EchoEngine(answer=shaky), job, concurrency=1)
+    assert (job.counts.stored, job.counts.failed.total()) == (12, 0)
 
 
 def test_finished_rollouts_are_kept_under_a_bigger_cap(plan, table):
@@ -123,7 +166,13 @@ def test_finished_rollouts_are_kept_under_a_bigger_cap(plan, table):
 
 
 @pytest.mark.parametrize(
-    "change", [{"model": "n"}, {"strategy": "other"}, {"template": PromptTemplate(name="u", user="{question}")}]
+    "change",
+    [
+        {"model": "n"},
+        {"strategy": Cot(template=TEMPLATE, name="other")},
+        {"strategy": Cot(template=TEMPLATE, thinking="low")},
+        {"strategy": Cot(template=PromptTemplate(name="u", user="{question}"))},
+    ],
 )
 def test_rollouts_of_another_plan_do_not_count(plan, table, change):
     _sample(EchoEngine(), SamplingJob(plan=plan, table=table))
@@ -192,7 +241,11 @@ def test_requests_in_flight_are_bounded_over_all_jobs(plan, tmp_path, concurrenc
 
 def test_a_rollout_is_stored_before_it_is_handed_on(plan, table):
     stored = []
-    job = SamplingJob(plan=plan, table=table, on_rollout=lambda rollout: stored.append(rollout.id in table))
+
+    async def note(rollout):
+        stored.append(rollout.id in table)
+
+    job = SamplingJob(plan=plan, table=table, on_rollout=note)
     _sample(EchoEngine(), job)
     assert stored == [True] * 12
 
@@ -206,10 +259,15 @@ def test_nothing_missing_asks_nothing(plan, table):
 
 def test_reasoning_and_tool_calls_are_kept(plan, table):
     class Thinker(EchoEngine):
-        async def complete(self, messages, sampling, *, prefix="", n=1):
+        async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
             [completion] = await super().complete(messages, sampling)
             return [replace(completion, reasoning="hm \ud800\u2028", tool_calls=({"name": "python"},))]
 
     _sample(Thinker(), SamplingJob(plan=plan, table=table))
     answers = [Rollout.from_row(row).messages[-1] for row in table]
     assert {(a.reasoning, a.tool_calls[0]["name"]) for a in answers} == {("hm \ud800\u2028", "python")}
+
+
+def test_weights_that_the_name_does_not_tell_apart_have_ids_of_their_own(plan, problems):
+    ids = {replace(plan, weights=weights).id_of(problems[0], 0) for weights in (None, "original", "Q4_1")}
+    assert len(ids) == 3

@@ -296,3 +296,23 @@ def test_a_session_whose_zygote_died_starts_afresh_and_says_so(pool):
         found = session.execute("x")
         assert found.status in (Status.SANDBOX_ERROR, Status.KILLED) and "lost" in found.reason
         assert session.execute("y = 2; y").result == "2"
+
+
+@pytest.mark.parametrize("code", ["import os; os._exit(0)", UNSTOPPABLE[0]])
+def test_without_a_checkpoint_a_killed_cell_takes_the_state_with_it(session, code):
+    session.execute("x = 1")
+    found = session.execute(code, limits=BRIEF, checkpoint=False)
+    assert found.status is (Status.KILLED if "_exit" in code else Status.TIMEOUT)
+    assert "state is lost" in found.reason and not session.holds_state
+    assert session.execute("'x' in globals()").result == "False"
+
+
+def test_without_a_checkpoint_an_honest_cell_is_like_any_other(session):
+    session.execute("x = 1", checkpoint=False)
+    session.execute("x += 1; 1 / 0", checkpoint=False)
+    assert session.holds_state and session.execute("x", checkpoint=False).result == "2"
+
+
+def test_a_cell_without_a_checkpoint_gets_no_permission_to_fork(session):
+    found = session.execute("import os\nos.fork()", checkpoint=False)
+    assert found.status is not Status.OK

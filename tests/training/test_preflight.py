@@ -1,10 +1,12 @@
 """What preflight lets through and what it stops, on a tokenizer made here."""
 
+import json
 from typing import Any
 
 import pytest
 
 from reasondistill.errors import DataError
+from reasondistill.generation.transcripts import parse
 from reasondistill.records import Message
 from reasondistill.training.options import TrainOptions
 from reasondistill.training.preflight import PreflightReport, preflight
@@ -198,3 +200,34 @@ def test_a_text_renders_a_message_with_markup_only(text: str, message: Message, 
 def test_a_call_is_there_with_its_name_and_every_argument(text: str, expected: bool) -> None:
     call = {"function": {"name": "run", "arguments": '{"code": "print(\\"é\\")", "n": [1, 2]}'}}
     assert is_rendering(text, Message(role="assistant", content="Run.", tool_calls=(call,))) is expected
+
+
+TIR = (
+    "I compute.\n```python\nprint(2 + 3)\n```\n```output\n5\n```\n"
+    "Again:\n```python\nprint(5)\n```\n```output\n5\n```\nSo 5."
+)
+
+
+def tir_row(text: str = TIR, **prompt: Any) -> dict[str, Any]:
+    """Return a row as export writes it: calls as JSON text, every message with the same keys."""
+    messages = [m.to_row() for m in parse(text)]
+    flat = [{"tool_calls": None, **m} for m in messages]
+    calls = [json.dumps(m["tool_calls"]) if m["tool_calls"] else None for m in flat]
+    return row(*({**m, "tool_calls": c} for m, c in zip(flat, calls, strict=True)), **prompt)
+
+
+@pytest.mark.parametrize("text", [TIR, TIR.replace("```\nSo", "```\n\nSo"), TIR.replace("python", "py")])
+def test_outputs_inside_a_turn_are_not_trained_on(toy_tokenizer: Any, text: str) -> None:
+    report = check(toy_tokenizer, tir_row(text))
+    outside = text.replace("```output\n5\n```\n", "")
+    assert report.sample == outside + "<|im_end|>"
+    [example] = report.examples
+    assert text in toy_tokenizer.decode(example.input_ids)
+
+
+def test_a_template_that_cuts_a_turn_leaves_its_outputs_masked(toy_tokenizer: Any) -> None:
+    toy_tokenizer.chat_template = toy_tokenizer.chat_template.replace(
+        "message['content']", "message['content'].replace('5', 'five')"
+    )
+    with pytest.raises(DataError, match="not found among its tokens"):
+        check(toy_tokenizer, tir_row())

@@ -1,0 +1,240 @@
+"""How a text shows the code that a model wants run and the output that it gets back. The table is data.
+
+A block is what stands between an opening and a closing; an output is written behind it between two more. Where a model
+writes one of the other openings that `openings` matches, or leaves out a line break, the block is read all the same.
+"""
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syntax:
+    """One way to write blocks and outputs."""
+
+    name: str
+    opening: str
+    """What is written before the code; `openings` must match it."""
+    closing: str
+    output_opening: str
+    output_closing: str
+    openings: str
+    """Regular expression of every opening that is understood."""
+    closings: str
+    """Regular expression of every closing; it begins with the line break that ends the code, where there is one."""
+    stops: tuple[str, ...]
+    """Stop strings that end a completion right after a block."""
+    outputs: str
+    """Regular expression of the opening of an output."""
+    output_ends: str
+    """Regular expression of its closing."""
+    as_json: bool = False
+    """Whether a block holds the call as JSON, {"name": ..., "arguments": {"code": ...}}, and not the code itself."""
+
+    def call_text(self, code: str) -> str:
+        """Return what stands between opening and closing."""
+        return json.dumps(tool_arguments(code), ensure_ascii=False) if self.as_json else code
+
+    def code_of(self, text: str) -> str | None:
+        """Return the code of a block's text; None where it calls something else or is no call."""
+        return code_argument(text) if self.as_json else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A block found in a text."""
+
+    start: int
+    end: int
+    """Behind its closing."""
+    opening: str
+    text: str
+    closing: str
+    """Empty for a block that was never closed."""
+    code: str | None
+    """None where it is no call of the interpreter."""
+
+
+_FENCE = r"^[ \t]*```[ \t]*(?i:python[23]?|py|tool_code)[ \t]*\r?\n"
+_FENCE_END = r"(?:^|\n)[ \t]*```[ \t]*(?:\r?\n|\Z)"
+
+SYNTAXES = {
+    syntax.name: syntax
+    for syntax in (
+        # NuminaMath-TIR, ToRA, Qwen2.5-Math.
+        Syntax(
+            name="fenced",
+            opening="```python\n",
+            closing="\n```\n",
+            output_opening="```output\n",
+            output_closing="\n```\n",
+            openings=_FENCE,
+            closings=_FENCE_END,
+            stops=("\n```\n",),
+            outputs=r"^[ \t]*```[ \t]*(?i:output|console|text|plaintext|stdout)[ \t]*\r?\n",
+            output_ends=_FENCE_END,
+        ),
+        # NeMo-Skills' tags of OpenMathInstruct-1.
+        Syntax(
+            name="llm-code",
+            opening="<llm-code>\n",
+            closing="\n</llm-code>\n",
+            output_opening="<llm-code-output>\n",
+            output_closing="\n</llm-code-output>\n",
+            openings=r"<llm-code>[ \t]*\n?",
+            closings=r"\n?</llm-code>\n?",
+            stops=("</llm-code>",),
+            outputs=r"<llm-code-output>[ \t]*\n?",
+            output_ends=r"\n?</llm-code-output>\n?",
+        ),
+        # ReTool's tags, a fence inside.
+        Syntax(
+            name="code-tag",
+            opening="<code>\n```python\n",
+            closing="\n```\n</code>\n",
+            output_opening="<interpreter>\n",
+            output_closing="\n</interpreter>\n",
+            openings=r"<code>\s*(?:```[ \t]*(?:python3?|py)[ \t]*\n)?",
+            closings=r"\n?(?:```\s*)?</code>\n?",
+            stops=("</code>",),
+            outputs=r"<interpreter>[ \t]*\n?",
+            output_ends=r"\n?</interpreter>\n?",
+        ),
+        # Hermes' and Qwen's function calls as text.
+        Syntax(
+            name="tool-call",
+            opening="<tool_call>\n",
+            closing="\n</tool_call>\n",
+            output_opening="<tool_response>\n",
+            output_closing="\n</tool_response>\n",
+            openings=r"<tool_call>[ \t]*\n?",
+            closings=r"\n?</tool_call>\n?",
+            stops=("</tool_call>",),
+            outputs=r"<tool_response>[ \t]*\n?",
+            output_ends=r"\n?</tool_response>\n?",
+            as_json=True,
+        ),
+    )
+}
+
+TOOL_NAME = "python"
+PYTHON_TOOL = {
+    "type": "function",
+    "function": {
+        "name": TOOL_NAME,
+        "description": (
+            "Run Python code in an interpreter that keeps its variables between calls. "
+            "Returns what the code prints and the value of its last expression."
+        ),
+        "parameters": {
+            "type": "object",
+            "properties": {"code": {"type": "string", "description": "The code to run."}},
+            "required": ["code"],
+        },
+    },
+}
+"""The interpreter as OpenAI describes functions."""
+
+
+def find_block(text: str, syntax: Syntax, start: int = 0) -> Block | None:
+    r"""Return the first block from `start` on, closed or not.
+
+    >>> find_block("So:\n```python\nprint(1)\n```\n", SYNTAXES["fenced"]).code
+    'print(1)'
+    """
+    opened = _pattern(syntax.openings).search(text, start)
+    if opened is None:
+        return None
+    closed = _pattern(syntax.closings).search(text, opened.end())
+    body = text[opened.end() : closed.start() if closed else len(text)]
+    return Block(
+        start=opened.start(),
+        end=closed.end() if closed else len(text),
+        opening=opened.group(),
+        text=body,
+        closing=closed.group() if closed else "",
+        code=syntax.code_of(body),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An output found behind a block."""
+
+    end: int
+    opening: str
+    text: str
+    closing: str
+
+
+def find_output(text: str, syntax: Syntax, start: int) -> Output | None:
+    """Return the output that begins at `start`, blank lines apart."""
+    opened = _pattern(rf"\s*(?:{syntax.outputs})").match(text, start)
+    closed = opened and _pattern(syntax.output_ends).search(text, opened.end())
+    if not opened or not closed:
+        return None
+    body = text[opened.end() : closed.start()]
+    return Output(end=closed.end(), opening=opened.group(), text=body, closing=closed.group())
+
+
+def without_blocks(text: str, syntax: Syntax) -> str:
+    """Return what is prose in a text: its blocks and what is behind an unclosed one left out."""
+    kept, start = [], 0
+    while (block := find_block(text, syntax, start)) is not None:
+        kept.append(text[start : block.start])
+        start = block.end
+    return "".join([*kept, text[start:]])
+
+
+def tool_arguments(code: str) -> dict[str, object]:
+    """Return a call of the interpreter as a model writes it."""
+    return {"name": TOOL_NAME, "arguments": {"code": code}}
+
+
+def code_argument(text: str) -> str | None:
+    """Return the code of a call written as JSON; None where it calls something else or is no call."""
+    try:
+        call = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(call, dict):
+        return None
+    return code_of_call({"function": {"name": call.get("name"), "arguments": _first(call, "arguments", "parameters")}})
+
+
+def code_of_call(call: dict[str, object]) -> str | None:
+    """Return the code of a tool call as servers give it; None where it is none of the interpreter.
+
+    Arguments may be an object, its JSON, or (small models do that) the bare code.
+
+    >>> code_of_call({"function": {"name": "python", "arguments": '{"code": "1 + 1"}'}})
+    '1 + 1'
+    """
+    function = call.get("function")
+    if not isinstance(function, dict) or function.get("name") not in _NAMES:
+        return None
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            parsed = json.loads(arguments)
+        except (ValueError, RecursionError):
+            return arguments
+        arguments = parsed if isinstance(parsed, dict) else {"code": parsed if isinstance(parsed, str) else arguments}
+    if not isinstance(arguments, dict):
+        return None
+    code = _first(arguments, "code", "input", "source", "query", "script")
+    return code if isinstance(code, str) else None
+
+
+_NAMES = (TOOL_NAME, "python_interpreter", "code_interpreter", "ipython", "execute_python", "run_python", "execute")
+
+
+@functools.cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.MULTILINE)
+
+
+def _first(row: dict[str, object], *keys: str) -> object:
+    return next((row[key] for key in keys if key in row), None)

@@ -1,0 +1,157 @@
+r"""Between a tool-integrated transcript as one text and its roles: assistant turns with calls, tool turns with outputs.
+
+`parse` never loses a byte: what differs from the syntax's own spelling is kept in the call, so that `render` gives the
+text back. A call read from text carries two keys that chat templates do not look at: `syntax` names how it was written
+and `written` holds the spelling where it is another one.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..records import Message, Row
+from .syntax import SYNTAXES, TOOL_NAME, Block, Output, Syntax, code_of_call, find_block, find_output
+
+OPEN, CLOSE = "<think>", "</think>"
+
+
+def parse(text: str, syntax: Syntax = SYNTAXES["fenced"]) -> tuple[Message, ...]:
+    r"""Read a transcript into roles. A block without an output behind it was not run and stays text.
+
+    >>> [m.role for m in parse("So\n```python\nprint(4)\n```\n```output\n4\n```\nIt is $\\boxed{4}$.")]
+    ['assistant', 'tool', 'assistant']
+    """
+    messages: list[Message] = []
+    start, inside = 0, False
+    for block, output in _executed(text, syntax):
+        turn, inside = _turn(text[start : block.start], inside)
+        call = text_call(block, syntax, number=len(messages) // 2, output=output, thinking=inside)
+        messages += [replace(turn, tool_calls=(call,)), Message(role="tool", content=output.text)]
+        start = output.end
+    if start < len(text) or not messages:
+        messages.append(_turn(text[start:], inside)[0])
+    whole = tuple(messages)
+    return whole if render(whole) == text else (Message(role="assistant", content=text),)
+
+
+def render(messages: Sequence[Message]) -> str:
+    """Write the assistant and tool turns of a rollout as one text, each call in the syntax that it was written in."""
+    return "".join(text for _, text in _parts(messages))
+
+
+def output_spans(messages: Sequence[Message]) -> list[tuple[int, int]]:
+    r"""Return where in `render(messages)` the outputs stand, with what opens and closes them.
+
+    >>> text = "```python\n2 * 2\n```\n```output\n4\n```\nIt is 4."
+    >>> [text[start:end] for start, end in output_spans(parse(text))]
+    ['```output\n4\n```\n']
+    """
+    spans, start = [], 0
+    for is_output, text in _parts(messages):
+        if is_output:
+            spans.append((start, start + len(text)))
+        start += len(text)
+    return spans
+
+
+def text_call(
+    block: Block, syntax: Syntax, *, number: int, output: Output | None = None, thinking: bool = False
+) -> Row:
+    """Return a block as a tool call; `thinking` says that it stands inside the model's thinking."""
+    code = block.code or ""
+    written: Row = {}
+    spelling = {
+        "opening": (block.opening, syntax.opening),
+        "text": (block.text, syntax.call_text(code)),
+        "closing": (block.closing, syntax.closing),
+    }
+    if output is not None:
+        spelling |= {
+            "output_opening": (output.opening, syntax.output_opening),
+            "output_closing": (output.closing, syntax.output_closing),
+        }
+    written |= {key: given for key, (given, usual) in spelling.items() if given != usual}
+    if thinking:
+        written["thinking"] = True
+    if block.code is None:
+        written["no_call"] = True
+    return python_call(code, number=number) | {"syntax": syntax.name} | ({"written": written} if written else {})
+
+
+def python_call(code: str, *, number: int) -> Row:
+    """Return a call of the interpreter as servers write it."""
+    function = {"name": TOOL_NAME, "arguments": json.dumps({"code": code}, ensure_ascii=False)}
+    return {"id": f"call_{number}", "type": "function", "function": function}
+
+
+def native(message: Message) -> Message:
+    """Return a message with its calls as servers take them, without the keys of a textual syntax."""
+    kept = ("id", "type", "function")
+    return replace(message, tool_calls=tuple({k: c[k] for k in kept if k in c} for c in message.tool_calls))
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[tuple[bool, str]]:
+    """Yield the text in pieces, and of each whether it is an output."""
+    inside = False
+    pending: list[Row] = []
+    for message in messages:
+        if message.role == "tool":
+            yield True, _output_text(message.content, pending.pop(0) if pending else {})
+            continue
+        text, inside = _turn_text(message, inside)
+        yield False, text
+        pending = list(message.tool_calls)
+        for call in pending:
+            yield False, _call_text(call)
+
+
+def _executed(text: str, syntax: Syntax) -> "list[tuple[Block, Output]]":
+    found = []
+    start = 0
+    while (block := find_block(text, syntax, start)) is not None and block.closing:
+        output = find_output(text, syntax, block.end) if block.code is not None else None
+        start = block.end
+        if output is not None:
+            found.append((block, output))
+            start = output.end
+    return found
+
+
+def _turn(text: str, inside: bool) -> tuple[Message, bool]:
+    """Return a stretch of the model's own text as a turn, and whether it ends inside its thinking."""
+    if not inside and not text.startswith(OPEN):
+        return Message(role="assistant", content=text), False
+    thought, closed, content = text.removeprefix("" if inside else OPEN).partition(CLOSE)
+    return Message(role="assistant", content=content, reasoning=thought), not closed
+
+
+def _turn_text(message: Message, inside: bool) -> tuple[str, bool]:
+    if message.reasoning is None:
+        return (CLOSE if inside and message.content else "") + message.content, inside and not message.content
+    opening = "" if inside else OPEN
+    if _is_thinking(message):
+        return opening + message.reasoning, True
+    return f"{opening}{message.reasoning}{CLOSE}{message.content}", False
+
+
+def _is_thinking(message: Message) -> bool:
+    """Return whether a turn ends inside its thinking: a call made there, or a thought that was cut."""
+    if message.tool_calls:
+        return any((call.get("written") or {}).get("thinking") for call in message.tool_calls)
+    return not message.content
+
+
+def _call_text(call: Row) -> str:
+    syntax, written = _spelling(call)
+    body = written.get("text", syntax.call_text(code_of_call(call) or ""))
+    return f"{written.get('opening', syntax.opening)}{body}{written.get('closing', syntax.closing)}"
+
+
+def _output_text(output: str, call: Row) -> str:
+    syntax, written = _spelling(call)
+    opening = written.get("output_opening", syntax.output_opening)
+    return f"{opening}{output}{written.get('output_closing', syntax.output_closing)}"
+
+
+def _spelling(call: Row) -> tuple[Syntax, Row]:
+    return SYNTAXES[call.get("syntax", "fenced")], call.get("written") or {}

@@ -1,0 +1,40 @@
+"""What a model is told of the program that the tests need."""
+
+import pytest
+
+from reasondistill.generation.code import FORMS, Code, form_of
+from reasondistill.generation.prompts import load_template
+from reasondistill.generation.strategies import STRATEGIES, TEMPLATES, StrategyOptions, make_strategy
+from reasondistill.generation.tir_options import TirOptions
+
+
+@pytest.mark.parametrize(
+    ("tests", "said"),
+    [
+        ({"style": "assert", "code": "def check(candidate): assert candidate(1)", "entry_point": "f"}, "function `f`"),
+        (["assert g(1) == 2", "assert g(3) == 4"], "assert g(1) == 2"),
+        ({"style": "stdio", "cases": [{"input": "1", "output": "2"}]}, "standard input"),
+        ([{"stdin": "1", "stdout": "2"}], "standard input"),
+        ("this is no Python", FORMS["free"]),
+        (None, FORMS["free"]),
+        (7, FORMS["free"]),
+    ],
+)
+def test_the_form_is_read_from_the_tests(tests, said):
+    assert said in form_of(tests)
+
+
+def test_only_one_of_the_asserts_is_shown():
+    assert "g(3)" not in form_of(["assert g(1) == 2", "assert g(3) == 4"])
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_can_be_made_by_name_and_has_a_template(name):
+    options = StrategyOptions(name=name, thinking="low", tir=TirOptions(executions=2))
+    strategy = make_strategy(options, load_template(TEMPLATES[name]))
+    assert (strategy.name, strategy.thinking, strategy.side_by_side) == (name, "low", 1)
+    assert StrategyOptions.from_row({"name": name, "thinking": "low", "tir": {"executions": 2}}) == options
+
+
+def test_the_sentences_are_in_the_identity():
+    assert Code(template=load_template("code-zero-shot")).identity() == {"forms": FORMS}
