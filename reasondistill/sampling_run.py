@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .engines import EngineOptions
 from .errors import EngineError, RecipeError
-from .evaluation.results import SetResult, measure
+from .evaluation.results import SetResult, measure, read_rollouts
 from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
+from .evaluation.tool_use import tool_use
 from .generation.budget import BudgetOptions
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
@@ -64,6 +65,7 @@ class SamplingRun:
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
             )
+            folder.update_manifest(strategy=asdict(self.strategy))
             stage = self._stage(samples, judged)
             result = run_stage(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
@@ -83,6 +85,7 @@ class SamplingRun:
             "outcomes": result.outcomes if result else {},
             "truncated": result.truncated if result else 0,
             "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens} if result else {},
+            **self._tool_use(stage),
             "sampling": self.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
             "prompt": {"template": stage.sets[0].template, "hash": stage.sets[0].plan(stage.model).template.hash},
             "versions": manifest["versions"],
@@ -133,7 +136,14 @@ class SamplingRun:
             "engine": result["engine"],
             **{k: result[k] for k in ("requests", "retries", "wasted_tokens") if k in result},
             **{k: counts[k] for k in kept if k in counts},
+            **self._tool_use(stage),
         }
+
+    def _tool_use(self, stage: SampleStage) -> Row:
+        if self.strategy.name != "tir":
+            return {}
+        wanted = {identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()}
+        return {"tool_use": tool_use(r for r in read_rollouts(self.folder) if r.id in wanted)}
 
     def _measure(self, stage: SampleStage) -> SetResult | None:
         wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]

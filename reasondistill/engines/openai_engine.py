@@ -24,6 +24,7 @@ from .endpoints import Clock, Endpoint, Endpoints
 from .limits import RateLimits
 from .openai_wire import (
     CONTINUE_FIELDS,
+    REASONING_FIELDS,
     STOP_FIELD,
     STREAM_FIELD,
     Answer,
@@ -341,6 +342,7 @@ class OpenAIEngine:
     def _learn(self, row: dict[str, Any], said: str) -> bool:
         """Note which of the fields that a server may do without it refuses; False when it is none of them."""
         sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, "stream") if f in row]
+        sent += [f for f in REASONING_FIELDS if any(f in message for message in row["messages"])]
         named = [f for f in sent if re.search(rf"\b{f}\b", said)]
         if not named and any(word in said for word in _REFUSING):
             named = [f for f in sent if f != "stream"]

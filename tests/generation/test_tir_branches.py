@@ -14,7 +14,7 @@ from reasondistill.generation.tir import Tir
 from reasondistill.generation.tir_options import TirOptions
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
-from sandbox import Limits, SandboxUnavailable, Status
+from sandbox import Limits, SandboxUnavailable, Session, Status
 
 LIMITS = Limits(wall_seconds=1.0)
 
@@ -200,3 +200,60 @@ def test_limits_are_those_asked_for():
         return (await interpreters.open().run("bytearray(1 << 30)")).status
 
     assert using(work, limits=replace(LIMITS, memory_bytes=128 << 20)) is Status.MEMORY
+
+
+def test_a_cell_is_checkpointed_only_where_its_state_could_not_be_made_again(monkeypatch):
+    taken = []
+
+    class Watched(Session):
+        def execute(self, code, *, checkpoint=True):
+            taken.append((code, checkpoint))
+            return super().execute(code, checkpoint=checkpoint)
+
+    monkeypatch.setattr("reasondistill.generation.interpreters.Session", Watched)
+    monkeypatch.setattr("reasondistill.generation.interpreters._REPLAY_SECONDS", 0.2)
+
+    async def work(interpreters):
+        quick, slow, broken = (interpreters.open() for _ in range(3))
+        await quick.run("x = 1")
+        await quick.run("x")
+        await slow.run("import time; time.sleep(0.3)")
+        await slow.run("y = 1")
+        await broken.run("while True: pass")  # interrupted: a second time it might stop elsewhere
+        await broken.run("z = 1")
+        return dict(taken)
+
+    kept = using(work)
+    assert [code for code, checkpoint in kept.items() if checkpoint] == ["y = 1", "z = 1"]
+
+
+def test_beginnings_of_half_groups_do_not_pile_up(tmp_path, make_problem, monkeypatch):
+    monkeypatch.setattr("reasondistill.generation.tir._TRUNKS", 3)
+    strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=2))
+
+    async def run():
+        most = 0
+        for i in range(8):
+            await strategy.attempt(Coder(), make_problem(i), Sampling(), index=0)
+            most = max(most, len(strategy._trunks))
+        await strategy.aclose()
+        return most, len(strategy._trunks)
+
+    assert asyncio.run(run()) == (3, 0)
+
+
+def test_a_branch_that_is_killed_goes_on_from_the_shared_beginning(make_problem):
+    told = {0: [], 1: []}
+    strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=2))
+
+    async def run():
+        attempts = [
+            strategy.attempt(Coder(), make_problem(), Sampling(seed=i), index=i, partial=told[i].append) for i in told
+        ]
+        made = await asyncio.gather(*attempts)
+        await strategy.aclose()
+        return made
+
+    made = asyncio.run(run())
+    for number, attempt in enumerate(made):
+        assert told[number][0].messages == attempt.messages[:2]
