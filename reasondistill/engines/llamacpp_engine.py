@@ -20,7 +20,7 @@ from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
 from .gguf_metadata import read_metadata
-from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning, template_row
+from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
 _SLOTS = 4
 """Requests run side by side at most; the others wait."""
@@ -36,7 +36,7 @@ class LlamaCppEngine:
 
     name = "llamacpp"
     continues = True
-    abilities = Abilities()
+    abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, seeds=True)
 
     def __init__(
         self, server: Any, *, key: str, slots: int, max_context: int, name: str, chat_template: str | None = None
@@ -87,8 +87,8 @@ class LlamaCppEngine:
         if room < 1:
             message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
             raise RequestError(message, reason="prompt_too_long")
-        answer = self._post("/completion", _request(prompt, sampling, seed, min(sampling.max_tokens, room)))
-        return _completion(answer, sampling, opened, time.monotonic() - started)
+        answer = self._post("/completion", _request(prompt, sampling, seed, min(sampling.max_tokens, room), extras))
+        return _completion(answer, sampling, opened, extras, time.monotonic() - started)
 
     def _prompt(self, messages: Sequence[Message], prefix: str, extras: Extras) -> tuple[list[int], bool]:
         """Return the ids of the rendered prompt and its prefix, and whether they end inside a thinking block."""
@@ -103,7 +103,8 @@ class LlamaCppEngine:
         inside = (opened or OPEN in prefix) and CLOSE not in prefix
         if opened and prefix.lstrip().startswith(OPEN):
             prefix = prefix.lstrip()[len(OPEN) :]
-        return self._tokens(prompt, start=True) + self._tokens(prefix, start=False), inside
+        continued = list(extras.prefix_ids) or self._tokens(prefix, start=False)
+        return self._tokens(prompt, start=True) + continued, inside
 
     def _tokens(self, text: str, *, start: bool) -> list[int]:
         answer = self._post("/tokenize", {"content": text, "add_special": start, "parse_special": True})
@@ -155,7 +156,7 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
     )
 
 
-def _request(prompt: list[int], sampling: Sampling, seed: int, cap: int) -> Row:
+def _request(prompt: list[int], sampling: Sampling, seed: int, cap: int, extras: Extras) -> Row:
     return {
         "prompt": prompt,
         "n_predict": cap,
@@ -167,6 +168,7 @@ def _request(prompt: list[int], sampling: Sampling, seed: int, cap: int) -> Row:
         "min_p": 0.0,
         "cache_prompt": True,
         "return_tokens": True,
+        "n_probs": 1 if extras.logprobs else 0,
     }
 
 
@@ -182,14 +184,18 @@ def _refusal(path: str, body: str) -> RequestError:
     return RequestError(str(error.get("message", "no reason given")), reason=reason)
 
 
-def _completion(answer: Row, sampling: Sampling, opened: bool, seconds: float) -> Completion:
-    whole, _ = cut_at_stop(str(answer["content"]), sampling.stop)
+def _completion(answer: Row, sampling: Sampling, opened: bool, extras: Extras, seconds: float) -> Completion:
+    # The server leaves the stop string out and names it.
+    word = str(answer.get("stopping_word") or "") if answer.get("stop_type") == "word" else ""
+    whole, stop = ended_at_stop(str(answer["content"]) + word, sampling.stop, keep=extras.include_stop)
     reasoning, text = split_reasoning(whole.rstrip("\ufffd"), opened)
     timings = answer.get("timings") or {}
     return Completion(
         text=text,
         reasoning=reasoning,
         token_ids=tuple(answer["tokens"]) or None,
+        logprobs=_logprobs(answer) if extras.logprobs else None,
+        stop=stop,
         finish_reason=FinishReason.LENGTH if answer.get("stop_type") == "limit" else FinishReason.STOP,
         usage=Usage(
             prompt_tokens=answer["tokens_evaluated"],
@@ -198,3 +204,7 @@ def _completion(answer: Row, sampling: Sampling, opened: bool, seconds: float) -
         ),
         seconds=seconds,
     )
+
+
+def _logprobs(answer: Row) -> tuple[float, ...]:
+    return tuple(float(token["logprob"]) for token in answer.get("completion_probabilities", ()))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .base import Completion, Extras
-from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning
+from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
 
 REASONING_FIELDS = ("reasoning", "reasoning_content")
 """What servers call the thinking of an earlier turn: vLLM the first, DeepSeek, SGLang and llama.cpp the second."""
@@ -31,6 +31,7 @@ _FINISH = {
     "safety": FinishReason.CONTENT_FILTER,
     "refusal": FinishReason.CONTENT_FILTER,
 }
+_CUT = {reason for reason, meaning in _FINISH.items() if meaning is FinishReason.LENGTH}
 _BROKEN_OFF = {"abort", "error", "cancelled", "insufficient_system_resource"}
 """Finish reasons of servers that gave up: what they sent is no whole answer."""
 
@@ -163,7 +164,7 @@ def read_answer(data: bytes) -> Answer:
     try:
         choice = payload["choices"][0]
         message = choice["message"]
-        answer = Answer(usage=_usage(payload.get("usage")))
+        answer = Answer(usage=read_usage(payload.get("usage")))
         _take(answer, message, choice)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise Unusable("the answer holds no choices", reason="no_choices") from error
@@ -182,7 +183,7 @@ def read_event(line: str, answer: Answer) -> bool:
         if "error" in event:
             raise Unusable(f"the stream broke off: {str(event['error'])[:200]}", reason="server_error")
         if event.get("usage"):
-            answer.usage = _usage(event["usage"])
+            answer.usage = read_usage(event["usage"])
         for choice in event.get("choices") or ():
             if choice.get("index", 0) == 0:
                 _take(answer, choice.get("delta") or {}, choice)
@@ -239,6 +240,8 @@ def completion(
     draft = draft or Draft()
     begun = prefix + draft.written
     content = _after(begun, answer.content, in_turns=in_turns, whole=whole)
+    if answer.finish in _CUT:
+        content = content.rstrip("\ufffd")  # the first bytes of a character that the cap has cut
     content, stop = _stopped(content, answer, sampling, extras)
     inline, text = split_reasoning(content, OPEN in begun and CLOSE not in begun)
     thinking = answer.thinking if answer.thinking is not None else inline
@@ -276,11 +279,11 @@ def _after(begun: str, content: str, *, in_turns: bool, whole: bool) -> str:
 
 def _stopped(content: str, answer: Answer, sampling: Sampling, extras: Extras) -> tuple[str, str | None]:
     """Return the text with or without its stop string, as asked, and the stop string."""
-    cut, found = cut_at_stop(content, sampling.stop)
-    stop = next((s for s in sampling.stop if found and content.startswith(s, len(cut))), None)
+    text, stop = ended_at_stop(content, sampling.stop, keep=extras.include_stop)
     if stop is None and answer.stop in sampling.stop:
         stop = answer.stop
-    return (cut + (stop or "") if extras.include_stop else cut), stop
+        text += (stop or "") if extras.include_stop else ""
+    return text, stop
 
 
 def _check(
@@ -308,7 +311,8 @@ def _text(content: Any) -> str:
     return content or ""
 
 
-def _usage(row: Any) -> Usage:
+def read_usage(row: Any) -> Usage:
+    """Return the token counts in an answer; zeros where the server does not count."""
     row = row if isinstance(row, Mapping) else {}
     details = row.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0

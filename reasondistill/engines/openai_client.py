@@ -1,0 +1,99 @@
+"""The HTTP of one address: client, key, sending and reading. What is sent and what it means is `openai_wire`."""
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ..errors import EngineError
+from .base import EngineOptions
+
+CHAT_PATH = "/chat/completions"
+
+
+def masked(url: str) -> str:
+    """Return the address without its user, password and query.
+
+    >>> masked("http://me:secret@host:8000/v1?key=x")
+    'http://***@host:8000/v1'
+    """
+    parts = urlsplit(url)
+    _user, at, host = parts.netloc.rpartition("@")
+    return urlunsplit((parts.scheme, f"***@{host}" if at else host, parts.path, "", ""))
+
+
+def open_client(url: str, options: EngineOptions) -> Any:
+    """Return openai's client for an address. Raises EngineError where a key is needed and there is none."""
+    import httpx2
+    import openai
+
+    http = openai.DefaultAsyncHttpxClient(
+        # A proxy from the environment is for the world outside; a server on this machine is never behind it.
+        trust_env=not _is_local(url),
+        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
+    )
+    return openai.AsyncOpenAI(
+        base_url=url, api_key=_key(url), timeout=options.request_timeout, max_retries=0, http_client=http
+    )
+
+
+async def post(client: Any, row: dict[str, Any], path: str = CHAT_PATH) -> bytes:
+    """Return the body of the answer as it came: building the client's typed objects would double the cost."""
+    import httpx2
+
+    answer = await client.post(path, cast_to=httpx2.Response, body=row)
+    return bytes(answer.content)
+
+
+@contextlib.asynccontextmanager
+async def streamed(client: Any, row: dict[str, Any]) -> Any:
+    """Send the request and yield the response before its body is read."""
+    given = {k: row[k] for k in ("model", "messages", "stream")}
+    extra = {k: v for k, v in row.items() if k not in given}
+    async with client.chat.completions.with_streaming_response.create(**given, extra_body=extra) as response:
+        yield response
+
+
+@contextlib.asynccontextmanager
+async def timed(opening: Any, seconds: float) -> Any:
+    """Yield the response and its lines; each of them, and the response itself, may take so many seconds."""
+    async with asyncio.timeout(seconds) as limit, opening as response:
+
+        async def lines() -> Any:
+            loop, rest = asyncio.get_running_loop(), b""
+            async for piece in response.iter_bytes():
+                limit.reschedule(loop.time() + seconds)
+                # Only here a line ends: JSON may hold U+2028 and other things that `splitlines` takes for an end.
+                *whole, rest = (rest + piece).split(b"\n")
+                for line in whole:
+                    yield line.decode(errors="replace").rstrip("\r")
+            if rest:
+                yield rest.decode(errors="replace")
+
+        yield response, lines()
+
+
+def _key(url: str) -> str:
+    key = os.environ.get("OPENAI_API_KEY")
+    if key:
+        return key
+    if _is_local(url):
+        return "none"
+    raise EngineError(
+        f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
+    )
+
+
+def _is_local(url: str) -> bool:
+    """Return whether the address is this machine or a private network: there a key is optional."""
+    host = urlsplit(url).hostname or ""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_private
+    return host == "localhost" or "." not in host
+
+
+def never_connected(error: BaseException) -> bool:
+    """Return whether no connection was made at all, rather than one that broke."""
+    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
