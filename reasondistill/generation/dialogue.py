@@ -160,7 +160,10 @@ class Dialogue:
             self.messages.append(replace(message, tool_calls=()))
             return Step(finish=FinishReason.STOP)
         number = sum(len(m.tool_calls) for m in self.messages)
-        calls = tuple({"id": f"call_{number + i}", **call} for i, call in enumerate(message.tool_calls))
+        calls = tuple(
+            {"type": "function", **call, "id": call.get("id") or f"call_{number + i}"}
+            for i, call in enumerate(message.tool_calls)
+        )
         self.messages.append(replace(message, tool_calls=calls))
         return Step(calls=calls)
 

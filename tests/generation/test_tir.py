@@ -128,6 +128,13 @@ def test_a_model_with_tools_in_its_template_is_told_of_the_interpreter(attempt, 
     assert made.marks["syntax"] == "native"
 
 
+@pytest.mark.parametrize("given", [{}, {"id": None}, {"id": ""}])
+def test_calls_without_a_name_of_their_own_get_one(attempt, given):
+    function = call("6 * 7")["function"]
+    made, _ = attempt([calling({"function": function, **given}), "\\boxed{42}"], continues=False)
+    assert made.messages[0].tool_calls == ({"id": "call_0", "type": "function", "function": function},)
+
+
 def test_several_calls_in_one_text_are_all_run(attempt):
     one, two = (f'<tool_call>\n{{"name": "python", "arguments": {{"code": "{c}"}}}}\n</tool_call>' for c in "12")
     made, _ = attempt([f"{one}\n{two}", "done"], template=TOOLS)
