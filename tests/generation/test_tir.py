@@ -313,7 +313,8 @@ def test_code_in_a_thought_is_run_there(attempt, said):
     assert render(made.messages).endswith("```\nYes.</think>\\boxed{2}")
 
 
-def test_a_broken_sandbox_fails_the_request_and_not_the_answer(attempt):
+def test_a_broken_sandbox_fails_the_request_and_not_the_answer(attempt, monkeypatch):
+    monkeypatch.setattr("reasondistill.generation.interpreters._WAITS", (0.0, 0.0))
     with pytest.raises(RequestError) as caught:
         attempt(["```python\n1"], isolation="http://127.0.0.1:9")
     assert caught.value.reason == "sandbox_error"
@@ -325,7 +326,16 @@ def test_options_that_change_a_sample_are_in_its_identity(change):
     assert TirOptions(live_sessions=3, isolation="flat", wall_seconds=5).identity() == TirOptions().identity()
 
 
-@pytest.mark.parametrize("bad", [{"syntax": "x"}, {"executions": 0}, {"hallucinated": "maybe"}, {"cell_seconds": 0}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"syntax": "x"},
+        {"executions": 0},
+        {"hallucinated": "maybe"},
+        {"cell_seconds": 0},
+        {"live_sessions": 193},
+    ],
+)
 def test_options_that_cannot_work_are_refused(bad):
     with pytest.raises(RecipeError, match=next(iter(bad))):
         TirOptions(**bad)

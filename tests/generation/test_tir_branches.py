@@ -11,10 +11,10 @@ from reasondistill.generation.interpreters import Cell, Interpreters
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
 from reasondistill.generation.tir import Tir
-from reasondistill.generation.tir_options import TirOptions
+from reasondistill.generation.tir_options import MOST_LIVE, TirOptions
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
-from sandbox import Limits, SandboxUnavailable, Session, Status
+from sandbox import Limits, SandboxError, SandboxUnavailable, Session, Status
 
 LIMITS = Limits(wall_seconds=1.0)
 
@@ -193,6 +193,37 @@ def test_a_machine_that_cannot_isolate_is_an_error_of_the_engine_kind(monkeypatc
             await interpreters.open().run("1")
 
     using(work)
+
+
+def test_a_sandbox_that_fails_now_and_then_is_asked_again(monkeypatch):
+    failures = iter([True, False, True, True, False])
+
+    class Shaky(Session):
+        def execute(self, code, **given):
+            if given.get("checkpoint") is False and code == "x += 1" and next(failures):
+                raise SandboxError("more than 256 children at once")
+            return super().execute(code, **given)
+
+    monkeypatch.setattr("reasondistill.generation.interpreters.Session", Shaky)
+    monkeypatch.setattr("reasondistill.generation.interpreters._WAITS", (0.0, 0.0))
+
+    async def work(interpreters):
+        one = interpreters.open()
+        await one.run("x = 1")
+        await one.run("x += 1")
+        return (await one.run("x")).result
+
+    assert using(work) == "2"
+
+
+def test_more_sessions_than_the_sandbox_has_children_are_no_failure():
+    async def work(interpreters):
+        many = [interpreters.open() for _ in range(300)]
+        await asyncio.gather(*(one.run(f"x = {i}") for i, one in enumerate(many)))
+        return [(await one.run("x")).result for one in many[:3]], interpreters.live
+
+    found, live = using(work, live=MOST_LIVE)
+    assert (found, live) == (["0", "1", "2"], MOST_LIVE)
 
 
 def test_limits_are_those_asked_for():
