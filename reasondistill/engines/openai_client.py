@@ -9,8 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import EngineError
 from .base import EngineOptions
+from .connection_pools import pooled_transport
 
 CHAT_PATH = "/chat/completions"
+_KEY_LENGTH = 8
 
 
 def masked(url: str) -> str:
@@ -29,9 +31,11 @@ def open_client(url: str, options: EngineOptions) -> Any:
     import httpx2
     import openai
 
+    local = _is_local(url)
     http = openai.DefaultAsyncHttpxClient(
         # A proxy from the environment is for the world outside; a server on this machine is never behind it.
-        trust_env=not _is_local(url),
+        trust_env=not local,
+        transport=pooled_transport(url, options.concurrency, local=local),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
     )
     return openai.AsyncOpenAI(
@@ -84,6 +88,12 @@ def _key(url: str) -> str:
     raise EngineError(
         f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
     )
+
+
+def without_key(text: str) -> str:
+    """Return a server's words without the key, which some servers repeat; a word such as `none` is no key."""
+    key = os.environ.get("OPENAI_API_KEY", "")
+    return text.replace(key, "***") if len(key) >= _KEY_LENGTH else text
 
 
 def _is_local(url: str) -> bool:

@@ -145,6 +145,48 @@ def test_a_wrong_key_or_model_stops_everything(loopback: Any, status: int, hint:
         run(loopback.url)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(402, {"detail": "no credit"}), (429, {"error": {"message": "no credit", "code": "insufficient_quota"}})],
+)
+def test_an_account_without_credit_stops_everything(loopback: Any, status: int, body: Any) -> None:
+    loopback.behaviours = [lambda e: e.json(body, status)]
+    with pytest.raises(EngineError, match=rf"\(HTTP {status}: no credit\): see to the account there"):
+        run(loopback.url)
+    assert len(loopback.requests) == 1
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_a_key_that_a_server_repeats_is_told_to_nobody(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
+    loopback.behaviours = [lambda e: e.error(400, "the key sk-secret-0123456789 may not ask this")]
+
+    async def one() -> None:
+        engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url, stream=stream))
+        try:
+            await engine.complete(QUESTION, Sampling())
+        finally:
+            await engine.aclose()
+
+    with pytest.raises(RequestError, match=r"HTTP 400: the key \*\*\* may not ask this"):
+        asyncio.run(one())
+
+
+def test_a_server_that_wants_the_cap_under_its_new_name_gets_it(loopback: Any, toy_answer: str) -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported here. Use 'max_completion_tokens' instead."
+    loopback.behaviours = [lambda e: e.error(400, said), lambda e: e.error(400, "seed is not permitted"), answered]
+    assert run(loopback.url)[0].text == toy_answer
+    first, second, third = loopback.requests
+    assert (first["max_tokens"], second["max_completion_tokens"], third["max_completion_tokens"]) == (50, 50, 50)
+    assert "max_tokens" not in third and "seed" not in third
+
+
+def answered(exchange: Any) -> None:
+    exchange.answer()
+
+
 def test_a_refusal_after_good_answers_fails_only_its_request(loopback: Any) -> None:
     async def two() -> None:
         engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url))
@@ -497,7 +539,7 @@ def test_a_stop_string_is_kept_if_asked(
 def test_log_probabilities_are_returned_if_asked(loopback: Any) -> None:
     tokens = {"content": [{"token": "4", "logprob": -0.25}, {"token": ".", "logprob": -1.5}]}
     choice = {"index": 0, "message": {"content": "4."}, "finish_reason": "stop", "logprobs": tokens}
-    loopback.behaviours = [lambda e: e.json({"choices": [choice]}), loopback.behaviours[0]]
+    loopback.behaviours = [lambda e: e.json({"choices": [choice]}), lambda e: e.answer()]
     assert run(loopback.url, extras=Extras(logprobs=True))[0].logprobs == (-0.25, -1.5)
     with pytest.raises(RequestError) as error:
         run(loopback.url, extras=Extras(logprobs=True))
