@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import EngineError
 from .base import EngineOptions
+from .connection_pools import pooled_transport
 from .openai_wire import Unusable
 
 CHAT_PATH = "/chat/completions"
@@ -32,9 +33,11 @@ def open_client(url: str, options: EngineOptions) -> Any:
     import httpx2
     import openai
 
+    local = _is_local(url)
     http = openai.DefaultAsyncHttpxClient(
         # A proxy from the environment is for the world outside; a server on this machine is never behind it.
-        trust_env=not _is_local(url),
+        trust_env=not local,
+        transport=pooled_transport(url, options.concurrency, local=local),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
     )
     return openai.AsyncOpenAI(
