@@ -120,6 +120,7 @@ def generate(given: Namespace) -> int:
 
 def evaluate(given: Namespace) -> int:
     """Measure a model on a benchmark, or score rollouts; DIR keeps the rollouts, the verdicts and report.json."""
+    from .evaluation.benchmark import find_benchmark
     from .evaluation.commands import measured, score_rollouts
     from .sampling_run import SamplingRun
 
@@ -130,12 +131,17 @@ def evaluate(given: Namespace) -> int:
             "evaluate: give --model and --benchmark, or --rollouts FILE to score completions made elsewhere"
         )
 
+    benchmark = find_benchmark(given.benchmark)
+    if benchmark and given.strategy == "cot":
+        given.strategy, given.template = benchmark.strategy, benchmark.prompt(given.template)
     temperature = 0.0 if given.decode == "greedy" else given.temperature
     sampling = Sampling(temperature=temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
     run = SamplingRun(
         folder=given.out,
         source=given.benchmark,
         split=given.split,
+        benchmark=benchmark,
+        benchmarks_dir=given.benchmarks_dir,
         engine=_engine(given),
         template=given.template,
         sampling=sampling,
