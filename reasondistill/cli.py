@@ -100,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_verify,
         _add_train,
         _add_evaluate,
+        _add_compare,
         _add_models,
     ):
         add(commands)
@@ -218,6 +219,13 @@ def _add_evaluate(commands: Any) -> None:
     _model(evaluate, max_tokens=1024, required=False)
     evaluate.add_argument("--prompt", dest="template", help="the same as --template: a prompt by name")
     _out(evaluate)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = _command(commands, "compare", "say what can be concluded about two or more systems on the same problems")
+    compare.add_argument("places", nargs="+", metavar="RUN", help="run folders, RUN:WHO, or folders of `evaluate`")
+    compare.add_argument("--metric", default="pass@1", help="of evaluations, such as maj@8; default: pass@1")
+    compare.add_argument("--all-pairs", action="store_true", help="not only each against the first")
 
 
 def _add_models(commands: Any) -> None:

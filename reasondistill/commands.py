@@ -152,6 +152,13 @@ def evaluate(given: Namespace) -> int:
     return measured(given, run.report(given.k))
 
 
+def compare(given: Namespace) -> int:
+    """Say what can be concluded about two or more systems."""
+    from .comparing import compare
+
+    return compare(given)
+
+
 def verify(given: Namespace) -> int:
     """Judge rollouts made anywhere; DIR/verdicts holds a row for each."""
     from .rescoring import verify_file

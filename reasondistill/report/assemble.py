@@ -22,7 +22,7 @@ Results = dict[str, SetResult]
 
 def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
     """Return report.json's object: accuracies with intervals, paired tests, tokens, seconds, counts."""
-    measured = _measure_all(plan, folder)
+    measured = measure_all(plan, folder)
     before, after = measured.get("before", {}), measured.get("student", {})
     manifest = folder.read_json("manifest.json") or {}
     report: Row = {
@@ -63,7 +63,7 @@ def assemble_page(plan: Plan, folder: RunFolder, report: Row) -> PageData:
     )
 
 
-def _measure_all(plan: Plan, folder: RunFolder) -> dict[str, Results]:
+def measure_all(plan: Plan, folder: RunFolder) -> dict[str, Results]:
     """Measure every model on every held-out set that has been sampled, by the name of its evaluation."""
     stages: list[tuple[str, SampleStage]] = [("teacher", plan.teacher())]
     if plan.recipe.student.model:
