@@ -37,7 +37,16 @@ def run(given: Namespace) -> int:
 
 
 def step(given: Namespace) -> int:
-    """Run one step of a run folder again, with overrides if any, and the quick steps that it rests on."""
+    """Run one step of a run folder again, with overrides if any, and the quick steps that it rests on.
+
+    `report` of an evaluation's folder writes that evaluation's page.
+    """
+    from .report.evaluation_page import is_evaluation
+
+    if given.step == "report" and is_evaluation(given.recipe):
+        from .comparing import write_evaluation_page
+
+        return write_evaluation_page(given)
     pipeline = _pipeline_of(given.recipe, given.overrides)
     with pipeline.writing():
         if given.step == "report":

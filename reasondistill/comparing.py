@@ -30,7 +30,29 @@ def compare(given: Namespace) -> int:
         "systems": [{"name": s.name, "accuracy": s.accuracy.to_row()} for s in systems],
         "pairs": [pair.to_row() for pair in pairs],
     }
+    if given.page:
+        from .report.evaluation_page import comparison_page
+        from .report.page import build_page
+
+        build_page(comparison_page(systems, pairs, metric=given.metric), given.page)
     print(json.dumps(row) if given.json else "\n".join(table(systems, pairs, given.metric)))
+    return 0
+
+
+def write_evaluation_page(given: Namespace) -> int:
+    """Write report.html into an evaluation's folder and print what it shows."""
+    from rich.console import Console
+
+    from .report.evaluation_page import evaluation_page
+    from .report.page import build_page
+    from .report.terminal import print_summary
+
+    page, path = evaluation_page(given.recipe), given.recipe / "report.html"
+    build_page(page, path)
+    if given.json:
+        print((given.recipe / "report.json").read_text(encoding="utf-8"), end="")
+    else:
+        print_summary(page, Console(), page=path)
     return 0
 
 

@@ -300,10 +300,12 @@ def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
             for rollout in read_rollouts(given.folder):
                 if rollout.problem_id in problems and rollout.id in verdicts:
                     fate = dropped.get(rollout.id, otherwise) if training else ""
-                    yield _view(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label, fate)
+                    verdict = verdicts[rollout.id].to_row()
+                    yield view_rollout(rollout, problems[rollout.problem_id], verdict, given.label, fate)
 
 
-def _view(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str) -> RolloutView:
+def view_rollout(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str) -> RolloutView:
+    """Return a rollout as the page lists it; `fate` says what curation did with it."""
     return RolloutView(
         id=rollout.id,
         problem_id=problem.id,
