@@ -37,7 +37,16 @@ def run(given: Namespace) -> int:
 
 
 def step(given: Namespace) -> int:
-    """Run one step of a run folder again, with overrides if any, and the quick steps that it rests on."""
+    """Run one step of a run folder again, with overrides if any, and the quick steps that it rests on.
+
+    `report` of an evaluation's folder writes that evaluation's page.
+    """
+    from .report.evaluation_page import is_evaluation
+
+    if given.step == "report" and is_evaluation(given.recipe):
+        from .comparing import write_evaluation_page
+
+        return write_evaluation_page(given)
     pipeline = _pipeline_of(given.recipe, given.overrides)
     with pipeline.writing():
         if given.step == "report":
@@ -119,15 +128,29 @@ def generate(given: Namespace) -> int:
 
 
 def evaluate(given: Namespace) -> int:
-    """Measure a model on a benchmark; DIR keeps the rollouts, the verdicts and report.json."""
+    """Measure a model on a benchmark, or score rollouts; DIR keeps the rollouts, the verdicts and report.json."""
+    from .evaluation.benchmark import find_benchmark
+    from .evaluation.commands import measured, score_rollouts
     from .sampling_run import SamplingRun
 
+    if given.rollouts:
+        return score_rollouts(given)
+    if not (given.model and given.benchmark):
+        raise RecipeError(
+            "evaluate: give --model and --benchmark, or --rollouts FILE to score completions made elsewhere"
+        )
+
+    benchmark = find_benchmark(given.benchmark)
+    if benchmark and given.strategy == "cot":
+        given.strategy, given.template = benchmark.strategy, benchmark.prompt(given.template)
     temperature = 0.0 if given.decode == "greedy" else given.temperature
     sampling = Sampling(temperature=temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
     run = SamplingRun(
         folder=given.out,
         source=given.benchmark,
         split=given.split,
+        benchmark=benchmark,
+        benchmarks_dir=given.benchmarks_dir,
         engine=_engine(given),
         template=given.template,
         sampling=sampling,
@@ -135,8 +158,14 @@ def evaluate(given: Namespace) -> int:
         strict=given.strict,
     )
     run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad)
-    report = run.report()
-    return _print(given, report, [f"{name}: {_estimate(row)}" for name, row in report["metrics"].items()])
+    return measured(given, run.report(given.k))
+
+
+def compare(given: Namespace) -> int:
+    """Say what can be concluded about two or more systems."""
+    from .comparing import compare
+
+    return compare(given)
 
 
 def verify(given: Namespace) -> int:

@@ -1,7 +1,7 @@
 """A folder with the rollouts of one model on one set of problems: `generate` and `evaluate` without a recipe."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -9,16 +9,19 @@ from .engines import EngineOptions
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve
 from .errors import EngineError, RecipeError
+from .evaluation.benchmark import Benchmark
 from .evaluation.results import SetResult, measure, read_rollouts
-from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
+from .evaluation.scorecard import scorecard
+from .evaluation.scoring import MEASURED, read_groups
 from .evaluation.tool_use import tool_use
 from .generation.budget import BudgetOptions
+from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
 from .provenance import is_local, model_name, model_weights, versions
 from .recipe import ModelRecipe
-from .records import Estimate, Row, Sampling
+from .records import Problem, Row, Sampling
 from .stage import SampleSet, SampleStage, failures, run_stage
 from .store import RunFolder, mask_url
 from .verification import VerifyOptions
@@ -40,6 +43,9 @@ class SamplingRun:
     sampling: Sampling
     strategy: StrategyOptions = field(default_factory=StrategyOptions)
     split: str | None = None
+    benchmark: Benchmark | None = None
+    """The benchmark that `source` names, where it names one."""
+    benchmarks_dir: Path | None = None
     strict: bool = False
     budget: BudgetOptions = field(default_factory=BudgetOptions)
     max_failed_share: float = MAX_FAILED_SHARE
@@ -52,14 +58,7 @@ class SamplingRun:
         """
         if self.budget.until_correct is not None and not judged:
             raise RecipeError("sampling until so many are right needs verdicts: leave --no-verify out")
-        problems = get_problems(
-            self.source,
-            count=limit,
-            seed=self.sampling.seed,
-            split=self.split,
-            skip_bad=skip_bad,
-            require_reference=judged,
-        )
+        problems = self._problems(limit, skip_bad, judged)
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
             known = self._note_address(folder)
@@ -77,48 +76,71 @@ class SamplingRun:
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)
 
-    def report(self) -> Row:
-        """Write report.json: every metric with its interval and n."""
+    def report(self, ks: Sequence[int] | None = None) -> Row:
+        """Write report.json: every metric with its interval and n. Without ks, these are 1 and the samples."""
         folder = RunFolder(self.folder)
         manifest = folder.read_json("manifest.json")
         stage = self._stage(manifest["samples"], manifest["judged"])
+        plan = stage.sets[0].plan(stage.model)
+        folder.write_json(MEASURED, [identifier for identifier, _, _ in plan.wanted()])
         result = self._measure(stage)
+        problems = {problem.id: problem for problem in plan.problems}
+        card = scorecard(read_groups(self.folder, problems).values(), ks or [1, manifest["samples"]])
         row = {
             "schema": 1,
             "model": stage.model,
             "benchmark": self.source,
-            "metrics": {name: estimate.to_row() for name, estimate in _metrics(result, manifest["samples"]).items()},
-            "outcomes": result.outcomes if result else {},
+            **({"benchmark_details": self.benchmark.to_row()} if self.benchmark else {}),
+            **card,
             "truncated": result.truncated if result else 0,
-            "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens} if result else {},
+            "tokens": {"prompt": result.prompt_tokens, **(card["tokens"] or {"completion": 0})} if result else {},
             **self._tool_use(stage),
-            "sampling": self.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
-            "prompt": {"template": stage.sets[0].template, "hash": stage.sets[0].plan(stage.model).template.hash},
+            "sampling": plan.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
+            "prompt": {"template": stage.sets[0].template, "hash": plan.template.hash},
             "versions": manifest["versions"],
         }
         folder.write_json("report.json", row)
         return row
 
+    def _problems(self, limit: int | None, skip_bad: bool, judged: bool) -> list[Problem]:
+        if self.benchmark is not None:
+            seed = self.sampling.seed
+            return self.benchmark.load(folder=self.benchmarks_dir, limit=limit, seed=seed, skip_bad=skip_bad)
+        return get_problems(
+            self.source,
+            count=limit,
+            seed=self.sampling.seed,
+            split=self.split,
+            skip_bad=skip_bad,
+            require_reference=judged,
+        )
+
     def _stage(self, samples: int, judged: bool) -> SampleStage:
+        template = self.template or TEMPLATES[self.strategy.name]
         given = SampleSet(
             label=self.folder.name,
             problems=self.folder / "problems" / "problems.jsonl",
             folder=self.folder,
-            template=self.template or TEMPLATES[self.strategy.name],
+            template=template,
             strategy=self.strategy,
-            sampling=self.sampling,
+            sampling=replace(self.sampling, stop=(*self.sampling.stop, *load_template(template).stop)),
             samples=samples,
             budget=self.budget,
             require_reference=judged,
             weights=model_weights(self._model),
         )
-        name = model_name(self._model)
-        return SampleStage(engine=self.engine, model=name, sets=(given,), verify=VerifyOptions(strict=self.strict))
+        return SampleStage(engine=self.engine, model=model_name(self._model), sets=(given,), verify=self._verify())
 
     @property
     def _model(self) -> ModelRecipe:
         names = ("model", "model_id", "engine", "base_url", "replay")
         return ModelRecipe(**{name: getattr(self.engine, name) for name in names})
+
+    def _verify(self) -> VerifyOptions:
+        given = self.benchmark
+        return VerifyOptions(
+            strict=self.strict or bool(given and given.strict), policy=given.policy if given else "default"
+        )
 
     def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
         plan = stage.sets[0].plan(stage.model)
@@ -173,17 +195,3 @@ class SamplingRun:
             )
         folder.update_manifest(base_url=address)
         return answered and earlier == address
-
-
-def _metrics(result: SetResult | None, samples: int) -> dict[str, Estimate]:
-    """Return pass@1 (the mean over rollouts) and, with several rollouts a problem, avg@n and pass@n."""
-    if result is None:
-        return {"pass@1": wilson(0, 0)}
-    if samples == 1:
-        return {"pass@1": result.accuracy}
-    chances = [pass_at_k(samples, round(score * samples), samples) for score in result.scores.values()]
-    return {
-        "pass@1": result.accuracy,
-        f"avg@{samples}": result.accuracy,
-        f"pass@{samples}": bootstrap_mean(chances),
-    }
