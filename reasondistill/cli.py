@@ -16,6 +16,7 @@ from . import __version__
 from .engines import ENGINES
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
+from .scaling.arguments import add_forcing
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -197,8 +198,8 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--limit", type=_positive, help="first problems only")
     evaluate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
     evaluate.add_argument("--samples", type=_positive, default=1)
-    evaluate.add_argument("--decode", choices=("greedy", "sample"), default="greedy")
-    evaluate.add_argument("--temperature", type=_temperature, help="with --decode sample; default: the model's own")
+    evaluate.add_argument("--decode", choices=("greedy", "sample", "budget"), default="greedy")
+    evaluate.add_argument("--temperature", type=_temperature, help="default: the model's own for sample, 0 for budget")
     evaluate.add_argument("--strict", action="store_true", help="only a marked answer counts")
     _model(evaluate, max_tokens=1024)
     _out(evaluate)
@@ -262,6 +263,7 @@ def _model(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:
     parser.add_argument("--strategy", default="cot", choices=STRATEGIES, help="tir runs the code that the model writes")
     parser.add_argument("--thinking", default="default", choices=EFFORTS, help="effort asked of the model")
     parser.add_argument("--tir", nargs="+", default=[], metavar="key=value", help="such as executions=4 syntax=fenced")
+    add_forcing(parser)
     parser.add_argument("--template", help="prompt template: a built-in name or a YAML file; default: the strategy's")
     parser.add_argument("--max-tokens", type=_positive, default=max_tokens, help="cap of one completion")
     parser.add_argument("--top-p", type=_share)

@@ -122,7 +122,9 @@ def evaluate(given: Namespace) -> int:
     """Measure a model on a benchmark; DIR keeps the rollouts, the verdicts and report.json."""
     from .sampling_run import SamplingRun
 
-    temperature = 0.0 if given.decode == "greedy" else given.temperature
+    temperature = given.temperature
+    if given.decode == "greedy" or (given.decode == "budget" and temperature is None):
+        temperature = 0.0
     sampling = Sampling(temperature=temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
     run = SamplingRun(
         folder=given.out,
@@ -216,7 +218,7 @@ def doctor(given: Namespace) -> int:
 def _engine(given: Namespace) -> Any:
     from .engines import EngineOptions
 
-    return EngineOptions(**{f.name: getattr(given, f.name) for f in fields(EngineOptions)})
+    return EngineOptions(**{f.name: getattr(given, f.name) for f in fields(EngineOptions) if hasattr(given, f.name)})
 
 
 def _budget(given: Namespace) -> Any:
@@ -231,8 +233,10 @@ def _budget(given: Namespace) -> Any:
 def _strategy(given: Namespace) -> Any:
     from .generation.strategies import StrategyOptions
     from .recipe import parse_tir
+    from .scaling.arguments import forcing
 
-    return StrategyOptions(name=given.strategy, thinking=given.thinking, tir=parse_tir(given.tir))
+    name = "budget" if getattr(given, "decode", None) == "budget" else given.strategy
+    return StrategyOptions(name=name, thinking=given.thinking, tir=parse_tir(given.tir), forcing=forcing(given, name))
 
 
 def _print(given: Namespace, result: Row, lines: Sequence[str]) -> int:

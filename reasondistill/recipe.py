@@ -12,6 +12,7 @@ from typing import Any
 
 from .errors import RecipeError
 from .generation.budget import BudgetOptions
+from .generation.forcing_options import ForcingOptions
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .generation.tir_options import TirOptions
@@ -22,6 +23,7 @@ from .training.options import TrainOptions
 STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
 """The steps of a run, in order."""
 KEEP = ("correct", "all", "wrong")
+THINKING = ("as_written", "before_box")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
 STREAM = ("auto", "always", "never")
@@ -109,6 +111,26 @@ class TirRecipe:
 
 
 @dataclass
+class ForcingRecipe:
+    """How long a model thinks in the strategy `budget`; see generation.forcing_options."""
+
+    thinking_budget: int | None = None
+    waits: int = 0
+    wait: str = "Wait"
+    format: str = "auto"
+    opening: str | None = None
+    closing: str | None = None
+    final: str | None = None
+    control: str = "force"
+    step_tokens: int = 100
+    confidence: bool = False
+
+    def options(self) -> ForcingOptions:
+        """Return the record. RecipeError for a value that cannot be used."""
+        return ForcingOptions(**asdict(self))
+
+
+@dataclass
 class BudgetRecipe:
     """How many samples a problem gets and what they may cost; see generation.budget for the rule."""
 
@@ -134,12 +156,14 @@ class GenerateRecipe:
     """What is asked of the teacher."""
 
     strategy: str = "cot"
-    """cot: one turn; code: one program for tests; tir: text and code that is run."""
+    """cot: one turn; code: one program for tests; tir: text and code that is run; budget: thinking of a forced length.
+    """
     thinking: str = "default"
     """Effort of thinking asked of the model: default, off, low, medium or high."""
     template: str | None = None
     """Prompt template: a built-in name or a YAML file. None: math-few-shot for cot, else the strategy's own."""
     tir: TirRecipe = field(default_factory=TirRecipe)
+    forcing: ForcingRecipe = field(default_factory=ForcingRecipe)
     samples: int = 1
     """Rollouts of each problem."""
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
@@ -187,6 +211,15 @@ class CurateRecipe:
 
 
 @dataclass
+class ExportRecipe:
+    """How a rollout becomes a training example."""
+
+    thinking: str = "as_written"
+    """as_written, or before_box: what stands before the line of the final box becomes the thinking, so that the student
+    learns to think and then to answer, and its thinking budget can be forced."""
+
+
+@dataclass
 class TrainRecipe:
     """How the student is trained; see training.TrainOptions."""
 
@@ -214,6 +247,7 @@ class EvaluateRecipe:
     sampling: SamplingRecipe = field(default_factory=lambda: SamplingRecipe(temperature=0.0, max_tokens=160))
     strategy: str = "cot"
     """How the student answers; `tir` takes its options from generate.tir."""
+    forcing: ForcingRecipe = field(default_factory=ForcingRecipe)
     thinking: str = "default"
     template: str | None = None
     """The student's prompt, in training and evaluation. None is the strategy's own: math-zero-shot for cot."""
@@ -251,6 +285,7 @@ class Recipe:
     generate: GenerateRecipe = field(default_factory=GenerateRecipe)
     verify: VerifyRecipe = field(default_factory=VerifyRecipe)
     curate: CurateRecipe = field(default_factory=CurateRecipe)
+    export: ExportRecipe = field(default_factory=ExportRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
     evaluate: EvaluateRecipe = field(default_factory=EvaluateRecipe)
     arms: ArmsRecipe = field(default_factory=ArmsRecipe)
@@ -319,6 +354,17 @@ def parse_tir(pairs: Sequence[str]) -> TirOptions:
     return options.options()
 
 
+def parse_forcing(pairs: Sequence[str]) -> ForcingOptions:
+    """Read the `key=value` words of `--forcing`. RecipeError for an unknown key or a value that cannot be used.
+
+    >>> parse_forcing(["waits=2"]).waits
+    2
+    """
+    options = _from_words(ForcingRecipe, pairs, "forcing", "waits=2")
+    assert isinstance(options, ForcingRecipe)
+    return options.options()
+
+
 def dump_recipe(recipe: Recipe) -> str:
     """Return the resolved recipe as YAML, without user and password in addresses."""
     from omegaconf import OmegaConf
@@ -333,6 +379,8 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     try:
         TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
         recipe.generate.tir.options()
+        recipe.generate.forcing.options()
+        recipe.evaluate.forcing.options()
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
     for key, url in {"teacher.base_url": recipe.teacher.base_url, "student.base_url": recipe.student.base_url}.items():
@@ -432,6 +480,7 @@ def _check_words(recipe: Recipe, where: str) -> None:
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
         "arms.controls": (recipe.arms.controls, KEEP),
+        "export.thinking": ([recipe.export.thinking], THINKING),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "generate.thinking": ([recipe.generate.thinking], EFFORTS),
         "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),

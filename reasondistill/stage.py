@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -96,6 +96,14 @@ class SampleStage:
     """The name recorded in the rollouts."""
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+
+    @property
+    def engine_options(self) -> EngineOptions:
+        """How the engine is opened: told of the delimiters where it is to cap thinking by itself."""
+        capped = [s.strategy.forcing for s in self.sets if s.strategy.by_engine]
+        if not capped:
+            return self.engine
+        return replace(self.engine, thinking_delimiters=capped[0].thinking_format(None).delimiters)
 
     def run(self) -> Row:
         """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""
@@ -263,7 +271,7 @@ async def _sample(stage: SampleStage) -> Row:
             if not any(job.plan.missing(job.table) for job in jobs.values()):
                 return result
             began = time.monotonic()
-            engine = await open_engine(stage.engine, say=say)
+            engine = await open_engine(stage.engine_options, say=say)
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():
                 stack.push_async_callback(plan.strategy.aclose)

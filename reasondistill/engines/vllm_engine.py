@@ -108,6 +108,14 @@ class VllmEngine:
                 job.future.cancel()
         return [self._completion(job, out, prefix) for job, out in zip(jobs, outputs, strict=True)]
 
+    async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
+        """Return a text's token ids; see TokenEngine."""
+        return self._renderer.turn_ids(text, begins=begins)
+
+    async def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of a turn's ids; see TokenEngine."""
+        return self._renderer.decode(ids)
+
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
         """Return the completion's log-probabilities as part of a prompt; see Engine.score."""
         room = self._options.max_context - 1  # vLLM writes one token more, always
@@ -225,6 +233,7 @@ class VllmEngine:
             detokenize=bool(sampling.stop),
             logprobs=0 if job.extras.logprobs else None,
             prompt_logprobs=job.top_k,
+            thinking_token_budget=job.extras.thinking_budget,
             output_kind=_final_only(),
         )
 
@@ -273,7 +282,7 @@ def _build(directory: Path, options: EngineOptions) -> Any:
     from vllm import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    place = (
+    place: dict[str, Any] = (
         {"gpu_memory_utilization": _CUDA_MEMORY_SHARE}
         if cuda()
         else {
@@ -283,6 +292,11 @@ def _build(directory: Path, options: EngineOptions) -> Any:
             "ir_op_priority": register_norms(),
         }
     )
+    if options.thinking_delimiters:
+        from vllm.config import ReasoningConfig
+
+        opening, closing = options.thinking_delimiters
+        place["reasoning_config"] = ReasoningConfig(reasoning_start_str=opening, reasoning_end_str=closing)
     arguments = EngineArgs(
         model=str(directory),
         dtype=choose_dtype(options),
