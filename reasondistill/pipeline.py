@@ -213,7 +213,7 @@ class Pipeline:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
         kept = selection.kept
         if self.recipe.export.thinking == "before_box":
-            kept = [replace(each, rollout=thinking_before_box(each.rollout)) for each in kept]
+            kept = tuple(replace(each, rollout=thinking_before_box(each.rollout)) for each in kept)
         return [to_example(candidate, template, self.plan.student_strategy) for candidate in kept]
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:

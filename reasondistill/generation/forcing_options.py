@@ -30,7 +30,7 @@ class ThinkingFormat:
     @property
     def delimiters(self) -> tuple[str, str]:
         """What opens thinking, and what an engine writes where it closes it by force."""
-        return self.opening.strip(), self.forced + self.final
+        return self.opening, self.forced + self.final
 
 
 FORMATS = {
