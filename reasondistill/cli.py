@@ -192,16 +192,32 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    evaluate = _command(commands, "evaluate", "measure a model on a file of problems")
-    evaluate.add_argument("--benchmark", required=True, metavar="FILE.jsonl", help="or any other source of problems")
+    evaluate = _command(commands, "evaluate", "measure a model on a benchmark, or score completions made elsewhere")
+    evaluate.add_argument("--benchmark", metavar="NAME|FILE.jsonl", help="or any other source of problems")
+    evaluate.add_argument("--benchmarks-dir", type=Path, metavar="DIR", help="local files of the named benchmarks")
     evaluate.add_argument("--split", help="procedural: seen or unseen")
     evaluate.add_argument("--limit", type=_positive, help="first problems only")
     evaluate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
     evaluate.add_argument("--samples", type=_positive, default=1)
+    evaluate.add_argument("--k", type=_ks, metavar="1,2,5", help="default: 1 and the number of rollouts a problem")
     evaluate.add_argument("--decode", choices=("greedy", "sample", "budget"), default="greedy")
     evaluate.add_argument("--temperature", type=_temperature, help="default: the model's own for sample, 0 for budget")
     evaluate.add_argument("--strict", action="store_true", help="only a marked answer counts")
-    _model(evaluate, max_tokens=1024)
+    evaluate.add_argument("--export", nargs="+", default=[], choices=("evalplus", "lm-eval"), help="also write these")
+    made = evaluate.add_argument_group("completions made elsewhere")
+    made.add_argument("--rollouts", type=Path, metavar="FILE.jsonl|DIR", help="score these; no model is asked")
+    made.add_argument("--problems", type=Path, metavar="FILE", help="supplies answers by problem_id")
+    made.add_argument("--format", default="auto", choices=("auto", "rollouts", "evalplus", "lm-eval"))
+    made.add_argument("--where", nargs="+", default=[], metavar="key=value", help="rows with these values only")
+    made.add_argument(
+        "--score", metavar="KEY", help="key of a reward model's score; default: rm_score, score or reward"
+    )
+    made.add_argument("--by-label", action="store_true", help="the rows' own labels stand for verdicts")
+    made.add_argument(
+        "--label-key", metavar="KEY", help="key of the label; default: is_correct, correct, label, passed"
+    )
+    _model(evaluate, max_tokens=1024, required=False)
+    evaluate.add_argument("--prompt", dest="template", help="the same as --template: a prompt by name")
     _out(evaluate)
 
 
@@ -233,9 +249,9 @@ def _overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _model(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:
+def _model(parser: argparse.ArgumentParser, *, max_tokens: int, required: bool = True) -> None:
     parser.add_argument(
-        "--model", required=True, help="catalogue name, hub id, directory, .gguf file, or a server's name"
+        "--model", required=required, help="catalogue name, hub id, directory, .gguf file, or a server's name"
     )
     parser.add_argument("--model-id", help="name to record instead; tells models of one name apart")
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the fastest one here")
@@ -279,6 +295,16 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
     return value
+
+
+def _ks(text: str) -> list[int]:
+    try:
+        ks = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers such as 1,2,5, got {text!r}") from None
+    if ks[0] < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {ks[0]}")
+    return ks
 
 
 def _above_zero(text: str) -> float:

@@ -119,8 +119,16 @@ def generate(given: Namespace) -> int:
 
 
 def evaluate(given: Namespace) -> int:
-    """Measure a model on a benchmark; DIR keeps the rollouts, the verdicts and report.json."""
+    """Measure a model on a benchmark, or score rollouts; DIR keeps the rollouts, the verdicts and report.json."""
+    from .evaluation.commands import measured, score_rollouts
     from .sampling_run import SamplingRun
+
+    if given.rollouts:
+        return score_rollouts(given)
+    if not (given.model and given.benchmark):
+        raise RecipeError(
+            "evaluate: give --model and --benchmark, or --rollouts FILE to score completions made elsewhere"
+        )
 
     temperature = given.temperature
     if given.decode == "greedy" or (given.decode == "budget" and temperature is None):
@@ -137,8 +145,7 @@ def evaluate(given: Namespace) -> int:
         strict=given.strict,
     )
     run.sample(limit=given.limit, samples=given.samples, skip_bad=given.skip_bad)
-    report = run.report()
-    return _print(given, report, [f"{name}: {_estimate(row)}" for name, row in report["metrics"].items()])
+    return measured(given, run.report(given.k))
 
 
 def verify(given: Namespace) -> int:

@@ -1,21 +1,22 @@
 """A folder with the rollouts of one model on one set of problems: `generate` and `evaluate` without a recipe."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engines import EngineOptions
 from .errors import EngineError, RecipeError
 from .evaluation.results import SetResult, measure
-from .evaluation.statistics import bootstrap_mean, pass_at_k, wilson
+from .evaluation.scorecard import scorecard
+from .evaluation.scoring import MEASURED, read_groups
 from .generation.budget import BudgetOptions
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
 from .provenance import model_name, versions
 from .recipe import ModelRecipe
-from .records import Estimate, Row, Sampling
+from .records import Row, Sampling
 from .stage import SampleSet, SampleStage, run_stage
 from .store import RunFolder, mask_url
 from .verification import VerifyOptions
@@ -69,22 +70,25 @@ class SamplingRun:
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)
 
-    def report(self) -> Row:
-        """Write report.json: every metric with its interval and n."""
+    def report(self, ks: Sequence[int] | None = None) -> Row:
+        """Write report.json: every metric with its interval and n. Without ks, these are 1 and the samples."""
         folder = RunFolder(self.folder)
         manifest = folder.read_json("manifest.json")
         stage = self._stage(manifest["samples"], manifest["judged"])
+        plan = stage.sets[0].plan(stage.model)
+        folder.write_json(MEASURED, [identifier for identifier, _, _ in plan.wanted()])
         result = self._measure(stage)
+        problems = {problem.id: problem for problem in plan.problems}
+        card = scorecard(read_groups(self.folder, problems).values(), ks or [1, manifest["samples"]])
         row = {
             "schema": 1,
             "model": stage.model,
             "benchmark": self.source,
-            "metrics": {name: estimate.to_row() for name, estimate in _metrics(result, manifest["samples"]).items()},
-            "outcomes": result.outcomes if result else {},
+            **card,
             "truncated": result.truncated if result else 0,
-            "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens} if result else {},
-            "sampling": self.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
-            "prompt": {"template": stage.sets[0].template, "hash": stage.sets[0].plan(stage.model).template.hash},
+            "tokens": {"prompt": result.prompt_tokens, **(card["tokens"] or {"completion": 0})} if result else {},
+            "sampling": plan.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
+            "prompt": {"template": stage.sets[0].template, "hash": plan.template.hash},
             "versions": manifest["versions"],
         }
         folder.write_json("report.json", row)
@@ -149,17 +153,3 @@ class SamplingRun:
                 "tell two models of one name apart with --model-id"
             )
         folder.update_manifest(base_url=address)
-
-
-def _metrics(result: SetResult | None, samples: int) -> dict[str, Estimate]:
-    """Return pass@1 (the mean over rollouts) and, with several rollouts a problem, avg@n and pass@n."""
-    if result is None:
-        return {"pass@1": wilson(0, 0)}
-    if samples == 1:
-        return {"pass@1": result.accuracy}
-    chances = [pass_at_k(samples, round(score * samples), samples) for score in result.scores.values()]
-    return {
-        "pass@1": result.accuracy,
-        f"avg@{samples}": result.accuracy,
-        f"pass@{samples}": bootstrap_mean(chances),
-    }

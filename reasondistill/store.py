@@ -202,7 +202,7 @@ def read_rows(path: Path, *, warn: Warn | None = None) -> Iterator[Row]:
     Raises DataError for a line in the middle that is no JSON object, and for damaged compression.
     """
     torn: tuple[int, str] | None = None
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(raw_lines(path), 1):
         if torn:
             raise DataError(f"{path}:{torn[0]}: {torn[1]}; the file is damaged, restore it or delete that line")
         if not line.strip():
@@ -219,7 +219,8 @@ def read_rows(path: Path, *, warn: Warn | None = None) -> Iterator[Row]:
         warn(f"{path}: dropped a torn last line (line {torn[0]})")
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, plain, .gz or .zst. Raises DataError for damaged compression."""
     if path.suffix == ".gz":
         import gzip
         import zlib

@@ -7,10 +7,11 @@ most three times, a bad reference never again.
 
 import asyncio
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,12 @@ BACKLOG = 512
 """Rollouts that wait for their verdict at most."""
 MAX_TRIES = 3
 """How often a verdict that our side could not give is tried in all."""
+MIXED_PART = 1024
+"""Rollouts of both kinds that are judged at a time: first the mathematics of them, then the programs."""
+_CURRENT = ("completion_hash", "judged_with", "outcome", "reason", "tries")
+"""What of a verdict's row tells whether it is current."""
+_Todo = tuple[Rollout, int]
+"""A rollout and how often it was judged in vain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +98,14 @@ def verify_rollouts(
     on_verdict: Callable[[Rollout, Outcome], None] = lambda _rollout, _outcome: None,
 ) -> int:
     """Judge every rollout that has no current verdict, on all cores; return how many were judged."""
-    done = {row["rollout_id"]: row for row in table}
-    tries = [(rollout, _tries(rollout, done.get(rollout.id), options)) for rollout in rollouts]
-    todo = [(rollout, n) for rollout, n in tries if n < MAX_TRIES]
-    for (rollout, n), verdict in zip(todo, _judge_many([r for r, _ in todo], problems, options), strict=True):
+    done = {row["rollout_id"]: {key: row.get(key) for key in _CURRENT} for row in table}
+    todo = ((r, n) for r in rollouts if (n := _tries(r, done.get(r.id), options)) < MAX_TRIES)
+    judged = 0
+    for (rollout, n), verdict in _judge_many(todo, problems, options):
         table.append(verdict_row(rollout, verdict, options, tries=n + 1))
         on_verdict(rollout, verdict.outcome)
-    return len(todo)
+        judged += 1
+    return judged
 
 
 def read_verdicts(table: Table) -> dict[str, Verdict]:
@@ -118,18 +126,64 @@ def _tries(rollout: Rollout, row: Row | None, options: VerifyOptions) -> int:
     return MAX_TRIES
 
 
-def _judge_many(rollouts: list[Rollout], problems: Mapping[str, Problem], options: VerifyOptions) -> Iterator[Verdict]:
-    for rollout in rollouts:
+def _judge_many(
+    todo: Iterable[_Todo], problems: Mapping[str, Problem], options: VerifyOptions
+) -> Iterator[tuple[_Todo, Verdict]]:
+    """Judge on all cores, reading a bounded number of rollouts ahead; those of one kind come back in order."""
+    todo = _known(todo, problems)
+    kinds = {problem.kind for problem in problems.values()}
+    if kinds <= {Kind.MATH}:
+        yield from _judge_math(todo, problems, options)
+    elif kinds == {Kind.CODE}:
+        yield from _judge_code(todo, problems, options)
+    else:
+        while part := list(islice(todo, MIXED_PART)):
+            math = [(r, n) for r, n in part if problems[r.problem_id].kind is Kind.MATH]
+            yield from _judge_math(math, problems, options)
+            code = ((r, n) for r, n in part if problems[r.problem_id].kind is Kind.CODE)
+            yield from _judge_code(code, problems, options)
+
+
+def _known(todo: Iterable[_Todo], problems: Mapping[str, Problem]) -> Iterator[_Todo]:
+    for rollout, n in todo:
         if rollout.problem_id not in problems:
             raise DataError(
                 f"rollout {rollout.id}: problem {rollout.problem_id!r} is not among the problems; add its file"
             )
-    if all(problems[r.problem_id].kind is Kind.MATH for r in rollouts):
-        cases = (_case(r, problems[r.problem_id]) for r in rollouts)
-        yield from grade_many(cases, strict=options.strict, timeout=options.timeout)
-    else:
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # each waits for a sandboxed process
-            yield from threads.map(lambda rollout: judge(rollout, problems[rollout.problem_id], options), rollouts)
+        yield rollout, n
+
+
+def _judge_math(
+    todo: Iterable[_Todo], problems: Mapping[str, Problem], options: VerifyOptions
+) -> Iterator[tuple[_Todo, Verdict]]:
+    ahead: deque[_Todo] = deque()
+
+    def cases() -> Iterator[tuple[str, str]]:
+        for item in todo:
+            ahead.append(item)
+            yield _case(item[0], problems[item[0].problem_id])
+
+    for verdict in grade_many(cases(), strict=options.strict, timeout=options.timeout):
+        yield ahead.popleft(), verdict
+
+
+def _judge_code(
+    todo: Iterable[_Todo], problems: Mapping[str, Problem], options: VerifyOptions
+) -> Iterator[tuple[_Todo, Verdict]]:
+    workers = os.cpu_count() or 1
+    ahead: deque[tuple[_Todo, Future[Verdict]]] = deque()
+    threads = ThreadPoolExecutor(workers)  # each waits for a sandboxed process
+    try:
+        for item in todo:
+            ahead.append((item, threads.submit(judge, item[0], problems[item[0].problem_id], options)))
+            if len(ahead) >= 4 * workers:
+                first, verdict = ahead.popleft()
+                yield first, verdict.result()
+        while ahead:
+            first, verdict = ahead.popleft()
+            yield first, verdict.result()
+    finally:
+        threads.shutdown(wait=True, cancel_futures=True)
 
 
 def _case(rollout: Rollout, problem: Problem) -> tuple[str, str]:

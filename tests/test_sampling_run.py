@@ -7,6 +7,7 @@ import pytest
 
 from reasondistill.engines import EngineOptions
 from reasondistill.errors import DataError, EngineError, StoreError
+from reasondistill.evaluation.scoring import rescore
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingPlan
@@ -15,6 +16,7 @@ from reasondistill.problems import write_problems
 from reasondistill.records import Sampling
 from reasondistill.sampling_run import SamplingRun
 from reasondistill.store import Table
+from reasondistill.verification import VerifyOptions
 
 SAMPLING = Sampling(temperature=0.7, max_tokens=64)
 
@@ -93,7 +95,8 @@ def test_one_sample_a_problem_reports_pass_at_1_with_wilsons_interval(start, tmp
     run = start(lambda p, i: _right(p, i) if p.id < "p4" else r"\boxed{-1}", samples=1)
     run.sample()
     report = run.report()
-    assert report["metrics"] == {"pass@1": wilson(4, 6).to_row()}
+    assert report["metrics"]["pass@1"] == wilson(4, 6).to_row()
+    assert {name.partition("@")[2] for name in report["metrics"]} == {"1"}
     assert report["outcomes"] == {"correct": 4, "incorrect": 2}
     assert (report["model"], report["truncated"]) == ("m", 0)
     assert report["prompt"]["hash"] == load_template("math-zero-shot").hash
@@ -104,9 +107,23 @@ def test_several_samples_report_avg_and_pass_at_n(start):
     run = start(lambda p, i: _right(p, i) if i == 0 and p.id < "p3" else r"\boxed{-1}")
     run.sample(samples=2)
     metrics = run.report()["metrics"]
-    assert set(metrics) == {"pass@1", "avg@2", "pass@2"}
-    assert (metrics["pass@1"]["value"], metrics["avg@2"]["value"], metrics["pass@2"]["value"]) == (0.25, 0.25, 0.5)
+    assert {"pass@1", "avg@2", "pass@2", "maj@2"} <= set(metrics)
+    assert [metrics[name]["value"] for name in ("pass@1", "avg@2", "pass@2", "maj@2")] == [0.25, 0.25, 0.5, 0.25]
     assert all(m["n"] == 6 and m["low"] < m["value"] < m["high"] for m in metrics.values())
+
+
+def test_a_sampled_evaluation_is_scored_again_without_a_model(start, tmp_path):
+    run = start(lambda p, i: _right(p, i) if p.id < "p4" else f"It is {p.answer}.", samples=1)
+    run.sample()
+    report = run.report()
+    other = start(lambda p, i: r"\boxed{-1}", samples=1, sampling=replace(SAMPLING, temperature=0.1))
+    other.sample()
+    run.report()
+    again = rescore(tmp_path / "out", options=VerifyOptions(strict=False))
+    assert {key: again[key] for key in ("metrics", "model", "prompt")} == {
+        key: report[key] for key in ("metrics", "model", "prompt")
+    }
+    assert rescore(tmp_path / "out", options=VerifyOptions(strict=True))["outcomes"] == {"correct": 4, "no_answer": 2}
 
 
 def test_another_sampling_in_the_same_folder_is_measured_by_itself(start):

@@ -9,8 +9,8 @@ from ..generation.forcing_options import SENTENCES, ForcingOptions
 from ..recipe import ForcingRecipe, ModelRecipe, ProblemSource, VerifyRecipe, check_model, read_structured
 
 VOTES = ("majority", "confidence", "surest")
-"""majority: the most frequent answer; confidence: votes weighted by how sure the model was; surest: the rollout of which
-it was surest, best-of-n without a verifier."""
+"""majority: the most frequent answer; confidence: votes weighted by how sure the model was; surest: the rollout of
+which it was surest, best-of-n without a verifier."""
 
 
 @dataclass
@@ -129,9 +129,7 @@ def _check_lists(recipe: ScalingRecipe, where: str) -> None:
             raise RecipeError(f"{where}: {key} must hold different numbers from 0 up, got {numbers}")
     for key in ("sequential.waits", "parallel.waits", "parallel.k"):
         if not lists[key]:
-            raise RecipeError(
-                f"{where}: {key} is empty; 0 waits is a value too" if "waits" in key else f"{where}: {key} is empty"
-            )
+            raise RecipeError(f"{where}: {key} is empty; [{1 if key == 'parallel.k' else 0}] is the least")
     if parallel.samples < 1 or any(not 1 <= k <= parallel.samples for k in parallel.k):
         raise RecipeError(
             f"{where}: parallel.k must lie between 1 and parallel.samples {parallel.samples}, got {parallel.k}"

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasondistill.evaluation.statistics import bootstrap_mean, mcnemar_exact, paired, pass_at_k, wilson
+from reasondistill.evaluation.metrics import pass_at_k
+from reasondistill.evaluation.statistics import bootstrap_mean, mcnemar_exact, paired, wilson
 
 
 # Newcombe 1998, table I (method 3), and Brown, Cai and DasGupta's example 0/10.

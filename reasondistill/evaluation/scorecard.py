@@ -1,0 +1,143 @@
+"""All metrics of judged rollouts, with intervals over problems. Which metrics there are depends on what is known.
+
+pass@k, avg@k and cov@k always; maj@k and maj_first@k where there are mathematics problems; rm@k and weighted_maj@k
+where every rollout of a problem has a score. A metric at k counts the problems with at least k judged rollouts, and
+says how many these are.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from verifiers import Outcome
+
+from ..records import Estimate, Kind, Row
+from .answers import group_answers
+from .metrics import avg_at_k, best_at_k, cov_at_k, maj_at_k, maj_first_seen, pass_at_k, weighted_vote_at_k
+from .statistics import bootstrap_mean, clustered_error, mean_estimate, wilson
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the metrics need of one rollout."""
+
+    outcome: Outcome
+    answer: str | None = None
+    """The answer that was found in it, of a mathematics problem."""
+    score: float | None = None
+    """What a reward model or another judge gave it."""
+    tokens: int = 0
+    """Of the completion; 0 where that is not known."""
+    truncated: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """The judged rollouts of one problem, in their order."""
+
+    kind: Kind = Kind.MATH
+    rollouts: list[Judged] = field(default_factory=list)
+
+    @property
+    def counted(self) -> list[Judged]:
+        """All but those on which our side broke."""
+        return [r for r in self.rollouts if r.outcome is not Outcome.ERROR]
+
+    @property
+    def correct(self) -> list[bool]:
+        """Whether each counted rollout is right."""
+        return [r.outcome is Outcome.CORRECT for r in self.counted]
+
+
+def scorecard(groups: Iterable[Group], ks: Sequence[int] | None = None) -> Row:
+    """Return `{metrics, outcomes, problems, rollouts, samples, accuracy_error, truncated_share, tokens, warnings}`.
+
+    Without ks they are 1 and the size of the smallest group.
+    """
+    found = [group for group in groups if group.rollouts]
+    judged = [group for group in found if group.counted]
+    sizes = [len(group.counted) for group in judged]
+    ks = sorted(set(ks or default_ks(sizes)))
+    rollouts = [r for group in found for r in group.rollouts]
+    return {
+        "metrics": {name: estimate.to_row() for name, estimate in _metrics(judged, ks).items()},
+        "outcomes": dict(sorted(Counter(str(r.outcome) for r in rollouts).items())),
+        "problems": len(found),
+        "rollouts": len(rollouts),
+        "samples": {"least": min(sizes, default=0), "most": max(sizes, default=0)},
+        "accuracy_error": _accuracy_error(judged),
+        "truncated_share": wilson(sum(r.truncated for r in rollouts), len(rollouts)).to_row(),
+        "tokens": _tokens(found),
+        "warnings": list(_warnings(found, sizes, ks)),
+    }
+
+
+def default_ks(sizes: Sequence[int]) -> list[int]:
+    """Return 1 and the largest k that every group has."""
+    return sorted({1, min(sizes, default=1)})
+
+
+def _metrics(groups: Sequence[Group], ks: Sequence[int]) -> dict[str, Estimate]:
+    ready = [(group, group_answers([r.answer for r in group.counted])) for group in groups]
+    found: dict[str, Estimate] = {}
+    for k in ks:
+        enough = [(group, answers) for group, answers in ready if len(group.counted) >= k]
+        for name, (applies, value) in _METRICS.items():
+            chosen = [(group, answers) for group, answers in enough if applies(group)]
+            if chosen or name in ("pass", "avg"):
+                found[f"{name}@{k}"] = mean_estimate([value(group, answers, k) for group, answers in chosen])
+    return found
+
+
+Answers = list[int | None]
+
+
+def _is_math(group: Group) -> bool:
+    return group.kind is Kind.MATH
+
+
+def _has_scores(group: Group) -> bool:
+    return all(r.score is not None for r in group.counted)
+
+
+def _scores(group: Group) -> list[float]:
+    return [r.score for r in group.counted if r.score is not None]
+
+
+_METRICS: dict[str, tuple[Callable[[Group], bool], Callable[[Group, Answers, int], float]]] = {
+    "pass": (lambda g: True, lambda g, _, k: pass_at_k(len(g.correct), sum(g.correct), k)),
+    "avg": (lambda g: True, lambda g, _, k: avg_at_k(g.correct, k)),
+    "cov": (lambda g: True, lambda g, _, k: cov_at_k(g.correct, k)),
+    "maj": (_is_math, lambda g, answers, k: maj_at_k(g.correct, answers, k)),
+    "maj_first": (_is_math, lambda g, answers, k: maj_first_seen(g.correct, answers, k)),
+    "rm": (_has_scores, lambda g, _, k: best_at_k(g.correct, _scores(g), k)),
+    "weighted_maj": (
+        lambda g: _is_math(g) and _has_scores(g),
+        lambda g, answers, k: weighted_vote_at_k(g.correct, answers, _scores(g), k),
+    ),
+}
+"""By name: which problems it applies to, and its value for one."""
+
+
+def _accuracy_error(groups: Sequence[Group]) -> float | None:
+    """Return the standard error of the share right of all rollouts, clustered by problem."""
+    pairs = [(float(c), i) for i, group in enumerate(groups) for c in group.correct]
+    return round(clustered_error([c for c, _ in pairs], [i for _, i in pairs]), 6) if pairs else None
+
+
+def _tokens(groups: Sequence[Group]) -> Row | None:
+    """Return the completion's tokens in all and for each problem; None where no rollout tells them."""
+    by_problem = [float(sum(r.tokens for r in group.rollouts)) for group in groups]
+    if not any(by_problem):
+        return None
+    return {"completion": int(sum(by_problem)), "per_problem": bootstrap_mean(by_problem).to_row()}
+
+
+def _warnings(groups: Sequence[Group], sizes: Sequence[int], ks: Sequence[int]) -> Iterable[str]:
+    for k in ks:
+        short = sum(size < k for size in sizes)
+        if short:
+            yield f"@{k}: {short} of {len(sizes)} problems have fewer than {k} judged rollouts and are left out there"
+    lost = len(groups) - len(sizes)
+    if lost:
+        yield f"{lost} of {len(groups)} problems are left out: no rollout of theirs could be judged (see `outcomes`)"
