@@ -101,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_verify,
         _add_train,
         _add_evaluate,
+        _add_scale,
         _add_models,
     ):
         add(commands)
@@ -219,6 +220,12 @@ def _add_evaluate(commands: Any) -> None:
     _model(evaluate, max_tokens=1024, required=False)
     evaluate.add_argument("--prompt", dest="template", help="the same as --template: a prompt by name")
     _out(evaluate)
+
+
+def _add_scale(commands: Any) -> None:
+    scale = _command(commands, "scale", "sweep thinking budgets, waits and samples: how accuracy grows with tokens")
+    scale.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="such as configs/scaling.yaml")
+    _overrides(scale)
 
 
 def _add_models(commands: Any) -> None:

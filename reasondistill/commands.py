@@ -148,6 +148,20 @@ def evaluate(given: Namespace) -> int:
     return measured(given, run.report(given.k))
 
 
+def scale(given: Namespace) -> int:
+    """Sweep a grid of budgets, waits and samples; print the closing table, or with --json the report."""
+    from .scaling.recipe import load_scaling
+    from .scaling.sweep import Sweep
+
+    recipe = load_scaling(given.recipe, given.overrides)
+    report, page = Sweep(recipe=recipe, recipe_folder=given.recipe.parent, command=_command_line()).run()
+    if given.json:
+        print(json.dumps(report))
+    else:
+        _summary(page, recipe.folder / "report.html")
+    return 0
+
+
 def verify(given: Namespace) -> int:
     """Judge rollouts made anywhere; DIR/verdicts holds a row for each."""
     from .rescoring import verify_file

@@ -300,10 +300,11 @@ def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
             for rollout in read_rollouts(given.folder):
                 if rollout.problem_id in problems and rollout.id in verdicts:
                     fate = dropped.get(rollout.id, otherwise) if training else ""
-                    yield _view(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label, fate)
+                    yield view(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label, fate)
 
 
-def _view(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str) -> RolloutView:
+def view(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str = "") -> RolloutView:
+    """Return a judged rollout as the page lists it."""
     return RolloutView(
         id=rollout.id,
         problem_id=problem.id,

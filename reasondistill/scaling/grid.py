@@ -7,7 +7,7 @@ from pathlib import Path
 from ..generation.strategies import StrategyOptions
 from ..records import Sampling
 from ..stage import SampleSet
-from .recipe import ScalingRecipe
+from .recipe import REJECTION, ScalingRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def cells(recipe: ScalingRecipe) -> Iterator[Cell]:
     for budget in recipe.parallel.budgets:
         for waits in recipe.parallel.waits:
             yield Cell(part="parallel", budget=budget, waits=waits, samples=recipe.parallel.samples)
-    for control in recipe.baselines:
+    for control in (b for b in recipe.baselines if b != REJECTION):
         # `short` and `long` say no number: one cell each, beside the largest budget.
         numbered = control in ("tokens", "steps")
         for budget in recipe.sequential.budgets if numbered else recipe.sequential.budgets[-1:]:

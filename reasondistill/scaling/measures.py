@@ -26,7 +26,7 @@ def slope(points: Sequence[tuple[float, float]]) -> float | None:
     Pairs of equal length say nothing; None where no pair is left.
 
     >>> slope([(100, 0.2), (200, 0.3), (400, 0.3)])
-    50.0
+    44.444444444
     """
     pairs = [(a, b) for a, b in combinations(sorted(points), 2) if b[0] > a[0]]
     if not pairs:

@@ -8,6 +8,7 @@ from ..errors import RecipeError
 from ..generation.forcing_options import SENTENCES, ForcingOptions
 from ..recipe import ForcingRecipe, ModelRecipe, ProblemSource, VerifyRecipe, check_model, read_structured
 
+REJECTION = "rejection"
 VOTES = ("majority", "confidence", "surest")
 """majority: the most frequent answer; confidence: votes weighted by how sure the model was; surest: the rollout of
 which it was surest, best-of-n without a verifier."""
@@ -55,7 +56,8 @@ class ScalingRecipe:
     """Delimiters and words; budgets and waits are those of the two parts below."""
     sequential: SequentialRecipe = field(default_factory=SequentialRecipe)
     baselines: list[str] = field(default_factory=list)
-    """Also ask for each length by a sentence alone: tokens, steps, short, long."""
+    """s1's baselines. tokens, steps, short, long: each length is asked for by a sentence alone; rejection: of the
+    parallel samples at the largest budget those that are short enough, the longer ones paid too."""
     parallel: ParallelRecipe = field(default_factory=ParallelRecipe)
     verify: VerifyRecipe = field(default_factory=VerifyRecipe)
     max_failed_share: float = 0.02
@@ -105,6 +107,8 @@ def check_scaling(recipe: ScalingRecipe, where: str) -> None:
     for part, temperature in (("sequential", sequential.temperature), ("parallel", parallel.temperature)):
         if temperature is not None and not temperature >= 0:
             raise RecipeError(f"{where}: {part}.temperature must be at least 0, got {temperature}")
+    if REJECTION in recipe.baselines and not parallel.budgets:
+        raise RecipeError(f"{where}: baselines: rejection takes the parallel samples; give parallel.budgets")
     if parallel.budgets and parallel.temperature == 0:
         raise RecipeError(f"{where}: parallel.temperature is 0, so that all samples would be the same one")
     try:
@@ -136,7 +140,7 @@ def _check_lists(recipe: ScalingRecipe, where: str) -> None:
         )
     for key, words, accepted in (
         ("parallel.votes", parallel.votes, VOTES),
-        ("baselines", recipe.baselines, tuple(SENTENCES)),
+        ("baselines", recipe.baselines, (*SENTENCES, REJECTION)),
     ):
         for word in words:
             if word not in accepted:

@@ -1,0 +1,190 @@
+"""From the rollouts of a sweep's cells to the points of its curves. Nothing is measured that is not in the folder."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verifiers import Outcome
+
+from ..evaluation.answers import group_answers
+from ..evaluation.metrics import best_at_k, maj_at_k, pass_at_k, weighted_vote_at_k
+from ..evaluation.statistics import mean_estimate
+from ..records import Estimate, Rollout, Row
+from ..store import Table
+from ..verification import read_verdicts
+from .grid import Cell
+from .measures import control, within_length
+
+ORACLE = "oracle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the curves need of one judged rollout."""
+
+    rollout_id: str
+    correct: bool
+    answer: str | None
+    tokens: int
+    """That the model wrote, thinking and answer."""
+    thinking: int
+    waits: int
+    confidence: float = 0.0
+    """Mean log-probability of its weakest stretch."""
+
+
+Samples = Mapping[str, Sequence[Sample]]
+"""The samples of a cell by problem, in the order of their index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One system: a way to spend tokens, and what it gives."""
+
+    series: str
+    """Points of one series make a curve."""
+    label: str
+    budget: int
+    waits: int = 0
+    k: int = 1
+    tokens: float
+    """Mean tokens that a problem costs, all its rollouts together."""
+    thinking: float
+    """Mean tokens of thinking of one rollout."""
+    control: float
+    """Share of rollouts whose thinking kept to the budget."""
+    used_waits: float = 0.0
+    """Mean number of waits that a rollout got."""
+    scores: Mapping[str, float] = field(repr=False)
+    """Value of each problem, between 0 and 1."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The accuracy."""
+        return mean_estimate(list(self.scores.values()))
+
+    @property
+    def is_oracle(self) -> bool:
+        """Whether it knows the right answer, so that no system can have it."""
+        return self.series.startswith(ORACLE)
+
+    def to_row(self) -> Row:
+        """Return the JSON object, accuracy with its interval, without the single problems."""
+        return {
+            "series": self.series,
+            "label": self.label,
+            "budget": self.budget,
+            "waits": self.waits,
+            "k": self.k,
+            "accuracy": self.estimate.to_row(),
+            "tokens": round(self.tokens, 2),
+            "thinking_tokens": round(self.thinking, 2),
+            "used_waits": round(self.used_waits, 3),
+            "control": round(self.control, 4),
+        }
+
+
+def read_samples(folder: Path, wanted: Sequence[str]) -> dict[str, list[Sample]]:
+    """Return the samples of a cell by problem; rollouts on which our side broke are left out."""
+    verdicts = read_verdicts(Table(folder / "verdicts", key="rollout_id"))
+    rollouts = {row["id"]: Rollout.from_row(row) for row in Table(folder / "rollouts", key="id")}
+    found: dict[str, list[tuple[int, Sample]]] = {}
+    for identifier in wanted:
+        rollout, verdict = rollouts.get(identifier), verdicts.get(identifier)
+        if rollout is None or verdict is None or verdict.outcome is Outcome.ERROR:
+            continue
+        marks = rollout.marks
+        sample = Sample(
+            rollout_id=identifier,
+            correct=verdict.outcome is Outcome.CORRECT,
+            answer=verdict.extracted or None,
+            tokens=rollout.usage.completion_tokens,
+            thinking=marks.get("thinking_tokens", 0),
+            waits=marks.get("waits", 0),
+            confidence=marks.get("confidence", {}).get("lowest", 0.0),
+        )
+        found.setdefault(rollout.problem_id, []).append((rollout.index, sample))
+    return {problem: [s for _, s in sorted(group, key=lambda pair: pair[0])] for problem, group in found.items()}
+
+
+def single_point(cell: Cell, samples: Samples) -> Point:
+    """Return a cell's rollouts as one system: each problem's share right."""
+    scores = {problem: sum(s.correct for s in group) / len(group) for problem, group in samples.items()}
+    waits = _waits(cell.waits) if cell.part == "sequential" else ""
+    return _point(cell, samples, series=cell.part + waits, label=cell.label, k=1, scores=scores)
+
+
+def parallel_points(cell: Cell, samples: Samples, ks: Iterable[int], votes: Iterable[str]) -> Iterator[Point]:
+    """Yield a point for each k and vote, and the oracle's. Problems with fewer than k rollouts are left out there."""
+    answers = {problem: group_answers([s.answer for s in group]) for problem, group in samples.items()}
+    where = f"{cell.budget} tokens{_waits(cell.waits)}"
+    votes = list(votes)
+    for k in ks:
+        enough = {problem: group for problem, group in samples.items() if len(group) >= k}
+        if not enough:
+            continue
+        for vote in votes:
+            scores = {p: _vote(vote, group, answers[p], k) for p, group in enough.items()}
+            yield _point(cell, enough, series=f"{vote}, {where}", label=f"{_NAMES[vote]}@{k}", k=k, scores=scores)
+        scores = {p: pass_at_k(len(g), sum(s.correct for s in g), k) for p, g in enough.items()}
+        yield _point(cell, enough, series=f"{ORACLE}, {where}", label=f"pass@{k}", k=k, scores=scores)
+
+
+def rejection_points(cell: Cell, samples: Samples, budgets: Iterable[int]) -> Iterator[Point]:
+    """Yield rejection sampling by length at each budget; a problem without a sample that fits counts as wrong, and all
+    its samples are paid."""
+    for budget in budgets:
+        scores: dict[str, float] = {}
+        paid: list[float] = []
+        for problem, group in samples.items():
+            found = within_length([s.thinking for s in group], [float(s.correct) for s in group], budget)
+            # Answers are paid too, in proportion to what was drawn.
+            overhead = sum(s.tokens - s.thinking for s in group) / len(group)
+            drawn = (len(group) + 1) / (sum(s.thinking <= budget for s in group) + 1) if found else len(group)
+            scores[problem] = found[0] if found else 0.0
+            paid.append((found[1] if found else sum(s.thinking for s in group)) + overhead * drawn)
+        fit = [s.thinking for group in samples.values() for s in group if s.thinking <= budget]
+        yield Point(
+            series="rejection",
+            label=f"rejection: {budget} tokens",
+            budget=budget,
+            waits=cell.waits,
+            tokens=sum(paid) / len(paid),
+            thinking=sum(fit) / max(1, len(fit)),
+            control=1.0 if fit else 0.0,
+            scores=scores,
+        )
+
+
+_NAMES = {"majority": "maj", "confidence": "weighted", "surest": "surest"}
+
+
+def _vote(vote: str, group: Sequence[Sample], answers: Sequence[int | None], k: int) -> float:
+    correct = [float(s.correct) for s in group]
+    if vote == "majority":
+        return maj_at_k(correct, answers, k)
+    if vote == "confidence":
+        return weighted_vote_at_k(correct, answers, [math.exp(s.confidence) for s in group], k)
+    return best_at_k(correct, [s.confidence for s in group], k)
+
+
+def _point(cell: Cell, samples: Samples, *, series: str, label: str, k: int, scores: Mapping[str, float]) -> Point:
+    flat = [s for group in samples.values() for s in group]
+    by_problem = [sum(s.tokens for s in group) / len(group) for group in samples.values()]
+    return Point(
+        series=series,
+        label=label,
+        budget=cell.budget,
+        waits=cell.waits,
+        k=k,
+        tokens=k * sum(by_problem) / len(by_problem),
+        thinking=sum(s.thinking for s in flat) / len(flat),
+        control=control([s.thinking for s in flat], 0, cell.budget),
+        used_waits=sum(s.waits for s in flat) / len(flat),
+        scores=dict(scores),
+    )
+
+
+def _waits(waits: int) -> str:
+    return "" if waits == 0 else f", {waits} wait" if waits == 1 else f", {waits} waits"
