@@ -90,7 +90,9 @@ class Curve:
     dotted: bool = False
     """Whether no system can have it: it knows the right answers."""
     slope: Estimate | None = None
-    """Percentage points for 1,000 tokens of thinking."""
+    """Percentage points for 1,000 tokens of thinking, of the line through the points."""
+    pair_slope: Estimate | None = None
+    """The same as the mean over pairs of points (s1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from ..evaluation.statistics import PairedResult, holm, paired
 from ..records import Estimate, Row
 from ..report.text import p_words, percent, points
 from .grid import Cell
-from .measures import frontier, performance, slope_estimate
+from .measures import Slope, fitted_slope, frontier, performance, slope, slope_estimate
 from .points import Point, Samples, parallel_points, rejection_points, single_point
 from .recipe import REJECTION, ScalingRecipe
 from .transitions import Transition, counted, transitions
@@ -51,7 +51,9 @@ class Curves:
     best: tuple[int, ...]
     """Places of the compute-optimal points; the oracle's are none."""
     slopes: Mapping[str, Estimate]
-    """By series, in points for 1,000 tokens of thinking."""
+    """By series, in points for 1,000 tokens of thinking: of the line through the points."""
+    pair_slopes: Mapping[str, Estimate]
+    """The same as s1's mean over pairs of points."""
     contrasts: tuple[Contrast, ...]
     transitions: tuple[Transition, ...]
 
@@ -64,7 +66,8 @@ class Curves:
         return cls(
             points=tuple(found),
             best=tuple(real[i] for i in optimal),
-            slopes=dict(_slopes(found)),
+            slopes=dict(_slopes(found, fitted_slope)),
+            pair_slopes=dict(_slopes(found, slope)),
             contrasts=tuple(_contrasts(found)),
             transitions=tuple(transitions(samples)),
         )
@@ -85,7 +88,8 @@ class Curves:
             "measures": {
                 name: {
                     "control": round(min(p.control for p in self.series[name]), 4),
-                    "scaling": self.slopes[name].to_row() if name in self.slopes else None,
+                    "scaling": self.pair_slopes[name].to_row() if name in self.pair_slopes else None,
+                    "slope": self.slopes[name].to_row() if name in self.slopes else None,
                     "performance": performance(curve),
                 }
                 for name, curve in curves.items()
@@ -107,10 +111,10 @@ class Curves:
                 f"With {low.thinking:.0f} tokens of thinking {percent(low.estimate.value)} are solved, with "
                 f"{high.thinking:.0f} tokens {percent(high.estimate.value)} (n={high.estimate.n})."
             )
-        if slope := self.slopes.get("sequential"):
-            clear = slope.low > 0 or slope.high < 0
+        if line := self.slopes.get("sequential"):
+            clear = line.low > 0 or line.high < 0
             yield (
-                f"Slope: {slope.value:+.1f} points for 1,000 tokens of thinking [{slope.low:+.1f}, {slope.high:+.1f}]: "
+                f"Slope: {line.value:+.1f} points for 1,000 tokens of thinking [{line.low:+.1f}, {line.high:+.1f}]: "
                 f"{'it is not flat' if clear else 'it may be flat'}."
             )
         waits = [c for c in self.contrasts if c.before.budget == c.after.budget]
@@ -147,14 +151,14 @@ def _budgets(recipe: ScalingRecipe) -> set[int]:
     return {*recipe.sequential.budgets, *recipe.parallel.budgets}
 
 
-def _slopes(found: list[Point]) -> Iterator[tuple[str, Estimate]]:
+def _slopes(found: list[Point], measure: Slope) -> Iterator[tuple[str, Estimate]]:
     for name in dict.fromkeys(p.series for p in found):
         own = [p for p in found if p.series == name and p.k == 1]
         shared = set.intersection(*(set(p.scores) for p in own)) if len(own) > 1 else set()
         if not shared:
             continue
         order = sorted(shared)
-        estimate = slope_estimate([p.thinking for p in own], [[p.scores[i] for i in order] for p in own])
+        estimate = slope_estimate([p.thinking for p in own], [[p.scores[i] for i in order] for p in own], measure)
         if estimate is not None:
             yield name, estimate
 

@@ -1,7 +1,7 @@
 """Measures of a scaling curve: pure functions of numbers. s1's three (Muennighoff et al. 2025, section 3.2) and the
 frontier of what a number of tokens can buy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from ..evaluation.statistics import bootstrap_mean
@@ -35,12 +35,32 @@ def slope(points: Sequence[tuple[float, float]]) -> float | None:
     return round(100 * PER_TOKENS * mean, 9)
 
 
-def slope_estimate(tokens: Sequence[float], scores: Sequence[Sequence[float]]) -> Estimate | None:
-    """Return the slope with its interval over problems: `scores[i]` are the problems' scores at `tokens[i]`.
+def fitted_slope(points: Sequence[tuple[float, float]]) -> float | None:
+    """Return the slope of the straight line through the points by least squares, in points for 1,000 tokens.
 
-    The slope is a weighted sum of accuracies, and so the mean over problems of each one's own slope.
+    Two points of nearly equal length, which can make s1's mean over pairs anything, hardly move it.
+
+    >>> fitted_slope([(100, 0.2), (200, 0.3), (300, 0.4), (301, 0.2)]) < fitted_slope([(100, 0.2), (300, 0.4)])
+    True
     """
-    own = [slope(list(zip(tokens, column, strict=True))) for column in zip(*scores, strict=True)]
+    x = sum(a for a, _ in points) / len(points)
+    spread = sum((a - x) ** 2 for a, _ in points)
+    if not spread:
+        return None
+    return round(100 * PER_TOKENS * sum((a - x) * b for a, b in points) / spread, 9)
+
+
+Slope = Callable[[Sequence[tuple[float, float]]], float | None]
+
+
+def slope_estimate(
+    tokens: Sequence[float], scores: Sequence[Sequence[float]], measure: Slope = fitted_slope
+) -> Estimate | None:
+    """Return a slope with its interval over problems: `scores[i]` are the problems' scores at `tokens[i]`.
+
+    Either slope is a weighted sum of accuracies, and so the mean over problems of each one's own slope.
+    """
+    own = [measure(list(zip(tokens, column, strict=True))) for column in zip(*scores, strict=True)]
     known = [value for value in own if value is not None]
     return bootstrap_mean(known) if known else None
 

@@ -7,7 +7,6 @@ from ..problems import load_problems
 from ..records import Row
 from ..report.assemble import view
 from ..report.data import (
-    Bar,
     Change,
     Comparison,
     Curve,
@@ -37,11 +36,6 @@ def scaling_page(recipe: ScalingRecipe, report: Row, curves: Curves, sets: Mappi
         title=f"reasondistill: {recipe.name}",
         summary=[f"{report['model']} on {recipe.benchmark.source}.", *report["summary"]],
         headline=list(_figures(curves)),
-        accuracies=[
-            Bar(label=point.label, group=point.series, estimate=point.estimate)
-            for point in curves.points
-            if point.series.startswith("sequential")
-        ],
         scaling=ScalingView(curves=list(_curves(curves)), transitions=list(_transitions(curves))),
         comparisons=[
             Comparison(
@@ -84,6 +78,7 @@ def _curves(curves: Curves) -> Iterator[Curve]:
             name=name,
             dotted=own[0].is_oracle,
             slope=curves.slopes.get(name),
+            pair_slope=curves.pair_slopes.get(name),
             points=[
                 CurvePoint(
                     label=point.label,

@@ -126,9 +126,11 @@ def parallel_points(cell: Cell, samples: Samples, ks: Iterable[int], votes: Iter
             continue
         for vote in votes:
             scores = {p: _vote(vote, group, answers[p], k) for p, group in enough.items()}
-            yield _point(cell, enough, series=f"{vote}, {where}", label=f"{_NAMES[vote]}@{k}", k=k, scores=scores)
+            yield _point(
+                cell, enough, series=f"{vote}, {where}", label=f"{_NAMES[vote]}@{k}, {where}", k=k, scores=scores
+            )
         scores = {p: pass_at_k(len(g), sum(s.correct for s in g), k) for p, g in enough.items()}
-        yield _point(cell, enough, series=f"{ORACLE}, {where}", label=f"pass@{k}", k=k, scores=scores)
+        yield _point(cell, enough, series=f"{ORACLE}, {where}", label=f"pass@{k}, {where}", k=k, scores=scores)
 
 
 def rejection_points(cell: Cell, samples: Samples, budgets: Iterable[int]) -> Iterator[Point]:

@@ -2,12 +2,14 @@
 
 from itertools import permutations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reasondistill.scaling.measures import (
     control,
+    fitted_slope,
     frontier,
     performance,
     slope,
@@ -35,13 +37,20 @@ def test_slope_is_the_mean_over_pairs(points, expected):
     assert slope(points) == pytest.approx(expected) if expected is not None else slope(points) is None
 
 
-def test_the_slope_of_means_is_the_mean_of_slopes():
+@pytest.mark.parametrize("measure", [slope, fitted_slope])
+def test_the_slope_of_means_is_the_mean_of_slopes(measure):
     tokens = [10.0, 30.0, 70.0]
     scores = [[0, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 0]]
     means = [sum(row) / 4 for row in scores]
-    estimate = slope_estimate(tokens, scores)
-    assert estimate.value == pytest.approx(slope(list(zip(tokens, means, strict=True))))
+    estimate = slope_estimate(tokens, scores, measure)
+    assert estimate.value == pytest.approx(measure(list(zip(tokens, means, strict=True))))
     assert estimate.low < estimate.value < estimate.high and estimate.n == 4
+
+
+def test_a_line_is_what_numpy_fits():
+    points = [(10, 0.1), (30, 0.5), (70, 0.4), (72, 0.9)]
+    assert fitted_slope(points) == pytest.approx(1e5 * np.polyfit(*zip(*points, strict=True), 1)[0])
+    assert fitted_slope([(10, 0.1), (10, 0.2)]) is None
 
 
 def test_performance_is_the_best_of_the_curve():

@@ -64,7 +64,7 @@ def test_a_sweep_measures_its_grid(recipe, capsys, tmp_path):
     assert point(report, "sequential: 4 tokens, 0 waits")["frontier"]
     assert report["measures"]["sequential"]["control"] == 1.0
     assert report["measures"]["sequential"]["performance"] == 1.0
-    assert report["measures"]["sequential"]["scaling"]["n"] == N
+    assert report["measures"]["sequential"]["scaling"]["n"] == report["measures"]["sequential"]["slope"]["n"] == N
     assert point(report, "tokens: 2 tokens")["control"] == 0.0
     steps = {(t["budget"], t["before_waits"]): t for t in report["transitions"]}
     assert steps[40, 1]["right to wrong"] == N and steps[40, 0]["stays right"] == N
