@@ -10,7 +10,7 @@ from ..records import Estimate, Row
 from ..report.text import p_words, percent, points
 from .grid import Cell
 from .measures import Slope, fitted_slope, frontier, performance, slope, slope_estimate
-from .points import Point, Samples, parallel_points, rejection_points, single_point
+from .points import Choices, Point, Samples, parallel_points, rejection_points, single_point
 from .recipe import REJECTION, ScalingRecipe
 from .transitions import Transition, counted, transitions
 
@@ -58,9 +58,11 @@ class Curves:
     transitions: tuple[Transition, ...]
 
     @classmethod
-    def of(cls, recipe: ScalingRecipe, samples: Mapping[Cell, Samples]) -> Self:
-        """Compute everything from the samples that are there."""
-        found = list(_points(recipe, samples))
+    def of(
+        cls, recipe: ScalingRecipe, samples: Mapping[Cell, Samples], choices: Mapping[Cell, Choices] | None = None
+    ) -> Self:
+        """Compute everything from the samples that are there, and from what a selecting model said of them."""
+        found = list(_points(recipe, samples, choices or {}))
         real = [i for i, point in enumerate(found) if not point.is_oracle]
         optimal = frontier([(found[i].tokens, found[i].estimate.value) for i in real])
         return cls(
@@ -135,10 +137,10 @@ class Curves:
             yield f"Compute-optimal, by tokens of a problem: {words}."
 
 
-def _points(recipe: ScalingRecipe, samples: Mapping[Cell, Samples]) -> Iterator[Point]:
+def _points(recipe: ScalingRecipe, samples: Mapping[Cell, Samples], choices: Mapping[Cell, Choices]) -> Iterator[Point]:
     for cell, own in samples.items():
         if cell.part == "parallel":
-            yield from parallel_points(cell, own, recipe.parallel.k, recipe.parallel.votes)
+            yield from parallel_points(cell, own, recipe.parallel.k, recipe.parallel.votes, choices.get(cell))
         else:
             yield single_point(cell, own)
     longest = [c for c in samples if c.part == "parallel" and c.waits == min(recipe.parallel.waits)]

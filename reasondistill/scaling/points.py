@@ -34,6 +34,18 @@ class Sample:
     """Mean log-probability of its weakest stretch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a model said of a cell's rollouts."""
+
+    picks: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    """Rollout that it picked of the first k, by problem and k; None where it named none."""
+    pick_tokens: dict[tuple[str, int], int] = field(default_factory=dict)
+    ratings: dict[str, float] = field(default_factory=dict)
+    """By rollout; one that it did not rate has the lowest."""
+    rating_tokens: dict[str, int] = field(default_factory=dict)
+
+
 Samples = Mapping[str, Sequence[Sample]]
 """The samples of a cell by problem, in the order of their index."""
 
@@ -115,7 +127,9 @@ def single_point(cell: Cell, samples: Samples) -> Point:
     return _point(cell, samples, series=cell.part + waits, label=cell.label, k=1, scores=scores)
 
 
-def parallel_points(cell: Cell, samples: Samples, ks: Iterable[int], votes: Iterable[str]) -> Iterator[Point]:
+def parallel_points(
+    cell: Cell, samples: Samples, ks: Iterable[int], votes: Iterable[str], choices: Choices | None = None
+) -> Iterator[Point]:
     """Yield a point for each k and vote, and the oracle's. Problems with fewer than k rollouts are left out there."""
     answers = {problem: group_answers([s.answer for s in group]) for problem, group in samples.items()}
     where = f"{cell.budget} tokens{_waits(cell.waits)}"
@@ -125,10 +139,9 @@ def parallel_points(cell: Cell, samples: Samples, ks: Iterable[int], votes: Iter
         if not enough:
             continue
         for vote in votes:
-            scores = {p: _vote(vote, group, answers[p], k) for p, group in enough.items()}
-            yield _point(
-                cell, enough, series=f"{vote}, {where}", label=f"{_NAMES[vote]}@{k}, {where}", k=k, scores=scores
-            )
+            scores, extra = _vote(vote, enough, answers, k, choices or Choices())
+            label = f"{_NAMES[vote]}@{k}, {where}"
+            yield _point(cell, enough, series=f"{vote}, {where}", label=label, k=k, scores=scores, extra=extra)
         scores = {p: pass_at_k(len(g), sum(s.correct for s in g), k) for p, g in enough.items()}
         yield _point(cell, enough, series=f"{ORACLE}, {where}", label=f"pass@{k}, {where}", k=k, scores=scores)
 
@@ -159,19 +172,43 @@ def rejection_points(cell: Cell, samples: Samples, budgets: Iterable[int]) -> It
         )
 
 
-_NAMES = {"majority": "maj", "confidence": "weighted", "surest": "surest"}
+_NAMES = {
+    "majority": "maj", "confidence": "weighted", "surest": "surest", "judge": "judge", "select": "select",
+}  # fmt: skip
 
 
-def _vote(vote: str, group: Sequence[Sample], answers: Sequence[int | None], k: int) -> float:
-    correct = [float(s.correct) for s in group]
-    if vote == "majority":
-        return maj_at_k(correct, answers, k)
-    if vote == "confidence":
-        return weighted_vote_at_k(correct, answers, [math.exp(s.confidence) for s in group], k)
-    return best_at_k(correct, [s.confidence for s in group], k)
+def _vote(
+    vote: str, samples: Samples, answers: Mapping[str, Sequence[int | None]], k: int, choices: Choices
+) -> tuple[dict[str, float], float]:
+    """Return each problem's value, and the tokens of a problem that the vote itself cost."""
+    if vote == "select" and k > 1:
+        scores = {p: _picked(group[:k], choices.picks.get((p, k))) for p, group in samples.items()}
+        return scores, sum(choices.pick_tokens.get((p, k), 0) for p in samples) / len(samples)
+    extra = 0.0
+    if vote == "judge":
+        spent = [choices.rating_tokens.get(s.rollout_id, 0) for group in samples.values() for s in group]
+        extra = k * sum(spent) / len(spent)
+    scores = {}
+    for problem, group in samples.items():
+        correct, sure = [float(s.correct) for s in group], [s.confidence for s in group]
+        if vote == "majority":
+            scores[problem] = maj_at_k(correct, answers[problem], k)
+        elif vote == "confidence":
+            scores[problem] = weighted_vote_at_k(correct, answers[problem], [math.exp(c) for c in sure], k)
+        elif vote == "judge":
+            scores[problem] = best_at_k(correct, [choices.ratings.get(s.rollout_id, -1.0) for s in group], k)
+        else:
+            scores[problem] = best_at_k(correct, sure, k)
+    return scores, extra
 
 
-def _point(cell: Cell, samples: Samples, *, series: str, label: str, k: int, scores: Mapping[str, float]) -> Point:
+def _picked(group: Sequence[Sample], pick: str | None) -> float:
+    return float(any(s.rollout_id == pick and s.correct for s in group))
+
+
+def _point(
+    cell: Cell, samples: Samples, *, series: str, label: str, k: int, scores: Mapping[str, float], extra: float = 0.0
+) -> Point:
     flat = [s for group in samples.values() for s in group]
     by_problem = [sum(s.tokens for s in group) / len(group) for group in samples.values()]
     return Point(
@@ -180,7 +217,7 @@ def _point(cell: Cell, samples: Samples, *, series: str, label: str, k: int, sco
         budget=cell.budget,
         waits=cell.waits,
         k=k,
-        tokens=k * sum(by_problem) / len(by_problem),
+        tokens=k * sum(by_problem) / len(by_problem) + extra,
         thinking=sum(s.thinking for s in flat) / len(flat),
         control=control([s.thinking for s in flat], 0, cell.budget),
         used_waits=sum(s.waits for s in flat) / len(flat),

@@ -9,9 +9,10 @@ from ..generation.forcing_options import SENTENCES, ForcingOptions
 from ..recipe import ForcingRecipe, ModelRecipe, ProblemSource, VerifyRecipe, check_model, read_structured
 
 REJECTION = "rejection"
-VOTES = ("majority", "confidence", "surest")
+VOTES = ("majority", "confidence", "surest", "judge", "select")
 """majority: the most frequent answer; confidence: votes weighted by how sure the model was; surest: the rollout of
-which it was surest, best-of-n without a verifier."""
+which it was surest, best-of-n without a verifier; judge: the rollout that a model rates best; select: the one that a
+model picks when it sees all k. Where the model cannot say, its choice counts as wrong."""
 
 
 @dataclass
@@ -40,6 +41,17 @@ class ParallelRecipe:
 
 
 @dataclass
+class SelectorRecipe:
+    """Who judges and selects, for the votes that need a model."""
+
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    """Without a model it is the measured one."""
+    max_tokens: int = 512
+    characters: int = 1500
+    """Of each solution it is shown the end."""
+
+
+@dataclass
 class ScalingRecipe:
     """Everything about a sweep."""
 
@@ -59,6 +71,7 @@ class ScalingRecipe:
     """s1's baselines. tokens, steps, short, long: each length is asked for by a sentence alone; rejection: of the
     parallel samples at the largest budget those that are short enough, the longer ones paid too."""
     parallel: ParallelRecipe = field(default_factory=ParallelRecipe)
+    selector: SelectorRecipe = field(default_factory=SelectorRecipe)
     verify: VerifyRecipe = field(default_factory=VerifyRecipe)
     max_failed_share: float = 0.02
 
@@ -75,7 +88,7 @@ class ScalingRecipe:
     @property
     def needs_confidence(self) -> bool:
         """Whether some vote weighs rollouts by their log-probabilities."""
-        return bool(self.parallel.budgets) and any(vote != "majority" for vote in self.parallel.votes)
+        return bool(self.parallel.budgets) and bool({"confidence", "surest"} & set(self.parallel.votes))
 
 
 def load_scaling(path: Path, overrides: Sequence[str] = ()) -> ScalingRecipe:
@@ -94,6 +107,10 @@ def check_scaling(recipe: ScalingRecipe, where: str) -> None:
             f"{where}: model.model is missing; name a model, for instance model.model=smollm2-135m-instruct"
         )
     check_model(recipe.model, f"{where}: model")
+    check_model(recipe.selector.model, f"{where}: selector.model")
+    for key in ("max_tokens", "characters"):
+        if getattr(recipe.selector, key) < 1:
+            raise RecipeError(f"{where}: selector.{key} must be at least 1, got {getattr(recipe.selector, key)}")
     sequential, parallel = recipe.sequential, recipe.parallel
     _check_lists(recipe, where)
     for budget in (*sequential.budgets, *parallel.budgets):

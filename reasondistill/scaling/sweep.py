@@ -15,7 +15,7 @@ from ..plan import engine_options
 from ..problems import get_problems, write_problems
 from ..progress import say
 from ..provenance import input_hash, is_local, model_name, versions
-from ..recipe import dump_recipe
+from ..recipe import ModelRecipe, dump_recipe
 from ..records import Row
 from ..report.data import PageData
 from ..report.page import build_page
@@ -27,6 +27,7 @@ from .grid import Cell, cells, sample_set
 from .page import scaling_page
 from .points import Samples, read_samples
 from .recipe import ScalingRecipe
+from .selectors import selectors
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,11 +60,14 @@ class Sweep:
             )
             self._problems()
             self._sample()
+            self._select()
             return self.report()
 
     def report(self) -> tuple[Row, PageData]:
         """Write report.json, report.html and scaling.svg from what is in the folder."""
-        curves = Curves.of(self.recipe, self.samples())
+        samples = self.samples()
+        asked = selectors(self.recipe, self.sets(), samples)
+        curves = Curves.of(self.recipe, samples, {cell: each.choices() for cell, each in asked.items()})
         manifest = self.folder.read_json("manifest.json") or {}
         report = {
             "schema": 1,
@@ -118,10 +122,19 @@ class Sweep:
         write_problems(self.folder.path / "problems" / "problems.jsonl", found)
 
     def _sample(self) -> None:
+        self._run(self.recipe.model, self.model, tuple(self.sets().values()))
+
+    def _select(self) -> None:
+        """Have a model judge or select, where a vote needs it."""
+        asked = selectors(self.recipe, self.sets(), self.samples())
+        other = self.recipe.selector.model
+        model, name = (other, model_name(other)) if other.model else (self.recipe.model, self.model)
+        if asked:
+            self._run(model, name, tuple(each.write() for each in asked.values()))
+
+    def _run(self, model: ModelRecipe, name: str, sets: tuple[SampleSet, ...]) -> None:
         options = VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
-        stage = SampleStage(
-            engine=engine_options(self.recipe.model), model=self.model, sets=tuple(self.sets().values()), verify=options
-        )
+        stage = SampleStage(engine=engine_options(model), model=name, sets=sets, verify=options)
         result = run_stage(stage, lock_fd=self.folder.lock_fd)
         self.folder.log("sampled", **result)
         for label, counts in result["sets"].items():

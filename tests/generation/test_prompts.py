@@ -99,5 +99,5 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
 def test_a_misspelt_name_is_answered_with_the_nearest():
     with pytest.raises(RecipeError, match=r"did you mean math-zero-shot\?"):
         load_template("math-zeroshot")
-    with pytest.raises(RecipeError, match="built in: code-zero-shot, math-few-shot, math-zero-shot"):
+    with pytest.raises(RecipeError, match="built in: as-is, code-zero-shot, math-few-shot, math-zero-shot"):
         load_template("xyz")
