@@ -103,6 +103,7 @@ class TirRecipe:
     hallucinated: str = "keep"
     earlier_thinking: str = "keep"
     branch_at_code: int = 1
+    restarts: int = 0
     live_sessions: int = 64
     isolation: str = "auto"
 

@@ -8,7 +8,7 @@ from typing import Self
 from ..evaluation.statistics import PairedResult, holm, paired
 from ..records import Estimate, Row
 from ..report.text import p_words, percent, points
-from .grid import Cell
+from .grid import SC_TIR, Cell
 from .measures import Slope, fitted_slope, frontier, performance, slope, slope_estimate
 from .points import Choices, Point, Samples, parallel_points, rejection_points, single_point
 from .recipe import REJECTION, ScalingRecipe
@@ -139,7 +139,9 @@ class Curves:
 
 def _points(recipe: ScalingRecipe, samples: Mapping[Cell, Samples], choices: Mapping[Cell, Choices]) -> Iterator[Point]:
     for cell, own in samples.items():
-        if cell.part == "parallel":
+        if cell.part == SC_TIR:
+            yield from parallel_points(cell, own, recipe.sc_tir.k, ["majority"])
+        elif cell.part == "parallel":
             yield from parallel_points(cell, own, recipe.parallel.k, recipe.parallel.votes, choices.get(cell))
         else:
             yield single_point(cell, own)

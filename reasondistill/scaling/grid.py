@@ -19,7 +19,7 @@ class Cell:
     """
 
     part: str
-    """sequential, parallel, or the name of a prompted baseline."""
+    """sequential, parallel, sc-tir, or the name of a prompted baseline."""
     budget: int
     waits: int = 0
     samples: int = 1
@@ -30,6 +30,14 @@ class Cell:
         return f"{self.part}-b{self.budget}-w{self.waits}"
 
     @property
+    def where(self) -> str:
+        """The setting in the name of a curve."""
+        if self.part == SC_TIR:
+            return SC_TIR
+        waits = "" if not self.waits else f", {self.waits} {'wait' if self.waits == 1 else 'waits'}"
+        return f"{self.budget} tokens{waits}"
+
+    @property
     def label(self) -> str:
         """What the report calls its rollouts."""
         waits = f", {self.waits} {'wait' if self.waits == 1 else 'waits'}" if self.part in PARTS else ""
@@ -38,6 +46,7 @@ class Cell:
 
 
 PARTS = ("sequential", "parallel")
+SC_TIR = "sc-tir"
 
 
 def cells(recipe: ScalingRecipe) -> Iterator[Cell]:
@@ -48,6 +57,8 @@ def cells(recipe: ScalingRecipe) -> Iterator[Cell]:
     for budget in recipe.parallel.budgets:
         for waits in recipe.parallel.waits:
             yield Cell(part="parallel", budget=budget, waits=waits, samples=recipe.parallel.samples)
+    if recipe.sc_tir.width:
+        yield Cell(part=SC_TIR, budget=recipe.max_tokens, samples=recipe.sc_tir.width)
     for control in (b for b in recipe.baselines if b != REJECTION):
         # `short` and `long` say no number: one cell each, beside the largest budget.
         numbered = control in ("tokens", "steps")
@@ -57,6 +68,8 @@ def cells(recipe: ScalingRecipe) -> Iterator[Cell]:
 
 def sample_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Path, beside: Path) -> SampleSet:
     """Return what is sampled for a cell."""
+    if cell.part == SC_TIR:
+        return _sc_tir_set(recipe, cell, folder=folder, problems=problems, beside=beside)
     parallel = cell.part == "parallel"
     control = "force" if cell.part in PARTS else cell.part
     part = recipe.parallel if parallel else recipe.sequential
@@ -75,5 +88,19 @@ def sample_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Pat
         strategy=StrategyOptions(
             name="budget", forcing=recipe.forced(budget=cell.budget, waits=cell.waits, control=control)
         ),
+        beside=beside,
+    )
+
+
+def _sc_tir_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Path, beside: Path) -> SampleSet:
+    own = recipe.sc_tir
+    return SampleSet(
+        label=cell.label,
+        problems=problems,
+        folder=folder / "cells" / cell.name,
+        template=own.template,
+        sampling=Sampling(temperature=own.temperature, max_tokens=recipe.max_tokens, seed=recipe.seed),
+        samples=cell.samples,
+        strategy=StrategyOptions(name="tir", tir=own.options()),
         beside=beside,
     )

@@ -107,12 +107,14 @@ def read_samples(folder: Path, wanted: Sequence[str]) -> dict[str, list[Sample]]
         if rollout is None or verdict is None or verdict.outcome is Outcome.ERROR:
             continue
         marks = rollout.marks
+        # A pruned rollout has no vote; it costs what it cost.
+        pruned = bool(marks.get("pruned"))
         sample = Sample(
             rollout_id=identifier,
-            correct=verdict.outcome is Outcome.CORRECT,
-            answer=verdict.extracted or None,
+            correct=verdict.outcome is Outcome.CORRECT and not pruned,
+            answer=None if pruned else verdict.extracted or None,
             tokens=rollout.usage.completion_tokens,
-            thinking=marks.get("thinking_tokens", 0),
+            thinking=marks.get("thinking_tokens", rollout.usage.completion_tokens),
             waits=marks.get("waits", 0),
             confidence=marks.get("confidence", {}).get("lowest", 0.0),
         )
@@ -132,7 +134,6 @@ def parallel_points(
 ) -> Iterator[Point]:
     """Yield a point for each k and vote, and the oracle's. Problems with fewer than k rollouts are left out there."""
     answers = {problem: group_answers([s.answer for s in group]) for problem, group in samples.items()}
-    where = f"{cell.budget} tokens{_waits(cell.waits)}"
     votes = list(votes)
     for k in ks:
         enough = {problem: group for problem, group in samples.items() if len(group) >= k}
@@ -140,10 +141,12 @@ def parallel_points(
             continue
         for vote in votes:
             scores, extra = _vote(vote, enough, answers, k, choices or Choices())
-            label = f"{_NAMES[vote]}@{k}, {where}"
-            yield _point(cell, enough, series=f"{vote}, {where}", label=label, k=k, scores=scores, extra=extra)
+            label = f"{_NAMES[vote]}@{k}, {cell.where}"
+            yield _point(cell, enough, series=f"{vote}, {cell.where}", label=label, k=k, scores=scores, extra=extra)
         scores = {p: pass_at_k(len(g), sum(s.correct for s in g), k) for p, g in enough.items()}
-        yield _point(cell, enough, series=f"{ORACLE}, {where}", label=f"pass@{k}, {where}", k=k, scores=scores)
+        yield _point(
+            cell, enough, series=f"{ORACLE}, {cell.where}", label=f"pass@{k}, {cell.where}", k=k, scores=scores
+        )
 
 
 def rejection_points(cell: Cell, samples: Samples, budgets: Iterable[int]) -> Iterator[Point]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import RecipeError
 from ..generation.forcing_options import SENTENCES, ForcingOptions
+from ..generation.tir_options import TirOptions
 from ..recipe import ForcingRecipe, ModelRecipe, ProblemSource, VerifyRecipe, check_model, read_structured
 
 REJECTION = "rejection"
@@ -41,6 +42,41 @@ class ParallelRecipe:
 
 
 @dataclass
+class ScTirRecipe:
+    """Self-consistency over tool-integrated rollouts: width, depth, and the rules of restart and pruning.
+
+    The defaults are NuminaMath's competition entry, but for its width of 48.
+    """
+
+    width: int = 0
+    """Rollouts of a problem; 0: no such part."""
+    depth: int = 4
+    """Executed blocks of a rollout at most."""
+    restarts: int = 1
+    """How often a rollout that ends without code is begun anew."""
+    prune: bool = True
+    """Whether answers without an executed block, and outputs that the model invented, lose their vote."""
+    k: list[int] = field(default_factory=lambda: [1])
+    """Rollouts that are counted as one system."""
+    syntax: str = "auto"
+    template: str = "tir"
+    cell_seconds: float = 5.0
+    output_chars: int = 200
+    temperature: float | None = 0.8
+
+    def options(self) -> TirOptions:
+        """Return the strategy's options. RecipeError for a value that cannot be used."""
+        return TirOptions(
+            syntax=self.syntax,
+            executions=self.depth,
+            restarts=self.restarts,
+            hallucinated="prune" if self.prune else "keep",
+            cell_seconds=self.cell_seconds,
+            output_chars=self.output_chars,
+        )
+
+
+@dataclass
 class SelectorRecipe:
     """Who judges and selects, for the votes that need a model."""
 
@@ -71,6 +107,7 @@ class ScalingRecipe:
     """s1's baselines. tokens, steps, short, long: each length is asked for by a sentence alone; rejection: of the
     parallel samples at the largest budget those that are short enough, the longer ones paid too."""
     parallel: ParallelRecipe = field(default_factory=ParallelRecipe)
+    sc_tir: ScTirRecipe = field(default_factory=ScTirRecipe)
     selector: SelectorRecipe = field(default_factory=SelectorRecipe)
     verify: VerifyRecipe = field(default_factory=VerifyRecipe)
     max_failed_share: float = 0.02
@@ -121,7 +158,8 @@ def check_scaling(recipe: ScalingRecipe, where: str) -> None:
             )
     if recipe.forcing.thinking_budget is not None or recipe.forcing.waits or recipe.forcing.control != "force":
         raise RecipeError(f"{where}: forcing.thinking_budget, waits and control come from the grids; leave them out")
-    for part, temperature in (("sequential", sequential.temperature), ("parallel", parallel.temperature)):
+    temperatures = {p: getattr(recipe, p).temperature for p in ("sequential", "parallel", "sc_tir")}
+    for part, temperature in temperatures.items():
         if temperature is not None and not temperature >= 0:
             raise RecipeError(f"{where}: {part}.temperature must be at least 0, got {temperature}")
     if REJECTION in recipe.baselines and not parallel.budgets:
@@ -129,6 +167,7 @@ def check_scaling(recipe: ScalingRecipe, where: str) -> None:
     if parallel.budgets and parallel.temperature == 0:
         raise RecipeError(f"{where}: parallel.temperature is 0, so that all samples would be the same one")
     try:
+        recipe.sc_tir.options()
         recipe.forced(budget=None, waits=max(sequential.waits, default=0))
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
@@ -136,25 +175,29 @@ def check_scaling(recipe: ScalingRecipe, where: str) -> None:
 
 def _check_lists(recipe: ScalingRecipe, where: str) -> None:
     sequential, parallel = recipe.sequential, recipe.parallel
-    if not sequential.budgets and not parallel.budgets:
-        raise RecipeError(f"{where}: nothing to measure; give sequential.budgets or parallel.budgets")
+    if not sequential.budgets and not parallel.budgets and not recipe.sc_tir.width:
+        raise RecipeError(f"{where}: nothing to measure; give sequential.budgets, parallel.budgets or sc_tir.width")
     lists = {
         "sequential.budgets": sequential.budgets,
         "sequential.waits": sequential.waits,
         "parallel.budgets": parallel.budgets,
         "parallel.waits": parallel.waits,
         "parallel.k": parallel.k,
+        "sc_tir.k": recipe.sc_tir.k,
     }
     for key, numbers in lists.items():
         if len(set(numbers)) < len(numbers) or any(n < 0 for n in numbers):
             raise RecipeError(f"{where}: {key} must hold different numbers from 0 up, got {numbers}")
-    for key in ("sequential.waits", "parallel.waits", "parallel.k"):
+    for key in ("sequential.waits", "parallel.waits", "parallel.k", "sc_tir.k"):
         if not lists[key]:
-            raise RecipeError(f"{where}: {key} is empty; [{1 if key == 'parallel.k' else 0}] is the least")
-    if parallel.samples < 1 or any(not 1 <= k <= parallel.samples for k in parallel.k):
-        raise RecipeError(
-            f"{where}: parallel.k must lie between 1 and parallel.samples {parallel.samples}, got {parallel.k}"
-        )
+            raise RecipeError(f"{where}: {key} is empty; [{1 if key.endswith('k') else 0}] is the least")
+    if recipe.sc_tir.width < 0:
+        raise RecipeError(f"{where}: sc_tir.width must be at least 0, got {recipe.sc_tir.width}")
+    widths = [("parallel", parallel.k, "samples", parallel.samples)]
+    widths += [("sc_tir", recipe.sc_tir.k, "width", recipe.sc_tir.width)] if recipe.sc_tir.width else []
+    for part, ks, name, most in widths:
+        if most < 1 or any(not 1 <= k <= most for k in ks):
+            raise RecipeError(f"{where}: {part}.k must lie between 1 and {part}.{name} {most}, got {ks}")
     for key, words, accepted in (
         ("parallel.votes", parallel.votes, VOTES),
         ("baselines", recipe.baselines, (*SENTENCES, REJECTION)),

@@ -46,6 +46,22 @@ def test_cells_are_the_grid(load):
     ]
 
 
+def test_sc_tir_is_data(load, tmp_path):
+    recipe = load("sc_tir={width: 6, depth: 3, restarts: 2, k: [1, 6]}")
+    [cell] = [cell for cell in cells(recipe) if cell.part == "sc-tir"]
+    made = sample_set(recipe, cell, folder=tmp_path, problems=tmp_path / "p.jsonl", beside=tmp_path)
+    assert (made.samples, made.strategy.name, made.sampling.temperature, made.template) == (6, "tir", 0.8, "tir")
+    tir = made.strategy.tir
+    assert (tir.executions, tir.restarts, tir.hallucinated, tir.cell_seconds, tir.output_chars) == (
+        3,
+        2,
+        "prune",
+        5.0,
+        200,
+    )
+    assert load("sc_tir={width: 1, prune: false}").sc_tir.options().hallucinated == "keep"
+
+
 def test_a_cell_says_how_it_is_sampled(load, tmp_path):
     recipe = load("parallel.temperature=0.5", "seed=3", "parallel.votes=[confidence]", "forcing.wait=Hmm")
     made = {
@@ -76,6 +92,9 @@ def test_a_cell_says_how_it_is_sampled(load, tmp_path):
         ("baselines=[word]", "baselines must be of tokens, steps, short, long, rejection, got 'word'"),
         ("selector.characters=0", "selector.characters must be at least 1, got 0"),
         ("selector.model.dtype=half", "selector.model.dtype must be one of"),
+        ("sc_tir.width=-1", "sc_tir.width must be at least 0, got -1"),
+        ("sc_tir={width: 4, k: [8]}", "sc_tir.k must lie between 1 and sc_tir.width 4, got [8]"),
+        ("sc_tir.depth=0", "tir.executions must be at least 1"),
         ("forcing.waits=1", "come from the grids; leave them out"),
         ("forcing.format=tags", "forcing.format must be one of auto"),
         ("sequential.budget=[1]", "unknown key sequential.budget (did you mean sequential.budgets?)"),

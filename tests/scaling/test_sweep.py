@@ -133,6 +133,34 @@ def test_the_page_has_figure_tables_and_links_to_changed_problems(recipe, capsys
     assert page.count("&beside=") + page.count("&amp;beside=") == N
 
 
+def test_tool_integrated_rollouts_vote_and_pruned_ones_do_not(recipe, capsys, thinker):
+    honest = thinker.answer
+
+    def answer(body):
+        asked = body["messages"]
+        if "```python" not in asked[0]["content"]:
+            return honest(body)
+        number = int(asked[1]["content"].split()[2])
+        # An odd seed guesses without code, again and again.
+        ran = "```output" in asked[-1]["content"]
+        text = f"```python\nprint({number} + 1)\n```" if not body["seed"] % 2 and not ran else "It is \\boxed{0}."
+        text = f"So \\boxed{{{number + 1}}}." if ran else text
+        message = {"role": "assistant", "content": text}
+        usage = {"prompt_tokens": 9, "completion_tokens": 5}
+        return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+
+    thinker.answer = answer
+    words = (
+        "sequential.budgets=[]",
+        "parallel.budgets=[]",
+        "baselines=[]",
+        "sc_tir={width: 4, restarts: 0, k: [1, 4]}",
+    )
+    report = scale(recipe, capsys, *words)
+    found = {p["label"]: p["accuracy"]["value"] for p in report["points"]}
+    assert 0 < found["maj@1, sc-tir"] < 1 and found["maj@4, sc-tir"] == found["pass@4, sc-tir"] > found["maj@1, sc-tir"]
+
+
 def test_a_folder_of_another_run_is_refused(recipe, capsys, tmp_path):
     scale(recipe, capsys)
     assert main(["scale", str(recipe), "name=other"]) == 2
