@@ -101,6 +101,19 @@ class TextToy(Toy):
         return [Completion(text=made.text, finish_reason=made.finish_reason, usage=made.usage, seconds=0.5)]
 
 
+@dataclass
+class Rambling(Toy):
+    """A server that thinks for as long as it likes."""
+
+    thought: str = ""
+
+    async def complete(self, messages, sampling, *, prefix="", n=1, extras=PLAIN):
+        text = f"{self.thought}</think>\n\nIt is 6."
+        assert extras.thinking_budget == 6
+        usage = Usage(prompt_tokens=5, completion_tokens=len(pieces(text)))
+        return [Completion(text=text, finish_reason=FinishReason.STOP, usage=usage, seconds=0.5)]
+
+
 def forced(engine, make_problem, *, max_tokens=100, prior=(), **options):
     strategy = Budget(template=TEMPLATE, options=ForcingOptions(**options))
     sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
@@ -210,6 +223,13 @@ def test_a_cap_that_is_ignored_is_an_error(make_problem):
 def test_an_engine_that_ignores_its_own_cap_is_found_out(make_problem):
     with pytest.raises(RequestError, match="toy ignored the thinking budget of 3: 7 tokens of thinking"):
         forced(Toy(), make_problem, thinking_budget=3, control="engine")
+
+
+def test_a_server_that_ignores_its_own_cap_is_found_out_by_an_estimate(make_problem):
+    assert forced(text_toy(), make_problem, thinking_budget=6, control="engine").marks["requests"] == 1
+    long = "on and " * 40
+    with pytest.raises(RequestError, match="ignored the thinking budget of 6"):
+        forced(Rambling(abilities=Abilities(), thought=long), make_problem, thinking_budget=6, control="engine")
 
 
 def test_an_engine_that_may_begin_a_new_turn_is_refused(make_problem):

@@ -60,6 +60,14 @@ def test_the_same_command_asks_nothing_again(problems, thinker, tmp_path, capsys
     assert len(thinker.requests) == asked == 8
 
 
+def test_a_server_is_asked_to_cap_by_itself(problems, thinker, tmp_path):
+    given = command("generate", problems, thinker, tmp_path / "out", "--strategy", "budget", "--thinking-budget", "9")
+    assert main([*given, "--forcing", "control=engine"]) == 0
+    assert [body["thinking_token_budget"] for body in thinker.requests] == [9] * 4
+    assert main(given) == 0
+    assert all("thinking_token_budget" not in body for body in thinker.requests[4:])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
