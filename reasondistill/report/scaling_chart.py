@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .data import Curve
-from .svg import GRID, INK, MUTED, SERIES, inline_svg, new_figure
+from .svg import GRID, INK, MUTED, SERIES, inline_svg, new_figure, standalone_svg
 from .text import one_line
 
 LABEL = "Accuracy against tokens of a problem, with 95 % bands; numbers in the table"
@@ -18,6 +18,11 @@ _LEGEND_ROW = 17
 def scaling_chart(curves: Sequence[Curve]) -> str:
     """Return the curves as an inline SVG."""
     return inline_svg(draw_scaling(curves), name="scaling", label=LABEL)
+
+
+def scaling_figure(curves: Sequence[Curve]) -> str:
+    """Return the same as an SVG file."""
+    return standalone_svg(draw_scaling(curves), name="scaling")
 
 
 def draw_scaling(curves: Sequence[Curve]) -> Any:

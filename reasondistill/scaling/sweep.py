@@ -19,6 +19,7 @@ from ..recipe import ModelRecipe, dump_recipe
 from ..records import Row
 from ..report.data import PageData
 from ..report.page import build_page
+from ..report.scaling_chart import scaling_figure
 from ..stage import SampleSet, SampleStage, run_stage
 from ..store import RunFolder, write_atomic
 from ..verification import VerifyOptions
@@ -82,6 +83,8 @@ class Sweep:
         page = scaling_page(self.recipe, report, curves, self.sets())
         self.folder.write_json("report.json", report)
         build_page(page, self.folder.path / "report.html")
+        if page.scaling is not None:
+            write_atomic(self.folder.path / "scaling.svg", scaling_figure(page.scaling.curves))
         return report, page
 
     @property

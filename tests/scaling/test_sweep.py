@@ -130,6 +130,8 @@ def test_the_page_has_figure_tables_and_links_to_changed_problems(recipe, capsys
     page = (tmp_path / "out" / "report.html").read_text()
     assert 'aria-label="Accuracy against tokens' in page
     assert "sequential: 40 tokens, 2 waits" in page and "40 tokens, 1 to 2 waits" in page
+    figure = (tmp_path / "out" / "scaling.svg").read_text()
+    assert figure.count("<svg") == 1 and "#2f6fc4" in figure and "#050101" not in figure
     assert page.count("&beside=") + page.count("&amp;beside=") == N
 
 
