@@ -40,6 +40,9 @@ FORMATS = {
         closing="<|end_of_thought|>",
         forced="\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n",
     ),
+    "reasoning": ThinkingFormat(
+        opening="<reasoning>\n", closing="</reasoning>", forced="\n</reasoning>\n<answer>\n", final=""
+    ),
     # No tags at all: the calculation is the thinking and the box is the answer.
     "boxed": ThinkingFormat(opening="", closing="\\boxed{", forced="\n\\boxed{", final="", in_answer=True),
 }
@@ -122,7 +125,9 @@ class ForcingOptions:
         """
         name = self.format
         if name == AUTO:
-            name = "thought" if "<|begin_of_thought|>" in (chat_template or "") else "think"
+            tags = {name: form.opening.strip() for name, form in FORMATS.items() if form.opening}
+            # Templates that strip earlier thinking name its tags too, whatever the others are.
+            name = next((name for name, tag in tags.items() if tag in (chat_template or "")), "think")
         found = FORMATS[name]
         if self.closing is not None and self.closing != found.closing:
             found = replace(found, closing=self.closing, forced=f"\n{self.closing}\n")

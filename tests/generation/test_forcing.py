@@ -288,6 +288,22 @@ def test_options_that_cannot_work_are_refused(options, message):
         ForcingOptions(**options)
 
 
+@pytest.mark.parametrize(
+    ("template", "options", "closing"),
+    [
+        (None, {}, "</think>"),
+        ("{{ content.split('</think>') }}<think>", {}, "</think>"),
+        ("...<|begin_of_thought|>...", {}, "<|end_of_thought|>"),
+        ("Put your reasoning between <reasoning> and </reasoning>.", {}, "</reasoning>"),
+        ("...<|begin_of_thought|>...", {"format": "think"}, "</think>"),
+        (None, {"closing": "So the answer is"}, "So the answer is"),
+    ],
+)
+def test_delimiters_come_from_the_template_or_the_recipe(template, options, closing):
+    form = ForcingOptions(**options).thinking_format(template)
+    assert form.closing == closing and closing in form.forced
+
+
 def test_what_changes_a_sample_is_part_of_its_identity():
     plain = ForcingOptions()
     for change in ({"waits": 1}, {"thinking_budget": 3}, {"wait": "Hmm", "waits": 1}, {"control": "long"}):
