@@ -5,6 +5,7 @@ thinking early we take the end back and write "Wait", at most `waits` times, all
 must go on in a begun turn; each forced step is one more request whose beginning the prefix cache holds.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,7 +28,7 @@ _ESTIMATE_SLACK = 8
 class Budget:
     """One assistant turn with a bounded thought.
 
-    An attempt that was cut in its answer is gone on with; one cut in its thinking is made anew.
+    An attempt that was cut is gone on with from its text; the waits in it are known by theirs.
     """
 
     template: PromptTemplate
@@ -69,9 +70,9 @@ class Budget:
         )
         thought = _Thought(turn=turn, options=self.options, form=form, most=sampling.max_tokens)
         if prior and prior[-1].content:
-            await thought.resume(prior[-1])
+            await thought.answer(prior[-1])
         else:
-            await thought.think()
+            await thought.think(prior[-1].reasoning or "" if prior else "")
         return await thought.attempt(prompt)
 
     async def aclose(self) -> None:
@@ -101,10 +102,9 @@ class _Thought:
     """What ended the thinking: the model, the budget, the turn (an end without an answer) or tokens (max_tokens)."""
     finish: FinishReason = FinishReason.STOP
 
-    async def think(self) -> None:
-        """Write the whole turn."""
-        await self.turn.write(self.form.opening)
-        self.start, self.start_tokens = len(self.turn.text), self.turn.tokens
+    async def think(self, begun: str = "") -> None:
+        """Write the whole turn, or what is left of it after a thinking that was cut."""
+        await self._open(begun)
         if self.options.control != "force":
             await self._unforced()
             return
@@ -115,17 +115,15 @@ class _Thought:
         if self.end is not None and goes_on and self._left > 0:
             self.finish = await self.turn.go_on(self._left)
 
-    async def resume(self, prior: Message) -> None:
+    async def answer(self, prior: Message) -> None:
         """Go on with an answer that was cut."""
-        written = self.form.opening
-        thinking = prior.reasoning or ""
-        closing = "" if self.form.in_answer else self.form.closing + self.form.forced.partition(self.form.closing)[2]
-        await self.turn.write(f"{written}{thinking}{closing}{prior.content}")
-        text = self.turn.text
-        self.start = max(0, text.find(thinking))
-        self.end = self.start + len(thinking)
-        self.answer_at = self.end + len(closing)
-        self.start_tokens = await self.turn.tokens_within(self.start)
+        await self._open(prior.reasoning or "")
+        self.end = self.answer_at = len(self.turn.text)
+        _, closing, gap = self.form.forced.partition(self.form.closing)
+        if not self.form.in_answer:
+            await self.turn.write(closing + gap)
+            self.answer_at += len(closing)
+        await self.turn.write(prior.content)
         self.ended = "model"
         self.finish = await self.turn.go_on(self.most)
 
@@ -148,6 +146,19 @@ class _Thought:
     @property
     def _left(self) -> int:
         return self.most - self.turn.usage.completion_tokens
+
+    async def _open(self, begun: str) -> None:
+        """Begin the turn, and write what of its thinking is there already."""
+        turn, wait = self.turn, self.options.wait
+        await turn.write(self.form.opening)
+        self.start, self.start_tokens = len(turn.text), turn.tokens
+        if not begun:
+            return
+        await turn.write(begun)
+        if self.options.waits:
+            found = [match.start() for match in re.finditer(re.escape(wait), begun)]
+            self.wait_at = found[: self.options.waits]
+            self.inserted = len(self.wait_at) * await turn.cost(wait)
 
     async def _rounds(self) -> bool:
         """Let the model think until something ends it; return whether its answer is still to come."""

@@ -256,6 +256,20 @@ def test_a_cut_answer_is_gone_on_with(make_problem):
     assert made.messages[0].content.replace("\n", "") == whole.messages[0].content.replace("\n", "")
 
 
+@pytest.mark.parametrize("waits", [0, 2])
+@pytest.mark.parametrize("cap", [3, 9, 12])
+def test_a_cut_thinking_is_gone_on_with(cap, waits, make_problem):
+    options = {"waits": waits, "thinking_budget": 19}
+    cut = forced(Toy(), make_problem, max_tokens=cap, **options)
+    assert (cut.finish_reason, cut.messages[0].content) == (FinishReason.LENGTH, "")
+    made = forced(Toy(), make_problem, prior=cut.messages, **options)
+    whole = forced(Toy(), make_problem, **options)
+    assert made.messages == whole.messages
+    assert {k: made.marks[k] for k in ("waits", "thinking_tokens", "ended")} == {
+        k: whole.marks[k] for k in ("waits", "thinking_tokens", "ended")
+    }
+
+
 def test_a_prompted_baseline_says_the_length_and_forces_nothing(make_problem):
     engine = Toy()
     made = forced(engine, make_problem, thinking_budget=250, control="steps")
