@@ -76,7 +76,7 @@ class EngineOptions:
     replay: str | None = None
     """Folder or file of recorded rollouts, for the replay engine."""
     thinking_delimiters: Sequence[str] = ()
-    """What opens thinking and what closes it by force, for a vLLM that is to cap thinking by itself."""
+    """What opens and what closes thinking, for a vLLM in this process that is to cap thinking by itself."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

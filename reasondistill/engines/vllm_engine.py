@@ -233,9 +233,22 @@ class VllmEngine:
             detokenize=bool(sampling.stop),
             logprobs=0 if job.extras.logprobs else None,
             prompt_logprobs=job.top_k,
-            thinking_token_budget=job.extras.thinking_budget,
+            thinking_token_budget=self._thinking_budget(job.extras),
             output_kind=_final_only(),
         )
+
+    def _thinking_budget(self, extras: Extras) -> int | None:
+        """Return the budget as vLLM 0.31 counts it.
+
+        Where the prompt ends with the opening delimiter, it takes the place of its last token for that of its first:
+        it counts from as many tokens later as the delimiter has beyond one.
+        """
+        if extras.thinking_budget is None or not self._options.thinking_delimiters:
+            return extras.thinking_budget
+        late = len(self._renderer.turn_ids(self._options.thinking_delimiters[0])) - 1
+        if extras.thinking_budget < late:
+            raise ValueError(f"vLLM's own thinking cap cannot be below {late} tokens with this opening delimiter")
+        return extras.thinking_budget - late
 
     def _tell(self, future: "asyncio.Future[None]", *, result: None = None, error: Exception | None = None) -> None:
         self._loop.call_soon_threadsafe(_resolve, future, result, error)

@@ -29,8 +29,12 @@ class ThinkingFormat:
 
     @property
     def delimiters(self) -> tuple[str, str]:
-        """What opens thinking, and what an engine writes where it closes it by force."""
-        return self.opening, self.forced + self.final
+        """What opens thinking and what closes it, for an engine with a cap of its own.
+
+        It takes the same text for an end that the model writes and for one by force, so that no words of ours go with
+        it.
+        """
+        return self.opening, self.closing
 
 
 FORMATS = {
