@@ -16,6 +16,7 @@ from . import __version__
 from .engines import ENGINES
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
+from .scaling.arguments import add_forcing
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -101,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_train,
         _add_evaluate,
         _add_compare,
+        _add_scale,
         _add_models,
     ):
         add(commands)
@@ -202,8 +204,8 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
     evaluate.add_argument("--samples", type=_positive, default=1)
     evaluate.add_argument("--k", type=_ks, metavar="1,2,5", help="default: 1 and the number of rollouts a problem")
-    evaluate.add_argument("--decode", choices=("greedy", "sample"), default="greedy")
-    evaluate.add_argument("--temperature", type=_temperature, help="with --decode sample; default: the model's own")
+    evaluate.add_argument("--decode", choices=("greedy", "sample", "budget"), default="greedy")
+    evaluate.add_argument("--temperature", type=_temperature, help="default: the model's own for sample, 0 for budget")
     evaluate.add_argument("--strict", action="store_true", help="only a marked answer counts")
     evaluate.add_argument("--export", nargs="+", default=[], choices=("evalplus", "lm-eval"), help="also write these")
     made = evaluate.add_argument_group("completions made elsewhere")
@@ -229,6 +231,12 @@ def _add_compare(commands: Any) -> None:
     compare.add_argument("--metric", default="pass@1", help="of evaluations, such as maj@8; default: pass@1")
     compare.add_argument("--page", type=Path, metavar="FILE.html", help="also write a page with every rollout")
     compare.add_argument("--all-pairs", action="store_true", help="not only each against the first")
+
+
+def _add_scale(commands: Any) -> None:
+    scale = _command(commands, "scale", "sweep thinking budgets, waits and samples: how accuracy grows with tokens")
+    scale.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="such as configs/scaling.yaml")
+    _overrides(scale)
 
 
 def _add_models(commands: Any) -> None:
@@ -289,6 +297,7 @@ def _model(parser: argparse.ArgumentParser, *, max_tokens: int, required: bool =
     parser.add_argument("--strategy", default="cot", choices=STRATEGIES, help="tir runs the code that the model writes")
     parser.add_argument("--thinking", default="default", choices=EFFORTS, help="effort asked of the model")
     parser.add_argument("--tir", nargs="+", default=[], metavar="key=value", help="such as executions=4 syntax=fenced")
+    add_forcing(parser)
     parser.add_argument("--template", help="prompt template: a built-in name or a YAML file; default: the strategy's")
     parser.add_argument("--max-tokens", type=_positive, default=max_tokens, help="cap of one completion")
     parser.add_argument("--top-p", type=_share)

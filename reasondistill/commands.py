@@ -143,7 +143,9 @@ def evaluate(given: Namespace) -> int:
     benchmark = find_benchmark(given.benchmark)
     if benchmark and given.strategy == "cot":
         given.strategy, given.template = benchmark.strategy, benchmark.prompt(given.template)
-    temperature = 0.0 if given.decode == "greedy" else given.temperature
+    temperature = given.temperature
+    if given.decode == "greedy" or (given.decode == "budget" and temperature is None):
+        temperature = 0.0
     sampling = Sampling(temperature=temperature, top_p=given.top_p, max_tokens=given.max_tokens, seed=given.seed)
     run = SamplingRun(
         folder=given.out,
@@ -166,6 +168,20 @@ def compare(given: Namespace) -> int:
     from .comparing import compare
 
     return compare(given)
+
+
+def scale(given: Namespace) -> int:
+    """Sweep a grid of budgets, waits and samples; print the closing table, or with --json the report."""
+    from .scaling.recipe import load_scaling
+    from .scaling.sweep import Sweep
+
+    recipe = load_scaling(given.recipe, given.overrides)
+    report, page = Sweep(recipe=recipe, recipe_folder=given.recipe.parent, command=_command_line()).run()
+    if given.json:
+        print(json.dumps(report))
+    else:
+        _summary(page, recipe.folder / "report.html")
+    return 0
 
 
 def verify(given: Namespace) -> int:
@@ -245,7 +261,7 @@ def doctor(given: Namespace) -> int:
 def _engine(given: Namespace) -> Any:
     from .engines import EngineOptions
 
-    return EngineOptions(**{f.name: getattr(given, f.name) for f in fields(EngineOptions)})
+    return EngineOptions(**{f.name: getattr(given, f.name) for f in fields(EngineOptions) if hasattr(given, f.name)})
 
 
 def _budget(given: Namespace) -> Any:
@@ -260,8 +276,10 @@ def _budget(given: Namespace) -> Any:
 def _strategy(given: Namespace) -> Any:
     from .generation.strategies import StrategyOptions
     from .recipe import parse_tir
+    from .scaling.arguments import forcing
 
-    return StrategyOptions(name=given.strategy, thinking=given.thinking, tir=parse_tir(given.tir))
+    name = "budget" if getattr(given, "decode", None) == "budget" else given.strategy
+    return StrategyOptions(name=name, thinking=given.thinking, tir=parse_tir(given.tir), forcing=forcing(given, name))
 
 
 def _print(given: Namespace, result: Row, lines: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ from .errors import EngineError
 from .evaluation.results import pass_rates, read_rollouts
 from .export.card import CardFacts, render_card
 from .export.dataset import dataset_hash, to_example, write_dataset
+from .export.thinking import thinking_before_box
 from .generation.prompts import load_template
 from .plan import Plan
 from .problems import load_problems, write_problems
@@ -210,7 +211,10 @@ class Pipeline:
 
     def _examples(self, selection: Selection) -> list[Example]:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        return [to_example(candidate, template, self.plan.student_strategy) for candidate in selection.kept]
+        kept = selection.kept
+        if self.recipe.export.thinking == "before_box":
+            kept = tuple(replace(each, rollout=thinking_before_box(each.rollout)) for each in kept)
+        return [to_example(candidate, template, self.plan.student_strategy) for candidate in kept]
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
         teacher = self._manifest_file().get("teacher", {})

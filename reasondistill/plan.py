@@ -11,7 +11,7 @@ from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
 from .problems import get_problems
 from .provenance import model_name, model_weights
-from .recipe import ModelRecipe, Recipe
+from .recipe import ExportRecipe, ModelRecipe, Recipe
 from .records import Problem, Sampling, content_id
 from .stage import SampleSet, SampleStage, TrainStage
 from .store import RunFolder
@@ -130,14 +130,22 @@ class Plan:
     def teacher_strategy(self) -> StrategyOptions:
         """How the teacher answers."""
         generate = self.recipe.generate
-        return StrategyOptions(name=generate.strategy, thinking=generate.thinking, tir=generate.tir.options())
+        return StrategyOptions(
+            name=generate.strategy,
+            thinking=generate.thinking,
+            tir=generate.tir.options(),
+            forcing=generate.forcing.options(),
+        )
 
     @property
     def student_strategy(self) -> StrategyOptions:
         """How the student answers."""
         evaluate = self.recipe.evaluate
         return StrategyOptions(
-            name=evaluate.strategy, thinking=evaluate.thinking, tir=self.recipe.generate.tir.options()
+            name=evaluate.strategy,
+            thinking=evaluate.thinking,
+            tir=self.recipe.generate.tir.options(),
+            forcing=evaluate.forcing.options(),
         )
 
     def train_set(self) -> SampleSet:
@@ -237,7 +245,10 @@ class Plan:
         prompt = load_template(self.student_template, beside=self.recipe_folder).hash
         knobs: tuple[Any, ...] = (recipe.problems, *recipe.held_out.values(), recipe.verify, recipe.curate)
         counts = (recipe.seed, recipe.generate.samples, recipe.generate.sampling.max_tokens)
-        return content_id(self.sampling_fingerprint(), prompt, [asdict(k) for k in knobs], counts, recipe.arms.controls)
+        # What there was before it had a choice of format: a dataset made then stays good.
+        written = [] if recipe.export == ExportRecipe() else [asdict(recipe.export)]
+        rows = [asdict(k) for k in knobs]
+        return content_id(self.sampling_fingerprint(), prompt, rows, counts, recipe.arms.controls, *written)
 
     def sampling_fingerprint(self) -> str:
         """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""
@@ -290,4 +301,4 @@ class Plan:
 
 def engine_options(model: ModelRecipe) -> EngineOptions:
     """Return the options that open the model's engine."""
-    return EngineOptions(**{f.name: getattr(model, f.name) for f in fields(EngineOptions)})
+    return EngineOptions(**{f.name: getattr(model, f.name) for f in fields(ModelRecipe)})

@@ -8,10 +8,11 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import RecipeError
 from .generation.budget import BudgetOptions
+from .generation.forcing_options import ForcingOptions
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .generation.tir_options import TirOptions
@@ -19,9 +20,11 @@ from .records import Row, Sampling
 from .store import mask_secrets
 from .training.options import TrainOptions
 
+T = TypeVar("T")
 STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
 """The steps of a run, in order."""
 KEEP = ("correct", "all", "wrong")
+THINKING = ("as_written", "before_box")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
 STREAM = ("auto", "always", "never")
@@ -100,12 +103,33 @@ class TirRecipe:
     hallucinated: str = "keep"
     earlier_thinking: str = "keep"
     branch_at_code: int = 1
+    restarts: int = 0
     live_sessions: int = 64
     isolation: str = "auto"
 
     def options(self) -> TirOptions:
         """Return the record. RecipeError for a value that cannot be used."""
         return TirOptions(**asdict(self))
+
+
+@dataclass
+class ForcingRecipe:
+    """How long a model thinks in the strategy `budget`; see generation.forcing_options."""
+
+    thinking_budget: int | None = None
+    waits: int = 0
+    wait: str = "Wait"
+    format: str = "auto"
+    opening: str | None = None
+    closing: str | None = None
+    final: str | None = None
+    control: str = "force"
+    step_tokens: int = 100
+    confidence: bool = False
+
+    def options(self) -> ForcingOptions:
+        """Return the record. RecipeError for a value that cannot be used."""
+        return ForcingOptions(**asdict(self))
 
 
 @dataclass
@@ -134,12 +158,14 @@ class GenerateRecipe:
     """What is asked of the teacher."""
 
     strategy: str = "cot"
-    """cot: one turn; code: one program for tests; tir: text and code that is run."""
+    """cot: one turn; code: one program for tests; tir: text and code that is run; budget: thinking of a forced length.
+    """
     thinking: str = "default"
     """Effort of thinking asked of the model: default, off, low, medium or high."""
     template: str | None = None
     """Prompt template: a built-in name or a YAML file. None: math-few-shot for cot, else the strategy's own."""
     tir: TirRecipe = field(default_factory=TirRecipe)
+    forcing: ForcingRecipe = field(default_factory=ForcingRecipe)
     samples: int = 1
     """Rollouts of each problem."""
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
@@ -187,6 +213,15 @@ class CurateRecipe:
 
 
 @dataclass
+class ExportRecipe:
+    """How a rollout becomes a training example."""
+
+    thinking: str = "as_written"
+    """as_written, or before_box: what stands before the line of the final box becomes the thinking, so that the student
+    learns to think and then to answer, and its thinking budget can be forced."""
+
+
+@dataclass
 class TrainRecipe:
     """How the student is trained; see training.TrainOptions."""
 
@@ -214,6 +249,7 @@ class EvaluateRecipe:
     sampling: SamplingRecipe = field(default_factory=lambda: SamplingRecipe(temperature=0.0, max_tokens=160))
     strategy: str = "cot"
     """How the student answers; `tir` takes its options from generate.tir."""
+    forcing: ForcingRecipe = field(default_factory=ForcingRecipe)
     thinking: str = "default"
     template: str | None = None
     """The student's prompt, in training and evaluation. None is the strategy's own: math-zero-shot for cot."""
@@ -251,6 +287,7 @@ class Recipe:
     generate: GenerateRecipe = field(default_factory=GenerateRecipe)
     verify: VerifyRecipe = field(default_factory=VerifyRecipe)
     curate: CurateRecipe = field(default_factory=CurateRecipe)
+    export: ExportRecipe = field(default_factory=ExportRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
     evaluate: EvaluateRecipe = field(default_factory=EvaluateRecipe)
     arms: ArmsRecipe = field(default_factory=ArmsRecipe)
@@ -270,6 +307,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises RecipeError naming the file, the key, and what to write instead.
     """
+    recipe = read_structured(path, overrides, Recipe)
+    check_recipe(recipe, str(path))
+    return recipe
+
+
+def read_structured(path: Path, overrides: Sequence[str], kind: type[T]) -> T:
+    """Read a YAML file into a dataclass of defaults, with `key=value` overrides. Raises RecipeError as load_recipe."""
     import yaml
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -279,11 +323,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
         _refuse_environment(str(path), (text, *overrides))
-        _check_keys(str(path), yaml.safe_load(text), Recipe())
+        _check_keys(str(path), yaml.safe_load(text), kind())
         given = OmegaConf.load(path)
         for override in overrides:
-            _check_override(override)
-        merged = OmegaConf.merge(OmegaConf.structured(Recipe), given, OmegaConf.from_dotlist(list(overrides)))
+            _check_override(override, kind())
+        merged = OmegaConf.merge(OmegaConf.structured(kind), given, OmegaConf.from_dotlist(list(overrides)))
         recipe = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None)
@@ -292,8 +336,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    assert isinstance(recipe, Recipe)
-    check_recipe(recipe, str(path))
+    assert isinstance(recipe, kind)
     return recipe
 
 
@@ -319,11 +362,22 @@ def parse_tir(pairs: Sequence[str]) -> TirOptions:
     return options.options()
 
 
-def dump_recipe(recipe: Recipe) -> str:
-    """Return the resolved recipe as YAML, without user and password in addresses."""
+def parse_forcing(pairs: Sequence[str]) -> ForcingOptions:
+    """Read the `key=value` words of `--forcing`. RecipeError for an unknown key or a value that cannot be used.
+
+    >>> parse_forcing(["waits=2"]).waits
+    2
+    """
+    options = _from_words(ForcingRecipe, pairs, "forcing", "waits=2")
+    assert isinstance(options, ForcingRecipe)
+    return options.options()
+
+
+def dump_recipe(recipe: Any) -> str:
+    """Return a resolved recipe as YAML, without user and password in addresses."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_yaml(OmegaConf.create(mask_secrets(recipe.to_row())))
+    return OmegaConf.to_yaml(OmegaConf.create(mask_secrets(asdict(recipe))))
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:
@@ -333,12 +387,12 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     try:
         TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
         recipe.generate.tir.options()
+        recipe.generate.forcing.options()
+        recipe.evaluate.forcing.options()
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
-    for key, url in {"teacher.base_url": recipe.teacher.base_url, "student.base_url": recipe.student.base_url}.items():
-        listed = url if isinstance(url, list) else [url]
-        if url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
-            raise RecipeError(f"{where}: {key} must be an address or a list of addresses, got {url!r}")
+    check_model(recipe.teacher, f"{where}: teacher")
+    check_model(recipe.student, f"{where}: student")
     budget = recipe.generate.budget
     if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
         raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
@@ -354,6 +408,30 @@ def check_recipe(recipe: Recipe, where: str) -> None:
                 f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only, "
                 "and train is the training problems'"
             )
+
+
+def check_model(model: ModelRecipe, where: str) -> None:
+    """Raise RecipeError for the first value of a model that cannot work; `where` is the file and the model's key."""
+    choices = {
+        "engine": (model.engine, ENGINES),
+        "stream": (model.stream, STREAM),
+        "continuation": (model.continuation, CONTINUATION),
+        "dtype": (model.dtype, DTYPES),
+    }
+    for key, (word, accepted) in choices.items():
+        if word not in accepted:
+            raise RecipeError(
+                f"{where}.{key} must be one of {', '.join(accepted)}, got {word!r}{_meant(word, accepted)}"
+            )
+    listed = model.base_url if isinstance(model.base_url, list) else [model.base_url]
+    if model.base_url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
+        raise RecipeError(f"{where}.base_url must be an address or a list of addresses, got {model.base_url!r}")
+    if model.concurrency < 1:
+        raise RecipeError(f"{where}.concurrency must be at least 1, got {model.concurrency}")
+    for key in ("request_timeout", "requests_per_minute", "tokens_per_minute"):
+        value = getattr(model, key)
+        if value is not None and not value > 0:
+            raise RecipeError(f"{where}.{key} must be above 0, got {value}")
 
 
 def _from_words(kind: type, pairs: Sequence[str], where: str, example: str) -> Any:
@@ -387,8 +465,6 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "generate.sampling.max_tokens": recipe.generate.sampling.max_tokens,
         "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
         "evaluate.teacher_count": recipe.evaluate.teacher_count,
-        "teacher.concurrency": recipe.teacher.concurrency,
-        "student.concurrency": recipe.student.concurrency,
         "arms.seeds": recipe.arms.seeds,
         "curate.ngram": recipe.curate.ngram,
         "curate.max_per_problem": recipe.curate.max_per_problem,
@@ -400,11 +476,6 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     above_zero = {
         "generate.budget.max_cost": recipe.generate.budget.max_cost,
         "verify.timeout": recipe.verify.timeout,
-        **{
-            f"{who}.{key}": getattr(model, key)
-            for who, model in (("teacher", recipe.teacher), ("student", recipe.student))
-            for key in ("request_timeout", "requests_per_minute", "tokens_per_minute")
-        },
     }
     for key, seconds in above_zero.items():
         if seconds is not None and not seconds > 0:
@@ -432,18 +503,11 @@ def _check_words(recipe: Recipe, where: str) -> None:
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
         "arms.controls": (recipe.arms.controls, KEEP),
+        "export.thinking": ([recipe.export.thinking], THINKING),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "generate.thinking": ([recipe.generate.thinking], EFFORTS),
         "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),
         "evaluate.thinking": ([recipe.evaluate.thinking], EFFORTS),
-        "teacher.engine": ([recipe.teacher.engine], ENGINES),
-        "student.engine": ([recipe.student.engine], ENGINES),
-        "teacher.stream": ([recipe.teacher.stream], STREAM),
-        "student.stream": ([recipe.student.stream], STREAM),
-        "teacher.continuation": ([recipe.teacher.continuation], CONTINUATION),
-        "student.continuation": ([recipe.student.continuation], CONTINUATION),
-        "teacher.dtype": ([recipe.teacher.dtype], DTYPES),
-        "student.dtype": ([recipe.student.dtype], DTYPES),
         "until": ([recipe.until], STEPS),
     }
     for key, (words, accepted) in choices.items():
@@ -482,12 +546,12 @@ def _refuse_environment(where: str, texts: Iterable[str]) -> None:
         )
 
 
-def _check_override(override: str) -> None:
+def _check_override(override: str, recipe: Any) -> None:
     key, equals, _ = override.partition("=")
     if not equals or not key:
         raise RecipeError(f"{override}: an override is written key=value, for instance generate.samples=2")
     value = _yaml_value(override)
-    known: Any = Recipe()
+    known = recipe
     path = key.split(".")
     for depth, part in enumerate(path):
         names = [f.name for f in fields(known)] if is_dataclass(known) else []
@@ -498,7 +562,7 @@ def _check_override(override: str) -> None:
             nested: Any = value
             for inner in reversed(path):
                 nested = {inner: nested}
-            _check_keys(override, nested, Recipe())
+            _check_keys(override, nested, recipe)
             return
     if is_dataclass(known):
         _check_keys(override, value, known, f"{key}.")

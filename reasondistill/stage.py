@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -102,6 +102,14 @@ class SampleStage:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     known: bool = False
     """The server has answered before: one that is down is waited for."""
+
+    @property
+    def engine_options(self) -> EngineOptions:
+        """How the engine is opened: told of the delimiters where it is to cap thinking by itself."""
+        capped = [s.strategy.forcing for s in self.sets if s.strategy.by_engine]
+        if not capped:
+            return self.engine
+        return replace(self.engine, thinking_delimiters=capped[0].thinking_format(None).delimiters)
 
     def run(self) -> Row:
         """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""
@@ -270,7 +278,7 @@ async def _sample(stage: SampleStage) -> Row:
             if not any(job.plan.missing(job.table) for job in jobs.values()):
                 return result
             began = time.monotonic()
-            engine = await open_engine(stage.engine, say=say, known=stage.known)
+            engine = await open_engine(stage.engine_options, say=say, known=stage.known)
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():
                 stack.push_async_callback(plan.strategy.aclose)

@@ -156,6 +156,7 @@ def test_rollouts_are_stale_when_model_prompt_or_sampling_changed(key, value, st
         ("curate.keep", "all", True),
         ("problems.count", 9, True),
         ("evaluate.template", "math-few-shot", True),
+        ("export.thinking", "before_box", True),
         ("train.epochs", 9.0, False),
         ("teacher.base_url", "http://127.0.0.1:2/v1", False),
     ],

@@ -7,7 +7,7 @@ can do beyond that is data: `Abilities`. Nothing here stores: that is the caller
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..errors import RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
@@ -76,6 +76,8 @@ class EngineOptions:
     turn), or auto: prefix with vLLM's fields for it, and turns where these are refused."""
     replay: str | None = None
     """Folder or file of recorded rollouts, for the replay engine."""
+    thinking_delimiters: Sequence[str] = ()
+    """What opens and what closes thinking, for a vLLM in this process that is to cap thinking by itself."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -103,6 +105,9 @@ class Extras:
     """Return each token's log-probability. RequestError where the engine has none."""
     prefix_ids: tuple[int, ...] = ()
     """The prefix's own token ids, used instead of tokenizing the prefix anew where the engine takes tokens."""
+    thinking_budget: int | None = None
+    """Tokens of thinking at which the engine itself closes it (`EngineOptions.thinking_delimiters`). Servers may ignore
+    it silently: count afterwards."""
     progress: Callable[[Completion], None] | None = None
     """Told now and then what a long completion holds so far, by the engines that stream."""
 
@@ -178,6 +183,22 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Free the model or the connection; the engine cannot be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class TokenEngine(Protocol):
+    """What an engine with `abilities.token_ids` has beside Engine: its tokenizer."""
+
+    async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
+        """Return a text's token ids, as part of an assistant turn.
+
+        `begins` says that the turn begins with it: a thinking tag that the template has opened already is left out.
+        """
+        ...
+
+    async def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of an assistant turn's ids: no special tokens, and no character that is cut in two."""
         ...
 
 

@@ -23,6 +23,8 @@ from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Tr
 from .gguf_metadata import read_metadata, sampling_defaults
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
+_CONTROL = 3
+"""Token type in a GGUF file: no text but an instruction, such as the end of a turn."""
 _SLOTS = 4
 """Requests run side by side at most; the others wait."""
 
@@ -43,7 +45,7 @@ class LlamaCppEngine:
         self, server: Any, *, key: str, slots: int, max_context: int, name: str, metadata: Mapping[str, Any]
     ) -> None:
         self.traffic = Traffic()
-        self._defaults = sampling_defaults(metadata)
+        self._defaults, self._control = sampling_defaults(metadata), _control_ids(metadata)
         self.model, self._max_context = name, max_context
         self.chat_template: str | None = metadata.get("tokenizer.chat_template")
         self._server, self._key = server, key
@@ -72,6 +74,16 @@ class LlamaCppEngine:
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
+        """Return a text's token ids; see TokenEngine."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._turn_ids, text, begins)
+
+    async def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of a turn's ids; see TokenEngine."""
+        body = {"tokens": [i for i in ids if i not in self._control]}
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._post, "/detokenize", body)
+        return str(answer["content"]).rstrip("\ufffd")
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
         """Raise RequestError: this engine cannot score."""
@@ -109,6 +121,14 @@ class LlamaCppEngine:
             prefix = prefix.lstrip()[len(OPEN) :]
         continued = list(extras.prefix_ids) or self._tokens(prefix, start=False)
         return self._tokens(prompt, start=True) + continued, inside
+
+    def _turn_ids(self, text: str, begins: bool) -> tuple[int, ...]:
+        if begins and text.lstrip().startswith(OPEN):
+            probe = self._post("/apply-template", {"messages": [{"role": "user", "content": "?"}]})
+            if str(probe["prompt"]).rstrip().endswith(OPEN):
+                text = text.lstrip()[len(OPEN) :]
+                text = text if text.strip() else ""
+        return tuple(self._tokens(text, start=False))
 
     def _tokens(self, text: str, *, start: bool) -> list[int]:
         answer = self._post("/tokenize", {"content": text, "add_special": start, "parse_special": True})
@@ -155,6 +175,13 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
         raise ModelError(f"{files.path}: llama.cpp cannot load this file: {error}") from error
     name, metadata = options.model_id or files.name, read_metadata(files.path)
     return LlamaCppEngine(server, key=key, slots=slots, max_context=options.max_context, name=name, metadata=metadata)
+
+
+def _control_ids(metadata: Mapping[str, Any]) -> frozenset[int]:
+    """Return the ids that are no text, by the file's token types; thinking tags are kept whatever they are called."""
+    kinds, words = (metadata.get(f"tokenizer.ggml.{key}", ()) for key in ("token_type", "tokens"))
+    marked = {i for i, kind in enumerate(kinds) if kind == _CONTROL}
+    return frozenset(i for i in marked if words[i] not in (OPEN, CLOSE))
 
 
 def _request(prompt: list[int], sampling: Sampling, extras: Extras, defaults: Mapping[str, float]) -> Row:

@@ -99,6 +99,7 @@ def body(
         "reasoning_effort": effort,
         "chat_template_kwargs": arguments or None,
         "logprobs": extras.logprobs or None,
+        "thinking_token_budget": extras.thinking_budget,
         STOP_FIELD: (extras.include_stop and bool(sampling.stop)) or None,
     }
     if stream:

@@ -110,6 +110,11 @@ class Renderer:
         joint = self._encode(self.prompt_text(messages, prefix=prefix, extras=extras))
         return joint if joint[: len(base)] == base else base + self._encode(prefix)
 
+    def turn_ids(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
+        """Return the ids of a part of an assistant turn; with `begins` without a tag that the template has opened."""
+        rest = self._continued(text) if begins else text
+        return tuple(self._encode(rest)) if rest == text or rest.strip() else ()
+
     def inside_thinking(self, prefix: str = "") -> bool:
         """Return whether a completion of this prefix starts inside a thinking block."""
         opened = self.thinking_opened or OPEN in prefix

@@ -100,6 +100,14 @@ class TransformersEngine:
         scores = [(await self.score(job.prompt, ids)).logprobs for job, ids in zip(jobs, outputs, strict=True)]
         return [replace(each, logprobs=logprobs) for each, logprobs in zip(made, scores, strict=True)]
 
+    async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
+        """Return a text's token ids; see TokenEngine."""
+        return self._renderer.turn_ids(text, begins=begins)
+
+    async def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of a turn's ids; see TokenEngine."""
+        return self._renderer.decode(ids)
+
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
         """Return the completion's log-probabilities, between two batches; see Engine.score."""
         size = self._weights.get_input_embeddings().num_embeddings

@@ -108,6 +108,14 @@ class VllmEngine:
                 job.future.cancel()
         return [self._completion(job, out, prefix) for job, out in zip(jobs, outputs, strict=True)]
 
+    async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
+        """Return a text's token ids; see TokenEngine."""
+        return self._renderer.turn_ids(text, begins=begins)
+
+    async def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of a turn's ids; see TokenEngine."""
+        return self._renderer.decode(ids)
+
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
         """Return the completion's log-probabilities as part of a prompt; see Engine.score."""
         room = self._options.max_context - 1  # vLLM writes one token more, always
@@ -225,8 +233,22 @@ class VllmEngine:
             detokenize=bool(sampling.stop),
             logprobs=0 if job.extras.logprobs else None,
             prompt_logprobs=job.top_k,
+            thinking_token_budget=self._thinking_budget(job.extras),
             output_kind=_final_only(),
         )
+
+    def _thinking_budget(self, extras: Extras) -> int | None:
+        """Return the budget as vLLM 0.31 counts it.
+
+        Where the prompt ends with the opening delimiter, it takes the place of its last token for that of its first:
+        it counts from as many tokens later as the delimiter has beyond one.
+        """
+        if extras.thinking_budget is None or not self._options.thinking_delimiters:
+            return extras.thinking_budget
+        late = len(self._renderer.turn_ids(self._options.thinking_delimiters[0])) - 1
+        if extras.thinking_budget < late:
+            raise ValueError(f"vLLM's own thinking cap cannot be below {late} tokens with this opening delimiter")
+        return extras.thinking_budget - late
 
     def _tell(self, future: "asyncio.Future[None]", *, result: None = None, error: Exception | None = None) -> None:
         self._loop.call_soon_threadsafe(_resolve, future, result, error)
@@ -273,7 +295,7 @@ def _build(directory: Path, options: EngineOptions) -> Any:
     from vllm import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    place = (
+    place: dict[str, Any] = (
         {"gpu_memory_utilization": _CUDA_MEMORY_SHARE}
         if cuda()
         else {
@@ -283,6 +305,11 @@ def _build(directory: Path, options: EngineOptions) -> Any:
             "ir_op_priority": register_norms(),
         }
     )
+    if options.thinking_delimiters:
+        from vllm.config import ReasoningConfig
+
+        opening, closing = options.thinking_delimiters
+        place["reasoning_config"] = ReasoningConfig(reasoning_start_str=opening, reasoning_end_str=closing)
     arguments = EngineArgs(
         model=str(directory),
         dtype=choose_dtype(options),

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ..records import Problem
+from .forcing_options import ForcingOptions
 from .prompts import PromptTemplate
 from .strategy import Cot, Strategy
 from .tir_options import AUTO, INSTRUCTIONS, TirOptions
 
-STRATEGIES = ("cot", "code", "tir")
-TEMPLATES = {"cot": "math-zero-shot", "code": "code-zero-shot", "tir": "tir"}
+STRATEGIES = ("cot", "code", "tir", "budget")
+TEMPLATES = {"cot": "math-zero-shot", "code": "code-zero-shot", "tir": "tir", "budget": "math-zero-shot"}
 """The prompt template that a strategy has where none is named."""
 
 
@@ -22,11 +23,17 @@ class StrategyOptions:
     thinking: str = "default"
     """Effort asked of the model, a word of `thinking.EFFORTS`."""
     tir: TirOptions = field(default_factory=TirOptions)
+    forcing: ForcingOptions = field(default_factory=ForcingOptions)
+
+    @property
+    def by_engine(self) -> bool:
+        """Whether the engine itself is to close the thinking."""
+        return self.name == "budget" and self.forcing.control == "engine"
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Rebuild from the JSON form of `asdict`."""
-        return cls(**{**row, "tir": TirOptions(**row["tir"])})
+        return cls(**{**row, "tir": TirOptions(**row["tir"]), "forcing": ForcingOptions(**row["forcing"])})
 
 
 def make_strategy(options: StrategyOptions, template: PromptTemplate) -> Strategy:
@@ -39,6 +46,10 @@ def make_strategy(options: StrategyOptions, template: PromptTemplate) -> Strateg
         from .tir import Tir
 
         return Tir(template=template, thinking=options.thinking, options=options.tir)
+    if options.name == "budget":
+        from .forcing import Budget
+
+        return Budget(template=template, thinking=options.thinking, options=options.forcing)
     return Cot(template=template, thinking=options.thinking)
 
 

@@ -69,7 +69,7 @@ def with_effort(
     switch = switch_of(engine.chat_template, engine.model)
     extras = Extras(tools=tools, arguments=dict(switch.arguments[effort]) if switch else {})
     if switch is None or effort in switch.spoken:
-        return _spoken(messages, SENTENCES[effort]), extras
+        return spoken(messages, SENTENCES[effort]), extras
     return tuple(messages), extras
 
 
@@ -93,8 +93,8 @@ def switch_of(chat_template: str | None, model: str) -> Switch | None:
     return None
 
 
-def _spoken(messages: Sequence[Message], sentence: str) -> tuple[Message, ...]:
-    """Say it at the end of the system message, or in one of its own."""
+def spoken(messages: Sequence[Message], sentence: str) -> tuple[Message, ...]:
+    """Return the messages with a sentence at the end of the system message, or in one of its own."""
     if messages and messages[0].role == "system":
         return (replace(messages[0], content=f"{messages[0].content}\n{sentence}"), *messages[1:])
     return (Message(role="system", content=sentence), *messages)

@@ -6,7 +6,7 @@ outputs inside; elsewhere an output is sent as a turn of its own. Stored are rol
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sandbox import Limits
 
@@ -24,6 +24,8 @@ from .walk import Walk
 _MIB = 1 << 20
 _TRUNKS = 1000
 """Beginnings kept for attempts that have not come yet; without a bound those of half a group would stay for ever."""
+_SEEDS_APART = 1 << 16
+"""Between the seeds of two tries; the turns of one take neighbouring ones."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +71,27 @@ class Tir:
         partial: Partial | None = None,
     ) -> Attempt:
         """Let the model write and run code until it answers; see Strategy.attempt."""
+        made = await self._try(engine, problem, sampling, index, prior, partial)
+        restarts, spent = 0, made
+        while not prior and restarts < self.options.restarts and _has_no_code(made):
+            left = sampling.max_tokens - spent.usage.completion_tokens
+            if left < 1:
+                break
+            restarts += 1
+            again = replace(sampling, max_tokens=left, seed=sampling.seed + restarts * _SEEDS_APART)
+            made = await self._try(engine, problem, again, index, (), None)
+            spent = replace(made, usage=spent.usage + made.usage, seconds=spent.seconds + made.seconds)
+        return replace(spent, marks={**made.marks, **({"restarts": restarts} if restarts else {})})
+
+    async def _try(
+        self,
+        engine: Engine,
+        problem: Problem,
+        sampling: Sampling,
+        index: int,
+        prior: Sequence[Message],
+        partial: Partial | None,
+    ) -> Attempt:
         walk = self._walk(engine, problem, sampling, partial)
         try:
             if prior:
@@ -150,6 +173,10 @@ class Tir:
         left = [key for key, trunk in self._trunks.items() if not trunk.busy]
         for key in left[: max(0, len(self._trunks) + 1 - _TRUNKS)]:
             self._trunks.pop(key).walk.interpreter.close()
+
+
+def _has_no_code(made: Attempt) -> bool:
+    return made.finish_reason is FinishReason.STOP and not made.marks.get("executions")
 
 
 def mode_of(options: TirOptions, engine: Engine) -> Mode:

@@ -71,6 +71,9 @@ class TirOptions:
     """Whether a model sees the thinking of its own earlier turns: keep or strip. What is stored has it always."""
     branch_at_code: int = 1
     """This many attempts of a problem share all up to their first executed block, its interpreter state included."""
+    restarts: int = 0
+    """How often an attempt that ends without an executed block is begun anew, all its tries within `max_tokens`
+    (NuminaMath: no code in a round, restart)."""
     live_sessions: int = 64
     """Interpreters that exist at once; others are rebuilt by running their blocks again."""
     isolation: str = "auto"
@@ -86,6 +89,10 @@ class TirOptions:
                 raise RecipeError(f"tir.{key} must be at least 1, got {getattr(self, key)}")
         if self.live_sessions > MOST_LIVE:
             raise RecipeError(f"tir.live_sessions must be at most {MOST_LIVE}, got {self.live_sessions}")
+        if self.restarts < 0:
+            raise RecipeError(f"tir.restarts must be at least 0, got {self.restarts}")
+        if self.restarts and self.branch_at_code > 1:
+            raise RecipeError("tir.restarts and tir.branch_at_code exclude each other: a shared beginning has code")
         for key in ("cell_seconds", "wall_seconds"):
             if not getattr(self, key) > 0:
                 raise RecipeError(f"tir.{key} must be above 0, got {getattr(self, key)}")
@@ -95,4 +102,6 @@ class TirOptions:
         row = asdict(self)
         for key in ("wall_seconds", "live_sessions", "isolation"):
             del row[key]
+        if not self.restarts:  # what there was before it could restart keeps its ids
+            del row["restarts"]
         return {**row, "tool": PYTHON_TOOL, "instructions": INSTRUCTIONS, "notices": NOTICES}

@@ -309,8 +309,8 @@ def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
                     yield view_rollout(rollout, problems[rollout.problem_id], verdict, given.label, fate)
 
 
-def view_rollout(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str) -> RolloutView:
-    """Return a rollout as the page lists it; `fate` says what curation did with it."""
+def view_rollout(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str = "") -> RolloutView:
+    """Return a judged rollout as the page lists it; `fate` says what curation did with it."""
     in_turns = len(rollout.completion) > 1  # with code and outputs between: the page shows all of it as one text
     return RolloutView(
         id=rollout.id,

@@ -66,6 +66,63 @@ class LossPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One system of a scaling curve."""
+
+    label: str
+    tokens: float
+    """Mean tokens of a problem, all its rollouts together."""
+    thinking: float
+    """Mean tokens of thinking of one rollout."""
+    estimate: Estimate
+    control: float
+    """Share of rollouts that kept to their budget."""
+    optimal: bool = False
+    """Whether nothing that costs as little is as good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Accuracy against tokens, of one way to spend them."""
+
+    name: str
+    points: Sequence[CurvePoint]
+    dotted: bool = False
+    """Whether no system can have it: it knows the right answers."""
+    slope: Estimate | None = None
+    """Percentage points for 1,000 tokens of thinking, of the line through the points."""
+    pair_slope: Estimate | None = None
+    """The same as the mean over pairs of points (s1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A problem whose rollout changed from one setting to the next; the ids open the two side by side."""
+
+    problem_id: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionView:
+    """What one step of a setting did to single problems."""
+
+    label: str
+    counts: Mapping[str, int]
+    changes: Mapping[str, Sequence[Change]]
+    """By kind, such as `right to wrong`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingView:
+    """A sweep over what a model may spend at test time."""
+
+    curves: Sequence[Curve]
+    transitions: Sequence[TransitionView] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutView:
     """One rollout as the page lists it. All text may come from a model and is shown, never interpreted."""
 
@@ -99,6 +156,7 @@ class PageData:
     """Sentences under the title."""
     headline: Sequence[Figure] = ()
     accuracies: Sequence[Bar] = ()
+    scaling: ScalingView | None = None
     comparisons: Sequence[Comparison] = ()
     waterfall: Sequence[Count] = ()
     """In the order of the stages: problems, rollouts, correct, curated, examples."""

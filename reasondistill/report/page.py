@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 from ..errors import StoreError
 from . import text
 from .charts import accuracy_chart, counts_chart, loss_chart, minutes_chart
-from .data import PageData, RolloutView
+from .data import Change, PageData, RolloutView
+from .scaling_chart import scaling_chart
 
 _OUTCOMES = ("correct", "incorrect", "no_answer", "timeout", "undecided", "error")
 
@@ -68,6 +69,7 @@ def render_page(data: PageData) -> str:
         outcomes=outcomes_of(data.rollouts),
         sets=outcome_rows(data.rollouts),
         embedded=embedded,
+        side_by_side=_side_by_side,
         size=f"{len(embedded) / 1e6:.1f} MB",
     )
 
@@ -120,6 +122,7 @@ def _shown(value: object) -> object:
 def _charts(data: PageData) -> dict[str, str]:
     return {
         "accuracy": accuracy_chart(data.accuracies) if data.accuracies else "",
+        "scaling": scaling_chart(data.scaling.curves) if data.scaling else "",
         "counts": counts_chart(data.waterfall) if data.waterfall else "",
         "loss": loss_chart(data.loss) if data.loss else "",
         "minutes": minutes_chart(data.seconds) if data.seconds else "",
@@ -146,6 +149,10 @@ def _policy(script: str) -> str:
 
 def _link(**state: str) -> str:
     return "#" + urlencode({key: text.visible(value) for key, value in state.items()})
+
+
+def _side_by_side(change: Change) -> str:
+    return _link(open=change.before, beside=change.after)
 
 
 def _part(name: str) -> str:

@@ -22,6 +22,14 @@ _VARIABLES = {
     FAINT: "var(--faint)",
     **{color: f"var(--series-{i})" for i, color in enumerate(SERIES, 1)},
 }
+_FIXED = dict(
+    zip(
+        (INK, MUTED, GRID, FAINT, *SERIES),
+        ("#1d2125", "#5b646d", "#dfe3e6", "#c3cad0", "#2f6fc4", "#c8691c", "#2c8f63", "#8a5bc0", "#b23a5b", "#6d7780"),
+        strict=True,
+    )
+)
+"""The same in a file of its own: the page's colours in a light window."""
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 
 
@@ -51,6 +59,19 @@ def inline_svg(figure: Any, *, name: str, label: str) -> str:
     root.attrib.clear()
     root.attrib.update({"viewBox": view, "role": "img", "aria-label": label, "class": "chart"})
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def standalone_svg(figure: Any, *, name: str) -> str:
+    """Return the figure as an SVG file in fixed colours on white, for papers and slides."""
+    import matplotlib
+
+    file = io.StringIO()
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
+        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
+    return re.sub(r"#[0-9a-f]{6}\b", lambda m: _FIXED.get(m.group(), m.group()), file.getvalue())
 
 
 def _drop(parent: ElementTree.Element, names: set[str]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from reasondistill.export.dataset import read_examples
+
 ESTIMATE = {"value", "low", "high", "n"}
 STEPS = ("problems", "generate", "verify", "curate", "export", "train student", "evaluate before", "report")
 
@@ -86,6 +88,15 @@ def test_keeping_everything_redoes_curation_and_nothing_before(lab: Any, copied:
     assert after["examples"] > counts["examples"]
     assert changed(before, lab.files(copied)) == {"drops", "dataset"}
     assert {p.name for p in (copied / "superseded").iterdir()} == {"drops-1"}
+
+
+def test_thinking_before_the_box_rewrites_the_examples_and_nothing_before(lab: Any, copied: Path) -> None:
+    before, plain = lab.files(copied), read_examples(copied / "dataset")
+    lab.finish(copied, "export.thinking=before_box", "until=export")
+    assert changed(before, lab.files(copied)) == {"dataset"}
+    parted = [row["completion"][0] for row in read_examples(copied / "dataset")]
+    assert [f"{m['reasoning']}\n{m['content']}" for m in parted] == [row["completion"][0]["content"] for row in plain]
+    assert all(m["content"].startswith("The answer is \\boxed{") for m in parted)
 
 
 def test_another_learning_rate_redoes_training_and_nothing_before(lab: Any, copied: Path) -> None:

@@ -212,6 +212,28 @@ def test_an_answer_without_an_executed_block_is_marked(attempt, policy, pruned):
     assert made.marks == {"syntax": "fenced", "executions": 1}
 
 
+@pytest.mark.parametrize(
+    ("restarts", "script", "asked", "marks"),
+    [
+        (
+            1,
+            ["It is \\boxed{1}.", "So:\n```python\nprint(42)", "It is \\boxed{42}."],
+            3,
+            {"restarts": 1, "executions": 1},
+        ),
+        (2, ["\\boxed{1}", "\\boxed{2}", "\\boxed{3}"], 3, {"restarts": 2, "executions": 0}),
+        (1, ["So:\n```python\nprint(42)", "It is \\boxed{42}."], 2, {"executions": 1}),
+    ],
+)
+def test_an_attempt_without_code_is_begun_anew_within_its_tokens(attempt, restarts, script, asked, marks):
+    made, engine = attempt(script, restarts=restarts)
+    assert len(engine.asked) == asked
+    assert marks.items() <= made.marks.items() and ("restarts" in made.marks) == ("restarts" in marks)
+    assert made.usage.completion_tokens == 3 * asked
+    assert made.messages[-1].content == script[-1]
+    assert len(attempt(script[:1], restarts=restarts, sampling=Sampling(max_tokens=3))[1].asked) == 1
+
+
 def test_an_output_that_the_model_wrote_is_replaced_and_marked(attempt):
     text = "```python\nprint(2)\n```\n```output\n3\n```\nSo \\boxed{3}."
     made, engine = attempt([text, "So \\boxed{2}."], continues=False)
@@ -320,7 +342,9 @@ def test_a_broken_sandbox_fails_the_request_and_not_the_answer(attempt, monkeypa
     assert caught.value.reason == "sandbox_error"
 
 
-@pytest.mark.parametrize("change", [{"executions": 3}, {"syntax": "fenced"}, {"fresh": True}, {"branch_at_code": 2}])
+@pytest.mark.parametrize(
+    "change", [{"executions": 3}, {"syntax": "fenced"}, {"fresh": True}, {"branch_at_code": 2}, {"restarts": 1}]
+)
 def test_options_that_change_a_sample_are_in_its_identity(change):
     assert TirOptions(**change).identity() != TirOptions().identity()
     assert TirOptions(live_sessions=3, isolation="flat", wall_seconds=5).identity() == TirOptions().identity()
@@ -334,6 +358,7 @@ def test_options_that_change_a_sample_are_in_its_identity(change):
         {"hallucinated": "maybe"},
         {"cell_seconds": 0},
         {"live_sessions": 193},
+        {"restarts": -1},
     ],
 )
 def test_options_that_cannot_work_are_refused(bad):

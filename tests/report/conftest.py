@@ -3,7 +3,20 @@
 import pytest
 
 from reasondistill.records import Estimate
-from reasondistill.report.data import Bar, Comparison, Count, Figure, LossPoint, PageData, RolloutView
+from reasondistill.report.data import (
+    Bar,
+    Change,
+    Comparison,
+    Count,
+    Curve,
+    CurvePoint,
+    Figure,
+    LossPoint,
+    PageData,
+    RolloutView,
+    ScalingView,
+    TransitionView,
+)
 
 HOSTILE = (
     "</script><script>document.title='owned'</script><!-- <img src=x onerror=\"document.title='owned'\"> &amp; "
@@ -28,6 +41,22 @@ def page_data() -> PageData:
             Bar(label="after", group="seen", estimate=Estimate(value=0.667, low=0.54, high=0.77, n=60)),
             Bar(label="after", group="unseen", estimate=Estimate(value=0.25, low=0.1, high=0.4, n=40)),
         ],
+        scaling=ScalingView(
+            curves=[
+                Curve(name="sequential", points=_points(), slope=_share(0.1), pair_slope=_share(0.2)),
+                Curve(name="oracle", points=_points()[:1], dotted=True),
+            ],
+            transitions=[
+                TransitionView(
+                    label="64 tokens, 0 to 1 waits",
+                    counts={"right to wrong": 1, "wrong to right": 0},
+                    changes={
+                        "right to wrong": [Change(problem_id="p017", before="before017", after="after017")],
+                        "wrong to right": [],
+                    },
+                )
+            ],
+        ),
         comparisons=[
             Comparison(
                 label_a="before",
@@ -50,6 +79,24 @@ def page_data() -> PageData:
         rollouts=[_view(i, "before", False) for i in range(60)] + [_view(i, "after", i % 3 > 0) for i in range(60)],
         provenance={"seed": "0", "command": "reasondistill run configs/quickstart.yaml"},
     )
+
+
+def _share(value: float) -> Estimate:
+    return Estimate(value=value, low=value / 2, high=2 * value, n=60)
+
+
+def _points() -> list[CurvePoint]:
+    return [
+        CurvePoint(
+            label=f"sequential: {n} tokens",
+            tokens=n,
+            thinking=n - 5,
+            estimate=_share(n / 300),
+            control=1.0,
+            optimal=n < 99,
+        )
+        for n in (16, 64, 128)
+    ]
 
 
 def _view(number: int, who: str, correct: bool) -> RolloutView:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from reasondistill.report.text import visible
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path")
+CALLS_HOME = re.compile(r"https?://([\w-]+\.)*(google|googleapis|gvt1|gstatic)\.com[/:]")
+"""What Chromium asks for by itself, whatever the page."""
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
@@ -26,6 +29,8 @@ VOID = {"meta", "link", "input", "br", "img", "hr"}
 class Loaded:
     dom: str
     console: list[str]
+    asked: list[str]
+    """Addresses that the browser tried to read, but for the page's own."""
 
     def rows(self) -> list[str]:
         """Return the keys of the rollouts that the list shows."""
@@ -62,10 +67,14 @@ def load(tmp_path: Path) -> Callable[..., Loaded]:
         options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
         more = "--disable-component-update --disable-sync --enable-logging=stderr --v=0 --virtual-time-budget=5000"
         profile = f"--user-data-dir={tmp_path / 'profile'}"
-        command = [str(CHROMIUM), *options.split(), *more.split(), profile, "--dump-dom", page.as_uri() + fragment]
-        done = subprocess.run(command, capture_output=True, timeout=100, check=True)
+        log = tmp_path / "net.json"
+        command = [str(CHROMIUM), *options.split(), *more.split(), profile, f"--log-net-log={log}", "--dump-dom"]
+        done = subprocess.run([*command, page.as_uri() + fragment], capture_output=True, timeout=100, check=True)
         console = [line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line]
-        return Loaded(done.stdout.decode(), console)
+        # Chromium may be cut off while it writes the log's end.
+        urls = re.findall(r'"url":"((?:https?|wss?|ftp):[^"]*)"', log.read_text(errors="replace"))
+        asked = [url for url in urls if not CALLS_HOME.match(url)]
+        return Loaded(done.stdout.decode(), console, asked)
 
     return run
 
@@ -83,10 +92,43 @@ def test_list_shows_the_first_fifty(load: Callable[..., Loaded], page: Path) -> 
     assert loaded.text("shown") == "1–50 of 120 rollouts"
 
 
-def test_a_fault_in_a_script_would_be_seen(load: Callable[..., Loaded], tmp_path: Path) -> None:
+def test_a_fault_in_a_script_and_a_request_would_be_seen(load: Callable[..., Loaded], tmp_path: Path) -> None:
     broken = tmp_path / "broken.html"
-    broken.write_text("<script>nothing_of_that_name()</script>")
-    assert load(broken).console
+    broken.write_text('<img src="http://127.0.0.1:9/x.png"><script>nothing_of_that_name()</script>')
+    loaded = load(broken)
+    assert loaded.console
+    assert "http://127.0.0.1:9/x.png" in loaded.asked
+
+
+def test_figures_and_tables_are_there_and_nothing_leaves_the_file(load: Callable[..., Loaded], page: Path) -> None:
+    loaded = load(page, "#scaling")
+    assert loaded.console == [] and loaded.asked == []
+    for name in ("scaling", "accuracies", "counts", "training"):
+        assert re.search(rf'<section id="{name}">.*?<svg.*?<table', loaded.dom, re.DOTALL)
+    scaling = loaded.text("scaling")
+    assert "sequential: 16 tokens ●" in scaling and "sequential: 128 tokens ●" not in scaling
+    assert "+0.1" in scaling and "64 tokens, 0 to 1 waits" in scaling
+
+
+def test_a_changed_problem_opens_its_two_traces(load: Callable[..., Loaded], page: Path) -> None:
+    [link] = re.findall(r'id="transitions">.*?href="([^"]*)"', page.read_text(), re.DOTALL)
+    loaded = load(page, unescape(link))
+    assert re.findall(r'data-rollout="(\w+)"', loaded.dom) == ["before017", "after017"]
+
+
+def test_ten_thousand_rollouts_stay_usable_and_their_size_is_said(
+    load: Callable[..., Loaded], page_data: PageData, tmp_path: Path
+) -> None:
+    views = [replace(page_data.rollouts[i % 120], id=f"r{i:05d}", reasoning=f"step {i}. " * 100) for i in range(10_000)]
+    build_page(replace(page_data, rollouts=views), tmp_path / "big.html")
+    loaded = load(tmp_path / "big.html", "#q=step+9999.")
+    assert loaded.console == [] and loaded.rows() == ["r09999"]
+    assert loaded.text("shown") == "1–1 of 1 that match, 10,000 in all"
+    size = (tmp_path / "big.html").stat().st_size / 1e6
+    said = re.search(r"10,000 rollouts take ([\d.]+) MB of it", loaded.dom)
+    assert said and abs(float(said[1]) - size) < 1 and size < 20
+    opened = load(tmp_path / "big.html", "#open=r05000&page=200")
+    assert "step 5000." in opened.text("details") and len(opened.rows()) == 50
 
 
 @pytest.mark.parametrize(

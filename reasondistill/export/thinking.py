@@ -1,0 +1,26 @@
+"""A rollout's text as thinking and answer, so that a student learns to keep the two apart."""
+
+from dataclasses import replace
+
+from ..records import Message, Rollout
+
+
+def thinking_before_box(rollout: Rollout) -> Rollout:
+    r"""Return the rollout with what stands before the line of its last box as reasoning.
+
+    A turn that has reasoning already, or no box, or nothing before its line, stays as it was written.
+
+    >>> split_at_box(Message(role="assistant", content="2 + 2 = 4.\n\\boxed{4}"))
+    Message(role='assistant', content='\\boxed{4}', reasoning='2 + 2 = 4.', tool_calls=())
+    """
+    *before, last = rollout.messages
+    return replace(rollout, messages=(*before, split_at_box(last)))
+
+
+def split_at_box(message: Message) -> Message:
+    """Return one turn as reasoning and answer; see thinking_before_box."""
+    text = message.content
+    line = text.rfind("\n", 0, max(0, text.rfind("\\boxed"))) + 1
+    if message.role != "assistant" or message.reasoning is not None or "\\boxed" not in text or not text[:line].strip():
+        return message
+    return replace(message, reasoning=text[:line].strip(), content=text[line:])

@@ -1,0 +1,106 @@
+"""The cells of a sweep: which rollouts are sampled, with which forcing, into which folder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..generation.strategies import StrategyOptions
+from ..records import Sampling
+from ..stage import SampleSet
+from .recipe import REJECTION, ScalingRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One setting of budget, waits and samples.
+
+    >>> Cell(part="sequential", budget=64, waits=1).name
+    'sequential-b64-w1'
+    """
+
+    part: str
+    """sequential, parallel, sc-tir, or the name of a prompted baseline."""
+    budget: int
+    waits: int = 0
+    samples: int = 1
+
+    @property
+    def name(self) -> str:
+        """Its folder under cells/."""
+        return f"{self.part}-b{self.budget}-w{self.waits}"
+
+    @property
+    def where(self) -> str:
+        """The setting in the name of a curve."""
+        if self.part == SC_TIR:
+            return SC_TIR
+        waits = "" if not self.waits else f", {self.waits} {'wait' if self.waits == 1 else 'waits'}"
+        return f"{self.budget} tokens{waits}"
+
+    @property
+    def label(self) -> str:
+        """What the report calls its rollouts."""
+        waits = f", {self.waits} {'wait' if self.waits == 1 else 'waits'}" if self.part in PARTS else ""
+        samples = f", {self.samples} samples" if self.samples > 1 else ""
+        return f"{self.part}: {self.budget} tokens{waits}{samples}"
+
+
+PARTS = ("sequential", "parallel")
+SC_TIR = "sc-tir"
+
+
+def cells(recipe: ScalingRecipe) -> Iterator[Cell]:
+    """Yield the cells of a sweep, baselines after the forced ones."""
+    for budget in recipe.sequential.budgets:
+        for waits in recipe.sequential.waits:
+            yield Cell(part="sequential", budget=budget, waits=waits)
+    for budget in recipe.parallel.budgets:
+        for waits in recipe.parallel.waits:
+            yield Cell(part="parallel", budget=budget, waits=waits, samples=recipe.parallel.samples)
+    if recipe.sc_tir.width:
+        yield Cell(part=SC_TIR, budget=recipe.max_tokens, samples=recipe.sc_tir.width)
+    for control in (b for b in recipe.baselines if b != REJECTION):
+        # `short` and `long` say no number: one cell each, beside the largest budget.
+        numbered = control in ("tokens", "steps")
+        for budget in recipe.sequential.budgets if numbered else recipe.sequential.budgets[-1:]:
+            yield Cell(part=control, budget=budget)
+
+
+def sample_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Path, beside: Path) -> SampleSet:
+    """Return what is sampled for a cell."""
+    if cell.part == SC_TIR:
+        return _sc_tir_set(recipe, cell, folder=folder, problems=problems, beside=beside)
+    parallel = cell.part == "parallel"
+    control = "force" if cell.part in PARTS else cell.part
+    part = recipe.parallel if parallel else recipe.sequential
+    return SampleSet(
+        label=cell.label,
+        problems=problems,
+        folder=folder / "cells" / cell.name,
+        template=recipe.template,
+        sampling=Sampling(
+            temperature=part.temperature,
+            top_p=recipe.parallel.top_p if parallel else None,
+            max_tokens=recipe.max_tokens,
+            seed=recipe.seed,
+        ),
+        samples=cell.samples,
+        strategy=StrategyOptions(
+            name="budget", forcing=recipe.forced(budget=cell.budget, waits=cell.waits, control=control)
+        ),
+        beside=beside,
+    )
+
+
+def _sc_tir_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Path, beside: Path) -> SampleSet:
+    own = recipe.sc_tir
+    return SampleSet(
+        label=cell.label,
+        problems=problems,
+        folder=folder / "cells" / cell.name,
+        template=own.template,
+        sampling=Sampling(temperature=own.temperature, max_tokens=recipe.max_tokens, seed=recipe.seed),
+        samples=cell.samples,
+        strategy=StrategyOptions(name="tir", tir=own.options()),
+        beside=beside,
+    )

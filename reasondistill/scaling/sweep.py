@@ -1,0 +1,149 @@
+"""The sweep: sample every cell of a grid that is missing, judge it, and report the curves.
+
+A sweep is one folder: `recipe.yaml manifest.json problems/ cells/NAME/{rollouts,verdicts}/ report.json report.html
+scaling.svg log.jsonl`. The same command goes on where it was; a cell that is added later is all that is sampled.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..engines.fetch_progress import fetch_progress
+from ..engines.models import resolve, weights_directory
+from ..errors import EngineError
+from ..plan import engine_options
+from ..problems import get_problems, write_problems
+from ..progress import say
+from ..provenance import input_hash, is_local, model_name, versions
+from ..recipe import ModelRecipe, dump_recipe
+from ..records import Row
+from ..report.data import PageData
+from ..report.page import build_page
+from ..report.scaling_chart import scaling_figure
+from ..stage import SampleSet, SampleStage, run_stage
+from ..store import RunFolder, write_atomic
+from ..verification import VerifyOptions
+from .curves import Curves
+from .grid import Cell, cells, sample_set
+from .page import scaling_page
+from .points import Samples, read_samples
+from .recipe import ScalingRecipe
+from .selectors import selectors
+
+
+@dataclass(slots=True, kw_only=True)
+class Sweep:
+    """A sweep's recipe and folder; `run` does what is missing."""
+
+    recipe: ScalingRecipe
+    recipe_folder: Path
+    """Prompt templates given as relative paths are looked up here first."""
+    command: str = ""
+    say: Callable[[str], None] = say
+    folder: RunFolder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder = RunFolder(self.recipe.folder)
+
+    def run(self) -> tuple[Row, PageData]:
+        """Sample, judge and report; return report.json's object and what the page shows."""
+        if is_local(self.recipe.model):
+            with fetch_progress() as progress:
+                if resolve(self.recipe.model.model, progress=progress).kind == "hub":
+                    weights_directory(self.recipe.model.model, progress=progress)
+        with self.folder:
+            self.folder.claim(f"scaling:{self.recipe.name}")
+            write_atomic(self.folder.path / "recipe.yaml", dump_recipe(self.recipe))
+            self.folder.update_manifest(
+                versions=versions(),
+                inputs={"benchmark": input_hash(self.recipe.benchmark)},
+                recipe_folder=str(self.recipe_folder.resolve()),
+            )
+            self._problems()
+            self._sample()
+            self._select()
+            return self.report()
+
+    def report(self) -> tuple[Row, PageData]:
+        """Write report.json, report.html and scaling.svg from what is in the folder."""
+        samples = self.samples()
+        asked = selectors(self.recipe, self.sets(), samples)
+        curves = Curves.of(self.recipe, samples, {cell: each.choices() for cell, each in asked.items()})
+        manifest = self.folder.read_json("manifest.json") or {}
+        report = {
+            "schema": 1,
+            "name": self.recipe.name,
+            "command": self.command,
+            "model": self.model,
+            "benchmark": self.recipe.benchmark.source,
+            **curves.to_row(),
+            "versions": manifest.get("versions", {}),
+            "inputs": manifest.get("inputs", {}),
+        }
+        page = scaling_page(self.recipe, report, curves, self.sets())
+        self.folder.write_json("report.json", report)
+        build_page(page, self.folder.path / "report.html")
+        if page.scaling is not None:
+            write_atomic(self.folder.path / "scaling.svg", scaling_figure(page.scaling.curves))
+        return report, page
+
+    @property
+    def model(self) -> str:
+        """The name that rollouts record; a student of ours carries the fingerprint of its training."""
+        model = self.recipe.model
+        name = model_name(model)
+        trained = RunFolder(Path(model.model)).read_json("training.json") if is_local(model) else None
+        return name if trained is None or model.model_id else f"{name}@{trained['identity'][:8]}"
+
+    def sets(self) -> dict[Cell, SampleSet]:
+        """Return what is sampled, by cell."""
+        problems = self.folder.path / "problems" / "problems.jsonl"
+        return {
+            cell: sample_set(self.recipe, cell, folder=self.folder.path, problems=problems, beside=self.recipe_folder)
+            for cell in cells(self.recipe)
+        }
+
+    def samples(self) -> Mapping[Cell, Samples]:
+        """Return what is there, by cell; cells without anything are left out."""
+        found: dict[Cell, Samples] = {}
+        for cell, given in self.sets().items():
+            wanted = [identifier for identifier, _, _ in given.plan(self.model).wanted()]
+            if samples := read_samples(given.folder, wanted):
+                found[cell] = samples
+        return found
+
+    def _problems(self) -> None:
+        source = self.recipe.benchmark
+        found = get_problems(
+            source.source,
+            count=source.count,
+            seed=self.recipe.seed,
+            split=source.split,
+            skip_bad=source.skip_bad,
+            warn=self.say,
+        )
+        write_problems(self.folder.path / "problems" / "problems.jsonl", found)
+
+    def _sample(self) -> None:
+        self._run(self.recipe.model, self.model, tuple(self.sets().values()))
+
+    def _select(self) -> None:
+        """Have a model judge or select, where a vote needs it."""
+        asked = selectors(self.recipe, self.sets(), self.samples())
+        other = self.recipe.selector.model
+        model, name = (other, model_name(other)) if other.model else (self.recipe.model, self.model)
+        if asked:
+            self._run(model, name, tuple(each.write() for each in asked.values()))
+
+    def _run(self, model: ModelRecipe, name: str, sets: tuple[SampleSet, ...]) -> None:
+        options = VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
+        stage = SampleStage(engine=engine_options(model), model=name, sets=sets, verify=options)
+        result = run_stage(stage, lock_fd=self.folder.lock_fd)
+        self.folder.log("sampled", **result)
+        for label, counts in result["sets"].items():
+            if counts["failed_share"] > self.recipe.max_failed_share:
+                reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
+                raise EngineError(
+                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good ({reasons}); "
+                    "what finished is kept, the same command asks for the rest again"
+                )
