@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import EngineError
+from .addresses import is_local, masked
 from .base import EngineOptions
 from .connection_pools import pooled_transport
 from .openai_wire import Unusable
@@ -17,23 +16,12 @@ CHAT_PATH = "/chat/completions"
 _KEY_LENGTH = 8
 
 
-def masked(url: str) -> str:
-    """Return the address without its user, password and query.
-
-    >>> masked("http://me:secret@host:8000/v1?key=x")
-    'http://***@host:8000/v1'
-    """
-    parts = urlsplit(url)
-    _user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"***@{host}" if at else host, parts.path, "", ""))
-
-
 def open_client(url: str, options: EngineOptions) -> Any:
     """Return openai's client for an address. Raises EngineError where a key is needed and there is none."""
     import httpx2
     import openai
 
-    local = _is_local(url)
+    local = is_local(url)
     http = openai.DefaultAsyncHttpxClient(
         # A proxy from the environment is for the world outside; a server on this machine is never behind it.
         trust_env=not local,
@@ -100,10 +88,12 @@ def wire_faults(seconds: float) -> Iterator[None]:
 
 
 def _key(url: str) -> str:
-    key = os.environ.get("OPENAI_API_KEY")
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise EngineError("OPENAI_API_KEY holds characters that no key has: set it anew")
     if key:
         return key
-    if _is_local(url):
+    if is_local(url):
         return "none"
     raise EngineError(
         f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
@@ -112,16 +102,8 @@ def _key(url: str) -> str:
 
 def without_key(text: str) -> str:
     """Return a server's words without the key, which some servers repeat; a word such as `none` is no key."""
-    key = os.environ.get("OPENAI_API_KEY", "")
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
     return text.replace(key, "***") if len(key) >= _KEY_LENGTH else text
-
-
-def _is_local(url: str) -> bool:
-    """Return whether the address is this machine or a private network: there a key is optional."""
-    host = urlsplit(url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_private
-    return host == "localhost" or "." not in host
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from reasondistill.engines.addresses import masked
 from reasondistill.engines.base import Completion, EngineOptions, Extras, Traffic
-from reasondistill.engines.openai_client import masked
 from reasondistill.engines.openai_engine import open_openai
 from reasondistill.engines.retry import Retry
 from reasondistill.errors import EngineError, RequestError
