@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from .engines import EngineOptions
+from .engines.addresses import fault_of
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve
 from .errors import EngineError, RecipeError
@@ -20,7 +21,7 @@ from .provenance import is_local, model_name, model_weights, versions
 from .recipe import ModelRecipe
 from .records import Estimate, Row, Sampling
 from .stage import SampleSet, SampleStage, failures, run_stage
-from .store import RunFolder, mask_url
+from .store import RunFolder, mask_secrets, mask_url
 from .verification import VerifyOptions
 
 MAX_FAILED_SHARE = 0.02
@@ -52,6 +53,9 @@ class SamplingRun:
         """
         if self.budget.until_correct is not None and not judged:
             raise RecipeError("sampling until so many are right needs verdicts: leave --no-verify out")
+        for url in self.engine.addresses:
+            if fault := fault_of(url):
+                raise RecipeError(f"--base-url {mask_secrets(url)!r}: {fault}")
         problems = get_problems(
             self.source,
             count=limit,

@@ -25,8 +25,7 @@ class Completion:
     token_ids: tuple[int, ...] | None = None
     """The tokens that were made: those of the end of turn and of a stop string among them, whatever the text keeps."""
     logprobs: tuple[float, ...] | None = None
-    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`,
-    save that llama.cpp leaves out those of a stop string."""
+    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`."""
     stop: str | None = None
     """The stop string that ended it, where the engine tells."""
     finish_reason: FinishReason
@@ -191,7 +190,8 @@ def no_score(name: str) -> RequestError:
 
 def no_logprobs(name: str) -> RequestError:
     """Return the error of an engine that knows no log-probabilities."""
-    return RequestError(f"the {name} engine has no log-probabilities", reason="unsupported")
+    message = f"the {name} engine has no log-probability for every token: use engine vllm, transformers or openai"
+    return RequestError(message, reason="unsupported")
 
 
 def scored_ids(

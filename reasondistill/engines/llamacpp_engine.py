@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_logprobs, no_score
 from .gguf_metadata import read_metadata, sampling_defaults
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
@@ -37,7 +37,7 @@ class LlamaCppEngine:
 
     name = "llamacpp"
     continues = True
-    abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, seeds=True)
+    abilities = Abilities(token_ids=True, include_stop=True, seeds=True)
 
     def __init__(
         self, server: Any, *, key: str, slots: int, max_context: int, name: str, metadata: Mapping[str, Any]
@@ -59,6 +59,9 @@ class LlamaCppEngine:
         extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions of the conversation, each continuing the assistant prefix if one is given."""
+        if extras.logprobs:
+            # The server has them, but not of a token that ends inside a character, nor of a stop string's.
+            raise no_logprobs(self.name)
         loop, started = asyncio.get_running_loop(), time.monotonic()
         tasks = [
             loop.run_in_executor(
@@ -91,7 +94,7 @@ class LlamaCppEngine:
             message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
             raise RequestError(message, reason="prompt_too_long")
         capped = replace(sampling, seed=seed, max_tokens=min(sampling.max_tokens, room))
-        answer = self._post("/completion", _request(prompt, capped, extras, self._defaults))
+        answer = self._post("/completion", _request(prompt, capped, self._defaults))
         return _completion(answer, sampling, opened, extras, time.monotonic() - started)
 
     def _prompt(self, messages: Sequence[Message], prefix: str, extras: Extras) -> tuple[list[int], bool]:
@@ -157,10 +160,10 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
     return LlamaCppEngine(server, key=key, slots=slots, max_context=options.max_context, name=name, metadata=metadata)
 
 
-def _request(prompt: list[int], sampling: Sampling, extras: Extras, defaults: Mapping[str, float]) -> Row:
+def _request(prompt: list[int], sampling: Sampling, defaults: Mapping[str, float]) -> Row:
     """Return the request's JSON object.
 
-    >>> row = _request([1], Sampling(top_p=0.9), PLAIN, {"temperature": 0.6, "top_p": 0.8})
+    >>> row = _request([1], Sampling(top_p=0.9), {"temperature": 0.6, "top_p": 0.8})
     >>> row["temperature"], row["top_p"], row["top_k"]
     (0.6, 0.9, 0)
     """
@@ -178,7 +181,6 @@ def _request(prompt: list[int], sampling: Sampling, extras: Extras, defaults: Ma
         "min_p": 0.0,
         "cache_prompt": True,
         "return_tokens": True,
-        "n_probs": 1 if extras.logprobs else 0,
     }
 
 
@@ -204,7 +206,6 @@ def _completion(answer: Row, sampling: Sampling, opened: bool, extras: Extras, s
         text=text,
         reasoning=reasoning,
         token_ids=tuple(answer["tokens"]) or None,
-        logprobs=_logprobs(answer) if extras.logprobs else None,
         stop=stop,
         finish_reason=FinishReason.LENGTH if answer.get("stop_type") == "limit" else FinishReason.STOP,
         usage=Usage(
@@ -214,7 +215,3 @@ def _completion(answer: Row, sampling: Sampling, opened: bool, extras: Extras, s
         ),
         seconds=seconds,
     )
-
-
-def _logprobs(answer: Row) -> tuple[float, ...]:
-    return tuple(float(token["logprob"]) for token in answer.get("completion_probabilities", ()))

@@ -12,14 +12,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
+from ..store import mask_secrets
+from .addresses import fault_of, masked
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
 from .endpoints import Clock, Endpoint, Endpoints
 from .limits import CHARACTERS_PER_TOKEN, RateLimits
-from .openai_client import CHAT_PATH, masked, never_connected, open_client, post, streamed, timed, without_key
+from .openai_client import CHAT_PATH, open_client, post, streamed, timed, wire_faults, without_key
 from .openai_score import PATH as SCORE_PATH
 from .openai_score import Scored, Scoring
 from .openai_wire import (
@@ -72,8 +73,8 @@ async def open_openai(
             raise EngineError(
                 f"no model named for the server at {masked(url)}: give --model NAME as the server calls it"
             )
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise EngineError(f"--base-url must start with http:// or https://, got {masked(url)!r}")
+        if fault := fault_of(url):
+            raise EngineError(f"{mask_secrets(url)!r} is no address of a server: {fault}")
     clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
     retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
@@ -250,21 +251,16 @@ class OpenAIEngine:
         in_turns = self._in_turns()
         row = self._row(request, in_turns)
         try:
-            if row.get("stream"):
-                return await self._read_stream(endpoint.client, row, request, in_turns)
-            async with asyncio.timeout(self._options.request_timeout):
-                data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
-            if request.scoring:
-                return request.scoring.read(data)
-            return self._finished(read_answer(data), request, in_turns)
-        except (TimeoutError, openai.APITimeoutError) as error:
-            message = f"no answer within {self._options.request_timeout:g} s"
-            raise Unusable(message, reason="timeout", down=never_connected(error)) from error
+            with wire_faults(self._options.request_timeout):
+                if row.get("stream"):
+                    return await self._read_stream(endpoint.client, row, request, in_turns)
+                async with asyncio.timeout(self._options.request_timeout):
+                    data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
         except openai.APIStatusError as error:
             raise self._refusal(endpoint, error, row) from error
-        except openai.APIConnectionError as error:
-            message = f"{error.__cause__ or error}" or type(error.__cause__).__name__
-            raise Unusable(message, reason="connection", down=never_connected(error)) from error
+        if request.scoring:
+            return request.scoring.read(data)
+        return self._finished(read_answer(data), request, in_turns)
 
     def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
         """Return the JSON object to send."""

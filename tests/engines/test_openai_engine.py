@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from reasondistill.engines.addresses import masked
 from reasondistill.engines.base import Completion, EngineOptions, Extras, Traffic
-from reasondistill.engines.openai_client import masked
 from reasondistill.engines.openai_engine import open_openai
 from reasondistill.engines.retry import Retry
 from reasondistill.errors import EngineError, RequestError
@@ -427,8 +427,10 @@ def test_a_retry_budget_bounds_all_requests_together(loopback: Any) -> None:
         run(loopback.url, retry=Retry(spare=3))
 
 
-def events(*pieces: str, finish: str | None = "stop", usage: dict[str, int] | None = None) -> Callable[[Any], None]:
-    """Return a behaviour that streams the pieces; without `finish` the stream breaks off."""
+def events(
+    *pieces: str, finish: str | None = "stop", usage: dict[str, int] | None = None, missing: int = 0
+) -> Callable[[Any], None]:
+    """Return a behaviour that streams the pieces; without `finish` the stream breaks off, with `missing` roughly."""
     rows: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": {"content": p}}]} for p in pieces]
     if finish:
         rows.append({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
@@ -438,7 +440,7 @@ def events(*pieces: str, finish: str | None = "stop", usage: dict[str, int] | No
     data = (text + ("data: [DONE]\n\n" if finish else "")).encode()
 
     def behave(exchange: Any) -> None:
-        exchange.raw(200, data, Content_Type="text/event-stream")
+        exchange.raw(200, data, length=len(data) + missing, Content_Type="text/event-stream")
 
     return behave
 
@@ -495,6 +497,23 @@ def test_a_broken_stream_is_gone_on_with(loopback: Any) -> None:
     assert [r["messages"][-1]["content"] for r in loopback.requests[1:]] == ["The sum ", "The sum of "]
     assert loopback.requests[1]["max_tokens"] == 4998
     assert "The sum of " in shown
+
+
+def test_a_connection_that_breaks_in_a_stream_is_a_broken_stream(loopback: Any) -> None:
+    loopback.behaviours = [events("The ", "sum ", finish=None, missing=500), events("is two.")]
+    completion, _ = stream(loopback.url)
+    assert completion.text == "The sum is two."
+    assert loopback.requests[1]["messages"][-1]["content"] == "The sum "
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_where_a_stream_was_asked_for_is_tried_again(
+    loopback: Any, toy_answer: str, fault: Callable[[Any], None]
+) -> None:
+    good = loopback.behaviours[0]
+    loopback.behaviours = [fault, fault, good]
+    assert stream(loopback.url)[0].text == toy_answer
+    assert [request["stream"] for request in loopback.requests] == [True] * 3
 
 
 def test_a_broken_thought_is_gone_on_with(loopback: Any) -> None:
