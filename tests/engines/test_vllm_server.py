@@ -154,29 +154,35 @@ def test_a_completion_is_scored_as_by_the_model_itself(url: str) -> None:
     assert [list(place) for place in served.top] == [list(place) for place in own.top]
 
 
-def written(log: Path) -> str:
-    """Return what the only rollout under way holds so far."""
-    rows = list(read_rows(log)) if log.exists() else []
-    return "".join(row.get("content", "") + "".join(m["content"] for m in row["then"]) for row in rows)
+def written(log: Path) -> dict[str, str]:
+    """Return what each rollout under way holds so far."""
+    texts: dict[str, str] = {}
+    for row in read_rows(log) if log.exists() else ():
+        gained = row.get("content", "") + "".join(m["content"] for m in row["then"])
+        texts[row["id"]] = texts.get(row["id"], "") + gained
+    return texts
 
 
-def test_a_killed_rollout_goes_on_where_its_stream_was(url: str, tmp_path: Path) -> None:
-    question = "Write a very long story of a dog, a cat and a horse, with many chapters."
-    (tmp_path / "problems.jsonl").write_text(json.dumps({"id": "p", "question": question, "answer": "1"}) + "\n")
+def test_killed_rollouts_go_on_where_their_streams_were(url: str, tmp_path: Path) -> None:
+    animals = ("dog", "cat", "horse", "whale", "bee", "fox")
+    rows = [{"id": a, "question": f"Write a very long story of a {a}, with many chapters."} for a in animals]
+    (tmp_path / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     words = ["generate", "--problems", tmp_path / "problems.jsonl", "--engine", "openai", "--base-url", url]
-    words += ["--model", MODEL, "--max-tokens", 400, "--stream", "always", "--no-verify", "--temperature", 0.7]
+    words += ["--model", MODEL, "--max-tokens", 200, "--stream", "always", "--no-verify", "--temperature", 0.7]
     command = [sys.executable, "-m", "reasondistill", *map(str, words), "--out", str(tmp_path / "out"), "--json"]
-    log, begun = tmp_path / "out" / "partial" / "log.jsonl", ""
+    log, begun = tmp_path / "out" / "partial" / "log.jsonl", {}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while len(begun.split()) < 20 and process.poll() is None:
-            time.sleep(0.05)
+        while sum(map(len, begun.values())) < 200 and process.poll() is None:
+            time.sleep(0.02)
             begun = written(log)
         process.kill()
     assert begun, "it was killed before anything was written down"
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=True)
-    assert json.loads(done.stdout)["continued"] == 1
-    [row] = [json.loads(line) for line in (tmp_path / "out" / "rollouts" / "00000.jsonl").read_text().splitlines()]
-    rollout = Rollout.from_row(row)
-    assert rollout.text.startswith(begun)
-    assert len(rollout.text.split()) > 40
-    assert rollout.usage.completion_tokens <= 400
+    result = json.loads(done.stdout)
+    stored = {
+        r.id: r for f in (tmp_path / "out" / "rollouts").glob("*.jsonl") for r in map(Rollout.from_row, read_rows(f))
+    }
+    assert len(stored) == result["rollouts"] == len(animals)
+    assert result["continued"] >= 1
+    assert all(stored[identifier].text.startswith(text) for identifier, text in begun.items())
+    assert all(rollout.usage.completion_tokens <= 200 for rollout in stored.values())
