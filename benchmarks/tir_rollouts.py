@@ -119,7 +119,7 @@ def _check(rows: list[dict], wanted: int) -> None:
 
 
 class _MemoryWatch(threading.Thread):
-    """Samples the memory of this process and its descendants, twice a second."""
+    """Samples the memory of this process and its descendants; that takes a while, so not often."""
 
     def __init__(self, *, apart: set[int]) -> None:
         super().__init__(daemon=True)
@@ -136,7 +136,7 @@ class _MemoryWatch(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self._over.wait(0.5):
+        while not self._over.wait(4.0):
             held = [_memory(pid) for pid in _family(os.getpid(), self._apart)]
             pss, rss = sum(p for p, _ in held), sum(r for _, r in held)
             self.peak = max(self.peak[0], pss), max(self.peak[1], rss)

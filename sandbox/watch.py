@@ -43,10 +43,18 @@ def process(pid: int | str) -> Process | None:
     return Process(int(pid), int(values[2]), int(values[17]), int(values[21]) * _PAGE)
 
 
+def groups() -> dict[int, list[Process]]:
+    """All processes by the leader of their group, as far as this /proc shows them: one look does for all children."""
+    found: dict[int, list[Process]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (one := process(entry)) is not None:
+            found.setdefault(one.group, []).append(one)
+    return found
+
+
 def group(leader: int) -> list[Process]:
-    """All processes of a group, as far as this /proc shows them."""
-    found = (process(entry) for entry in os.listdir("/proc") if entry.isdigit())
-    return [one for one in found if one is not None and one.group == leader]
+    """All processes of one group."""
+    return groups().get(leader, [])
 
 
 def over_limit(processes: list[Process], limits: Limits, base: int) -> str:

@@ -44,6 +44,8 @@ class Zygote:
         self._handlers: dict[int, Callable[[], None]] = {}
         self._running = True
         self._next_tick = 0.0
+        self._next_sessions = 0.0
+        """When sessions are looked at again, all at once: a look through /proc for each would take all the time."""
         self._own_pids = -1 if walls.flat else os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         control.setblocking(False)
         self._watch(control.fileno(), self._orders)
@@ -298,17 +300,24 @@ class Zygote:
         """Look at every child that has lived for a while and kill those over a limit that only shows from outside."""
         self._deaths()
         now = time.monotonic()
+        sessions = now >= self._next_sessions
+        if sessions:
+            self._next_sessions = now + _SESSION_TICK_SECONDS
+        groups: dict[int, list[watch.Process]] = {}
         for child in list(self._children.values()):
-            if child.launch is None or child.killed_for or now < child.next_look:
+            due = sessions if child.kind.session else now >= child.next_look
+            if child.launch is None or child.killed_for or not due:
                 continue
-            child.next_look = now + (_SESSION_TICK_SECONDS if child.kind.session else 0.0)
-            if reason := self._over_limit(child):
+            if reason := self._over_limit(child, groups):
                 self._kill(child, reason)
 
-    def _over_limit(self, child: Child) -> str:
+    def _over_limit(self, child: Child, groups: dict[int, list[watch.Process]]) -> str:
+        """Say which limit a child is over, or nothing. `groups` is filled at the first need and serves one tick."""
         limits, session = child.kind.limits, child.kind.session
         alone = watch.process(child.pid) if not child.forks and not session else None
-        processes = [alone] if alone is not None else watch.group(child.pid)
+        if alone is None and not groups:
+            groups.update(watch.groups())
+        processes = [alone] if alone is not None else groups.get(child.pid, [])
         if session:
             reason = watch.stop_crowds(processes, limits)
         else:

@@ -100,7 +100,7 @@ class Interpreters:
 
     def _make_room(self, sessions: int) -> None:
         idle = [one for one in self._live if not one.running]
-        idle.sort(key=lambda one: not one.repeatable)  # stable: what cannot be made again is closed last
+        idle.sort(key=lambda one: one.precious)  # stable: the one used longest ago is closed first
         surplus = len(self._live) + self._coming + sessions - self._room
         for one in idle[: max(0, surplus)]:
             one.rest()
@@ -123,6 +123,11 @@ class Interpreter:
     def holds_session(self) -> bool:
         """Whether a live session stands behind it now."""
         return self._session is not None
+
+    @property
+    def precious(self) -> bool:
+        """Whether its state would take long to make again, or could come out differently."""
+        return not self.repeatable or sum(cell.seconds for cell in self.cells) > _REPLAY_SECONDS
 
     async def run(self, code: str) -> Execution:
         """Run a cell. Raises RequestError when the sandbox broke and EngineError when none can be had."""
@@ -167,7 +172,7 @@ class Interpreter:
     def _run(self, code: str) -> Execution:
         try:
             session = self._restored()
-            execution = session.execute(code, checkpoint=self._keeps_checkpoints())
+            execution = session.execute(code, checkpoint=self.precious)
             if execution.status is Status.SANDBOX_ERROR:
                 raise SandboxError(execution.reason)
         except SandboxError:
@@ -193,9 +198,6 @@ class Interpreter:
             for cell in () if self._owner.fresh else self.cells:
                 self._session.execute(cell.code, checkpoint=False)
         return self._session
-
-    def _keeps_checkpoints(self) -> bool:
-        return not self.repeatable or sum(cell.seconds for cell in self.cells) > _REPLAY_SECONDS
 
     def _fork(self, n: int) -> "list[Interpreter]":
         try:

@@ -170,6 +170,22 @@ def test_dialogues_with_code_come_through_every_fault(serve: Callable[..., Serve
     assert 2 * problems <= stats["answers"] <= 2 * problems + died
 
 
+def test_a_turn_after_code_is_gone_on_with_after_a_kill(serve: Callable[..., Server], tmp_path: Path) -> None:
+    tokens, problems = 400, 6
+    server = serve("--code", "--faults", "none", "--tokens", tokens, "--rate", 100)
+    desk = Desk(tmp_path, problems)
+    options = ("--strategy", "tir", "--concurrency", problems, "--max-tokens", 4000)
+    desk.kill(desk.start(server, *options), lambda: server.stats()["tokens"] >= tokens * problems // 2)
+    result, _ = desk.finish(server, *options)
+    asked = server.stats()["requests"]
+    numbers = " ".join(map(str, range(1, tokens)))
+    assert {r.problem_id: r.text for r in desk.rows()} == {
+        f"p{n}": f"{numbers} \\boxed{{{n + 1}}}" for n in range(problems)
+    }
+    assert (result["tool_use"]["executions"], asked) == (problems, 3 * problems)
+    assert server.stats()["tokens"] <= sum(r.usage.completion_tokens for r in desk.rows()) + 12 * problems
+
+
 def test_the_first_interrupt_finishes_what_is_under_way(serve: Callable[..., Server], tmp_path: Path) -> None:
     server = serve("--faults", "none", "--latency", 1.0)
     desk = Desk(tmp_path, 40)

@@ -126,6 +126,20 @@ def test_many_interpreters_share_few_sessions_and_keep_their_states():
     assert using(work, live=3, busy=2) == [str(i) for i in range(12)]
 
 
+def test_a_state_that_took_long_is_given_up_last(monkeypatch):
+    monkeypatch.setattr("reasondistill.generation.interpreters._REPLAY_SECONDS", 0.2)
+
+    async def work(interpreters):
+        slow = interpreters.open()
+        await slow.run("import time; time.sleep(0.3)")
+        quick = [interpreters.open() for _ in range(4)]
+        for one in quick:
+            await one.run("x = 1")
+        return slow.holds_session, [one.holds_session for one in quick]
+
+    assert using(work, live=3, busy=1) == (True, [False, False, True, True])
+
+
 def test_an_interpreter_that_never_ran_has_no_session():
     async def work(interpreters):
         one = interpreters.open([Cell(code="x = 1")])
