@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .engines.addresses import fault_of
 from .errors import RecipeError
 from .generation.budget import BudgetOptions
 from .generation.forcing_options import ForcingOptions
@@ -426,6 +427,8 @@ def check_model(model: ModelRecipe, where: str) -> None:
     listed = model.base_url if isinstance(model.base_url, list) else [model.base_url]
     if model.base_url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
         raise RecipeError(f"{where}.base_url must be an address or a list of addresses, got {model.base_url!r}")
+    if model.base_url is not None and (bad := next(filter(fault_of, listed), None)):
+        raise RecipeError(f"{where}.base_url {mask_secrets(bad)!r}: {fault_of(bad)}")
     if model.concurrency < 1:
         raise RecipeError(f"{where}.concurrency must be at least 1, got {model.concurrency}")
     for key in ("request_timeout", "requests_per_minute", "tokens_per_minute"):

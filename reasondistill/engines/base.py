@@ -25,7 +25,8 @@ class Completion:
     token_ids: tuple[int, ...] | None = None
     """The tokens that were made: those of the end of turn and of a stop string among them, whatever the text keeps."""
     logprobs: tuple[float, ...] | None = None
-    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`."""
+    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`,
+    save that llama.cpp leaves out those of a stop string."""
     stop: str | None = None
     """The stop string that ended it, where the engine tells."""
     finish_reason: FinishReason
@@ -75,7 +76,7 @@ class EngineOptions:
     turn), or auto: prefix with vLLM's fields for it, and turns where these are refused."""
     replay: str | None = None
     """Folder or file of recorded rollouts, for the replay engine."""
-    thinking_delimiters: Sequence[str] = ()
+    thinking_delimiters: Sequence[str] | None = None
     """What opens and what closes thinking, for a vLLM in this process that is to cap thinking by itself."""
 
     @property
@@ -215,7 +216,12 @@ def no_logprobs(name: str) -> RequestError:
 
 
 def scored_ids(
-    prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int, room: int | None = None
+    prompt_ids: Sequence[int],
+    completion_ids: Sequence[int],
+    *,
+    top_k: int,
+    room: int | None = None,
+    vocabulary: int | None = None,
 ) -> list[int]:
     """Return both as one list. Raises RequestError for what no model can score.
 
@@ -228,6 +234,8 @@ def scored_ids(
     if top_k < 0:
         raise RequestError(f"top_k must be 0 or more, got {top_k}", reason="bad_request")
     whole = [*prompt_ids, *completion_ids]
+    if vocabulary is not None and not all(0 <= token < vocabulary for token in whole):
+        raise RequestError(f"a token id lies outside the model's vocabulary of {vocabulary}", reason="bad_request")
     if room is not None and len(whole) > room:
         message = f"prompt and completion have {len(whole)} tokens together and {room} can be scored"
         raise RequestError(message, reason="prompt_too_long")

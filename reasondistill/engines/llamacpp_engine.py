@@ -11,15 +11,16 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
-from .gguf_metadata import read_metadata
+from .gguf_metadata import read_metadata, sampling_defaults
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
 _CONTROL = 3
@@ -34,26 +35,19 @@ async def open_llamacpp(options: EngineOptions) -> "LlamaCppEngine":
 
 
 class LlamaCppEngine:
-    """A loaded GGUF file. Settings that are left open are neutral: temperature 1, no top-p, no top-k."""
+    """A loaded GGUF file. Settings left open are the file's own, else neutral: temperature 1, no top-p, no top-k."""
 
     name = "llamacpp"
     continues = True
     abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, seeds=True)
 
     def __init__(
-        self,
-        server: Any,
-        *,
-        key: str,
-        slots: int,
-        max_context: int,
-        name: str,
-        chat_template: str | None = None,
-        control: frozenset[int] = frozenset(),
+        self, server: Any, *, key: str, slots: int, max_context: int, name: str, metadata: Mapping[str, Any]
     ) -> None:
         self.traffic = Traffic()
-        self._control = control
-        self.model, self._max_context, self.chat_template = name, max_context, chat_template
+        self._defaults, self._control = sampling_defaults(metadata), _control_ids(metadata)
+        self.model, self._max_context = name, max_context
+        self.chat_template: str | None = metadata.get("tokenizer.chat_template")
         self._server, self._key = server, key
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
 
@@ -108,7 +102,8 @@ class LlamaCppEngine:
         if room < 1:
             message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
             raise RequestError(message, reason="prompt_too_long")
-        answer = self._post("/completion", _request(prompt, sampling, seed, min(sampling.max_tokens, room), extras))
+        capped = replace(sampling, seed=seed, max_tokens=min(sampling.max_tokens, room))
+        answer = self._post("/completion", _request(prompt, capped, extras, self._defaults))
         return _completion(answer, sampling, opened, extras, time.monotonic() - started)
 
     def _prompt(self, messages: Sequence[Message], prefix: str, extras: Extras) -> tuple[list[int], bool]:
@@ -178,35 +173,35 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
         server = xllamacpp.Server(parameters)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{files.path}: llama.cpp cannot load this file: {error}") from error
-    name = options.model_id or files.name
-    metadata = read_metadata(files.path)
-    return LlamaCppEngine(
-        server,
-        key=key,
-        slots=slots,
-        max_context=options.max_context,
-        name=name,
-        chat_template=metadata.get("tokenizer.chat_template"),
-        control=_control_ids(metadata),
-    )
+    name, metadata = options.model_id or files.name, read_metadata(files.path)
+    return LlamaCppEngine(server, key=key, slots=slots, max_context=options.max_context, name=name, metadata=metadata)
 
 
-def _control_ids(metadata: Row) -> frozenset[int]:
+def _control_ids(metadata: Mapping[str, Any]) -> frozenset[int]:
     """Return the ids that are no text, by the file's token types; thinking tags are kept whatever they are called."""
     kinds, words = (metadata.get(f"tokenizer.ggml.{key}", ()) for key in ("token_type", "tokens"))
     marked = {i for i, kind in enumerate(kinds) if kind == _CONTROL}
     return frozenset(i for i in marked if words[i] not in (OPEN, CLOSE))
 
 
-def _request(prompt: list[int], sampling: Sampling, seed: int, cap: int, extras: Extras) -> Row:
+def _request(prompt: list[int], sampling: Sampling, extras: Extras, defaults: Mapping[str, float]) -> Row:
+    """Return the request's JSON object.
+
+    >>> row = _request([1], Sampling(top_p=0.9), PLAIN, {"temperature": 0.6, "top_p": 0.8})
+    >>> row["temperature"], row["top_p"], row["top_k"]
+    (0.6, 0.9, 0)
+    """
+    neutral = {"temperature": 1.0, "top_p": 1.0, "top_k": 0}
+    asked = {name: value for name in neutral if (value := getattr(sampling, name)) is not None}
+    chosen = neutral | dict(defaults) | asked
     return {
         "prompt": prompt,
-        "n_predict": cap,
-        "seed": seed,
+        "n_predict": sampling.max_tokens,
+        "seed": sampling.seed,
         "stop": list(sampling.stop),
-        "temperature": 1.0 if sampling.temperature is None else sampling.temperature,
-        "top_p": 1.0 if sampling.top_p is None else sampling.top_p,
-        "top_k": sampling.top_k or 0,
+        "temperature": chosen["temperature"],
+        "top_p": chosen["top_p"],
+        "top_k": int(chosen["top_k"]),
         "min_p": 0.0,
         "cache_prompt": True,
         "return_tokens": True,

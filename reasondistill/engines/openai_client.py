@@ -2,26 +2,17 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import EngineError
+from .addresses import is_local, masked
 from .base import EngineOptions
+from .openai_wire import Unusable
 
 CHAT_PATH = "/chat/completions"
-
-
-def masked(url: str) -> str:
-    """Return the address without its user, password and query.
-
-    >>> masked("http://me:secret@host:8000/v1?key=x")
-    'http://***@host:8000/v1'
-    """
-    parts = urlsplit(url)
-    _user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"***@{host}" if at else host, parts.path, "", ""))
+_KEY_LENGTH = 8
 
 
 def open_client(url: str, options: EngineOptions) -> Any:
@@ -31,7 +22,7 @@ def open_client(url: str, options: EngineOptions) -> Any:
 
     http = openai.DefaultAsyncHttpxClient(
         # A proxy from the environment is for the world outside; a server on this machine is never behind it.
-        trust_env=not _is_local(url),
+        trust_env=not is_local(url),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
     )
     return openai.AsyncOpenAI(
@@ -75,25 +66,43 @@ async def timed(opening: Any, seconds: float) -> Any:
         yield response, lines()
 
 
+@contextlib.contextmanager
+def wire_faults(seconds: float) -> Iterator[None]:
+    """Raise Unusable for what goes wrong on the way; answers with an error status go through as openai raises them."""
+    import httpx2
+    import openai
+
+    try:
+        yield
+    except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
+        message = f"no answer within {seconds:g} s"
+        raise Unusable(message, reason="timeout", down=_never_connected(error)) from error
+    except (openai.APIConnectionError, httpx2.RequestError) as error:
+        # While a body is read in pieces, the client's own errors are not wrapped.
+        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        message = f"{cause or error}" or type(cause).__name__
+        raise Unusable(message, reason="connection", down=_never_connected(error)) from error
+
+
 def _key(url: str) -> str:
-    key = os.environ.get("OPENAI_API_KEY")
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise EngineError("OPENAI_API_KEY holds characters that no key has: set it anew")
     if key:
         return key
-    if _is_local(url):
+    if is_local(url):
         return "none"
     raise EngineError(
         f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
     )
 
 
-def _is_local(url: str) -> bool:
-    """Return whether the address is this machine or a private network: there a key is optional."""
-    host = urlsplit(url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_private
-    return host == "localhost" or "." not in host
+def without_key(text: str) -> str:
+    """Return a server's words without the key, which some servers repeat; a word such as `none` is no key."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    return text.replace(key, "***") if len(key) >= _KEY_LENGTH else text
 
 
-def never_connected(error: BaseException) -> bool:
+def _never_connected(error: BaseException) -> bool:
     """Return whether no connection was made at all, rather than one that broke."""
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")

@@ -12,18 +12,22 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
+from ..store import mask_secrets
+from .addresses import fault_of, masked
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
 from .endpoints import Clock, Endpoint, Endpoints
 from .limits import CHARACTERS_PER_TOKEN, RateLimits
-from .openai_client import CHAT_PATH, masked, never_connected, open_client, post, streamed, timed
+from .openai_client import CHAT_PATH, open_client, post, streamed, timed, wire_faults, without_key
 from .openai_score import PATH as SCORE_PATH
 from .openai_score import Scored, Scoring
 from .openai_wire import (
+    CAP_FIELD,
     CONTINUE_FIELDS,
+    NEW_CAP_FIELD,
+    SEED_FIELD,
     STOP_FIELD,
     STREAM_FIELD,
     Answer,
@@ -33,6 +37,7 @@ from .openai_wire import (
     completion,
     read_answer,
     read_event,
+    what_it_said,
 )
 from .retry import Retry, RetryBudget, retry_after
 
@@ -53,8 +58,11 @@ async def open_openai(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Clock = time.monotonic,
     say: Callable[[str], None] | None = None,
+    known: bool = False,
 ) -> "OpenAIEngine":
     """Make a client for each of the options' addresses, or for OpenAI's own service. Nothing is sent yet.
+
+    `known` says that the addresses are right, so that a server which is down is waited for from the first request.
 
     The key comes from OPENAI_API_KEY only; a server in the local network needs none.
     """
@@ -64,9 +72,9 @@ async def open_openai(
             raise EngineError(
                 f"no model named for the server at {masked(url)}: give --model NAME as the server calls it"
             )
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise EngineError(f"--base-url must start with http:// or https://, got {masked(url)!r}")
-    clients = [Endpoint(open_client(url, options), masked(url)) for url in urls]
+        if fault := fault_of(url):
+            raise EngineError(f"{mask_secrets(url)!r} is no address of a server: {fault}")
+    clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
     retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
     return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
@@ -197,7 +205,9 @@ class OpenAIEngine:
             if request.extras.progress is None:
                 self.traffic.wasted_tokens += request.draft.tokens
             self.traffic.retries[fault.reason] -= 1
-            raise RequestError(f"{fault}, after {tries} tries at {places}", reason=fault.reason) from fault
+            raise RequestError(
+                f"{without_key(str(fault))}, after {tries} tries at {places}", reason=fault.reason
+            ) from fault
         await self._sleep(wait)
 
     async def _try(self, request: _Request) -> Completion | Scored:
@@ -227,7 +237,7 @@ class OpenAIEngine:
         if fault.down:
             self._endpoints.refused(endpoint, _one_line(str(fault)))
             return
-        self._endpoints.heard(endpoint)
+        self._endpoints.heard(endpoint, _one_line(without_key(str(fault))))
         if fault.wait is not None and fault.wait <= self._retry.total_seconds:
             self._endpoints.limit(endpoint, fault.wait)
         elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
@@ -240,21 +250,16 @@ class OpenAIEngine:
         in_turns = self._in_turns()
         row = self._row(request, in_turns)
         try:
-            if row.get("stream"):
-                return await self._read_stream(endpoint.client, row, request, in_turns)
-            async with asyncio.timeout(self._options.request_timeout):
-                data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
-            if request.scoring:
-                return request.scoring.read(data)
-            return self._finished(read_answer(data), request, in_turns)
-        except (TimeoutError, openai.APITimeoutError) as error:
-            message = f"no answer within {self._options.request_timeout:g} s"
-            raise Unusable(message, reason="timeout", down=never_connected(error)) from error
+            with wire_faults(self._options.request_timeout):
+                if row.get("stream"):
+                    return await self._read_stream(endpoint.client, row, request, in_turns)
+                async with asyncio.timeout(self._options.request_timeout):
+                    data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
         except openai.APIStatusError as error:
             raise self._refusal(endpoint, error, row) from error
-        except openai.APIConnectionError as error:
-            message = f"{error.__cause__ or error}" or type(error.__cause__).__name__
-            raise Unusable(message, reason="connection", down=never_connected(error)) from error
+        if request.scoring:
+            return request.scoring.read(data)
+        return self._finished(read_answer(data), request, in_turns)
 
     def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
         """Return the JSON object to send."""
@@ -343,7 +348,10 @@ class OpenAIEngine:
 
     def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
         """Return what an HTTP error status means for this request."""
-        status, said = int(error.status_code), _one_line(error.message)
+        status, said = int(error.status_code), without_key(what_it_said(error.response.text))
+        if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
+            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): see to the account there"
+            return EngineError(f"{message}, then run the same command again")
         if status in _RETRIED or status >= 500:
             reason = "rate_limit" if status == 429 else "server_error"
             return Unusable(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))
@@ -358,10 +366,13 @@ class OpenAIEngine:
 
     def _learn(self, row: dict[str, Any], said: str) -> bool:
         """Note which of the fields that a server may do without it refuses; False when it is none of them."""
-        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, "stream") if f in row]
+        if CAP_FIELD in row and NEW_CAP_FIELD in said:
+            self._refused.add(CAP_FIELD)  # the other name is sent instead
+            return True
+        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream") if f in row]
         named = [f for f in sent if re.search(rf"\b{f}\b", said)]
         if not named and any(word in said for word in _REFUSING):
-            named = [f for f in sent if f != "stream"]
+            named = [f for f in sent if f not in ("stream", SEED_FIELD)]
         if any(f in named for f in CONTINUE_FIELDS):
             if self._options.continuation == "prefix":
                 return False

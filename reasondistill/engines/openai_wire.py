@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,9 +14,12 @@ from .base import Completion, Extras
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
 
 CONTINUE_FIELDS = ("continue_final_message", "add_generation_prompt")
+CAP_FIELD, NEW_CAP_FIELD, SEED_FIELD = "max_tokens", "max_completion_tokens", "seed"
 STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
 GO_ON = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
 """The turn that asks a server to go on which cannot continue a message."""
+_SAID = 300
+"""Characters of an error's message that are told."""
 _OVERLAP = 200
 """A server that goes on in a new turn may repeat this many characters of the end of what it had written."""
 _FINISH = {
@@ -105,11 +109,11 @@ def body(
         else:
             optional |= dict(zip(CONTINUE_FIELDS, (True, False), strict=True))
     left_out = set(refused)
+    cap = NEW_CAP_FIELD if CAP_FIELD in left_out else CAP_FIELD
+    optional |= {cap: sampling.max_tokens, SEED_FIELD: sampling.seed}
     return {
         "model": model,
         "messages": rows,
-        "max_tokens": sampling.max_tokens,
-        "seed": sampling.seed,
         **{k: v for k, v in optional.items() if v is not None and k not in left_out},
     }
 
@@ -296,6 +300,24 @@ def _check(
     )
     if not used_up:
         raise Unusable("the answer is empty", reason="empty_answer", tokens=answer.tokens)
+
+
+def what_it_said(text: str) -> str:
+    """Return the message in the body of an error, on one line.
+
+    >>> what_it_said('{"error": {"message": "no such model", "code": 404}}')
+    'no such model'
+    >>> what_it_said("<html><title>404</title><body>Not <b>here</b></body></html>")
+    '404 Not here'
+    """
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+    for key in ("error", "message", "detail"):
+        said = said.get(key, said) if isinstance(said, dict) else said
+    line = said if isinstance(said, str) else json.dumps(said)
+    return " ".join(line.split())[:_SAID] or "without a word"
 
 
 def _text(content: Any) -> str:

@@ -110,13 +110,14 @@ class TransformersEngine:
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
         """Return the completion's log-probabilities, between two batches; see Engine.score."""
-        whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=self._max_context)
+        size = self._weights.get_input_embeddings().num_embeddings
+        whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=self._max_context, vocabulary=size)
         async with self._weights_free:
             if self._worker.done():
                 raise EngineError("the transformers engine is closed")
             try:
                 return await asyncio.to_thread(score_ids, self._weights, whole, len(prompt_ids), top_k)
-            except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+            except (RuntimeError, ValueError, MemoryError) as error:
                 raise EngineError(f"transformers: scoring failed ({_one_line(error)})") from error
 
     async def aclose(self) -> None:

@@ -5,7 +5,7 @@ scaling.svg log.jsonl`. The same command goes on where it was; a cell that is ad
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..engines.fetch_progress import fetch_progress
@@ -14,13 +14,13 @@ from ..errors import EngineError
 from ..plan import engine_options
 from ..problems import get_problems, write_problems
 from ..progress import say
-from ..provenance import input_hash, is_local, model_name, versions
+from ..provenance import input_hash, is_local, model_name, model_weights, versions
 from ..recipe import ModelRecipe, dump_recipe
 from ..records import Row
 from ..report.data import PageData
 from ..report.page import build_page
 from ..report.scaling_chart import scaling_figure
-from ..stage import SampleSet, SampleStage, run_stage
+from ..stage import SampleSet, SampleStage, failures, run_stage
 from ..store import RunFolder, write_atomic
 from ..verification import VerifyOptions
 from .curves import Curves
@@ -106,8 +106,9 @@ class Sweep:
     def samples(self) -> Mapping[Cell, Samples]:
         """Return what is there, by cell; cells without anything are left out."""
         found: dict[Cell, Samples] = {}
+        weights = model_weights(self.recipe.model)
         for cell, given in self.sets().items():
-            wanted = [identifier for identifier, _, _ in given.plan(self.model).wanted()]
+            wanted = [identifier for identifier, _, _ in replace(given, weights=weights).plan(self.model).wanted()]
             if samples := read_samples(given.folder, wanted):
                 found[cell] = samples
         return found
@@ -136,14 +137,15 @@ class Sweep:
             self._run(model, name, tuple(each.write() for each in asked.values()))
 
     def _run(self, model: ModelRecipe, name: str, sets: tuple[SampleSet, ...]) -> None:
+        weights = model_weights(model)
+        sets = tuple(replace(given, weights=weights) for given in sets)
         options = VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
         stage = SampleStage(engine=engine_options(model), model=name, sets=sets, verify=options)
         result = run_stage(stage, lock_fd=self.folder.lock_fd)
         self.folder.log("sampled", **result)
         for label, counts in result["sets"].items():
             if counts["failed_share"] > self.recipe.max_failed_share:
-                reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
                 raise EngineError(
-                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good ({reasons}); "
-                    "what finished is kept, the same command asks for the rest again"
+                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good "
+                    f"({failures(counts)}); what finished is kept, the same command asks for the rest again"
                 )
