@@ -4,8 +4,9 @@
 
 The server (a process of its own) answers each turn after the latency: a block, a second block that uses the first
 one's variable, then the answer. Printed per round: rollouts and cells per second, the same rollouts without a sandbox
-(one turn of text each), processor seconds, and the most memory (proportional set size) that this process and its
-sandbox held at once, the server's apart. Every rollout is checked: both outputs must be right. No speed is asserted.
+(one turn of text each), processor seconds, and the most memory that this process and its sandbox held at once, the
+server's apart: proportional set size, and resident set sizes added up, which counts shared pages again and again.
+Every rollout is checked: both outputs must be right. No speed is asserted.
 """
 
 import argparse
@@ -48,7 +49,7 @@ def main() -> None:
         rounds = [_round(given, url, number, server.pid or 0) for number in range(given.rounds)]
     finally:
         server.terminate()
-    for key in ("rollouts_per_second", "plain_per_second", "peak_mib"):
+    for key in ("rollouts_per_second", "plain_per_second", "peak_mib", "peak_rss_mib"):
         values = sorted(row[key] for row in rounds)
         print(f"{key}: median {statistics.median(values):.1f}, {values[0]:.1f} to {values[-1]:.1f}, n {len(values)}")
 
@@ -84,7 +85,8 @@ def _round(given: argparse.Namespace, url: str, number: int, server: int) -> dic
         "plain_per_second": given.rollouts / plain,
         "seconds": seconds,
         "processor_seconds": used,
-        "peak_mib": watch.peak / 2**20,
+        "peak_mib": watch.peak[0] / 2**20,
+        "peak_rss_mib": watch.peak[1] / 2**20,
     }
     print(json.dumps({key: round(value, 1) for key, value in row.items()}), flush=True)
     return row
@@ -121,7 +123,8 @@ class _MemoryWatch(threading.Thread):
 
     def __init__(self, *, apart: set[int]) -> None:
         super().__init__(daemon=True)
-        self.peak = 0
+        self.peak = (0, 0)
+        """Most proportional set size, and the most of all resident set sizes added up, in bytes."""
         self._apart, self._over = apart, threading.Event()
 
     def __enter__(self) -> "_MemoryWatch":
@@ -134,7 +137,9 @@ class _MemoryWatch(threading.Thread):
 
     def run(self) -> None:
         while not self._over.wait(0.5):
-            self.peak = max(self.peak, sum(_pss(pid) for pid in _family(os.getpid(), self._apart)))
+            held = [_memory(pid) for pid in _family(os.getpid(), self._apart)]
+            pss, rss = sum(p for p, _ in held), sum(r for _, r in held)
+            self.peak = max(self.peak[0], pss), max(self.peak[1], rss)
 
 
 def _family(root: int, apart: set[int]) -> list[int]:
@@ -153,14 +158,14 @@ def _family(root: int, apart: set[int]) -> list[int]:
     return found
 
 
-def _pss(pid: int) -> int:
+def _memory(pid: int) -> tuple[int, int]:
+    """Return proportional and resident set size: the second counts what processes share once for each."""
     try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) << 10
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
-        return 0  # it has just ended
-    return 0
+        return 0, 0  # it has just ended
+    sizes = {line.partition(":")[0]: line.split()[1] for line in lines[1:]}
+    return int(sizes.get("Pss", 0)) << 10, int(sizes.get("Rss", 0)) << 10
 
 
 def _processor_seconds(apart: set[int]) -> float:

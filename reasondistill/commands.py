@@ -277,7 +277,8 @@ def _sampled_line(result: Row, out: Path) -> str:
     accuracy = f", {_estimate(result['accuracy'])} right" if result.get("accuracy") else ""
     stopped = f"; stopped by {result['stopped']}" if result.get("stopped") else ""
     failed = "".join(f", {n} failed ({reason})" for reason, n in result["failed"].items())
-    return f"{result['rollouts']} of {result['wanted']} rollouts in {out / 'rollouts'}{accuracy}{failed}{stopped}"
+    used = f", {_estimate(result['tool_use']['executed'])} ran code" if result.get("tool_use") else ""
+    return f"{result['rollouts']} of {result['wanted']} rollouts in {out / 'rollouts'}{accuracy}{used}{failed}{stopped}"
 
 
 def _estimate(row: Row) -> str:

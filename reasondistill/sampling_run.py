@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from .engines import EngineOptions
@@ -10,9 +10,10 @@ from .engines.addresses import fault_of
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve
 from .errors import EngineError, RecipeError
-from .evaluation.results import SetResult, measure
+from .evaluation.results import SetResult, measure, read_rollouts
 from .evaluation.scorecard import scorecard
 from .evaluation.scoring import MEASURED, read_groups
+from .evaluation.tool_use import tool_use
 from .generation.budget import BudgetOptions
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
@@ -71,6 +72,7 @@ class SamplingRun:
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
             )
+            folder.update_manifest(strategy=asdict(self.strategy))
             if is_local(self._model):
                 # Before the ids are made: where a catalogue model comes from is part of them.
                 with fetch_progress() as progress:
@@ -97,6 +99,7 @@ class SamplingRun:
             **card,
             "truncated": result.truncated if result else 0,
             "tokens": {"prompt": result.prompt_tokens, **(card["tokens"] or {"completion": 0})} if result else {},
+            **self._tool_use(stage),
             "sampling": plan.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
             "prompt": {"template": stage.sets[0].template, "hash": plan.template.hash},
             "versions": manifest["versions"],
@@ -150,7 +153,14 @@ class SamplingRun:
             "engine": result["engine"],
             **{k: result[k] for k in ("requests", "retries", "wasted_tokens") if k in result},
             **{k: counts[k] for k in kept if k in counts},
+            **self._tool_use(stage),
         }
+
+    def _tool_use(self, stage: SampleStage) -> Row:
+        if self.strategy.name != "tir":
+            return {}
+        wanted = {identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()}
+        return {"tool_use": tool_use(r for r in read_rollouts(self.folder) if r.id in wanted)}
 
     def _measure(self, stage: SampleStage) -> SetResult | None:
         wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]

@@ -7,6 +7,7 @@ error. The child dies with its parent, and holds the run folder's lock as long a
 import asyncio
 import ctypes
 import json
+import math
 import os
 import signal
 import subprocess
@@ -283,7 +284,7 @@ async def _sample(stage: SampleStage) -> Row:
                 stack.push_async_callback(plan.strategy.aclose)
             loaded = time.monotonic()
             with _first_interrupt_finishes(list(jobs.values()), engine.name):
-                await sample(engine, list(jobs.values()), concurrency=stage.engine.concurrency)
+                await sample(engine, list(jobs.values()), concurrency=_under_way(stage))
             seconds = time.monotonic() - loaded
     if any(job.agenda.stopped == INTERRUPTED for job in jobs.values()):
         raise KeyboardInterrupt
@@ -296,6 +297,12 @@ async def _sample(stage: SampleStage) -> Row:
         "wasted_tokens": engine.traffic.wasted_tokens,
         "sets": {label: _counts_row(job) for label, job in jobs.items()},
     }
+
+
+def _under_way(stage: SampleStage) -> int:
+    """Return how many rollouts are made at once: while some wait for their code, others keep the engine busy."""
+    most = stage.engine.concurrency
+    return math.ceil(1.25 * most) if any(s.strategy.name == "tir" for s in stage.sets) else most
 
 
 @contextmanager

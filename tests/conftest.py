@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from reasondistill.generation.sampling import SamplingPlan
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage, with_seed
+
+# A busy machine is no fault of the code: no example is held against a clock.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def _problem(number: int = 0, **fields: Any) -> Problem:

@@ -11,6 +11,7 @@ import pytest
 
 from reasondistill.engines import EngineOptions
 from reasondistill.errors import DataError, EngineError, ModelError
+from reasondistill.generation.strategies import StrategyOptions
 from reasondistill.problems import write_problems
 from reasondistill.records import Rollout, Sampling
 from reasondistill.stage import SampleSet, SampleStage, TrainStage, run_stage
@@ -220,3 +221,16 @@ def test_a_child_does_not_outlive_its_parent(tmp_path, stage):
         parent.wait()
         # The pipe ends when the last process that holds it is gone.
         assert parent.stdout.read() == ""
+
+
+@pytest.mark.parametrize(("strategy", "rollouts"), [("cot", 8), ("tir", 10)])
+def test_while_rollouts_wait_for_their_code_others_keep_the_engine_busy(stage, monkeypatch, strategy, rollouts):
+    seen = []
+
+    async def sample(engine, jobs, *, concurrency):
+        seen.append(concurrency)
+
+    monkeypatch.setattr("reasondistill.stage.sample", sample)
+    given = replace(stage.sets[0], strategy=StrategyOptions(name=strategy))
+    replace(stage, sets=(given,), engine=replace(stage.engine, concurrency=8)).run()
+    assert seen == [rollouts]

@@ -134,7 +134,7 @@ def _is_text(candidate: Candidate) -> bool:
 
 
 def _told(message: Message) -> str:
-    calls = json.dumps(list(message.tool_calls)) if message.tool_calls else ""
+    calls = json.dumps([call.get("function") for call in message.tool_calls]) if message.tool_calls else ""
     return f"{message.reasoning or ''}\n{message.content}{calls}"
 
 

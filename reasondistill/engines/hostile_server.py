@@ -53,6 +53,8 @@ class Character:
     """Length of an answer."""
     dead_seconds: float = 2.0
     streams: bool = True
+    code: bool = False
+    """Write a Python block that adds the numbers first, and box what it printed."""
 
 
 @dataclass(slots=True)
@@ -150,7 +152,7 @@ class HostileServer:
         if fault and await self._misbehave(fault, writer):
             return
         await asyncio.sleep(self._character.latency * (20 if fault == "delay" else 1))
-        text, tokens, finish = write(body, self._character.tokens)
+        text, tokens, finish = write(body, self._character.tokens, code=self._character.code)
         if body.get("stream") and self._character.streams:
             await self._stream(body, text, finish, reader, writer, broken=fault == "half")
             return
@@ -240,7 +242,7 @@ class HostileServer:
         return True
 
 
-def write(body: Row, length: int) -> tuple[str, int, str]:
+def write(body: Row, length: int, *, code: bool = False) -> tuple[str, int, str]:
     """Return what the model writes to a request: text, tokens (words), finish reason.
 
     >>> question = {"role": "user", "content": "What is 2 plus 3?"}
@@ -251,11 +253,21 @@ def write(body: Row, length: int) -> tuple[str, int, str]:
     """
     last = body["messages"][-1]
     begun = last["content"].split() if last["role"] == "assistant" else []
-    total = sum(map(int, re.findall(r"\d+", _question(body))))
+    numbers = re.findall(r"\d+", _question(body))
+    if code and not _printed(body):
+        text = f"I add them.\n```python\nprint({' + '.join(numbers)})\n```\n"
+        return text, len(text.split()), "stop"
+    total = _printed(body)[-1] if code else str(sum(map(int, numbers)))
     words = [*map(str, range(1, length)), f"\\boxed{{{total}}}"][len(begun) :]
     kept = words[: body.get("max_tokens") or len(words)]
     text = (" " if begun else "") + " ".join(kept)
     return text, len(kept), "stop" if len(kept) == len(words) else "length"
+
+
+def _printed(body: Row) -> list[str]:
+    """Return what code has printed so far, as far as it is a number."""
+    outputs = [str(m["content"]) for m in body["messages"] if _is_output(m)]
+    return [found[0] for output in outputs if (found := re.findall(r"-?\d+", output))]
 
 
 def _conversation(body: bytes) -> Row | None:
@@ -268,7 +280,12 @@ def _conversation(body: bytes) -> Row | None:
 
 
 def _question(body: Row) -> str:
-    return next((str(m["content"]) for m in reversed(body["messages"]) if m["role"] == "user"), "")
+    asked = (m for m in reversed(body["messages"]) if m["role"] == "user" and not _is_output(m))
+    return next((str(m["content"]) for m in asked), "")
+
+
+def _is_output(message: Row) -> bool:
+    return bool(message["role"] == "tool" or str(message["content"]).startswith("```output"))
 
 
 def _chat(text: str | None, finish: str, tokens: int, body: Row, copies: int = 1) -> Row:
@@ -338,13 +355,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=plain.rate, help="tokens a second of one answer; 0: at once")
     parser.add_argument("--tokens", type=int, default=plain.tokens, help="tokens of an answer")
     parser.add_argument("--dead-seconds", type=float, default=plain.dead_seconds)
+    parser.add_argument("--code", action="store_true", help="write code first, for --strategy tir")
     parser.add_argument("--no-stream", action="store_true", help="ignore `stream`, as some servers do")
     given = parser.parse_args(arguments)
     names = {"all": list(FAULTS), "none": []}.get(given.faults, given.faults.split(","))
     if unknown := set(names) - {*FAULTS, REFUSE}:
         parser.error(f"unknown faults {', '.join(sorted(unknown))}; known: {', '.join(FAULTS)}")
     values = {k: getattr(given, k) for k in ("share", "seed", "latency", "rate", "tokens", "dead_seconds")}
-    character = Character(faults=names, streams=not given.no_stream, **values)
+    character = Character(faults=names, streams=not given.no_stream, code=given.code, **values)
     try:
         asyncio.run(_serve(HostileServer(character, port=given.port)))
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import EngineError
 from .addresses import is_local, masked
 from .base import EngineOptions
+from .connection_pools import pooled_transport
 from .openai_wire import Unusable
 
 CHAT_PATH = "/chat/completions"
@@ -20,9 +21,11 @@ def open_client(url: str, options: EngineOptions) -> Any:
     import httpx2
     import openai
 
+    local = is_local(url)
     http = openai.DefaultAsyncHttpxClient(
         # A proxy from the environment is for the world outside; a server on this machine is never behind it.
-        trust_env=not is_local(url),
+        trust_env=not local,
+        transport=pooled_transport(url, options.concurrency, local=local),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
     )
     return openai.AsyncOpenAI(

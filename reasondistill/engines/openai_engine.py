@@ -27,6 +27,7 @@ from .openai_wire import (
     CAP_FIELD,
     CONTINUE_FIELDS,
     NEW_CAP_FIELD,
+    REASONING_FIELDS,
     SEED_FIELD,
     STOP_FIELD,
     STREAM_FIELD,
@@ -370,6 +371,7 @@ class OpenAIEngine:
             self._refused.add(CAP_FIELD)  # the other name is sent instead
             return True
         sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream") if f in row]
+        sent += [f for f in REASONING_FIELDS if any(f in message for message in row.get("messages", ()))]
         named = [f for f in sent if re.search(rf"\b{f}\b", said)]
         if not named and any(word in said for word in _REFUSING):
             named = [f for f in sent if f not in ("stream", SEED_FIELD)]

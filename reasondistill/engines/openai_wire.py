@@ -13,6 +13,8 @@ from ..records import FinishReason, Message, Row, Sampling, Usage
 from .base import Completion, Extras
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
 
+REASONING_FIELDS = ("reasoning", "reasoning_content")
+"""What servers call the thinking of an earlier turn: vLLM the first, DeepSeek, SGLang and llama.cpp the second."""
 CONTINUE_FIELDS = ("continue_final_message", "add_generation_prompt")
 CAP_FIELD, NEW_CAP_FIELD, SEED_FIELD = "max_tokens", "max_completion_tokens", "seed"
 STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
@@ -85,7 +87,7 @@ def body(
     refused: Iterable[str] = (),
 ) -> Row:
     """Return the request's JSON object; fields that the server has refused before are left out."""
-    rows = message_rows(messages)
+    rows = message_rows(messages, refused=refused)
     arguments = dict(extras.arguments)
     effort = arguments.pop("reasoning_effort", None)
     optional: Row = {
@@ -118,12 +120,15 @@ def body(
     }
 
 
-def message_rows(messages: Sequence[Message]) -> list[Row]:
+def message_rows(messages: Sequence[Message], *, refused: Iterable[str] = ()) -> list[Row]:
     """Return the messages as servers take them: tool results are joined to their calls by id, in order."""
+    names = [name for name in REASONING_FIELDS if name not in set(refused)]
     rows: list[Row] = []
     calls: list[Any] = []
     for message in messages:
         row: Row = {"role": message.role, "content": message.content}
+        if message.reasoning:
+            row |= dict.fromkeys(names, message.reasoning)
         if message.tool_calls:
             row["tool_calls"] = list(message.tool_calls)
             calls = [call.get("id") for call in message.tool_calls]

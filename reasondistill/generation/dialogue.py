@@ -101,7 +101,7 @@ class Dialogue:
             return self.prompt, render(sent)
         prefix = ""
         if self.unfinished:
-            prefix = written(sent[-1]) if self.mode.continues else ""
+            prefix = written(sent[-1])
             sent = sent[:-1]
         return (*self.prompt, *(sent if self.mode.as_stored else _as_turns(sent))), prefix
 
@@ -109,20 +109,49 @@ class Dialogue:
         """Add what came back; return what it asks for."""
         self.usage += completion.usage
         self.spent += completion.usage.completion_tokens or _estimate(completion)
-        message = message_of(completion)
+        message = self._turn(completion)
         if self.unfinished:
-            begun = self.messages.pop()
-            message = joined(begun, completion) if self.mode.continues else message
+            self.messages.pop()
             self.unfinished = False
         if completion.tool_calls:
             return self._called(message)
         return self._read(message, completion)
 
+    def so_far(self, completion: Completion) -> tuple[Message, ...]:
+        """Return the turns with one that is still being written; calls count only when they are whole."""
+        turn = replace(self._turn(completion), tool_calls=())
+        begun = self.messages[:-1] if self.unfinished else self.messages
+        return (*begun, turn) if turn.content or turn.reasoning else tuple(self.messages)
+
     def answer(self, output: str, *, ran: bool = False, failed: bool = False) -> None:
         """Add the output of the next call."""
         self.executed += ran
         self.failed += failed
+        if failed:
+            self._mark_call("failed")
         self.messages.append(Message(role="tool", content=output))
+
+    def take_up(self, messages: Sequence[Message]) -> tuple[Row, ...]:
+        """Begin with the turns of an earlier attempt that was cut; return the calls that nobody has answered yet."""
+        calls = [call for m in messages for call in m.tool_calls]
+        answered = sum(m.role == "tool" for m in messages)
+        self.messages, self.executed = list(messages), min(answered, self.executions)
+        self.failed = sum(bool(call.get("failed")) for call in calls)
+        self.invented = sum(bool(call.get("invented")) for call in calls)
+        self.unfinished = messages[-1].role == "assistant" and not messages[-1].tool_calls
+        return tuple(calls[answered:])
+
+    def _turn(self, completion: Completion) -> Message:
+        """Return the turn that a completion makes, with what there was of it."""
+        return joined(self.messages[-1], completion) if self.unfinished else message_of(completion)
+
+    def _mark_call(self, what: str) -> None:
+        """Note at the next call to answer what came of it: a resumed attempt must know."""
+        at = max(i for i, m in enumerate(self.messages) if m.tool_calls)
+        turn, number = self.messages[at], len(self.messages) - at - 1
+        marked = {**turn.tool_calls[number], what: True}
+        calls = (*turn.tool_calls[:number], marked, *turn.tool_calls[number + 1 :])
+        self.messages[at] = replace(turn, tool_calls=calls)
 
     def _called(self, message: Message) -> Step:
         """Take a turn with calls that the server read."""
@@ -131,7 +160,10 @@ class Dialogue:
             self.messages.append(replace(message, tool_calls=()))
             return Step(finish=FinishReason.STOP)
         number = sum(len(m.tool_calls) for m in self.messages)
-        calls = tuple({"id": f"call_{number + i}", **call} for i, call in enumerate(message.tool_calls))
+        calls = tuple(
+            {"type": "function", **call, "id": call.get("id") or f"call_{number + i}"}
+            for i, call in enumerate(message.tool_calls)
+        )
         self.messages.append(replace(message, tool_calls=calls))
         return Step(calls=calls)
 
@@ -151,9 +183,11 @@ class Dialogue:
             self.unexecuted += 1
             self.messages.append(message)
             return Step(finish=FinishReason.STOP)
+        step = self._call(message, text, block, syntax, thinking)
         if find_output(text, syntax, block.end):
             self.invented += 1
-        return self._call(message, text, block, syntax, thinking)
+            self._mark_call("invented")
+        return step
 
     def _call(self, message: Message, text: str, block: Block, syntax: Syntax, thinking: bool) -> Step:
         """Turn a block into a call; what the model wrote behind it is dropped, as a stop string would have."""
@@ -161,7 +195,7 @@ class Dialogue:
         if self.mode.native and syntax.as_json and block.code is not None:
             before, calls = text[: block.start].removesuffix("\n"), _native_calls(text, block, syntax, number)
         else:
-            closed = block if block.closing else replace(block, closing=syntax.closing)
+            closed = block if block.closing else _closed(text, block, syntax)
             before, calls = text[: block.start], (text_call(closed, syntax, number=number, thinking=thinking),)
         self.messages.append(replace(_with_text(message, before, thinking), tool_calls=calls))
         return Step(calls=calls)
@@ -206,6 +240,12 @@ class Dialogue:
         made_there = any((c.get("written") or {}).get("thinking") for c in message.tool_calls)
         last = message is self.messages[-1]
         return message if last or made_there or message.reasoning is None else replace(message, reasoning=None)
+
+
+def _closed(text: str, block: Block, syntax: Syntax) -> Block:
+    """Return a block that the text leaves open, closed as the stop string would have that an engine left out."""
+    found = find_block(text + syntax.stops[0], syntax, block.start)
+    return found if found is not None and found.closing else replace(block, closing=syntax.closing)
 
 
 def _native_calls(text: str, first: Block, syntax: Syntax, number: int) -> tuple[Row, ...]:

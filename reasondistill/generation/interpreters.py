@@ -7,6 +7,7 @@ with it. So a cell needs a checkpoint only where that would take long or could c
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 _REPLAY_SECONDS = 0.5
 """A state that took longer to make is kept by a checkpoint before each further cell."""
+_WAITS = (0.1, 0.3, 1.0, 3.0)
+"""Seconds before a cell's next tries when the sandbox fails: it may have to clean up after ended sessions first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,7 @@ class Interpreter:
     async def run(self, code: str) -> Execution:
         """Run a cell. Raises RequestError when the sandbox broke and EngineError when none can be had."""
         async with self._owner.turn(self):
-            return await self._owner.call(lambda: _said(lambda: self._run(code)))
+            return await self._owner.call(lambda: _said(lambda: self._run_surely(code)))
 
     async def fork(self, n: int) -> "list[Interpreter]":
         """Return n interpreters that start from this state; one that rests has its cells run once for all of them."""
@@ -140,9 +143,7 @@ class Interpreter:
 
     def rest(self) -> None:
         """Give the session up; the cells are run again if there is another one."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        self._drop_session()
         self._owner.note(self)
 
     def close(self) -> None:
@@ -152,22 +153,39 @@ class Interpreter:
 
     # What follows runs in a thread.
 
+    def _run_surely(self, code: str) -> Execution:
+        """Run a cell, and again in the same state made anew when not the cell but the sandbox failed."""
+        for seconds in _WAITS:
+            try:
+                return self._run(code)
+            except SandboxUnavailable:
+                raise
+            except SandboxError:
+                time.sleep(seconds)
+        return self._run(code)
+
     def _run(self, code: str) -> Execution:
-        session = self._restored()
         try:
+            session = self._restored()
             execution = session.execute(code, checkpoint=self._keeps_checkpoints())
-        finally:
-            if self._owner.fresh or not session.holds_state:
-                session.close()
-                self._session = None
-        if execution.status is Status.SANDBOX_ERROR:
-            raise SandboxError(execution.reason)
+            if execution.status is Status.SANDBOX_ERROR:
+                raise SandboxError(execution.reason)
+        except SandboxError:
+            self._drop_session()
+            raise
+        if self._owner.fresh or not session.holds_state:
+            self._drop_session()
         if not execution.reason:
             self.cells.append(Cell(code=code, seconds=execution.wall_seconds))
         elif execution.reason.endswith("and interrupted"):
             self.repeatable = False
         # Else the sandbox had to end the cell, and the state is that before it.
         return execution
+
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def _restored(self) -> Session:
         if self._session is None:

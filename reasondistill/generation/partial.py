@@ -123,9 +123,12 @@ class PartialLog:
         return [*self._states]
 
     def note(self, identifier: str, begun: Begun) -> None:
-        """Save what there is of a rollout, soon."""
+        """Save what there is of a rollout: a further turn at once, since it was paid for, and a longer one soon."""
+        known = self.begun(identifier) or Begun()
         self._waiting[identifier] = begun
-        if self._timer is None:
+        if len(begun.messages) > len(known.messages) or any(m.tool_calls for m in begun.messages[-1:]):
+            self.flush()
+        elif self._timer is None:
             wait = FLUSH_SECONDS + _PER_ROLLOUT_SECONDS * len(self._states)
             self._timer = asyncio.get_running_loop().call_later(wait, self.flush)
 

@@ -213,7 +213,7 @@ def code_of_call(call: dict[str, object]) -> str | None:
     '1 + 1'
     """
     function = call.get("function")
-    if not isinstance(function, dict) or function.get("name") not in _NAMES:
+    if not isinstance(function, dict) or not _NAMES.search(str(function.get("name"))):
         return None
     arguments = function.get("arguments")
     if isinstance(arguments, str):
@@ -228,7 +228,8 @@ def code_of_call(call: dict[str, object]) -> str | None:
     return code if isinstance(code, str) else None
 
 
-_NAMES = (TOOL_NAME, "python_interpreter", "code_interpreter", "ipython", "execute_python", "run_python", "execute")
+_NAMES = re.compile(r"python|code|interpreter|^(?:execute|exec|run|repl)$", re.IGNORECASE)
+"""Names that models give to an interpreter, whatever theirs is called."""
 
 
 @functools.cache

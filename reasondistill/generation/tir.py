@@ -22,6 +22,8 @@ from .tir_options import AUTO, INSTRUCTIONS, NATIVE, TirOptions
 from .walk import Walk
 
 _MIB = 1 << 20
+_TRUNKS = 1000
+"""Beginnings kept for attempts that have not come yet; without a bound those of half a group would stay for ever."""
 _SEEDS_APART = 1 << 16
 """Between the seeds of two tries; the turns of one take neighbouring ones."""
 
@@ -34,6 +36,8 @@ class _Trunk:
     task: "asyncio.Task[FinishReason | None]"
     waiting: int
     """Attempts of the group that have not taken it up yet."""
+    busy: int = 0
+    """Attempts that are taking it up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,8 +105,10 @@ class Tir:
 
     async def aclose(self) -> None:
         """End every session."""
-        for trunk in self._trunks.values():
-            trunk.task.cancel()
+        tasks = [trunk.task for trunk in self._trunks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._trunks.clear()
         if self._interpreters is not None:
             await self._interpreters.aclose()
@@ -141,21 +147,32 @@ class Tir:
         trunk = self._trunks.get(key)
         first = trunk is None
         if trunk is None:
+            self._drop_old_trunks()
             beginning = self._walk(walk.engine, problem, walk.sampling, None)
             task = asyncio.create_task(beginning.go(until_code=True))
             trunk = self._trunks[key] = _Trunk(walk=beginning, task=task, waiting=self.side_by_side)
+        trunk.busy += 1
         try:
             finish = await asyncio.shield(trunk.task)
             if finish is None or first:
                 await trunk.walk.branch(walk, first=first)
                 walk.finished, walk.stopped = finish, trunk.walk.stopped
+                walk.save()
             return walk
         finally:
             trunk.waiting -= 1
+            trunk.busy -= 1
             failed = trunk.task.done() and (trunk.task.cancelled() or trunk.task.exception() is not None)
             if trunk.waiting == 0 or failed:
-                self._trunks.pop(key, None)
+                if self._trunks.get(key) is trunk:
+                    del self._trunks[key]
                 trunk.walk.interpreter.close()
+
+    def _drop_old_trunks(self) -> None:
+        """End the oldest beginnings that nobody waits at: an attempt that comes later makes one of its own."""
+        left = [key for key, trunk in self._trunks.items() if not trunk.busy]
+        for key in left[: max(0, len(self._trunks) + 1 - _TRUNKS)]:
+            self._trunks.pop(key).walk.interpreter.close()
 
 
 def _has_no_code(made: Attempt) -> bool:

@@ -7,6 +7,8 @@ from ..records import Row
 from .syntax import PYTHON_TOOL, SYNTAXES
 
 AUTO, NATIVE = "auto", "native"
+MOST_LIVE = 192
+"""The sandbox keeps 256 children at once; what is left runs the tests that judge programs meanwhile."""
 SYNTAX_NAMES = (AUTO, NATIVE, *SYNTAXES)
 HALLUCINATED = ("keep", "prune")
 EARLIER_THINKING = ("keep", "strip")
@@ -85,6 +87,8 @@ class TirOptions:
         for key in ("executions", "branch_at_code", "live_sessions", "output_chars", "memory_mb"):
             if getattr(self, key) < 1:
                 raise RecipeError(f"tir.{key} must be at least 1, got {getattr(self, key)}")
+        if self.live_sessions > MOST_LIVE:
+            raise RecipeError(f"tir.live_sessions must be at most {MOST_LIVE}, got {self.live_sessions}")
         if self.restarts < 0:
             raise RecipeError(f"tir.restarts must be at least 0, got {self.restarts}")
         if self.restarts and self.branch_at_code > 1:

@@ -13,6 +13,8 @@ from ..records import Message, Row
 from .syntax import SYNTAXES, TOOL_NAME, Block, Output, Syntax, code_of_call, find_block, find_output
 
 OPEN, CLOSE = "<think>", "</think>"
+CALL_MARKS = ("failed", "invented")
+"""Keys of a call that say what came of it: its code ended in an error; the model wrote an output of its own."""
 
 
 def parse(text: str, syntax: Syntax = SYNTAXES["fenced"]) -> tuple[Message, ...]:

@@ -38,14 +38,11 @@ class Walk:
 
     async def resume(self, prior: Sequence[Message]) -> None:
         """Take up an earlier attempt that was cut; its blocks make the interpreter's state again when one is run."""
-        dialogue = self.dialogue
+        open_calls = self.dialogue.take_up(prior)
         calls = [call for m in prior for call in m.tool_calls]
-        answered = sum(m.role == "tool" for m in prior)
-        dialogue.messages, dialogue.executed = list(prior), min(answered, self.options.executions)
-        dialogue.unfinished = prior[-1].role == "assistant" and not prior[-1].tool_calls
-        codes = [code_of_call(call) for call in calls[:answered]]
+        codes = [code_of_call(call) for call in calls[: len(calls) - len(open_calls)]]
         self.interpreter.cells = [Cell(code=code) for code in codes if code is not None]
-        await self._run(calls[answered:])
+        await self._run(open_calls)
 
     async def go(self, *, until_code: bool = False) -> FinishReason | None:
         """Go on to the end and return why it is one; with `until_code` to the first executed block, returning None."""
@@ -56,11 +53,11 @@ class Walk:
                 break
             step = self.dialogue.take(completion)
             self.finished = step.finish
+            self.save()  # the turn is paid for: what its code does may take long
             await self._run(step.calls)
             if self.dialogue.invented and self.options.hallucinated == "prune":
                 self.finished = self.finished or FinishReason.STOP
-            if self.finished is None and self.partial is not None:
-                self.partial(self.attempt())
+            self.save()
             if until_code and self.dialogue.executed and self.finished is None:
                 return None
         return self.finished
@@ -73,6 +70,11 @@ class Walk:
         shared = content_id([m.to_row() for m in mine.messages])
         walk.marks["branch"] = {"prefix": shared, "shared_tokens": mine.spent}
         return walk
+
+    def save(self) -> None:
+        """Tell what there is so far of an attempt that goes on."""
+        if self.partial is not None and self.finished is None:
+            self.partial(self.attempt())
 
     def attempt(self) -> Attempt:
         """Return what there is so far."""
@@ -106,7 +108,11 @@ class Walk:
             seed=self.sampling.seed + len(dialogue.messages),
         )
         messages, prefix = dialogue.request()
-        extras = replace(self.extras, include_stop=True) if dialogue.mode.stops else self.extras
+        extras = replace(
+            self.extras,
+            include_stop=bool(dialogue.mode.stops),
+            progress=None if self.partial is None else self._show,
+        )
         try:
             async with asyncio.timeout(patience):
                 [completion] = await self.engine.complete(messages, sampling, prefix=prefix, extras=extras)
@@ -119,6 +125,12 @@ class Walk:
             self.stopped = "context"
             return None
         return completion
+
+    def _show(self, completion: Completion) -> None:
+        """Tell what there is with a turn that is still being written."""
+        assert self.partial is not None
+        made, usage = self.attempt(), self.dialogue.usage + completion.usage
+        self.partial(replace(made, messages=self.dialogue.so_far(completion), usage=usage))
 
     async def _run(self, calls: Sequence[Row]) -> None:
         """Run the blocks of a turn in order and add their outputs."""

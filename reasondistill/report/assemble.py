@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..evaluation.results import SetResult, compare, measure, pool, read_rollouts
+from ..evaluation.tool_use import tool_use
+from ..generation.transcripts import render
 from ..plan import Arm, Plan
 from ..problems import load_problems
 from ..records import Estimate, Problem, Rollout, Row
@@ -146,12 +148,15 @@ def count_rows(plan: Plan, folder: RunFolder) -> Row:
     for row in Table(folder.path / "drops", key="rollout_id"):
         drops.setdefault(row["step"], Counter())[row["reason"]] += 1
     rollouts = result.rollouts if result else 0
+    ids = set(wanted)
+    used = tool_use(r for r in read_rollouts(plan.folder) if r.id in ids)
     return {
         "problems": len(load_problems(path)),
         "held_out": {name: len(load_problems(plan.problem_file(name))) for name in plan.recipe.held_out},
         "rollouts_wanted": len(wanted),
         "rollouts": rollouts,
         "outcomes": result.outcomes if result else {},
+        **({"tool_use": used} if used else {}),
         "drops": {step: dict(reasons) for step, reasons in drops.items()},
         "examples": rollouts - sum(reasons.total() for reasons in drops.values()) if curated else 0,
     }
@@ -305,13 +310,14 @@ def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
 
 def view(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str = "") -> RolloutView:
     """Return a judged rollout as the page lists it."""
+    in_turns = len(rollout.completion) > 1  # with code and outputs between: the page shows all of it as one text
     return RolloutView(
         id=rollout.id,
         problem_id=problem.id,
         set=label,
         question=problem.question,
-        reasoning=rollout.messages[-1].reasoning or "",
-        content=rollout.text,
+        reasoning="" if in_turns else rollout.messages[-1].reasoning or "",
+        content=render(rollout.completion) if in_turns else rollout.text,
         expected=problem.answer or "",
         extracted=verdict["extracted"] or "",
         outcome=str(verdict["outcome"]),

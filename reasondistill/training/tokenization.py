@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..errors import DataError
-from ..generation.transcripts import output_spans, render
+from ..generation.transcripts import CALL_MARKS, output_spans, render
 from ..records import Message, Row, to_messages
 
 IGNORED = -100
@@ -247,7 +247,8 @@ def _message_row(message: Message) -> Row:
         # Templates disagree on the key: Qwen reads the first, Gemma 4 the second, gpt-oss the third.
         row |= dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning)
     if message.tool_calls:
-        row["tool_calls"] = [_with_parsed_arguments(call) for call in message.tool_calls]
+        calls = [{k: v for k, v in call.items() if k not in CALL_MARKS} for call in message.tool_calls]
+        row["tool_calls"] = [_with_parsed_arguments(call) for call in calls]
     return row
 
 

@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,60 @@ def _session(leader: int) -> Iterator[str]:
             continue
         if int(session) == leader and state not in "ZX":
             yield command
+
+
+class ChatServer(ThreadingHTTPServer):
+    """A plain chat server: it neither streams nor continues. `write` makes an assistant message of a conversation."""
+
+    daemon_threads = True
+
+    def __init__(self, write: Callable[[list[Row]], Row]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.write = write
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ChatServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        message = {"role": "assistant", **self.server.write(body["messages"])}
+        finish = "tool_calls" if message.get("tool_calls") else "stop"
+        data = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": finish}]}).encode()
+        try:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+        except ConnectionError:  # the client was killed
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def chat_server() -> Iterator[Callable[[Callable[[list[Row]], Row]], ChatServer]]:
+    """Return a function that starts a chat server with a way to answer."""
+    started: list[tuple[ChatServer, threading.Thread]] = []
+
+    def start(write: Callable[[list[Row]], Row]) -> ChatServer:
+        server = ChatServer(write)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        started.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in started:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture(scope="session")

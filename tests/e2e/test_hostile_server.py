@@ -157,6 +157,19 @@ def test_a_bigger_cap_goes_on_where_the_smaller_one_cut(serve: Callable[..., Ser
     assert {" ".join(r.text.split()[:-1]) for r in newest.values()} == {" ".join(map(str, range(1, 50)))}
 
 
+def test_dialogues_with_code_come_through_every_fault(serve: Callable[..., Server], tmp_path: Path) -> None:
+    problems = 30
+    server = serve("--code", "--share", 0.3, "--latency", 0.02, "--dead-seconds", 0.5, "--no-stream")
+    desk = Desk(tmp_path, problems)
+    result, _ = desk.finish(server, "--strategy", "tir", "--concurrency", 16, "--request-timeout", 1.5)
+    assert (result["rollouts"], result["accuracy"]["value"]) == (problems, 1.0)
+    assert (result["tool_use"]["executed"]["value"], result["tool_use"]["executions"]) == (1.0, problems)
+    assert [[m.role for m in r.completion] for r in desk.rows()] == [["assistant", "tool", "assistant"]] * problems
+    stats = server.stats()
+    died = stats["faults"].get("die", 0) * 16
+    assert 2 * problems <= stats["answers"] <= 2 * problems + died
+
+
 def test_the_first_interrupt_finishes_what_is_under_way(serve: Callable[..., Server], tmp_path: Path) -> None:
     server = serve("--faults", "none", "--latency", 1.0)
     desk = Desk(tmp_path, 40)

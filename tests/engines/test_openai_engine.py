@@ -263,6 +263,26 @@ def test_a_server_that_refuses_the_continue_fields_is_asked_to_go_on(loopback: A
     assert len(loopback.requests) == 2
 
 
+def test_the_thinking_of_earlier_turns_is_sent_until_a_server_refuses_it(loopback: Any) -> None:
+    def strict(exchange: Any) -> None:
+        if any("reasoning_content" in m for m in exchange.body["messages"]):
+            exchange.error(400, "reasoning_content is not a field of a message")
+        else:
+            exchange.answer("4")
+
+    loopback.behaviours = [strict]
+    messages = (
+        *QUESTION,
+        Message(role="assistant", content="", reasoning="I call.", tool_calls=({"id": "c", "function": {}},)),
+        Message(role="tool", content="4"),
+    )
+    run(loopback.url, messages=messages)
+    first, second = (request["messages"] for request in loopback.requests)
+    assert (first[1]["reasoning"], first[1]["reasoning_content"]) == ("I call.", "I call.")
+    assert second[1] == {k: v for k, v in first[1].items() if k != "reasoning_content"}
+    assert all(m.keys() <= {"role", "content"} for m in (first[0], second[0]))
+
+
 def test_a_prefix_that_the_server_repeats_is_taken_off(loopback: Any, toy_answer: str) -> None:
     loopback.behaviours = [lambda e: e.answer(toy_answer)]
     [completion] = run(loopback.url, prefix="The sum")

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from reasondistill.engines import Completion
 from reasondistill.errors import RecipeError, RequestError
 from reasondistill.generation.prompts import load_template
+from reasondistill.generation.syntax import SYNTAXES
 from reasondistill.generation.tir import Tir
 from reasondistill.generation.tir_options import INSTRUCTIONS, NOTICES, TirOptions
 from reasondistill.generation.transcripts import render
-from reasondistill.records import FinishReason, Message, Sampling, Usage
+from reasondistill.records import FinishReason, Problem, Sampling, Usage
 
 TOOLS = "{% for tool in tools %}{{ tool }}{% endfor %}"
 """A chat template that knows tools."""
@@ -85,6 +87,28 @@ def test_a_server_that_cannot_continue_gets_the_output_as_a_turn_of_its_own(atte
     assert prefix == ""
 
 
+@pytest.mark.parametrize("continues", [True, False])
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("name", sorted(SYNTAXES))
+def test_every_syntax_runs_its_blocks_and_shows_their_outputs(attempt, name, closed, continues):
+    syntax = SYNTAXES[name]
+    block = syntax.opening + syntax.call_text("print(6 * 7)") + syntax.closing
+    if not closed:  # an engine that leaves the stop string out
+        block = block.partition(syntax.stops[0])[0]
+    made, engine = attempt([f"So:\n{block}", "It is \\boxed{42}."], continues=continues, syntax=name)
+    assert contents(made) == [("assistant", "So:\n"), ("tool", "42"), ("assistant", "It is \\boxed{42}.")]
+    assert (codes(made), made.marks) == (["print(6 * 7)"], {"syntax": name, "executions": 1})
+    assert INSTRUCTIONS[name] in made.prompt[0].content
+    messages, prefix, _ = engine.asked[1]
+    shown = f"{syntax.output_opening}42{syntax.output_closing}"
+    if continues:
+        assert (prefix, len(messages)) == (render(made.messages[:-1]), 2)
+        assert prefix.endswith(shown)
+    else:
+        assert [m.role for m in messages[-2:]] == ["assistant", "user"]
+        assert (prefix, messages[-1].content) == ("", shown.strip())
+
+
 def test_a_server_may_answer_with_tool_calls(attempt):
     made, engine = attempt([calling(call("y = 6"), call("y * 7")), "It is \\boxed{42}."], continues=False)
     assert [m.role for m in made.messages] == ["assistant", "tool", "tool", "assistant"]
@@ -102,6 +126,13 @@ def test_a_model_with_tools_in_its_template_is_told_of_the_interpreter(attempt, 
     assert [t["function"]["name"] for t in made.tools] == ["python"] and engine.asked[0][2].tools == made.tools
     assert [m.role for m in engine.asked[1][0][-2:]] == ["assistant", "tool"]
     assert made.marks["syntax"] == "native"
+
+
+@pytest.mark.parametrize("given", [{}, {"id": None}, {"id": ""}])
+def test_calls_without_a_name_of_their_own_get_one(attempt, given):
+    function = call("6 * 7")["function"]
+    made, _ = attempt([calling({"function": function, **given}), "\\boxed{42}"], continues=False)
+    assert made.messages[0].tool_calls == ({"id": "call_0", "type": "function", "function": function},)
 
 
 def test_several_calls_in_one_text_are_all_run(attempt):
@@ -268,11 +299,9 @@ def test_a_dialogue_that_outgrows_the_context_keeps_what_there_is(attempt, scrip
     assert [m.role for m in made.messages] == ["assistant", "tool"]
 
 
-async def _once(strategy, engine, problem=None):
-    from reasondistill.records import Problem
-
+async def _once(strategy, engine):
     try:
-        return await strategy.attempt(engine, problem or Problem(id="p", question="q"), Sampling(), index=0)
+        return await strategy.attempt(engine, Problem(id="p", question="q"), Sampling(), index=0)
     finally:
         await strategy.aclose()
 
@@ -306,7 +335,8 @@ def test_code_in_a_thought_is_run_there(attempt, said):
     assert render(made.messages).endswith("```\nYes.</think>\\boxed{2}")
 
 
-def test_a_broken_sandbox_fails_the_request_and_not_the_answer(attempt):
+def test_a_broken_sandbox_fails_the_request_and_not_the_answer(attempt, monkeypatch):
+    monkeypatch.setattr("reasondistill.generation.interpreters._WAITS", (0.0, 0.0))
     with pytest.raises(RequestError) as caught:
         attempt(["```python\n1"], isolation="http://127.0.0.1:9")
     assert caught.value.reason == "sandbox_error"
@@ -321,22 +351,100 @@ def test_options_that_change_a_sample_are_in_its_identity(change):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"syntax": "x"}, {"executions": 0}, {"hallucinated": "maybe"}, {"cell_seconds": 0}, {"restarts": -1}]
+    "bad",
+    [
+        {"syntax": "x"},
+        {"executions": 0},
+        {"hallucinated": "maybe"},
+        {"cell_seconds": 0},
+        {"live_sessions": 193},
+        {"restarts": -1},
+    ],
 )
 def test_options_that_cannot_work_are_refused(bad):
     with pytest.raises(RecipeError, match=next(iter(bad))):
         TirOptions(**bad)
 
 
-def test_turns_are_told_on_the_way(scripted, said, make_problem):
+def told_on_the_way(engine, options=None, prior=(), sampling=None):
+    """Return what an attempt tells while it is made, and what comes of it."""
     told = []
-    engine = scripted([said("```python\n1"), said("done")])
-    strategy = Tir(template=load_template("tir"))
+    strategy = Tir(template=load_template("tir"), options=options or TirOptions())
 
     async def make():
-        await strategy.attempt(engine, make_problem(), Sampling(), index=0, partial=told.append)
-        await strategy.aclose()
+        try:
+            return await strategy.attempt(
+                engine, Problem(id="p", question="q"), sampling or Sampling(), index=0, prior=prior, partial=told.append
+            )
+        finally:
+            await strategy.aclose()
 
-    asyncio.run(make())
-    assert [[m.role for m in t.messages] for t in told] == [["assistant", "tool"]]
-    assert isinstance(told[0].messages[0], Message) and told[0].finish_reason is FinishReason.LENGTH
+    made = asyncio.run(make())
+    return [t.messages for t in told], made
+
+
+def test_a_turn_is_told_before_its_code_runs_and_again_with_the_output(scripted, said):
+    told, _ = told_on_the_way(scripted([said("```python\nprint(2)"), said("done")]))
+    assert [[(m.role, m.content) for m in messages] for messages in told] == [
+        [("assistant", "")],
+        [("assistant", ""), ("tool", "2")],
+    ]
+
+
+def test_code_that_nobody_ran_before_a_kill_is_run_when_the_attempt_is_taken_up(attempt, scripted, said):
+    told, _ = told_on_the_way(scripted([said("```python\nx = 41"), said("```python\nx + 1"), said("done")]))
+    made, engine = attempt(["\\boxed{42}"], prior=told[2])
+    assert [m.content for m in made.messages if m.role == "tool"] == [NOTICES["silent"], "42"]
+    assert (len(engine.asked), made.marks["executions"]) == (1, 2)
+
+
+def test_what_is_known_of_calls_survives_a_kill(attempt, scripted, said):
+    text = "```python\n1 / 0\n```\n```output\n3\n```\nSo 3."
+    told, whole = told_on_the_way(scripted([said(text), said("done")], continues=False))
+    made, _ = attempt(["done"], prior=told[-1], continues=False)
+    assert made.marks == whole.marks
+    assert (made.marks["failed_executions"], made.marks["invented_outputs"]) == (1, 1)
+
+
+class Streaming:
+    """Tells the growing text of each turn of a script, as a streaming engine does."""
+
+    def __init__(self, script, continues):
+        self.script, self.continues, self.asked = list(script), continues, []
+        self.name = self.model = "streaming"
+        self.chat_template = None
+
+    async def complete(self, messages, sampling, *, prefix="", n=1, extras=None):
+        self.asked.append((tuple(messages), prefix))
+        turn = self.script.pop(0)
+        for end in range(1, len(turn.text) + 1, 4):
+            extras.progress(replace(turn, text=turn.text[:end], tool_calls=(), usage=Usage(completion_tokens=1)))
+        return [turn]
+
+
+@pytest.mark.parametrize("continues", [True, False])
+def test_a_turn_that_is_being_written_is_told_and_gone_on_with(said, continues):
+    told, _ = told_on_the_way(Streaming([said("So\n```python\n6 * 7"), said("It is \\boxed{42}.")], continues))
+    begun = [m for m in told if m[-1].role == "assistant" and not m[-1].tool_calls]
+    assert [m[-1].content for m in begun if len(m) == 3] == [
+        "I", "It is", "It is \\bo", "It is \\boxed{", "It is \\boxed{42}.",
+    ]  # fmt: skip
+    assert [len(m) for m in told if m[-1].role == "tool"] == [2]
+    engine = Streaming([said("42}.")], continues)
+    _, made = told_on_the_way(engine, prior=begun[-2])
+    assert made.messages[-1].content == "It is \\boxed{42}."
+    [(messages, prefix)] = engine.asked
+    assert prefix.endswith("It is \\boxed{")
+    assert [m.role for m in messages] == (["system", "user"] if continues else ["system", "user", "assistant", "user"])
+
+
+def test_half_a_call_is_no_call(scripted):
+    class Calling(scripted):
+        async def complete(self, messages, sampling, *, prefix="", n=1, extras=None):
+            if not self.asked:
+                extras.progress(calling(call("1")))
+                extras.progress(calling(call("1"), content="I look"))
+            return await super().complete(messages, sampling, prefix=prefix, extras=extras)
+
+    told, _ = told_on_the_way(Calling([calling(call("1"), content="I look"), calling(content="done")]))
+    assert [[len(m.tool_calls) for m in messages] for messages in told] == [[], [0], [1], [1, 0]]

@@ -11,10 +11,10 @@ from reasondistill.generation.interpreters import Cell, Interpreters
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
 from reasondistill.generation.tir import Tir
-from reasondistill.generation.tir_options import TirOptions
+from reasondistill.generation.tir_options import MOST_LIVE, TirOptions
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
-from sandbox import Limits, SandboxUnavailable, Status
+from sandbox import Limits, SandboxError, SandboxUnavailable, Session, Status
 
 LIMITS = Limits(wall_seconds=1.0)
 
@@ -195,8 +195,96 @@ def test_a_machine_that_cannot_isolate_is_an_error_of_the_engine_kind(monkeypatc
     using(work)
 
 
+def test_a_sandbox_that_fails_now_and_then_is_asked_again(monkeypatch):
+    failures = iter([True, False, True, True, False])
+
+    class Shaky(Session):
+        def execute(self, code, **given):
+            if given.get("checkpoint") is False and code == "x += 1" and next(failures):
+                raise SandboxError("more than 256 children at once")
+            return super().execute(code, **given)
+
+    monkeypatch.setattr("reasondistill.generation.interpreters.Session", Shaky)
+    monkeypatch.setattr("reasondistill.generation.interpreters._WAITS", (0.0, 0.0))
+
+    async def work(interpreters):
+        one = interpreters.open()
+        await one.run("x = 1")
+        await one.run("x += 1")
+        return (await one.run("x")).result
+
+    assert using(work) == "2"
+
+
+def test_more_sessions_than_the_sandbox_has_children_are_no_failure():
+    async def work(interpreters):
+        many = [interpreters.open() for _ in range(300)]
+        await asyncio.gather(*(one.run(f"x = {i}") for i, one in enumerate(many)))
+        return [(await one.run("x")).result for one in many[:3]], interpreters.live
+
+    found, live = using(work, live=MOST_LIVE)
+    assert (found, live) == (["0", "1", "2"], MOST_LIVE)
+
+
 def test_limits_are_those_asked_for():
     async def work(interpreters):
         return (await interpreters.open().run("bytearray(1 << 30)")).status
 
     assert using(work, limits=replace(LIMITS, memory_bytes=128 << 20)) is Status.MEMORY
+
+
+def test_a_cell_is_checkpointed_only_where_its_state_could_not_be_made_again(monkeypatch):
+    taken = []
+
+    class Watched(Session):
+        def execute(self, code, *, checkpoint=True):
+            taken.append((code, checkpoint))
+            return super().execute(code, checkpoint=checkpoint)
+
+    monkeypatch.setattr("reasondistill.generation.interpreters.Session", Watched)
+    monkeypatch.setattr("reasondistill.generation.interpreters._REPLAY_SECONDS", 0.2)
+
+    async def work(interpreters):
+        quick, slow, broken = (interpreters.open() for _ in range(3))
+        await quick.run("x = 1")
+        await quick.run("x")
+        await slow.run("import time; time.sleep(0.3)")
+        await slow.run("y = 1")
+        await broken.run("while True: pass")  # interrupted: a second time it might stop elsewhere
+        await broken.run("z = 1")
+        return dict(taken)
+
+    kept = using(work)
+    assert [code for code, checkpoint in kept.items() if checkpoint] == ["y = 1", "z = 1"]
+
+
+def test_beginnings_of_half_groups_do_not_pile_up(tmp_path, make_problem, monkeypatch):
+    monkeypatch.setattr("reasondistill.generation.tir._TRUNKS", 3)
+    strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=2))
+
+    async def run():
+        most = 0
+        for i in range(8):
+            await strategy.attempt(Coder(), make_problem(i), Sampling(), index=0)
+            most = max(most, len(strategy._trunks))
+        await strategy.aclose()
+        return most, len(strategy._trunks)
+
+    assert asyncio.run(run()) == (3, 0)
+
+
+def test_a_branch_that_is_killed_goes_on_from_the_shared_beginning(make_problem):
+    told = {0: [], 1: []}
+    strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=2))
+
+    async def run():
+        attempts = [
+            strategy.attempt(Coder(), make_problem(), Sampling(seed=i), index=i, partial=told[i].append) for i in told
+        ]
+        made = await asyncio.gather(*attempts)
+        await strategy.aclose()
+        return made
+
+    made = asyncio.run(run())
+    for number, attempt in enumerate(made):
+        assert told[number][0].messages == attempt.messages[:2]

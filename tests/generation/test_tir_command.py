@@ -90,6 +90,9 @@ def test_tir_runs_the_code_of_a_plain_chat_server(tmp_path, capsys, serve, answe
     url, bodies = serve(answer)
     result, rollouts = generate(tmp_path, capsys, SUMS, url, "--strategy", "tir", "--samples", "2")
     assert (result["rollouts"], result["accuracy"]["value"]) == (10, 1.0)
+    used = result["tool_use"]
+    assert (used["executed"]["value"], used["executed"]["n"], used["executions"]) == (1.0, 10, 10)
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["strategy"]["tir"]["earlier_thinking"] == "keep"
     assert len(bodies) == 20 and all("tools" not in body and "stop" not in body for body in bodies)
     for rollout in rollouts:
         assert [m.role for m in rollout.completion] == ["assistant", "tool", "assistant"]

@@ -10,7 +10,7 @@ from reasondistill.evaluation.statistics import mcnemar_exact, wilson
 from reasondistill.plan import Plan
 from reasondistill.problems import write_problems
 from reasondistill.recipe import ArmsRecipe, ModelRecipe, ProblemSource, Recipe
-from reasondistill.records import FinishReason, Usage
+from reasondistill.records import FinishReason, Message, Usage
 from reasondistill.report.assemble import assemble_page, assemble_report
 from reasondistill.report.page import build_page
 from reasondistill.store import RunFolder, Table, write_atomic
@@ -299,3 +299,24 @@ def test_the_page_can_be_built_at_every_stage(request, tmp_path, state):
     path = tmp_path / "report.html"
     build_page(request.getfixturevalue(state).page(), path)
     assert "reasondistill: test" in path.read_text()
+
+
+def test_the_page_shows_the_code_of_a_rollout_and_what_it_printed(run, make_problem):
+    given = run.plan.train_set()
+    calls = ({"id": "call_0", "function": {"name": "python", "arguments": '{"code": "print(2)"}'}, "syntax": "fenced"},)
+    turns = (
+        Message(role="assistant", content="I compute.\n", tool_calls=calls),
+        Message(role="tool", content="2"),
+        Message(role="assistant", content="So \\boxed{2}."),
+    )
+    [(identifier, problem, index), *_] = given.plan("t").wanted()
+    rollout = run.make_rollout(problem, id=identifier, index=index, strategy="tir", marks={"executions": 1})
+    rollout = replace(rollout, messages=(*rollout.prompt, *turns))
+    verdict = Verdict(outcome=RIGHT, extracted="2", expected="2", method="boxed:rational")
+    with Table(given.folder / "rollouts", key="id", writable=True) as table:
+        table.append(rollout.to_row())
+    with Table(given.folder / "verdicts", key="rollout_id", writable=True) as table:
+        table.append(verdict_row(rollout, verdict, VerifyOptions()))
+    assert run.report()["counts"]["tool_use"]["executed"] == wilson(1, 1).to_row()
+    [view] = run.page().rollouts
+    assert view.content == "I compute.\n```python\nprint(2)\n```\n```output\n2\n```\nSo \\boxed{2}."
