@@ -101,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_verify,
         _add_train,
         _add_evaluate,
+        _add_compare,
         _add_scale,
         _add_models,
     ):
@@ -141,7 +142,9 @@ def _add_steps(commands: Any) -> None:
     for step, text in texts.items():
         parser = _command(commands, step, text, run="step")
         parser.set_defaults(step=step)
-        parser.add_argument("recipe", type=Path, metavar="RUN", help="a run folder, or its recipe")
+        parser.add_argument(
+            "recipe", type=Path, metavar="RUN", help="a run folder, or its recipe; of report also a folder of evaluate"
+        )
         _overrides(parser)
 
 
@@ -222,9 +225,18 @@ def _add_evaluate(commands: Any) -> None:
     _out(evaluate)
 
 
+def _add_compare(commands: Any) -> None:
+    compare = _command(commands, "compare", "say what can be concluded about two or more systems on the same problems")
+    compare.add_argument("places", nargs="+", metavar="RUN", help="run folders, RUN:WHO, or folders of `evaluate`")
+    compare.add_argument("--metric", default="pass@1", help="of evaluations, such as maj@8; default: pass@1")
+    compare.add_argument("--page", type=Path, metavar="FILE.html", help="also write a page with every rollout")
+    compare.add_argument("--all-pairs", action="store_true", help="not only each against the first")
+
+
 def _add_scale(commands: Any) -> None:
     scale = _command(commands, "scale", "sweep thinking budgets, waits and samples: how accuracy grows with tokens")
     scale.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="such as configs/scaling.yaml")
+    scale.add_argument("--report-only", action="store_true", help="sample nothing; report what is there")
     _overrides(scale)
 
 

@@ -37,7 +37,16 @@ def run(given: Namespace) -> int:
 
 
 def step(given: Namespace) -> int:
-    """Run one step of a run folder again, with overrides if any, and the quick steps that it rests on."""
+    """Run one step of a run folder again, with overrides if any, and the quick steps that it rests on.
+
+    `report` of an evaluation's folder writes that evaluation's page.
+    """
+    from .report.evaluation_page import is_evaluation
+
+    if given.step == "report" and is_evaluation(given.recipe):
+        from .comparing import write_evaluation_page
+
+        return write_evaluation_page(given)
     pipeline = _pipeline_of(given.recipe, given.overrides)
     with pipeline.writing():
         if given.step == "report":
@@ -120,6 +129,7 @@ def generate(given: Namespace) -> int:
 
 def evaluate(given: Namespace) -> int:
     """Measure a model on a benchmark, or score rollouts; DIR keeps the rollouts, the verdicts and report.json."""
+    from .evaluation.benchmark import find_benchmark
     from .evaluation.commands import measured, score_rollouts
     from .sampling_run import SamplingRun
 
@@ -130,6 +140,9 @@ def evaluate(given: Namespace) -> int:
             "evaluate: give --model and --benchmark, or --rollouts FILE to score completions made elsewhere"
         )
 
+    benchmark = find_benchmark(given.benchmark)
+    if benchmark and given.strategy == "cot":
+        given.strategy, given.template = benchmark.strategy, benchmark.prompt(given.template)
     temperature = given.temperature
     if given.decode == "greedy" or (given.decode == "budget" and temperature is None):
         temperature = 0.0
@@ -138,6 +151,8 @@ def evaluate(given: Namespace) -> int:
         folder=given.out,
         source=given.benchmark,
         split=given.split,
+        benchmark=benchmark,
+        benchmarks_dir=given.benchmarks_dir,
         engine=_engine(given),
         template=given.template,
         sampling=sampling,
@@ -148,13 +163,21 @@ def evaluate(given: Namespace) -> int:
     return measured(given, run.report(given.k))
 
 
+def compare(given: Namespace) -> int:
+    """Say what can be concluded about two or more systems."""
+    from .comparing import compare
+
+    return compare(given)
+
+
 def scale(given: Namespace) -> int:
     """Sweep a grid of budgets, waits and samples; print the closing table, or with --json the report."""
     from .scaling.recipe import load_scaling
     from .scaling.sweep import Sweep
 
     recipe = load_scaling(given.recipe, given.overrides)
-    report, page = Sweep(recipe=recipe, recipe_folder=given.recipe.parent, command=_command_line()).run()
+    sweep = Sweep(recipe=recipe, recipe_folder=given.recipe.parent, command=_command_line())
+    report, page = sweep.report_only() if given.report_only else sweep.run()
     if given.json:
         print(json.dumps(report))
     else:

@@ -10,17 +10,19 @@ from .engines.addresses import fault_of
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve
 from .errors import EngineError, RecipeError
+from .evaluation.benchmark import Benchmark
 from .evaluation.results import SetResult, measure, read_rollouts
 from .evaluation.scorecard import scorecard
 from .evaluation.scoring import MEASURED, read_groups
 from .evaluation.tool_use import tool_use
 from .generation.budget import BudgetOptions
+from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
 from .provenance import is_local, model_name, model_weights, versions
 from .recipe import ModelRecipe
-from .records import Row, Sampling
+from .records import Problem, Row, Sampling
 from .stage import SampleSet, SampleStage, failures, run_stage
 from .store import RunFolder, mask_secrets, mask_url
 from .verification import VerifyOptions
@@ -42,6 +44,9 @@ class SamplingRun:
     sampling: Sampling
     strategy: StrategyOptions = field(default_factory=StrategyOptions)
     split: str | None = None
+    benchmark: Benchmark | None = None
+    """The benchmark that `source` names, where it names one."""
+    benchmarks_dir: Path | None = None
     strict: bool = False
     budget: BudgetOptions = field(default_factory=BudgetOptions)
     max_failed_share: float = MAX_FAILED_SHARE
@@ -57,14 +62,7 @@ class SamplingRun:
         for url in self.engine.addresses:
             if fault := fault_of(url):
                 raise RecipeError(f"--base-url {mask_secrets(url)!r}: {fault}")
-        problems = get_problems(
-            self.source,
-            count=limit,
-            seed=self.sampling.seed,
-            split=self.split,
-            skip_bad=skip_bad,
-            require_reference=judged,
-        )
+        problems = self._problems(limit, skip_bad, judged)
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
             known = self._note_address(folder)
@@ -96,6 +94,7 @@ class SamplingRun:
             "schema": 1,
             "model": stage.model,
             "benchmark": self.source,
+            **({"benchmark_details": self.benchmark.to_row()} if self.benchmark else {}),
             **card,
             "truncated": result.truncated if result else 0,
             "tokens": {"prompt": result.prompt_tokens, **(card["tokens"] or {"completion": 0})} if result else {},
@@ -107,26 +106,46 @@ class SamplingRun:
         folder.write_json("report.json", row)
         return row
 
+    def _problems(self, limit: int | None, skip_bad: bool, judged: bool) -> list[Problem]:
+        if self.benchmark is not None:
+            seed = self.sampling.seed
+            return self.benchmark.load(folder=self.benchmarks_dir, limit=limit, seed=seed, skip_bad=skip_bad)
+        return get_problems(
+            self.source,
+            count=limit,
+            seed=self.sampling.seed,
+            split=self.split,
+            skip_bad=skip_bad,
+            require_reference=judged,
+        )
+
     def _stage(self, samples: int, judged: bool) -> SampleStage:
+        template = self.template or TEMPLATES[self.strategy.name]
         given = SampleSet(
             label=self.folder.name,
             problems=self.folder / "problems" / "problems.jsonl",
             folder=self.folder,
-            template=self.template or TEMPLATES[self.strategy.name],
+            template=template,
             strategy=self.strategy,
-            sampling=self.sampling,
+            sampling=replace(self.sampling, stop=(*self.sampling.stop, *load_template(template).stop)),
             samples=samples,
             budget=self.budget,
             require_reference=judged,
             weights=model_weights(self._model),
         )
         name = model_name(self._model)
-        return SampleStage(engine=self.engine, model=name, sets=(given,), verify=VerifyOptions(strict=self.strict))
+        return SampleStage(engine=self.engine, model=name, sets=(given,), verify=self._verify())
 
     @property
     def _model(self) -> ModelRecipe:
         names = ("model", "model_id", "engine", "base_url", "replay")
         return ModelRecipe(**{name: getattr(self.engine, name) for name in names})
+
+    def _verify(self) -> VerifyOptions:
+        given = self.benchmark
+        return VerifyOptions(
+            strict=self.strict or bool(given and given.strict), policy=given.policy if given else "default"
+        )
 
     def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
         plan = stage.sets[0].plan(stage.model)

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from verifiers import Outcome, Verdict, verify
-from verifiers.math import grade, grade_many
+from verifiers.math import POLICIES, grade, grade_many
 
 from .errors import DataError
 from .records import SCHEMA, Kind, Problem, Rollout, Row, content_id
@@ -42,6 +42,13 @@ class VerifyOptions:
     """Only a marked answer counts."""
     timeout: float = 2.0
     """Seconds that one comparison may take."""
+    policy: str = "default"
+    """What counts as the same answer where mathematics does not say: a name of `verifiers.math.POLICIES`."""
+
+    def identity(self) -> Row:
+        """Return what verdicts note of it; the policy only where it is not the usual one."""
+        row = asdict(self)
+        return row if self.policy != "default" else {key: row[key] for key in ("strict", "timeout")}
 
 
 @dataclass(slots=True)
@@ -71,7 +78,7 @@ def verdict_row(rollout: Rollout, verdict: Verdict, options: VerifyOptions, trie
         "rollout_id": rollout.id,
         "schema": SCHEMA,
         "completion_hash": completion_hash(rollout),
-        "judged_with": asdict(options),
+        "judged_with": options.identity(),
         "tries": tries,
         **verdict.to_row(),
     }
@@ -85,7 +92,12 @@ def completion_hash(rollout: Rollout) -> str:
 def judge(rollout: Rollout, problem: Problem, options: VerifyOptions) -> Verdict:
     """Judge one rollout; may take up to `options.timeout` seconds."""
     if problem.kind is Kind.MATH:
-        return grade(*_case(rollout, problem), strict=options.strict, timeout=options.timeout)
+        return grade(
+            *_case(rollout, problem),
+            strict=options.strict,
+            timeout=options.timeout,
+            policy=POLICIES[options.policy],
+        )
     return verify(problem.to_row(), rollout.text)
 
 
@@ -118,7 +130,7 @@ def _tries(rollout: Rollout, row: Row | None, options: VerifyOptions) -> int:
     if (
         row is None
         or row.get("completion_hash") != completion_hash(rollout)
-        or row.get("judged_with") != asdict(options)
+        or row.get("judged_with") != options.identity()
     ):
         return 0
     if row["outcome"] == Outcome.ERROR and not row["reason"].startswith("bad_gold"):
@@ -163,7 +175,8 @@ def _judge_math(
             ahead.append(item)
             yield _case(item[0], problems[item[0].problem_id])
 
-    for verdict in grade_many(cases(), strict=options.strict, timeout=options.timeout):
+    verdicts = grade_many(cases(), strict=options.strict, timeout=options.timeout, policy=POLICIES[options.policy])
+    for verdict in verdicts:
         yield ahead.popleft(), verdict
 
 

@@ -29,6 +29,7 @@ COMMANDS = (
     "verify",
     "train",
     "evaluate",
+    "compare",
     "models",
     "doctor",
 )

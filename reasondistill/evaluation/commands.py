@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import RecipeError
-from ..problems import load_problems
+from ..problems import get_problems, load_problems
 from ..progress import say
 from ..records import Estimate, Problem, Rollout, Row
 from ..store import Table, write_atomic
 from ..verification import VerifyOptions
+from .benchmark import Benchmark, find_benchmark
 from .completions import ReadOptions
 from .formats import to_evalplus, to_lm_eval
 from .scoring import ScoringRun, read_measured, read_problems
@@ -18,10 +19,11 @@ from .scoring import ScoringRun, read_measured, read_problems
 
 def score_rollouts(given: Namespace) -> int:
     """Score completions made elsewhere; DIR keeps them, their verdicts and report.json."""
+    benchmark = find_benchmark(given.benchmark) if given.benchmark else None
     run = ScoringRun(
         path=Path(given.rollouts),
         folder=given.out,
-        references=_references(given),
+        references=_references(given, benchmark),
         benchmark=given.benchmark or "",
         read=ReadOptions(
             format=given.format,
@@ -31,7 +33,10 @@ def score_rollouts(given: Namespace) -> int:
             label=given.label_key,
             by_label=given.by_label,
         ),
-        verify=VerifyOptions(strict=given.strict),
+        verify=VerifyOptions(
+            strict=given.strict or bool(benchmark and benchmark.strict),
+            policy=benchmark.policy if benchmark else "default",
+        ),
     )
     return measured(given, run.run(given.k))
 
@@ -71,11 +76,15 @@ def export(folder: Path, name: str) -> Path:
     return path
 
 
-def _references(given: Namespace) -> dict[str, Problem]:
+def _references(given: Namespace, benchmark: Benchmark | None) -> dict[str, Problem]:
     """Return the problems by id that --problems or --benchmark names."""
     if given.problems:
-        return {p.id: p for p in load_problems(given.problems, skip_bad=given.skip_bad)}
-    return {}
+        found = load_problems(given.problems, skip_bad=given.skip_bad)
+    elif benchmark:
+        found = benchmark.load(folder=given.benchmarks_dir, skip_bad=given.skip_bad)
+    else:
+        found = get_problems(given.benchmark, skip_bad=given.skip_bad) if given.benchmark else []
+    return {problem.id: problem for problem in found}
 
 
 def _where(words: Sequence[str]) -> dict[str, str]:

@@ -6,11 +6,12 @@ says how many these are.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verifiers import Outcome
 
+from ..errors import RecipeError
 from ..records import Estimate, Kind, Row
 from .answers import group_answers
 from .metrics import avg_at_k, best_at_k, cov_at_k, maj_at_k, maj_first_seen, pass_at_k, weighted_vote_at_k
@@ -75,6 +76,19 @@ def scorecard(groups: Iterable[Group], ks: Sequence[int] | None = None) -> Row:
 def default_ks(sizes: Sequence[int]) -> list[int]:
     """Return 1 and the largest k that every group has."""
     return sorted({1, min(sizes, default=1)})
+
+
+def problem_values(groups: Mapping[str, Group], metric: str) -> dict[str, float]:
+    """Return one metric, such as maj@8, of each problem that has it. Raises RecipeError for an unknown one."""
+    name, _, k = metric.partition("@")
+    if name not in _METRICS or not k.isdecimal() or int(k) < 1:
+        raise RecipeError(f"metric {metric!r} is not known; it is one of {', '.join(_METRICS)}, with @ and a number")
+    applies, value = _METRICS[name]
+    return {
+        identifier: value(group, group_answers([r.answer for r in group.counted]), int(k))
+        for identifier, group in groups.items()
+        if len(group.counted) >= int(k) and applies(group)
+    }
 
 
 def _metrics(groups: Sequence[Group], ks: Sequence[int]) -> dict[str, Estimate]:

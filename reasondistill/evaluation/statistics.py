@@ -106,6 +106,7 @@ def mcnemar_exact(gained: int, lost: int) -> float:
     >>> mcnemar_exact(5, 0)
     0.0625
     """
+    gained, lost = int(gained), int(lost)  # numpy's would overflow in 2**n
     n = gained + lost
     if n == 0:
         return 1.0
@@ -164,7 +165,7 @@ def _tail(n: int) -> float:
 
 
 def _student_t(freedom: int) -> float:
-    """Return Student's 97.5 % quantile; from 5 degrees on by its expansion around the normal one, to 3 digits."""
+    """Return Student's 97.5 % quantile; from 5 degrees on by its expansion around the normal one, to 0.003."""
     if freedom < 5:
         return (12.706, 4.303, 3.182, 2.776)[freedom - 1]
     z, v = Z95, freedom

@@ -45,12 +45,18 @@ class Code:
         partial: Partial | None = None,
     ) -> Attempt:
         """Ask once, saying which form the tests need."""
-        asked = self.template.filled(form=form_of(problem.tests))
+        asked = ask(self.template, problem)
         turn = Cot(template=asked, thinking=self.thinking)
         return await turn.attempt(engine, problem, sampling, index=index, prior=prior, partial=partial)
 
     async def aclose(self) -> None:
         """Hold nothing."""
+
+
+def ask(template: PromptTemplate, problem: Problem) -> PromptTemplate:
+    """Return the template with what the problem's tests say in it: `{form}`, `{tests}` and `{example}` (the first)."""
+    asserts = asserts_of(problem.tests)
+    return template.filled(form=form_of(problem.tests), tests="\n".join(asserts), example=asserts[0] if asserts else "")
 
 
 def form_of(tests: Any) -> str:
@@ -67,14 +73,18 @@ def form_of(tests: Any) -> str:
         return FORMS["program"]
     if body.entry_point:
         return FORMS["function"].format(name=body.entry_point)
-    example = _first_assert(getattr(body, "code", ""))
-    return FORMS["asserts"].format(example=example) if example else FORMS["free"]
+    asserts = asserts_of(tests)
+    return FORMS["asserts"].format(example=asserts[0]) if asserts else FORMS["free"]
 
 
-def _first_assert(code: str) -> str | None:
-    """Return the first assertion: it tells the function's name and arguments."""
+def asserts_of(tests: Any) -> list[str]:
+    """Return the assertions of some tests: the first one tells the function's name and arguments.
+
+    >>> asserts_of(["assert f(1) == 2", "assert f(2) == 3"])
+    ['assert f(1) == 2', 'assert f(2) == 3']
+    """
     try:
-        found = next((node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assert)), None)
-    except (SyntaxError, ValueError):
-        return None
-    return ast.unparse(found) if found else None
+        tree = ast.parse(getattr(read_tests(tests).body, "code", ""))
+    except (BadTests, SyntaxError, ValueError):
+        return []
+    return [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Assert)]

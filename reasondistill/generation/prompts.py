@@ -1,7 +1,8 @@
 """Prompt templates: small YAML files that turn a problem into the messages that are sent.
 
-A template has `user` (with `{question}` in it), and optionally `system` and `examples` (question and answer pairs, sent
-as earlier turns). Its hash covers the content and not the file's layout or name.
+A template has `user` (with `{question}` in it), and optionally `system`, `examples` (question and answer pairs, sent as
+earlier turns), `stop` (strings that end a completion of it) and `source` (whose prompt it is). Its hash covers what is
+sent and not the file's layout or name; stop strings are part of the sampling.
 """
 
 import difflib
@@ -14,7 +15,7 @@ from typing import Any
 from ..errors import RecipeError
 from ..records import Message, Problem, content_id
 
-_KEYS = ("system", "examples", "user")
+_KEYS = ("system", "examples", "user", "stop", "source")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,10 @@ class PromptTemplate:
     system: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
     """Worked (question, answer) pairs, shown as earlier turns."""
+    stop: tuple[str, ...] = ()
+    """Strings that end a completion, where the prompt needs them."""
+    source: str = ""
+    """Whose prompt it is."""
 
     @property
     def hash(self) -> str:
@@ -101,6 +106,14 @@ def _parse(given: object, where: str) -> PromptTemplate:
     system = given.get("system")
     if not isinstance(system, str | None):
         raise RecipeError(f"prompt template {where}: `system` must be text")
+    stop = given.get("stop") or []
+    if not isinstance(stop, list) or not all(isinstance(word, str) and word for word in stop):
+        raise RecipeError(f"prompt template {where}: `stop` must be a list of texts")
     return PromptTemplate(
-        name=Path(where).stem, user=user.strip(), system=system.strip() if system else None, examples=examples
+        name=Path(where).stem,
+        user=user.strip(),
+        system=system.strip() if system else None,
+        examples=examples,
+        stop=tuple(stop),
+        source=str(given.get("source", "")),
     )

@@ -61,9 +61,9 @@ def asking(
     `syntax` is how the blocks of what it learns from are written, where the options leave that open.
     """
     if options.name == "code":
-        from .code import form_of
+        from .code import ask
 
-        return template.filled(form=form_of(problem.tests))
+        return ask(template, problem)
     if options.name == "tir":
         chosen = options.tir.syntax
         return template.filled(tools=INSTRUCTIONS[(syntax or "fenced") if chosen == AUTO else chosen])

@@ -3,7 +3,7 @@
 Never runs a dataset's own code: `trust_remote_code` stays off.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import DataError, RecipeError
@@ -23,12 +23,13 @@ def load_hub(
     skip_bad: bool = False,
     limit: int | None = None,
     require_reference: bool = True,
+    fields: Mapping[str, str] | None = None,
     warn: Callable[[str], None] = to_stderr,
 ) -> list[Problem]:
     """Return the problems of one split of a hub dataset, keys mapped as for files.
 
-    `as_split` is the split that the problems get here. Raises DataError, in one line, when the dataset cannot be had
-    or has no such configuration or split.
+    `as_split` is the split that the problems get here; `fields` as in RowRules. Raises DataError, in one line, when the
+    dataset cannot be had or has no such configuration or split.
     """
     rules = RowRules(
         where=":".join(part for part in (name, config, split) if part),
@@ -37,6 +38,7 @@ def load_hub(
         require_reference=require_reference,
         skip_bad=skip_bad,
         limit=limit,
+        fields=fields or {},
     )
     return collect(enumerate(_open(name, config, split), start=1), rules, warn)
 

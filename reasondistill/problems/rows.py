@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,8 @@ class RowRules:
     require_reference: bool = True
     skip_bad: bool = False
     limit: int | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Keys of this package by the row's own: `{"question": "{Body} {Question}", "answer": "Answer"}`."""
 
 
 class RowError(ValueError):
@@ -100,6 +102,7 @@ def to_problem(row: Row, rules: RowRules) -> Problem:
     >>> problem.question, problem.answer, problem.metadata["level"]
     ('What is 6 * 7?', '42', 1)
     """
+    row = _renamed(row, rules.fields)
     keys = _Keys(row)
     question = _question(keys)
     tests = _tests(keys)
@@ -122,6 +125,18 @@ def to_problem(row: Row, rules: RowRules) -> Problem:
         parent_ids=tuple(row.get("parent_ids") or ()),
         metadata=_metadata(row, keys.used),
     )
+
+
+def _renamed(row: Row, names: Mapping[str, str]) -> Row:
+    """Return the row with this package's keys for its own, each a key or a text with keys in braces."""
+    try:
+        own = {
+            key: row[name] if "{" not in name else re.sub(r"\{(\w+)\}", lambda found: str(row[found[1]]), name)
+            for key, name in names.items()
+        }
+    except KeyError as error:
+        raise RowError(f"no key {error}, which the benchmark's `fields` name; it has {', '.join(row)}") from None
+    return {**row, **own}
 
 
 class _Keys:

@@ -24,7 +24,7 @@ Results = dict[str, SetResult]
 
 def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
     """Return report.json's object: accuracies with intervals, paired tests, tokens, seconds, counts."""
-    measured = _measure_all(plan, folder)
+    measured = measure_all(plan, folder)
     before, after = measured.get("before", {}), measured.get("student", {})
     manifest = folder.read_json("manifest.json") or {}
     report: Row = {
@@ -65,7 +65,7 @@ def assemble_page(plan: Plan, folder: RunFolder, report: Row) -> PageData:
     )
 
 
-def _measure_all(plan: Plan, folder: RunFolder) -> dict[str, Results]:
+def measure_all(plan: Plan, folder: RunFolder) -> dict[str, Results]:
     """Measure every model on every held-out set that has been sampled, by the name of its evaluation."""
     stages: list[tuple[str, SampleStage]] = [("teacher", plan.teacher())]
     if plan.recipe.student.model:
@@ -305,11 +305,12 @@ def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
             for rollout in read_rollouts(given.folder):
                 if rollout.problem_id in problems and rollout.id in verdicts:
                     fate = dropped.get(rollout.id, otherwise) if training else ""
-                    yield view(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label, fate)
+                    verdict = verdicts[rollout.id].to_row()
+                    yield view_rollout(rollout, problems[rollout.problem_id], verdict, given.label, fate)
 
 
-def view(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str = "") -> RolloutView:
-    """Return a judged rollout as the page lists it."""
+def view_rollout(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str = "") -> RolloutView:
+    """Return a rollout as the page lists it; `fate` says what curation did with it."""
     in_turns = len(rollout.completion) > 1  # with code and outputs between: the page shows all of it as one text
     return RolloutView(
         id=rollout.id,

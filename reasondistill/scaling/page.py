@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from ..evaluation.results import read_rollouts
 from ..problems import load_problems
 from ..records import Row
-from ..report.assemble import view
+from ..report.assemble import view_rollout
 from ..report.data import (
     Change,
     Comparison,
@@ -115,4 +115,4 @@ def _rollouts(sets: Mapping[Cell, SampleSet]) -> Iterator[RolloutView]:
         verdicts = read_verdicts(Table(given.folder / "verdicts", key="rollout_id"))
         for rollout in read_rollouts(given.folder):
             if rollout.problem_id in problems and rollout.id in verdicts:
-                yield view(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label)
+                yield view_rollout(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..engines.fetch_progress import fetch_progress
 from ..engines.models import resolve, weights_directory
-from ..errors import EngineError
+from ..errors import EngineError, RecipeError
+from ..evaluation.benchmark import find_benchmark
 from ..plan import engine_options
 from ..problems import get_problems, write_problems
 from ..progress import say
@@ -52,7 +53,7 @@ class Sweep:
                 if resolve(self.recipe.model.model, progress=progress).kind == "hub":
                     weights_directory(self.recipe.model.model, progress=progress)
         with self.folder:
-            self.folder.claim(f"scaling:{self.recipe.name}")
+            self.folder.claim(self._owner)
             write_atomic(self.folder.path / "recipe.yaml", dump_recipe(self.recipe))
             self.folder.update_manifest(
                 versions=versions(),
@@ -62,6 +63,14 @@ class Sweep:
             self._problems()
             self._sample()
             self._select()
+            return self.report()
+
+    def report_only(self) -> tuple[Row, PageData]:
+        """Report what is there of a sweep. Raises RecipeError where nothing is."""
+        if not (self.folder.path / "problems" / "problems.jsonl").is_file():
+            raise RecipeError(f"{self.folder.path}: holds no sweep; leave --report-only out to make one")
+        with self.folder:
+            self.folder.claim(self._owner)
             return self.report()
 
     def report(self) -> tuple[Row, PageData]:
@@ -86,6 +95,10 @@ class Sweep:
         if page.scaling is not None:
             write_atomic(self.folder.path / "scaling.svg", scaling_figure(page.scaling.curves))
         return report, page
+
+    @property
+    def _owner(self) -> str:
+        return f"scaling:{self.recipe.name}"
 
     @property
     def model(self) -> str:
@@ -115,14 +128,17 @@ class Sweep:
 
     def _problems(self) -> None:
         source = self.recipe.benchmark
-        found = get_problems(
-            source.source,
-            count=source.count,
-            seed=self.recipe.seed,
-            split=source.split,
-            skip_bad=source.skip_bad,
-            warn=self.say,
-        )
+        if named := find_benchmark(source.source):
+            found = named.load(limit=source.count, seed=self.recipe.seed, skip_bad=source.skip_bad)
+        else:
+            found = get_problems(
+                source.source,
+                count=source.count,
+                seed=self.recipe.seed,
+                split=source.split,
+                skip_bad=source.skip_bad,
+                warn=self.say,
+            )
         write_problems(self.folder.path / "problems" / "problems.jsonl", found)
 
     def _sample(self) -> None:
@@ -139,7 +155,9 @@ class Sweep:
     def _run(self, model: ModelRecipe, name: str, sets: tuple[SampleSet, ...]) -> None:
         weights = model_weights(model)
         sets = tuple(replace(given, weights=weights) for given in sets)
-        options = VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
+        named, given = find_benchmark(self.recipe.benchmark.source), self.recipe.verify
+        policy = named.policy if named else "default"
+        options = VerifyOptions(strict=given.strict, timeout=given.timeout, policy=policy)
         stage = SampleStage(engine=engine_options(model), model=name, sets=sets, verify=options)
         result = run_stage(stage, lock_fd=self.folder.lock_fd)
         self.folder.log("sampled", **result)

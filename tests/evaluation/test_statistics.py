@@ -14,7 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasondistill.evaluation.metrics import pass_at_k
-from reasondistill.evaluation.statistics import bootstrap_mean, mcnemar_exact, paired, wilson
+from reasondistill.evaluation.statistics import (
+    _student_t,
+    bootstrap_mean,
+    clustered_error,
+    detectable_difference,
+    holm,
+    mcnemar_exact,
+    mean_estimate,
+    paired,
+    wilson,
+)
 
 
 # Newcombe 1998, table I (method 3), and Brown, Cai and DasGupta's example 0/10.
@@ -96,6 +106,115 @@ def test_the_bootstrap_of_many_values_is_drawn_in_parts():
     values = [float(i % 2) for i in range(60_000)]
     estimate = bootstrap_mean(values, resamples=300)
     assert 0.49 < estimate.low < 0.5 < estimate.high < 0.51
+
+
+# Accuracies of problems as evaluations meet them: mixed, mostly solved, mostly not, four samples each.
+SHAPES = {"mixed": (1.0, 1.0), "mostly solved": (4.0, 1.0), "mostly not": (0.8, 1.6)}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("n", [30, 164, 1319])
+def test_95_of_100_intervals_over_problems_hold_the_truth(n, shape):
+    generator = np.random.default_rng(n)
+    a, b = SHAPES[shape]
+    trials = 2000 if n < 1000 else 600
+    rates = generator.beta(a, b, size=(trials, n))
+    values = generator.binomial(4, rates) / 4
+    covered = 0
+    for trial in range(trials):
+        estimate = bootstrap_mean(values[trial], resamples=400, seed=trial)
+        covered += estimate.low <= a / (a + b) <= estimate.high
+    assert 0.93 <= covered / trials <= 0.97
+
+
+@pytest.mark.parametrize("n", [30, 164, 1319])
+def test_95_of_100_wilson_intervals_hold_the_truth_over_all_accuracies(n):
+    generator = np.random.default_rng(n)
+    rates = generator.uniform(0.02, 0.98, size=20_000)
+    counts = generator.binomial(n, rates)
+    held = [(e := wilson(int(k), n)).low <= rate <= e.high for k, rate in zip(counts, rates, strict=True)]
+    assert 0.93 <= sum(held) / len(held) <= 0.97
+
+
+@pytest.mark.parametrize("n", [30, 164, 1319])
+def test_95_of_100_paired_intervals_hold_the_true_difference(n):
+    generator = np.random.default_rng(n + 1)
+    trials, covered = (1500 if n < 1000 else 500), 0
+    for trial in range(trials):
+        rates = generator.uniform(size=n)
+        before = generator.binomial(1, rates)
+        after = generator.binomial(1, np.minimum(1, rates + 0.1 * (rates < 0.9)))
+        result = paired([*before.astype(float)], [*after.astype(float)], resamples=400, seed=trial)
+        covered += result.low <= 0.09 <= result.high
+    assert 0.93 <= covered / trials <= 0.97
+
+
+def test_the_bootstraps_percentiles_are_widened_as_students_t_is():
+    values = list(np.random.default_rng(1).normal(0.5, 0.1, size=20))
+    estimate = bootstrap_mean(values, resamples=20_000)
+    half = 2.093 * np.std(values, ddof=1) / math.sqrt(20)  # Student's t, 19 degrees of freedom
+    assert math.isclose(estimate.high - estimate.low, 2 * half, rel_tol=0.04)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"), [(1, 12.706), (4, 2.776), (5, 2.571), (6, 2.447), (10, 2.228), (29, 2.045), (120, 1.980)]
+)
+def test_students_quantiles_are_those_of_the_tables(freedom, quantile):
+    assert math.isclose(_student_t(freedom), quantile, abs_tol=4e-3)
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=40))
+def test_zeros_and_ones_take_wilsons_interval(values):
+    assert mean_estimate(values) == wilson(int(sum(values)), len(values))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3)), min_size=1, max_size=20))
+def test_the_clustered_error_is_that_of_the_clusters_sums(pairs):
+    values, clusters = [v for v, _ in pairs], [c for _, c in pairs]
+    mean = sum(values) / len(values)
+    total = 0.0
+    for i, c in enumerate(clusters):
+        for j, d in enumerate(clusters):
+            total += (values[i] - mean) * (values[j] - mean) * (c == d)
+    assert math.isclose(clustered_error(values, clusters), math.sqrt(max(0.0, total)) / len(values), abs_tol=1e-7)
+
+
+def test_rollouts_that_repeat_their_problem_are_no_more_evidence():
+    once = [1.0, 0.0, 0.0, 1.0, 1.0]
+    assert math.isclose(clustered_error(once, range(5)), clustered_error(once * 8, [*range(5)] * 8))
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_corrects_as_stepping_down_does(p_values):
+    corrected = holm(p_values)
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for rank, i in enumerate(order):
+        expected = max(min(1.0, (len(p_values) - r) * p_values[order[r]]) for r in range(rank + 1))
+        assert math.isclose(corrected[i], expected)
+
+
+@pytest.mark.parametrize(("n", "share"), [(100, 0.3), (400, 0.1)])
+def test_a_difference_that_is_called_detectable_is_found_four_times_in_five(n, share):
+    generator = np.random.default_rng(n)
+
+    def draw(difference):
+        # `share` of the problems change, those won outnumber those lost by the difference.
+        kinds = generator.choice(
+            [1.0, -1.0, 0.0], p=[(share + difference) / 2, (share - difference) / 2, 1 - share], size=n
+        )
+        return list(kinds)
+
+    difference = float(np.mean([detectable_difference(draw(0.0)) for _ in range(50)]))
+    found = sum(
+        mcnemar_exact(sum(d > 0 for d in sample), sum(d < 0 for d in sample)) < 0.05
+        for sample in (draw(difference) for _ in range(400))
+    )
+    assert 0.68 <= found / 400 <= 0.9  # the exact test is a little stricter than its normal form
+
+
+def test_no_less_than_six_problems_can_tell_two_systems_apart():
+    assert detectable_difference([0.0] * 30) == 6 / 30
+    assert detectable_difference([0.0] * 3) == 1.0
 
 
 @pytest.mark.parametrize(

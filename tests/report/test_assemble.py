@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from reasondistill.comparing import read_systems
+from reasondistill.errors import DataError
+from reasondistill.evaluation.comparison import compare_systems
 from reasondistill.evaluation.statistics import mcnemar_exact, wilson
 from reasondistill.plan import Plan
 from reasondistill.problems import write_problems
-from reasondistill.recipe import ArmsRecipe, ModelRecipe, ProblemSource, Recipe
+from reasondistill.recipe import ArmsRecipe, ModelRecipe, ProblemSource, Recipe, dump_recipe
 from reasondistill.records import FinishReason, Message, Usage
 from reasondistill.report.assemble import assemble_page, assemble_report
 from reasondistill.report.page import build_page
@@ -154,6 +157,18 @@ def test_arms_are_averaged_over_their_seeds_and_compared_to_the_student(finished
     control = arms["control-all"]["seen"]
     assert (control["accuracy"]["value"], control["accuracy"]["n"]) == (3 / 8, 8)
     assert control["paired_to_student"]["difference"] == (6 - 3) / 8
+
+
+def test_what_a_run_measured_can_be_compared_by_its_folder(finished):
+    write_atomic(finished.plan.folder / "recipe.yaml", dump_recipe(finished.plan.recipe))
+    place = str(finished.plan.folder)
+    systems = {system.name.rpartition(":")[2]: system for system in read_systems([place])}
+    assert list(systems) == ["before", "teacher", "few-shot", "student", "control-all"]
+    assert systems["student"].accuracy.value == (6 + 2) / 12  # two seeds: 7 and 5 of 8, 2 and 2 of 4
+    [pair] = compare_systems(read_systems([f"{place}:before", f"{place}:student"]))
+    assert (pair.n, pair.difference) == (12, (8 - 1) / 12)
+    with pytest.raises(DataError, match="has no evaluation of 'nobody'; it has teacher, before"):
+        read_systems([f"{place}:nobody", place])
 
 
 def test_the_counts_of_the_stages_add_up(finished):

@@ -1,5 +1,6 @@
 """The page in a real browser: headless Chromium loads it with a state in the fragment and prints what it became."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from reasondistill.evaluation.scoring import ScoringRun
 from reasondistill.report.data import PageData, RolloutView
+from reasondistill.report.evaluation_page import evaluation_page
 from reasondistill.report.page import build_page, outcome_rows
 from reasondistill.report.text import visible
 
@@ -192,3 +195,24 @@ def test_two_rollouts_of_one_id_can_both_be_opened(
     twice = [first, replace(first, reasoning="the second one")]
     build_page(replace(page_data, rollouts=twice), tmp_path / "twice.html")
     assert "the second one" in load(tmp_path / "twice.html", "#open=before000~2").text("details")
+
+
+def test_the_page_of_an_evaluation_loads_finds_its_metrics_and_opens_a_rollout(
+    load: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    answers = [r"\boxed{2}", r"\boxed{3} </script><script>document.title='owned'</script>"]
+    rows = [
+        {"id": text, "problem_id": f"p{i}", "completion": text, "answer": "2"} for i in range(40) for text in answers
+    ]
+    (tmp_path / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = ScoringRun(path=tmp_path / "rollouts.jsonl", folder=tmp_path / "measured")
+    report = run.run([1, 2])
+    build_page(evaluation_page(tmp_path / "measured"), tmp_path / "report.html")
+    loaded = load(tmp_path / "report.html")
+    assert loaded.console == []
+    assert loaded.text("shown") == "1–50 of 80 rollouts"
+    assert "owned" not in re.search(r"<title>(.*?)</title>", loaded.dom)[1]
+    assert all(name in loaded.dom for name in report["metrics"])
+    assert "http" not in re.sub(
+        r"http://www\.w3\.org/\S+", "", " ".join(re.findall(r'(?:src|href)="([^"]*)"', loaded.dom))
+    )
