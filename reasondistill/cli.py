@@ -236,6 +236,7 @@ def _add_compare(commands: Any) -> None:
 def _add_scale(commands: Any) -> None:
     scale = _command(commands, "scale", "sweep thinking budgets, waits and samples: how accuracy grows with tokens")
     scale.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="such as configs/scaling.yaml")
+    scale.add_argument("--report-only", action="store_true", help="sample nothing; report what is there")
     _overrides(scale)
 
 

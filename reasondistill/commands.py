@@ -176,7 +176,8 @@ def scale(given: Namespace) -> int:
     from .scaling.sweep import Sweep
 
     recipe = load_scaling(given.recipe, given.overrides)
-    report, page = Sweep(recipe=recipe, recipe_folder=given.recipe.parent, command=_command_line()).run()
+    sweep = Sweep(recipe=recipe, recipe_folder=given.recipe.parent, command=_command_line())
+    report, page = sweep.report_only() if given.report_only else sweep.run()
     if given.json:
         print(json.dumps(report))
     else:

@@ -75,7 +75,7 @@ class EngineOptions:
     turn), or auto: prefix with vLLM's fields for it, and turns where these are refused."""
     replay: str | None = None
     """Folder or file of recorded rollouts, for the replay engine."""
-    thinking_delimiters: Sequence[str] = ()
+    thinking_delimiters: Sequence[str] | None = None
     """What opens and what closes thinking, for a vLLM in this process that is to cap thinking by itself."""
 
     @property

@@ -226,6 +226,7 @@ class _Thought:
                 )
 
     async def _marks(self, end: int) -> Row:
+        """Return what is stored beside the text: thinking with our waits, answer with the delimiter, counts of both."""
         turn = self.turn
         thought = max(0, await turn.tokens_within(end) - self.start_tokens)
         row: Row = {

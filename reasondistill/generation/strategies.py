@@ -33,7 +33,7 @@ class StrategyOptions:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Rebuild from the JSON form of `asdict`."""
-        return cls(**{**row, "tir": TirOptions(**row["tir"]), "forcing": ForcingOptions(**row["forcing"])})
+        return cls(**{**row, "tir": TirOptions(**row["tir"]), "forcing": ForcingOptions(**row.get("forcing", {}))})
 
 
 def make_strategy(options: StrategyOptions, template: PromptTemplate) -> Strategy:

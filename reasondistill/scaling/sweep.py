@@ -5,22 +5,23 @@ scaling.svg log.jsonl`. The same command goes on where it was; a cell that is ad
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..engines.fetch_progress import fetch_progress
 from ..engines.models import resolve, weights_directory
-from ..errors import EngineError
+from ..errors import EngineError, RecipeError
+from ..evaluation.benchmark import find_benchmark
 from ..plan import engine_options
 from ..problems import get_problems, write_problems
 from ..progress import say
-from ..provenance import input_hash, is_local, model_name, versions
+from ..provenance import input_hash, is_local, model_name, model_weights, versions
 from ..recipe import ModelRecipe, dump_recipe
 from ..records import Row
 from ..report.data import PageData
 from ..report.page import build_page
 from ..report.scaling_chart import scaling_figure
-from ..stage import SampleSet, SampleStage, run_stage
+from ..stage import SampleSet, SampleStage, failures, run_stage
 from ..store import RunFolder, write_atomic
 from ..verification import VerifyOptions
 from .curves import Curves
@@ -52,7 +53,7 @@ class Sweep:
                 if resolve(self.recipe.model.model, progress=progress).kind == "hub":
                     weights_directory(self.recipe.model.model, progress=progress)
         with self.folder:
-            self.folder.claim(f"scaling:{self.recipe.name}")
+            self.folder.claim(self._owner)
             write_atomic(self.folder.path / "recipe.yaml", dump_recipe(self.recipe))
             self.folder.update_manifest(
                 versions=versions(),
@@ -62,6 +63,14 @@ class Sweep:
             self._problems()
             self._sample()
             self._select()
+            return self.report()
+
+    def report_only(self) -> tuple[Row, PageData]:
+        """Report what is there of a sweep. Raises RecipeError where nothing is."""
+        if not (self.folder.path / "problems" / "problems.jsonl").is_file():
+            raise RecipeError(f"{self.folder.path}: holds no sweep; leave --report-only out to make one")
+        with self.folder:
+            self.folder.claim(self._owner)
             return self.report()
 
     def report(self) -> tuple[Row, PageData]:
@@ -88,6 +97,10 @@ class Sweep:
         return report, page
 
     @property
+    def _owner(self) -> str:
+        return f"scaling:{self.recipe.name}"
+
+    @property
     def model(self) -> str:
         """The name that rollouts record; a student of ours carries the fingerprint of its training."""
         model = self.recipe.model
@@ -106,22 +119,26 @@ class Sweep:
     def samples(self) -> Mapping[Cell, Samples]:
         """Return what is there, by cell; cells without anything are left out."""
         found: dict[Cell, Samples] = {}
+        weights = model_weights(self.recipe.model)
         for cell, given in self.sets().items():
-            wanted = [identifier for identifier, _, _ in given.plan(self.model).wanted()]
+            wanted = [identifier for identifier, _, _ in replace(given, weights=weights).plan(self.model).wanted()]
             if samples := read_samples(given.folder, wanted):
                 found[cell] = samples
         return found
 
     def _problems(self) -> None:
         source = self.recipe.benchmark
-        found = get_problems(
-            source.source,
-            count=source.count,
-            seed=self.recipe.seed,
-            split=source.split,
-            skip_bad=source.skip_bad,
-            warn=self.say,
-        )
+        if named := find_benchmark(source.source):
+            found = named.load(limit=source.count, seed=self.recipe.seed, skip_bad=source.skip_bad)
+        else:
+            found = get_problems(
+                source.source,
+                count=source.count,
+                seed=self.recipe.seed,
+                split=source.split,
+                skip_bad=source.skip_bad,
+                warn=self.say,
+            )
         write_problems(self.folder.path / "problems" / "problems.jsonl", found)
 
     def _sample(self) -> None:
@@ -136,14 +153,17 @@ class Sweep:
             self._run(model, name, tuple(each.write() for each in asked.values()))
 
     def _run(self, model: ModelRecipe, name: str, sets: tuple[SampleSet, ...]) -> None:
-        options = VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
+        weights = model_weights(model)
+        sets = tuple(replace(given, weights=weights) for given in sets)
+        named, given = find_benchmark(self.recipe.benchmark.source), self.recipe.verify
+        policy = named.policy if named else "default"
+        options = VerifyOptions(strict=given.strict, timeout=given.timeout, policy=policy)
         stage = SampleStage(engine=engine_options(model), model=name, sets=sets, verify=options)
         result = run_stage(stage, lock_fd=self.folder.lock_fd)
         self.folder.log("sampled", **result)
         for label, counts in result["sets"].items():
             if counts["failed_share"] > self.recipe.max_failed_share:
-                reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
                 raise EngineError(
-                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good ({reasons}); "
-                    "what finished is kept, the same command asks for the rest again"
+                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good "
+                    f"({failures(counts)}); what finished is kept, the same command asks for the rest again"
                 )

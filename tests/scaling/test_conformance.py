@@ -80,7 +80,7 @@ def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
         pytest.importorskip("xllamacpp")
     if request.param == "vllm" and find_spec("vllm") is None:
         pytest.skip("vLLM is not installed")
-    capped = FORMATS["think"].delimiters if request.param == "vllm" else ()
+    capped = FORMATS["think"].delimiters if request.param == "vllm" else None
     options = EngineOptions(
         engine=request.param, model=MODEL, max_context=320, concurrency=1, dtype="float32", thinking_delimiters=capped
     )

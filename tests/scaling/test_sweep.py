@@ -125,6 +125,18 @@ def test_killed_sweeps_go_on_where_they_were(recipe, capsys, thinker, tmp_path):
     assert {p["accuracy"]["n"] for p in report["points"]} == {N}
 
 
+def test_what_is_there_can_be_reported_alone(recipe, capsys, thinker, tmp_path):
+    assert main(["scale", str(recipe), "--report-only"]) == 2
+    assert "holds no sweep" in capsys.readouterr().err
+    scale(recipe, capsys, "sequential.budgets=[4]", "parallel.budgets=[]", "baselines=[]")
+    asked = len(thinker.requests)
+    report = scale(recipe, capsys, "--report-only")
+    assert len(thinker.requests) == asked
+    assert [p["label"] for p in report["points"]] == [
+        f"sequential: 4 tokens, {w}" for w in ("0 waits", "1 wait", "2 waits")
+    ]
+
+
 def test_the_page_has_figure_tables_and_links_to_changed_problems(recipe, capsys, tmp_path):
     scale(recipe, capsys)
     page = (tmp_path / "out" / "report.html").read_text()
