@@ -514,7 +514,6 @@ def test_superseded_things_are_kept_under_new_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        (None, None),
         ("http://host:8000/v1", "http://host:8000/v1"),
         ("https://me:pass@host/v1", "https://host/v1"),
         ("https://me@host/v1", "https://host/v1"),
