@@ -13,7 +13,7 @@ from ..engines.models import resolve, weights_directory
 from ..errors import EngineError, RecipeError
 from ..evaluation.benchmark import find_benchmark
 from ..plan import engine_options
-from ..problems import get_problems, write_problems
+from ..problems import get_problems, load_problems, write_problems
 from ..progress import say
 from ..provenance import input_hash, is_local, model_name, model_weights, versions
 from ..recipe import ModelRecipe, dump_recipe
@@ -79,6 +79,7 @@ class Sweep:
         asked = selectors(self.recipe, self.sets(), samples)
         curves = Curves.of(self.recipe, samples, {cell: each.choices() for cell, each in asked.items()})
         manifest = self.folder.read_json("manifest.json") or {}
+        missing = self._missing(samples)
         report = {
             "schema": 1,
             "name": self.recipe.name,
@@ -86,9 +87,12 @@ class Sweep:
             "model": self.model,
             "benchmark": self.recipe.benchmark.source,
             **curves.to_row(),
+            "missing": missing,
             "versions": manifest.get("versions", {}),
             "inputs": manifest.get("inputs", {}),
         }
+        if missing:
+            report["summary"].insert(0, f"Unfinished: {sum(missing.values())} rollouts are still to be made or judged.")
         page = scaling_page(self.recipe, report, curves, self.sets())
         self.folder.write_json("report.json", report)
         build_page(page, self.folder.path / "report.html")
@@ -125,6 +129,13 @@ class Sweep:
             if samples := read_samples(given.folder, wanted):
                 found[cell] = samples
         return found
+
+    def _missing(self, samples: Mapping[Cell, Samples]) -> dict[str, int]:
+        """Return how many rollouts each cell still lacks, cells without a lack left out."""
+        problems = len(load_problems(self.folder.path / "problems" / "problems.jsonl"))
+        there = {cell: sum(len(group) for group in own.values()) for cell, own in samples.items()}
+        lacking = {cell.label: problems * cell.samples - there.get(cell, 0) for cell in cells(self.recipe)}
+        return {label: n for label, n in lacking.items() if n > 0}
 
     def _problems(self) -> None:
         source = self.recipe.benchmark

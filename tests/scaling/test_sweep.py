@@ -62,6 +62,7 @@ def test_a_sweep_measures_its_grid(recipe, capsys, tmp_path):
     }
     assert point(report, "sequential: 4 tokens, 0 waits")["thinking_tokens"] == 4
     assert point(report, "sequential: 4 tokens, 0 waits")["frontier"]
+    assert report["missing"] == {}
     assert report["measures"]["sequential"]["control"] == 1.0
     assert report["measures"]["sequential"]["performance"] == 1.0
     assert report["measures"]["sequential"]["scaling"]["n"] == report["measures"]["sequential"]["slope"]["n"] == N
@@ -131,6 +132,8 @@ def test_what_is_there_can_be_reported_alone(recipe, capsys, thinker, tmp_path):
     scale(recipe, capsys, "sequential.budgets=[4]", "parallel.budgets=[]", "baselines=[]")
     asked = len(thinker.requests)
     report = scale(recipe, capsys, "--report-only")
+    assert sum(report["missing"].values()) == (2 * 3 + 2 * 4 + 3) * N
+    assert report["summary"][0] == f"Unfinished: {17 * N} rollouts are still to be made or judged."
     assert len(thinker.requests) == asked
     assert [p["label"] for p in report["points"]] == [
         f"sequential: 4 tokens, {w}" for w in ("0 waits", "1 wait", "2 waits")
