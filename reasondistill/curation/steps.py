@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from verifiers import Outcome, Verdict
 
 from ..records import FinishReason, Message, Problem, Rollout
-from .decontamination import HeldOut
+from .contamination import ContaminationReport
+from .decontamination import Match
 from .ledger import Drop, Ledger
 
 
@@ -113,14 +114,19 @@ def limit_per_problem(candidates: Candidates, most: int, ledger: Ledger) -> Iter
             yield candidate
 
 
-def drop_contaminated(candidates: Candidates, held_out: HeldOut, ledger: Ledger) -> Iterator[Candidate]:
-    """Drop rollouts whose question stands in a held-out set."""
+def drop_contaminated(candidates: Candidates, report: ContaminationReport, ledger: Ledger) -> Iterator[Candidate]:
+    """Drop rollouts whose question repeats a benchmark's problem; the report tells of each question once."""
+    known: dict[str, Match | None] = {}
     for candidate in candidates:
-        match = held_out.match(candidate.problem.question)
+        problem = candidate.problem
+        if problem.question not in known:
+            known[problem.question] = report.add(problem.id, problem.question).best
+        match = known[problem.question]
         if match is None:
             yield candidate
         else:
-            ledger.add(candidate.drop("decontamination", match.reason, f"{match.problem_id}: {match.question}"))
+            evidence = f"{match.benchmark}/{match.problem_id} {match.coverage:.2f}: {match.question}"
+            ledger.add(candidate.drop("decontamination", match.reason, evidence))
 
 
 def _is_text(candidate: Candidate) -> bool:
