@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .curation.candidates import Candidate
 from .curation.contamination import render_contamination
 from .curation.decontamination import HeldOut, read_benchmarks
 from .curation.select import Selection, select
-from .curation.steps import Candidate
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
 from .errors import EngineError

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .curation.decontamination import DecontaminationOptions
+from .curation.near_duplicates import NearDuplicateOptions
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
@@ -109,6 +110,7 @@ class Plan:
         return SelectOptions(
             keep=keep,
             deduplicate=curate.deduplicate,
+            near_duplicates=NearDuplicateOptions(**asdict(curate.near_duplicates)),
             max_per_problem=curate.max_per_problem,
             pass_rate=band,
         )

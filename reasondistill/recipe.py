@@ -171,12 +171,25 @@ class PassRateRecipe:
 
 
 @dataclass
+class NearDuplicateRecipe:
+    """Leave out what nearly repeats an earlier row; see curation.near_duplicates."""
+
+    problems: float | None = None
+    """Similarity (Jaccard index of word 3-grams) that makes two problems one; None is off, 0.9 is usual."""
+    traces: float | None = None
+    """The same for the traces of one problem."""
+    numerals: bool = True
+    """Off: texts that differ in their numbers only are equal."""
+
+
+@dataclass
 class CurateRecipe:
     """Which rollouts become training examples."""
 
     keep: str = "correct"
     """correct, wrong, or all."""
     deduplicate: bool = True
+    near_duplicates: NearDuplicateRecipe = field(default_factory=NearDuplicateRecipe)
     decontaminate: bool = True
     ngram: int = 8
     """Words of an n-gram in decontamination (s1, open-r1)."""
@@ -419,6 +432,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     shares = {
         "curate.coverage": recipe.curate.coverage,
         "curate.similarity": recipe.curate.similarity,
+        "curate.near_duplicates.problems": recipe.curate.near_duplicates.problems,
+        "curate.near_duplicates.traces": recipe.curate.near_duplicates.traces,
         **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},
         "generate.max_failed_share": recipe.generate.max_failed_share,
         "curate.pass_rate.low": recipe.curate.pass_rate.low,

@@ -8,16 +8,16 @@ found: a question told in other words, or in another language.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from ..problems.files import SUFFIXES
 from ..problems.sources import get_problems
 from ..records import Problem
-from .ngrams import NgramIndex, Shared
 from .renaming import RenamedIndex
 from .text import normalise, words
+
+if TYPE_CHECKING:
+    from .ngrams import Shared
 
 ANY_HIT = (8, 13)
 """Word n-grams of which one shared suffices in others' rules: s1 and open-r1 take 8, GPT-3's authors 13."""
@@ -77,19 +77,20 @@ class HeldOut:
     def __init__(
         self, benchmarks: Mapping[str, Sequence[Problem]], options: DecontaminationOptions | None = None
     ) -> None:
+        from .ngrams import NgramIndex
+
         self.options = options or DecontaminationOptions()
         self.sizes = {name: len(problems) for name, problems in benchmarks.items()}
         self._benchmarks = list(benchmarks)
         placed = [(place, p) for place, problems in enumerate(benchmarks.values()) for p in problems]
         self._problems = [problem for _, problem in placed]
-        self._groups = np.asarray([place for place, _ in placed], np.int64)
+        self._groups = [place for place, _ in placed]
         texts = [words(normalise(problem.question)) for problem in self._problems]
         self._whole: dict[tuple[str, ...], list[int]] = {}
         for number, text in enumerate(texts):
             self._whole.setdefault(tuple(text), []).append(number)
-        groups = self._groups.tolist()
         least = self.options.boilerplate
-        self._index = NgramIndex(texts, self.options.ngram, groups=groups, boilerplate=least)
+        self._index = NgramIndex(texts, self.options.ngram, groups=self._groups, boilerplate=least)
         self._others: dict[int, NgramIndex] = {}
         self._renamed = RenamedIndex([p.question for p in self._problems], self.options.similarity)
 
@@ -105,7 +106,7 @@ class HeldOut:
         text = words(normalise(question))
         best: dict[int, Match] = {}
         for found in (*self._same(text), *self._covered(self._index.shared(text)), *self._alike(question)):
-            group = int(self._groups[found[1]])
+            group = self._groups[found[1]]
             if group not in best or found[2] > best[group].coverage:
                 best[group] = self._match(*found)
         hits = {n: self._any_hit(question, n) for n in rules}
@@ -115,25 +116,26 @@ class HeldOut:
         )
 
     def _named(self, number: int) -> tuple[str, str]:
-        return self._benchmarks[int(self._groups[number])], self._problems[number].id
+        return self._benchmarks[self._groups[number]], self._problems[number].id
 
-    def _any_hit(self, question: str, n: int) -> npt.NDArray[np.int64]:
+    def _any_hit(self, question: str, n: int) -> list[int]:
+        from .ngrams import NgramIndex
+
         if n not in self._others:
             self._others[n] = NgramIndex([_plain_words(p.question) for p in self._problems], n)
-        return self._others[n].shared(_plain_words(question)).texts
+        texts: list[int] = self._others[n].shared(_plain_words(question)).texts.tolist()
+        return texts
 
     def _same(self, text: list[str]) -> list[tuple[str, int, float]]:
         return [("same_question", number, 1.0) for number in self._whole.get(tuple(text), ())]
 
-    def _covered(self, shared: Shared) -> list[tuple[str, int, float]]:
-        if not len(shared.texts):
-            return []
+    def _covered(self, shared: "Shared") -> list[tuple[str, int, float]]:
         own = self._index.sizes[shared.texts]
-        share = shared.counts / shared.asked
-        share = np.where(own >= _CERTAIN, np.maximum(share, shared.counts / np.maximum(own, 1)), share)
-        enough = np.flatnonzero(share >= self.options.coverage)
-        ordered = enough[np.argsort(-share[enough], kind="stable")]
-        return [("ngram_coverage", int(shared.texts[i]), float(share[i])) for i in ordered]
+        fewest = own.clip(max=shared.asked)
+        fewest[own < _CERTAIN] = shared.asked
+        share = shared.counts / fewest
+        enough = (share >= self.options.coverage).nonzero()[0]
+        return [("ngram_coverage", int(shared.texts[i]), float(share[i])) for i in enough]
 
     def _alike(self, question: str) -> list[tuple[str, int, float]]:
         return [("renamed", number, similarity) for number, similarity in self._renamed.alike(question)]
@@ -142,7 +144,7 @@ class HeldOut:
         problem = self._problems[number]
         return Match(
             reason=reason,
-            benchmark=self._benchmarks[int(self._groups[number])],
+            benchmark=self._benchmarks[self._groups[number]],
             problem_id=problem.id,
             question=problem.question,
             coverage=coverage,

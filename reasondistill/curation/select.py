@@ -1,14 +1,15 @@
 """The curation steps in the recipe's order, from every judged rollout to those that become examples."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from .candidates import Candidate
 from .contamination import ContaminationReport
 from .decontamination import HeldOut
 from .ledger import Ledger
+from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
 from .steps import (
     ORDER,
-    Candidate,
     drop_contaminated,
     drop_duplicates,
     keep_complete,
@@ -34,6 +35,7 @@ class SelectOptions:
 
     keep: str = "correct"
     deduplicate: bool = True
+    near_duplicates: NearDuplicateOptions = field(default_factory=NearDuplicateOptions)
     max_per_problem: int | None = None
     pass_rate: tuple[float, float] | None = None
     """Open interval of the problem's pass rate under the reference model."""
@@ -53,6 +55,8 @@ def select(
     stream = keep_complete(keep_outcome(candidates, options.keep, ledger), ledger)
     if options.deduplicate:
         stream = drop_duplicates(stream, ledger)
+    if options.near_duplicates.problems is not None or options.near_duplicates.traces is not None:
+        stream = drop_near_duplicates(stream, options.near_duplicates, ledger)
     if options.pass_rate is not None:
         stream = keep_pass_rate(stream, rates or {}, *options.pass_rate, ledger)
     if options.max_per_problem is not None:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
 from reasondistill.curation.select import SelectOptions, select
-from reasondistill.curation.steps import Candidate
 from reasondistill.records import FinishReason
 from verifiers import Outcome, Verdict
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.decontamination import HeldOut
 from reasondistill.curation.ledger import Ledger
 from reasondistill.curation.steps import (
-    Candidate,
     drop_contaminated,
     drop_duplicates,
     keep_complete,
