@@ -103,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_compare,
         _add_scale,
+        _add_decontaminate,
         _add_models,
     ):
         add(commands)
@@ -238,6 +239,19 @@ def _add_scale(commands: Any) -> None:
     scale.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="such as configs/scaling.yaml")
     scale.add_argument("--report-only", action="store_true", help="sample nothing; report what is there")
     _overrides(scale)
+
+
+def _add_decontaminate(commands: Any) -> None:
+    clean = _command(commands, "decontaminate", "say which questions of a dataset repeat a benchmark's problem")
+    clean.add_argument("dataset", type=Path, metavar="FILE|DIR", help="rows with a question, or a dataset folder")
+    clean.add_argument("--against", action="append", required=True, metavar="FILE", help="a benchmark; several times")
+    clean.add_argument("--ngram", type=_positive, default=8, help="words of an n-gram")
+    clean.add_argument("--coverage", type=_share, default=0.5, help="share of n-grams in one problem that flags")
+    clean.add_argument("--similarity", type=_share, default=0.75, help="of texts with the same numbers, that flags")
+    clean.add_argument("--boilerplate", type=_positive, default=5, help="problems that make an n-gram a phrase")
+    clean.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
+    clean.add_argument("--report", type=Path, metavar="FILE.md", help="every match, both texts side by side")
+    clean.add_argument("--out", type=Path, metavar="FILE.jsonl", help="the problems that repeat none")
 
 
 def _add_models(commands: Any) -> None:

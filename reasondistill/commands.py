@@ -247,6 +247,14 @@ def models(given: Namespace) -> int:
     return _print(given, {"name": files.name, "path": str(files.path)}, [str(files.path)])
 
 
+def decontaminate(given: Namespace) -> int:
+    """Compare a dataset with benchmarks; status 0 whatever is found."""
+    from .decontaminate import decontaminate_dataset, summary
+
+    row = decontaminate_dataset(given)
+    return _print(given, row, summary(row))
+
+
 def doctor(given: Namespace) -> int:
     """Print what this machine can run; status 1 when the quickstart cannot."""
     from .doctor import examine

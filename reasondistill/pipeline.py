@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .curation.candidates import Candidate
+from .curation.contamination import render_contamination
+from .curation.decontamination import HeldOut, read_benchmarks
 from .curation.select import Selection, select
-from .curation.steps import Candidate
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
 from .errors import EngineError
@@ -112,6 +115,7 @@ class Pipeline:
             self._sample("pass rate", self.plan.pass_rate())
         with self._timed("curate"):
             selection = self._select(self.recipe.curate.keep)
+            self._write_contamination(selection)
             drops = [drop.to_row() for drop in selection.ledger.drops]
             wanted = content_id(drops)
             if self._manifest("drops") == wanted and (self.folder.path / "drops").exists():
@@ -197,13 +201,27 @@ class Pipeline:
         order = {identifier: i for i, identifier in enumerate(self._wanted_rollouts())}
         rollouts = sorted((r for r in read_rollouts(self.folder.path) if r.id in order), key=lambda r: order[r.id])
         candidates = (Candidate(problem=problems[r.problem_id], rollout=r, verdict=verdicts[r.id]) for r in rollouts)
-        held_out = [p for name in self.recipe.held_out for p in self._read_problems(name)]
         rates = (
             pass_rates(self.plan.folder / "evaluations" / "reference-train")
             if self.recipe.curate.pass_rate.enabled
             else None
         )
-        return select(candidates, self.plan.select(keep), held_out, rates)
+        return select(candidates, self.plan.select(keep), self._held_out, rates)
+
+    @cached_property
+    def _held_out(self) -> HeldOut | None:
+        """The benchmarks to decontaminate against, indexed once for all arms; None where that is off."""
+        if not self.recipe.curate.decontaminate:
+            return None
+        own = {name: self._read_problems(name) for name in self.recipe.held_out}
+        return HeldOut({**own, **read_benchmarks(self.recipe.curate.against)}, self.plan.decontamination())
+
+    def _write_contamination(self, selection: Selection) -> None:
+        """Write what decontamination found, for programs and for readers."""
+        if selection.contamination is not None:
+            row = selection.contamination.to_row()
+            self.folder.write_json("decontamination.json", row)
+            write_atomic(self.folder.path / "decontamination.md", render_contamination(row))
 
     def _wanted_rollouts(self) -> list[str]:
         stage = self.plan.teacher()
@@ -232,7 +250,10 @@ class Pipeline:
             examples=examples,
             controls=controls,
             ledger=selection.ledger,
-            held_out=[f"{name} ({s.source})" for name, s in self.recipe.held_out.items()]
+            held_out=[
+                *(f"{name} ({s.source})" for name, s in self.recipe.held_out.items()),
+                *self.recipe.curate.against,
+            ]
             if self.recipe.curate.decontaminate
             else [],
             command=self._command,

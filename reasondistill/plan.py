@@ -5,13 +5,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from .curation.decontamination import DecontaminationOptions
+from .curation.near_duplicates import NearDuplicateOptions
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
 from .problems import get_problems
-from .provenance import model_name, model_weights
-from .recipe import ExportRecipe, ModelRecipe, Recipe
+from .provenance import input_hash, model_name, model_weights
+from .recipe import ExportRecipe, ModelRecipe, ProblemSource, Recipe
 from .records import Problem, Sampling, content_id
 from .stage import SampleSet, SampleStage, TrainStage
 from .store import RunFolder
@@ -108,11 +110,15 @@ class Plan:
         return SelectOptions(
             keep=keep,
             deduplicate=curate.deduplicate,
-            decontaminate=curate.decontaminate,
-            ngram=curate.ngram,
-            coverage=curate.coverage,
+            near_duplicates=NearDuplicateOptions(**asdict(curate.near_duplicates)),
             max_per_problem=curate.max_per_problem,
             pass_rate=band,
+        )
+
+    def decontamination(self) -> DecontaminationOptions:
+        """How a question is compared with the benchmarks'."""
+        return DecontaminationOptions(
+            **{f.name: getattr(self.recipe.curate, f.name) for f in fields(DecontaminationOptions)}
         )
 
     @property
@@ -244,7 +250,8 @@ class Plan:
         recipe = self.recipe
         prompt = load_template(self.student_template, beside=self.recipe_folder).hash
         knobs: tuple[Any, ...] = (recipe.problems, *recipe.held_out.values(), recipe.verify, recipe.curate)
-        counts = (recipe.seed, recipe.generate.samples, recipe.generate.sampling.max_tokens)
+        benchmarks = [input_hash(ProblemSource(source=source)) for source in recipe.curate.against]
+        counts = (benchmarks, recipe.seed, recipe.generate.samples, recipe.generate.sampling.max_tokens)
         # What there was before it had a choice of format: a dataset made then stays good.
         written = [] if recipe.export == ExportRecipe() else [asdict(recipe.export)]
         rows = [asdict(k) for k in knobs]

@@ -198,17 +198,36 @@ class PassRateRecipe:
 
 
 @dataclass
+class NearDuplicateRecipe:
+    """Leave out what nearly repeats an earlier row; see curation.near_duplicates."""
+
+    problems: float | None = None
+    """Similarity (Jaccard index of word 3-grams) that makes two problems one; None is off, 0.9 is usual."""
+    traces: float | None = None
+    """The same for the traces of one problem."""
+    numerals: bool = True
+    """Off: texts that differ in their numbers only are equal."""
+
+
+@dataclass
 class CurateRecipe:
     """Which rollouts become training examples."""
 
     keep: str = "correct"
     """correct, wrong, or all."""
     deduplicate: bool = True
+    near_duplicates: NearDuplicateRecipe = field(default_factory=NearDuplicateRecipe)
     decontaminate: bool = True
     ngram: int = 8
     """Words of an n-gram in decontamination (s1, open-r1)."""
     coverage: float = 0.5
-    """Share of a problem's n-grams found in one held-out problem from which it counts as contaminated."""
+    """Share of a problem's n-grams in one held-out problem, or of that one's in it, that makes it contaminated."""
+    similarity: float = 0.75
+    """Jaccard index of character n-grams, names hidden and numbers equal, that makes it a renamed held-out problem."""
+    boilerplate: int = 5
+    """An n-gram that stands in so many problems of one benchmark is a phrase and counts for nothing."""
+    against: list[str] = field(default_factory=list)
+    """Benchmarks to decontaminate against besides the held-out sets: files, or any other source of problems."""
     max_per_problem: int | None = None
     pass_rate: PassRateRecipe = field(default_factory=PassRateRecipe)
 
@@ -470,6 +489,7 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "evaluate.teacher_count": recipe.evaluate.teacher_count,
         "arms.seeds": recipe.arms.seeds,
         "curate.ngram": recipe.curate.ngram,
+        "curate.boilerplate": recipe.curate.boilerplate,
         "curate.max_per_problem": recipe.curate.max_per_problem,
         "curate.pass_rate.samples": recipe.curate.pass_rate.samples,
     }
@@ -485,6 +505,9 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
             raise RecipeError(f"{where}: {key} must be above 0, got {seconds}")
     shares = {
         "curate.coverage": recipe.curate.coverage,
+        "curate.similarity": recipe.curate.similarity,
+        "curate.near_duplicates.problems": recipe.curate.near_duplicates.problems,
+        "curate.near_duplicates.traces": recipe.curate.near_duplicates.traces,
         **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},
         "generate.max_failed_share": recipe.generate.max_failed_share,
         "curate.pass_rate.low": recipe.curate.pass_rate.low,

@@ -1,14 +1,15 @@
 """The curation steps in the recipe's order, from every judged rollout to those that become examples."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ..records import Problem
+from .candidates import Candidate
+from .contamination import ContaminationReport
 from .decontamination import HeldOut
 from .ledger import Ledger
+from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
 from .steps import (
     ORDER,
-    Candidate,
     drop_contaminated,
     drop_duplicates,
     keep_complete,
@@ -24,6 +25,8 @@ class Selection:
 
     kept: tuple[Candidate, ...]
     ledger: Ledger
+    contamination: ContaminationReport | None = None
+    """What decontamination found; None where it is off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +35,7 @@ class SelectOptions:
 
     keep: str = "correct"
     deduplicate: bool = True
-    decontaminate: bool = True
-    ngram: int = 8
-    coverage: float = 0.5
+    near_duplicates: NearDuplicateOptions = field(default_factory=NearDuplicateOptions)
     max_per_problem: int | None = None
     pass_rate: tuple[float, float] | None = None
     """Open interval of the problem's pass rate under the reference model."""
@@ -43,22 +44,27 @@ class SelectOptions:
 def select(
     candidates: Iterable[Candidate],
     options: SelectOptions,
-    held_out: Iterable[Problem],
+    held_out: HeldOut | None = None,
     rates: Mapping[str, float] | None = None,
 ) -> Selection:
-    """Run the steps; decontamination comes last, on what would be trained on. Each rollout is kept or in the ledger."""
+    """Run the steps; decontamination comes last, on what would be trained on. Each rollout is kept or in the ledger.
+
+    Without `held_out` nothing is decontaminated.
+    """
     ledger = Ledger()
     stream = keep_complete(keep_outcome(candidates, options.keep, ledger), ledger)
     if options.deduplicate:
         stream = drop_duplicates(stream, ledger)
+    if options.near_duplicates.problems is not None or options.near_duplicates.traces is not None:
+        stream = drop_near_duplicates(stream, options.near_duplicates, ledger)
     if options.pass_rate is not None:
         stream = keep_pass_rate(stream, rates or {}, *options.pass_rate, ledger)
     if options.max_per_problem is not None:
         stream = limit_per_problem(stream, options.max_per_problem, ledger)
-    if options.decontaminate:
-        index = HeldOut(held_out, ngram=options.ngram, coverage=options.coverage)
-        stream = drop_contaminated(stream, index, ledger)
+    report = None if held_out is None else ContaminationReport(held_out)
+    if report is not None:
+        stream = drop_contaminated(stream, report, ledger)
     kept = tuple(stream)
     # Rollouts pass the steps one after another; the ledger lists them step by step.
     ledger.drops.sort(key=lambda drop: ORDER.index(drop.step))
-    return Selection(kept=kept, ledger=ledger)
+    return Selection(kept=kept, ledger=ledger, contamination=report)

@@ -4,34 +4,28 @@ A step sees candidates in a fixed order (problems as given, then index), so its 
 which rollouts were sampled.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-from verifiers import Outcome, Verdict
+from verifiers import Outcome
 
-from ..records import FinishReason, Message, Problem, Rollout
-from .decontamination import HeldOut
-from .ledger import Drop, Ledger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A rollout with what is known of it."""
-
-    problem: Problem
-    rollout: Rollout
-    verdict: Verdict
-
-    def drop(self, step: str, reason: str, evidence: str = "") -> Drop:
-        """Return the ledger's row for leaving it out."""
-        return Drop(rollout_id=self.rollout.id, problem_id=self.problem.id, step=step, reason=reason, evidence=evidence)
-
+from ..records import FinishReason
+from .candidates import Candidate, told
+from .contamination import ContaminationReport
+from .decontamination import Match
+from .ledger import Ledger
 
 Candidates = Iterable[Candidate]
 
-ORDER = ("outcome", "complete", "duplicates", "pass_rate", "limit", "decontamination")
+ORDER = (
+    "outcome",
+    "complete",
+    "duplicates",
+    "near_duplicates",
+    "pass_rate",
+    "limit",
+    "decontamination",
+)
 """The steps' names in the order in which `select` runs them."""
 
 
@@ -78,7 +72,7 @@ def drop_duplicates(candidates: Candidates, ledger: Ledger) -> Iterator[Candidat
     seen: dict[tuple[str, str], str] = {}
     for candidate in candidates:
         question = _fold(candidate.problem.question)
-        trace = question, _fold("\n".join(_told(m) for m in candidate.rollout.completion))
+        trace = question, _fold("\n".join(told(m) for m in candidate.rollout.completion))
         if owner.setdefault(question, candidate.problem.id) != candidate.problem.id:
             ledger.add(candidate.drop("duplicates", "same_question", owner[question]))
         elif trace in seen:
@@ -113,14 +107,19 @@ def limit_per_problem(candidates: Candidates, most: int, ledger: Ledger) -> Iter
             yield candidate
 
 
-def drop_contaminated(candidates: Candidates, held_out: HeldOut, ledger: Ledger) -> Iterator[Candidate]:
-    """Drop rollouts whose question stands in a held-out set."""
+def drop_contaminated(candidates: Candidates, report: ContaminationReport, ledger: Ledger) -> Iterator[Candidate]:
+    """Drop rollouts whose question repeats a benchmark's problem; the report tells of each question once."""
+    known: dict[str, Match | None] = {}
     for candidate in candidates:
-        match = held_out.match(candidate.problem.question)
+        problem = candidate.problem
+        if problem.question not in known:
+            known[problem.question] = report.add(problem.id, problem.question).best
+        match = known[problem.question]
         if match is None:
             yield candidate
         else:
-            ledger.add(candidate.drop("decontamination", match.reason, f"{match.problem_id}: {match.question}"))
+            evidence = f"{match.benchmark}/{match.problem_id} {match.coverage:.2f}: {match.question}"
+            ledger.add(candidate.drop("decontamination", match.reason, evidence))
 
 
 def _is_text(candidate: Candidate) -> bool:
@@ -131,11 +130,6 @@ def _is_text(candidate: Candidate) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _told(message: Message) -> str:
-    calls = json.dumps([call.get("function") for call in message.tool_calls]) if message.tool_calls else ""
-    return f"{message.reasoning or ''}\n{message.content}{calls}"
 
 
 def _fold(text: str) -> str:

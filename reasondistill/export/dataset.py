@@ -12,7 +12,7 @@ from pathlib import Path
 
 from verifiers import Verdict
 
-from ..curation.steps import Candidate
+from ..curation.candidates import Candidate
 from ..errors import StoreError
 from ..generation.prompts import PromptTemplate
 from ..generation.strategies import StrategyOptions, asking

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.curation.decontamination import HeldOut
+from reasondistill.curation.contamination import ContaminationReport, render_contamination
+from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
 from reasondistill.problems import generate_procedural, load_problems
 from reasondistill.records import Problem
 
@@ -23,8 +24,8 @@ def _benchmark(name):
     return load_problems(path, require_reference=False, warn=lambda line: None)
 
 
-def _index(*problems, ngram=8, coverage=0.5):
-    return HeldOut(problems, ngram=ngram, coverage=coverage)
+def _index(*problems, **options):
+    return HeldOut({"held": problems}, DecontaminationOptions(**options))
 
 
 @pytest.mark.parametrize(
@@ -58,36 +59,146 @@ def test_other_numbers_make_another_short_question():
 
 
 def test_the_coverage_is_that_of_one_held_out_problem():
-    words = [f"w{i}" for i in range(30)]
-    halves = [Problem(id=str(i), question=" ".join(part)) for i, part in enumerate((words[:12], words[12:]))]
+    words = [f"w{i}" for i in range(28)]
+    halves = [Problem(id=str(i), question=" ".join(part)) for i, part in enumerate((words[:11], words[11:]))]
     assert _index(*halves, ngram=3, coverage=0.6).match(" ".join(words)) is None
     match = _index(*halves, ngram=3, coverage=0.5).match(" ".join(words))
-    assert (match.problem_id, match.coverage) == ("1", 16 / 28)
+    assert (match.problem_id, match.coverage) == ("1", 15 / 26)
 
 
 def test_nothing_held_out_matches_nothing():
     assert _index().match(HELD.question) is None
 
 
+@settings(max_examples=50)
 @given(st.text(), st.integers(1, 9))
 def test_every_question_matches_itself(question, ngram):
     assert _index(Problem(id="h", question=question), ngram=ngram).match(question).coverage == 1.0
 
 
+@settings(max_examples=50)
 @given(
-    st.lists(st.sampled_from("abcd"), max_size=20), st.lists(st.sampled_from("abcd"), max_size=20), st.integers(1, 4)
+    st.lists(st.sampled_from(["bb", "cc", "dd", "ee"]), max_size=15),
+    st.lists(st.sampled_from(["bb", "cc", "dd", "ee"]), max_size=15),
+    st.integers(1, 4),
 )
 def test_the_coverage_is_what_counting_by_hand_gives(held, asked, n):
     grams = {tuple(asked[i : i + n]) for i in range(len(asked) - n + 1)}
     known = {tuple(held[i : i + n]) for i in range(len(held) - n + 1)}
     share = 1.0 if held == asked else (len(grams & known) / len(grams) if grams else 0.0)
-    match = _index(Problem(id="h", question=" ".join(held)), ngram=n).match(" ".join(asked))
-    assert (match.coverage if match else 0.0) == (share if share >= 0.5 else 0.0)
+    if len(known) >= 16:
+        share = max(share, len(grams & known) / len(known))
+    found = _index(Problem(id="h", question=" ".join(held)), ngram=n).lookup(" ".join(asked)).matches
+    if not any(match.reason == "renamed" for match in found):
+        assert [match.coverage for match in found] == ([share] if share >= 0.5 else [])
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        (r"Compute $\dfrac{1}{2} + \left(3\right)$.", r"compute \(\frac{1}{2}+(3)\)."),
+        ("What is 10,000 × 4?", "what is 10000*4?"),
+        (r"Find $x$ with $x \le 4$.", "Find x with x ≤ 4."),
+    ],
+)
+def test_latex_spelled_in_another_way_is_the_same_question(held, asked):
+    assert _index(Problem(id="h", question=held)).match(asked).reason == "same_question"
+
+
+# Rows of GSM8K test (MIT), openai/grade-school-math.
+JANET = (
+    "Janet’s ducks lay 16 eggs per day. She eats three for breakfast every morning and bakes muffins for her friends "
+    "every day with four. She sells the remainder at the farmers' market daily for $2 per fresh duck egg. How much in "
+    "dollars does she make every day at the farmers' market?"
+)
+WENDI = (
+    "Wendi feeds each of her chickens three cups of mixed chicken feed, containing seeds, mealworms and vegetables to "
+    "help keep them healthy. If the size of Wendi's flock is 20 chickens, how many cups of feed does she need?"
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "is_renamed"),
+    [
+        (WENDI.replace("Wendi", "Olga"), True),
+        (WENDI.replace("Wendi", "Olga").replace("vegetables", "greens").replace("cups", "bowls"), True),
+        (WENDI.replace("20", "25").replace("Wendi", "Olga"), False),
+        (
+            JANET.replace("ducks", "hens").replace("duck", "hen").replace("Janet", "Maria").replace("muffins", "cake"),
+            True,
+        ),
+        ("How many cups of feed do 20 chickens need?", False),
+    ],
+)
+def test_a_renamed_question_is_found_and_one_with_other_numbers_is_another(question, is_renamed):
+    held_out = _index(Problem(id="w", question=WENDI), Problem(id="j", question=JANET), ngram=50)
+    match = held_out.match(question)
+    assert (match is not None) == is_renamed
+    assert match is None or match.reason == "renamed"
+
+
+def test_numbers_in_another_order_make_another_problem():
+    held = "Maya is 2 times as old as Nora, who is 4. What will be Maya's age 5 years from now?"
+    asked = "Hana is 4 times as old as Ravi, who is 5. What will be Hana's age 2 years from now?"
+    assert _index(Problem(id="h", question=held)).match(asked) is None
+
+
+@pytest.mark.parametrize(("held", "asked"), [(r"Compute $\sin 60^\circ$.", r"Compute $\cos 60^\circ$.")])
+def test_short_questions_that_differ_in_one_function_are_not_alike(held, asked):
+    assert _index(Problem(id="h", question=held)).match(asked) is None
+
+
+def test_a_phrase_that_stands_in_many_problems_of_a_benchmark_counts_for_nothing():
+    phrase = "where m and n are relatively prime positive integers . find m + n"
+    problems = [Problem(id=str(i), question=f"w{i} x{i} y{i} z{i} {phrase}") for i in range(5)]
+    asked = f"other words here {phrase}"
+    assert _index(*problems[:4]).match(asked).reason == "ngram_coverage"
+    assert _index(*problems).match(asked) is None
+    assert _index(*problems).match(problems[3].question).reason == "same_question"
+
+
+def test_a_benchmark_problem_inside_a_long_prompt_is_found():
+    asked = " ".join(f"word{i}" for i in range(300)) + WENDI
+    assert _index(Problem(id="w", question=WENDI)).match(asked).reason == "ngram_coverage"
+
+
+def test_each_benchmark_is_reported_on_its_own_with_both_texts():
+    benchmarks = {"a": [HELD], "b": [Problem(id="b0", question=WENDI)], "c": [HELD]}
+    report = ContaminationReport(HeldOut(benchmarks))
+    for number, question in enumerate([HELD.question, WENDI + " Why?", "What is 1 + 1?", HELD.question]):
+        report.add(str(number), question)
+    row = report.to_row()
+    assert (row["questions"], row["flagged"]) == (3, 2)
+    assert {name: counts["questions"] for name, counts in row["benchmarks"].items()} == {"a": 1, "b": 1, "c": 1}
+    assert row["benchmarks"]["a"]["reasons"] == {"same_question": 1}
+    assert row["benchmarks"]["a"]["any_8_gram"] == {"questions": 1, "benchmark_problems": 1}
+    assert (row["matches"][2]["question"], row["matches"][2]["benchmark_question"]) == (WENDI + " Why?", WENDI)
+    text = render_contamination(row)
+    assert "| b | 1 | 1 | 1 | 1 (1) | 1 (1) |" in text and WENDI + " Why?" in text
+
+
+@settings(max_examples=20)
+@given(st.permutations(["What is 3 + 4?", HELD.question, WENDI, "what is 3+4 ?", "Another one."]))
+def test_the_counts_do_not_depend_on_the_order_of_the_questions(questions):
+    report = ContaminationReport(HeldOut({"held": [HELD, Problem(id="s", question="What is 3 + 4?")]}))
+    for question in questions:
+        report.add(question, question)
+    row = report.to_row()
+    assert (row["questions"], row["flagged"], row["benchmarks"]["held"]["benchmark_problems"]) == (5, 3, 2)
 
 
 def test_s1k_repeats_questions_of_math500():
     held_out = _index(*_benchmark("math500"))
     assert sum(held_out.match(p.question) is not None for p in _benchmark("s1k_questions")) >= 3
+
+
+def test_s1k_shares_boilerplate_with_half_of_aime25_and_no_problem():
+    report = ContaminationReport(HeldOut({"aime25": _benchmark("aime25")}))
+    for problem in _benchmark("s1k_questions"):
+        report.add(problem.id, problem.question)
+    counts = report.to_row()["benchmarks"]["aime25"]
+    assert counts["questions"] == counts["benchmark_problems"] == 0
+    assert counts["any_8_gram"]["benchmark_problems"] == 15
 
 
 def test_the_boilerplate_of_aime_flags_nothing():

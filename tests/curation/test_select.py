@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
 from reasondistill.curation.select import SelectOptions, select
-from reasondistill.curation.steps import Candidate
 from reasondistill.records import FinishReason
 from verifiers import Outcome, Verdict
 
@@ -13,11 +14,15 @@ OPTIONS = st.builds(
     SelectOptions,
     keep=st.sampled_from(["correct", "wrong", "all"]),
     deduplicate=st.booleans(),
-    decontaminate=st.booleans(),
-    ngram=st.integers(1, 4),
-    coverage=st.sampled_from([0.3, 0.5, 1.0]),
     max_per_problem=st.none() | st.integers(1, 2),
     pass_rate=st.none() | st.just((0.1, 0.9)),
+)
+HELD = st.none() | st.builds(
+    DecontaminationOptions,
+    ngram=st.integers(1, 4),
+    coverage=st.sampled_from([0.3, 0.5, 1.0]),
+    similarity=st.sampled_from([0.5, 1.0]),
+    boilerplate=st.integers(1, 5),
 )
 SPECS = st.lists(
     st.tuples(
@@ -48,10 +53,14 @@ def build(make_problem, make_rollout):
     return candidates
 
 
-@given(SPECS, OPTIONS)
-def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_problem, specs, options):
+def _held(problem, options):
+    return None if options is None else HeldOut({"held": [problem]}, options)
+
+
+@given(SPECS, OPTIONS, HELD)
+def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_problem, specs, options, held):
     candidates = build(specs)
-    selection = select(candidates, options, [make_problem(3)], RATES)
+    selection = select(candidates, options, _held(make_problem(3), held), RATES)
     kept = [c.rollout.id for c in selection.kept]
     dropped = [d.rollout_id for d in selection.ledger.drops]
     everything = [c.rollout.id for c in candidates]
@@ -60,24 +69,24 @@ def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_probl
     assert sum(n.total() for n in selection.ledger.counts().values()) == len(dropped)
 
 
-@given(SPECS, OPTIONS)
-def test_selecting_twice_is_selecting_once(build, make_problem, specs, options):
-    first = select(build(specs), options, [make_problem(3)], RATES)
-    again = select(first.kept, options, [make_problem(3)], RATES)
+@given(SPECS, OPTIONS, HELD)
+def test_selecting_twice_is_selecting_once(build, make_problem, specs, options, held):
+    first = select(build(specs), options, _held(make_problem(3), held), RATES)
+    again = select(first.kept, options, _held(make_problem(3), held), RATES)
     assert (again.kept, again.ledger.drops) == (first.kept, [])
 
 
 @given(SPECS, st.sampled_from(["correct", "wrong", "all"]))
-def test_steps_that_are_off_drop_nothing(build, make_problem, specs, keep):
-    options = SelectOptions(keep=keep, deduplicate=False, decontaminate=False)
-    selection = select(build(specs), options, [make_problem(i) for i in range(6)])
+def test_steps_that_are_off_drop_nothing(build, specs, keep):
+    options = SelectOptions(keep=keep, deduplicate=False)
+    selection = select(build(specs), options)
     assert set(selection.ledger.counts()) <= {"outcome", "complete"}
 
 
 @given(SPECS)
 def test_arms_differ_in_the_outcome_they_keep(build, specs):
     kept = {
-        keep: {c.rollout.id for c in select(build(specs), SelectOptions(keep=keep, deduplicate=False), []).kept}
+        keep: {c.rollout.id for c in select(build(specs), SelectOptions(keep=keep, deduplicate=False)).kept}
         for keep in ("correct", "wrong", "all")
     }
     assert not kept["correct"] & kept["wrong"]
@@ -86,12 +95,12 @@ def test_arms_differ_in_the_outcome_they_keep(build, specs):
 
 def test_a_wrong_twin_does_not_take_the_place_of_a_right_one(build):
     specs = [(0, "two", Outcome.INCORRECT, FinishReason.STOP), (0, "two", Outcome.CORRECT, FinishReason.STOP)]
-    assert [c.rollout.index for c in select(build(specs), SelectOptions(), []).kept] == [1]
+    assert [c.rollout.index for c in select(build(specs), SelectOptions()).kept] == [1]
 
 
 def test_without_rates_a_band_keeps_nothing(build):
     specs = [(0, "two", Outcome.CORRECT, FinishReason.STOP)]
-    selection = select(build(specs), SelectOptions(pass_rate=(0.1, 0.9)), [])
+    selection = select(build(specs), SelectOptions(pass_rate=(0.1, 0.9)))
     assert (selection.kept, selection.ledger.drops[0].reason) == ((), "unknown")
 
 
@@ -99,5 +108,5 @@ def test_the_ledger_lists_the_drops_step_by_step(build):
     right, wrong = Outcome.CORRECT, Outcome.INCORRECT
     cut, whole = FinishReason.LENGTH, FinishReason.STOP
     specs = [(0, "two", right, whole), (0, "two", right, whole), (1, "two", right, cut), (2, "two", wrong, whole)]
-    steps = [drop.step for drop in select(build(specs), SelectOptions(), []).ledger.drops]
+    steps = [drop.step for drop in select(build(specs), SelectOptions()).ledger.drops]
     assert steps == ["outcome", "complete", "duplicates"]

@@ -2,10 +2,11 @@
 
 import pytest
 
+from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.decontamination import HeldOut
 from reasondistill.curation.ledger import Ledger
 from reasondistill.curation.steps import (
-    Candidate,
     drop_contaminated,
     drop_duplicates,
     keep_complete,
@@ -129,10 +130,10 @@ def test_a_problem_gives_no_more_than_the_limit(candidate, ledger):
 
 
 def test_what_stands_in_a_held_out_set_goes_with_the_match_as_evidence(candidate, ledger, make_problem):
-    index = HeldOut([make_problem(3)], ngram=8, coverage=0.5)
+    index = ContaminationReport(HeldOut({"held": [make_problem(3)]}))
     given = [candidate(i) for i in range(5)]
     assert _ids(drop_contaminated(given, index, ledger)) == ["p0-0", "p1-0", "p2-0", "p4-0"]
-    assert _drops(ledger) == [("p3-0", "decontamination", "same_question", "p3: What is 3 plus 1?")]
+    assert _drops(ledger) == [("p3-0", "decontamination", "same_question", "held/p3 1.00: What is 3 plus 1?")]
 
 
 def test_pruned_rollouts_go_and_equal_answers_of_different_code_stay(candidate, ledger):

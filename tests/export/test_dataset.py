@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reasondistill.curation.steps import Candidate
+from reasondistill.curation.candidates import Candidate
 from reasondistill.errors import StoreError
 from reasondistill.export.dataset import dataset_hash, read_examples, to_example, write_dataset
 from reasondistill.generation.prompts import PromptTemplate

@@ -1,0 +1,91 @@
+r"""One spelling for texts that differ in nothing that matters: case, space, LaTeX, and by choice numerals and names.
+
+Made for comparing, never for showing: the result is no valid LaTeX.
+"""
+
+import re
+
+_SIGNS = str.maketrans(
+    {
+        **dict.fromkeys("−–—‐‑", "-"),
+        **dict.fromkeys("‘’ʼ`", "'"),
+        **dict.fromkeys("“”", '"'),
+        "×": "*",
+        "·": "*",
+        "÷": "/",
+        "≤": " \\leq ",
+        "≥": " \\geq ",
+        "≠": " \\neq ",
+        "π": " \\pi ",
+        "°": " \\circ ",
+        "\u00a0": " ",
+        "~": " ",
+    }
+)
+_LATEX = (
+    (re.compile(r"\\\$"), "$"),
+    (re.compile(r"\\([()\[\]])|\$"), " "),
+    (re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|displaystyle|textstyle|limits)(?![A-Za-z])"), " "),
+    (re.compile(r"\\(?:text|textbf|textit|emph|mathrm|mathbf|mathit|mbox|operatorname)\s*(?=\{)"), " "),
+    (re.compile(r"\\(?:[,;:!> ]|q?quad(?![A-Za-z])|\\)"), " "),
+    (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\(?:cdot|times|ast)(?![A-Za-z])"), "*"),
+    (re.compile(r"\\(?:le|leqslant)(?![A-Za-z])"), r"\\leq"),
+    (re.compile(r"\\(?:ge|geqslant)(?![A-Za-z])"), r"\\geq"),
+    (re.compile(r"\\ne(?![A-Za-z])"), r"\\neq"),
+    (re.compile(r"\\(?:[cl]?dots|cdots)(?![A-Za-z])|…"), "..."),
+    (re.compile(r"\\degree(?![A-Za-z])"), r"\\circ"),
+    (re.compile(r"[{}]"), " "),
+)
+_MARKUP = re.compile(r"[\\${}…]")
+_THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
+_WORD = re.compile(r"\w+|[^\w\s]")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NAME = re.compile(r"(?<![.!?:][ \n])(?<!^)(?<![\w\\$'\"])[A-Z][a-z]+(?!\w)")
+_QUANTITY = re.compile(r"\d+(?:\.\d+)?|[+*/<>=^]|(?<![a-z])-|-(?![a-z])")
+
+
+def normalise(text: str, *, numerals: bool = True) -> str:
+    r"""Return the text in one spelling; without `numerals` every number becomes 0.
+
+    >>> normalise(r"Compute  $\dfrac{1}{2} \times 1,000$.")
+    'compute \\frac 1 2 * 1000 .'
+    >>> normalise("Tim has 3 apples", numerals=False)
+    'tim has 0 apples'
+    """
+    text = _THOUSANDS.sub("", text.translate(_SIGNS))
+    if _MARKUP.search(text):
+        for pattern, plain in _LATEX:
+            text = pattern.sub(plain, text)
+    if not numerals:
+        text = _NUMBER.sub("0", text)
+    return " ".join(text.casefold().split())
+
+
+def words(text: str) -> list[str]:
+    """Return the words and signs of a normalised text; numbers count as words.
+
+    >>> words("what is 3+4?")
+    ['what', 'is', '3', '+', '4', '?']
+    """
+    return _WORD.findall(text)
+
+
+def without_names(text: str) -> str:
+    """Return the normalised text with names and single letters hidden: renaming them makes no other problem.
+
+    >>> without_names("Today Ann and Bob share x pears.") == without_names("Today Tim and Eve share y pears.")
+    True
+    """
+    names = {name.casefold() for name in _NAME.findall(text)}
+    kept = ("@" if w in names or (len(w) == 1 and w.isalpha() and w != "a") else w for w in words(normalise(text)))
+    return " ".join(kept)
+
+
+def quantities(normalised: str) -> tuple[str, ...]:
+    """Return the numbers and arithmetic signs of a normalised text in its order: what renaming leaves alone.
+
+    >>> quantities("a two-digit 3 + 4 - 10")
+    ('3', '+', '4', '-', '10')
+    """
+    return tuple(_QUANTITY.findall(normalised))
