@@ -105,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_scale,
         _add_decontaminate,
         _add_audit,
+        _add_stats,
         _add_models,
     ):
         add(commands)
@@ -274,6 +275,15 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--isolation", default="auto", help="where code runs: auto, full, flat, bubblewrap or a URL")
     audit.add_argument("--diff", type=Path, metavar="EARLIER", help="compare two --out folders instead of auditing")
     audit.add_argument("--out", type=Path, metavar="DIR", help="write rows.jsonl, audit.json and audit.html")
+
+
+def _add_stats(commands: Any) -> None:
+    text = "say what is in a dataset: lengths, sources, verdicts, tool use, diversity, duplicates"
+    stats = _command(commands, "stats", text, run="describing:stats")
+    stats.add_argument("dataset", metavar="DIR|FILE", help="a dataset folder, a .parquet or .jsonl file, or a hub id")
+    stats.add_argument("--against", action="append", metavar="OTHER", help="a dataset whose questions are looked for")
+    stats.add_argument("--limit", type=_positive, help="first rows only")
+    stats.add_argument("--seed", type=int, default=0, help="of the sample that diversity is measured on")
 
 
 def _add_models(commands: Any) -> None:
