@@ -11,6 +11,6 @@ from .clash import refuse_mixed_files  # noqa: E402 - must run before anything e
 refuse_mixed_files()
 
 from .dispatch import verify  # noqa: E402
-from .verdict import Outcome, Verdict  # noqa: E402
+from .verdict import BAD_GOLD, Outcome, Verdict  # noqa: E402
 
-__all__ = ["OWNER", "Outcome", "Verdict", "verify"]
+__all__ = ["BAD_GOLD", "OWNER", "Outcome", "Verdict", "verify"]

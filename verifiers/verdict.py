@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
+BAD_GOLD = "bad_gold"
+"""How the reason of a verdict starts whose reference is one that no answer can equal."""
+
 
 class Outcome(StrEnum):
     """How a completion stands against its reference. "Wrong" and "could not judge" are never the same word."""

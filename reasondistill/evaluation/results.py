@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifiers import Outcome, Verdict
+from verifiers import BAD_GOLD, Outcome, Verdict
 
 from ..records import Estimate, Rollout
 from ..store import Table
@@ -97,7 +97,7 @@ def pool(results: Sequence[SetResult]) -> SetResult:
 def _scores(rollouts: Sequence[Rollout], verdicts: dict[str, Verdict]) -> dict[str, float]:
     by_problem: dict[str, list[float]] = defaultdict(list)
     for rollout in rollouts:
-        outcome = verdicts[rollout.id].outcome
-        if outcome is not Outcome.ERROR:
-            by_problem[rollout.problem_id].append(float(outcome is Outcome.CORRECT))
+        verdict = verdicts[rollout.id]
+        if verdict.outcome is not Outcome.ERROR or verdict.reason.startswith(BAD_GOLD):
+            by_problem[rollout.problem_id].append(float(verdict.outcome is Outcome.CORRECT))
     return {problem: sum(scores) / len(scores) for problem, scores in by_problem.items()}

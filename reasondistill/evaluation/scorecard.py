@@ -30,6 +30,8 @@ class Judged:
     tokens: int = 0
     """Of the completion; 0 where that is not known."""
     truncated: bool = False
+    bad_gold: bool = False
+    """The problem's reference is none that an answer could equal: unsolved, as others count it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class Group:
     @property
     def counted(self) -> list[Judged]:
         """All but those on which our side broke."""
-        return [r for r in self.rollouts if r.outcome is not Outcome.ERROR]
+        return [r for r in self.rollouts if r.outcome is not Outcome.ERROR or r.bad_gold]
 
     @property
     def correct(self) -> list[bool]:
@@ -152,6 +154,9 @@ def _warnings(groups: Sequence[Group], sizes: Sequence[int], ks: Sequence[int]) 
         short = sum(size < k for size in sizes)
         if short:
             yield f"@{k}: {short} of {len(sizes)} problems have fewer than {k} judged rollouts and are left out there"
+    bad = sum(any(r.bad_gold for r in group.rollouts) for group in groups)
+    if bad:
+        yield f"{bad} of {len(groups)} problems have a reference that no answer can equal, and count as unsolved"
     lost = len(groups) - len(sizes)
     if lost:
         yield f"{lost} of {len(groups)} problems are left out: no rollout of theirs could be judged (see `outcomes`)"

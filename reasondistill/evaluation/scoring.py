@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verifiers import Outcome, Verdict
+from verifiers import BAD_GOLD, Outcome, Verdict
 
 from ..errors import RecipeError
 from ..problems import write_problems
@@ -123,7 +123,7 @@ def read_problems(place: Path) -> dict[str, Problem]:
 def read_groups(place: Path, problems: Mapping[str, Problem]) -> dict[str, Group]:
     """Return the judged rollouts of an evaluation's folder by problem, in the order in which they were made."""
     verdicts = {
-        row["rollout_id"]: (Outcome(row["outcome"]), row.get("extracted"))
+        row["rollout_id"]: (Outcome(row["outcome"]), row.get("extracted"), str(row.get("reason") or ""))
         for row in Table(place / "verdicts", key="rollout_id")
     }
     groups: dict[str, Group] = {}
@@ -141,7 +141,7 @@ def read_groups(place: Path, problems: Mapping[str, Problem]) -> dict[str, Group
     return groups
 
 
-def _judged(rollout: Rollout, outcome: Outcome, extracted: str | None, kind: Kind) -> Judged:
+def _judged(rollout: Rollout, outcome: Outcome, extracted: str | None, reason: str, kind: Kind) -> Judged:
     answer = extracted if kind is Kind.MATH and extracted else None
     return Judged(
         outcome=outcome,
@@ -149,6 +149,7 @@ def _judged(rollout: Rollout, outcome: Outcome, extracted: str | None, kind: Kin
         score=rollout.marks.get("score"),
         tokens=rollout.usage.completion_tokens,
         truncated=rollout.finish_reason == "length",
+        bad_gold=reason.startswith(BAD_GOLD),
     )
 
 

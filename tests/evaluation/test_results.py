@@ -3,6 +3,7 @@
 import pytest
 
 from reasondistill.evaluation.results import SetResult, compare, measure, pass_rates, pool, read_rollouts
+from reasondistill.evaluation.scorecard import Group, Judged, scorecard
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
 from reasondistill.records import FinishReason, Usage
 from reasondistill.store import Table
@@ -114,3 +115,10 @@ def test_the_seeds_of_an_arm_are_averaged_problem_by_problem():
     assert pooled.scores == {"a": 0.5, "b": 0.0}
     assert (pooled.outcomes, pooled.rollouts, pooled.completion_tokens) == ({"correct": 3}, 4, 6)
     assert pooled.accuracy == bootstrap_mean([0.5, 0.0])
+
+
+def test_a_problem_whose_reference_nothing_can_equal_counts_as_unsolved():
+    good, bad = Judged(outcome=RIGHT), Judged(outcome=ERROR, bad_gold=True)
+    card = scorecard([Group(rollouts=[good]), Group(rollouts=[bad])])
+    assert (card["metrics"]["pass@1"]["value"], card["metrics"]["pass@1"]["n"]) == (0.5, 2)
+    assert card["warnings"] == ["1 of 2 problems have a reference that no answer can equal, and count as unsolved"]

@@ -96,10 +96,10 @@ def test_no_answer_does_not_vote_and_is_not_right(write, score):
     assert (_value(report, "maj@3"), _value(report, "maj@1")) == (1.0, 0.3333)
 
 
-def test_an_unusable_reference_leaves_its_problem_out(write, score):
+def test_a_problem_with_an_unusable_reference_counts_as_unsolved_and_is_named(write, score):
     report = score(write(_row("a", "2"), _row("b", "2", r"\frac{1}{0}")))
-    assert (report["outcomes"], report["metrics"]["pass@1"]["n"]) == ({"correct": 1, "error": 1}, 1)
-    assert "1 of 2 problems are left out" in report["warnings"][0]
+    assert (report["outcomes"], report["metrics"]["pass@1"]["n"]) == ({"correct": 1, "error": 1}, 2)
+    assert "1 of 2 problems have a reference that no answer can equal" in report["warnings"][0]
 
 
 def test_programs_and_answers_may_stand_in_one_file(write, score):
