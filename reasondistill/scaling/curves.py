@@ -14,6 +14,9 @@ from .points import Choices, Point, Samples, parallel_points, rejection_points, 
 from .recipe import REJECTION, ScalingRecipe
 from .transitions import Transition, counted, transitions
 
+_COVERED = 0.9
+"""Share of the problems that a point must have, to be compared with the others without pairing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
@@ -49,7 +52,7 @@ class Curves:
 
     points: tuple[Point, ...]
     best: tuple[int, ...]
-    """Places of the compute-optimal points; the oracle's are none."""
+    """Places of the compute-optimal points; the oracle's are none, nor those of cells that are hardly begun."""
     slopes: Mapping[str, Estimate]
     """By series, in points for 1,000 tokens of thinking: of the line through the points."""
     pair_slopes: Mapping[str, Estimate]
@@ -63,7 +66,8 @@ class Curves:
     ) -> Self:
         """Compute everything from the samples that are there, and from what a selecting model said of them."""
         found = list(_points(recipe, samples, choices or {}))
-        real = [i for i, point in enumerate(found) if not point.is_oracle]
+        most = max((len(point.scores) for point in found), default=0)
+        real = [i for i, p in enumerate(found) if not p.is_oracle and len(p.scores) >= _COVERED * most]
         optimal = frontier([(found[i].tokens, found[i].estimate.value) for i in real])
         return cls(
             points=tuple(found),

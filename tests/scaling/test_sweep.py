@@ -140,6 +140,15 @@ def test_what_is_there_can_be_reported_alone(recipe, capsys, thinker, tmp_path):
     ]
 
 
+def test_a_cell_that_is_hardly_begun_is_no_best_one(recipe, capsys, tmp_path):
+    words = ("parallel.budgets=[]", "baselines=[]", "sequential.budgets=[2, 4]", "sequential.waits=[0]")
+    assert [p["frontier"] for p in scale(recipe, capsys, *words)["points"]] == [True, True]
+    [shard] = (tmp_path / "out" / "cells" / "sequential-b4-w0" / "rollouts").glob("*.jsonl")
+    shard.write_text(shard.read_text().splitlines(keepends=True)[0])
+    report = scale(recipe, capsys, *words, "--report-only")
+    assert [(p["frontier"], p["accuracy"]["n"]) for p in report["points"]] == [(True, N), (False, 1)]
+
+
 def test_the_page_has_figure_tables_and_links_to_changed_problems(recipe, capsys, tmp_path):
     scale(recipe, capsys)
     page = (tmp_path / "out" / "report.html").read_text()
