@@ -15,6 +15,7 @@ from typing import Any
 from .curation.candidates import Candidate
 from .curation.contamination import render_contamination
 from .curation.decontamination import HeldOut, read_benchmarks
+from .curation.gold_audit import audit_gold
 from .curation.select import Selection, select
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
@@ -115,6 +116,8 @@ class Pipeline:
         with self._timed("curate"):
             selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
+            suspects = [suspect.to_row() for suspect in audit_gold(self._candidates())]
+            self.folder.write_json("gold_audit.json", {"suspects": suspects})
             drops = [drop.to_row() for drop in selection.ledger.drops]
             wanted = content_id(drops)
             if self._manifest("drops") == wanted and (self.folder.path / "drops").exists():
@@ -195,17 +198,22 @@ class Pipeline:
                 )
 
     def _select(self, keep: str) -> Selection:
-        verdicts = read_verdicts(self.folder.table("verdicts", key="rollout_id"))
-        problems = {p.id: p for p in self._read_problems("train")}
-        order = {identifier: i for i, identifier in enumerate(self._wanted_rollouts())}
-        rollouts = sorted((r for r in read_rollouts(self.folder.path) if r.id in order), key=lambda r: order[r.id])
-        candidates = (Candidate(problem=problems[r.problem_id], rollout=r, verdict=verdicts[r.id]) for r in rollouts)
         rates = (
             pass_rates(self.plan.folder / "evaluations" / "reference-train")
             if self.recipe.curate.pass_rate.enabled
             else None
         )
-        return select(candidates, self.plan.select(keep), self._held_out, rates)
+        return select(self._candidates(), self.plan.select(keep), self._held_out, rates)
+
+    def _candidates(self) -> Iterator[Candidate]:
+        """Yield every judged rollout that the recipe asks for, in the recipe's order."""
+        verdicts = read_verdicts(self.folder.table("verdicts", key="rollout_id"))
+        problems = {p.id: p for p in self._read_problems("train")}
+        order = {identifier: i for i, identifier in enumerate(self._wanted_rollouts())}
+        rollouts = sorted((r for r in read_rollouts(self.folder.path) if r.id in order), key=lambda r: order[r.id])
+        for rollout in rollouts:
+            problem = problems[rollout.problem_id]
+            yield Candidate(problem=problem, rollout=rollout, verdict=verdicts[rollout.id])
 
     @cached_property
     def _held_out(self) -> HeldOut | None:

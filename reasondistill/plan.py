@@ -7,6 +7,7 @@ from typing import Any
 
 from .curation.decontamination import DecontaminationOptions
 from .curation.near_duplicates import NearDuplicateOptions
+from .curation.quality import QualityOptions
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
@@ -109,6 +110,7 @@ class Plan:
         band = (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
         return SelectOptions(
             keep=keep,
+            quality=QualityOptions(**asdict(curate.quality)),
             deduplicate=curate.deduplicate,
             near_duplicates=NearDuplicateOptions(**asdict(curate.near_duplicates)),
             max_per_problem=curate.max_per_problem,

@@ -183,11 +183,28 @@ class NearDuplicateRecipe:
 
 
 @dataclass
+class QualityRecipe:
+    """Checks of single rollouts, each off unless asked for; see curation.quality."""
+
+    need_answer: bool = False
+    one_answer: bool = False
+    repetition: float | None = None
+    """Share of word 8-grams that repeat an earlier one, above which a completion goes; 0.5 is usual."""
+    foreign_letters: float | None = None
+    """Share of letters in a script that the question does not use; 0.01 is usual."""
+    no_figures: bool = False
+    right_steps: bool = False
+    no_made_up_output: bool = False
+    no_spying: bool = False
+
+
+@dataclass
 class CurateRecipe:
     """Which rollouts become training examples."""
 
     keep: str = "correct"
     """correct, wrong, or all."""
+    quality: QualityRecipe = field(default_factory=QualityRecipe)
     deduplicate: bool = True
     near_duplicates: NearDuplicateRecipe = field(default_factory=NearDuplicateRecipe)
     decontaminate: bool = True
@@ -432,6 +449,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     shares = {
         "curate.coverage": recipe.curate.coverage,
         "curate.similarity": recipe.curate.similarity,
+        "curate.quality.repetition": recipe.curate.quality.repetition,
+        "curate.quality.foreign_letters": recipe.curate.quality.foreign_letters,
         "curate.near_duplicates.problems": recipe.curate.near_duplicates.problems,
         "curate.near_duplicates.traces": recipe.curate.near_duplicates.traces,
         **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},

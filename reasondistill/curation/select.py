@@ -8,6 +8,7 @@ from .contamination import ContaminationReport
 from .decontamination import HeldOut
 from .ledger import Ledger
 from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
+from .quality import CHECKS, QualityOptions, keep_quality
 from .steps import (
     ORDER,
     drop_contaminated,
@@ -34,6 +35,7 @@ class SelectOptions:
     """The knobs of `select`; the recipe's `curate` block."""
 
     keep: str = "correct"
+    quality: QualityOptions = field(default_factory=QualityOptions)
     deduplicate: bool = True
     near_duplicates: NearDuplicateOptions = field(default_factory=NearDuplicateOptions)
     max_per_problem: int | None = None
@@ -53,6 +55,8 @@ def select(
     """
     ledger = Ledger()
     stream = keep_complete(keep_outcome(candidates, options.keep, ledger), ledger)
+    if any(getattr(options.quality, knob) for knob, _ in CHECKS.values()):
+        stream = keep_quality(stream, options.quality, ledger)
     if options.deduplicate:
         stream = drop_duplicates(stream, ledger)
     if options.near_duplicates.problems is not None or options.near_duplicates.traces is not None:

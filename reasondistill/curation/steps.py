@@ -20,6 +20,7 @@ Candidates = Iterable[Candidate]
 ORDER = (
     "outcome",
     "complete",
+    "quality",
     "duplicates",
     "near_duplicates",
     "pass_rate",

@@ -1,11 +1,12 @@
 """The steps together: every rollout is kept or dropped once, and running them again changes nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
+from reasondistill.curation.quality import QualityOptions
 from reasondistill.curation.select import SelectOptions, select
 from reasondistill.records import FinishReason
 from verifiers import Outcome, Verdict
@@ -13,6 +14,7 @@ from verifiers import Outcome, Verdict
 OPTIONS = st.builds(
     SelectOptions,
     keep=st.sampled_from(["correct", "wrong", "all"]),
+    quality=st.builds(QualityOptions, need_answer=st.booleans(), right_steps=st.booleans()),
     deduplicate=st.booleans(),
     max_per_problem=st.none() | st.integers(1, 2),
     pass_rate=st.none() | st.just((0.1, 0.9)),
@@ -57,6 +59,7 @@ def _held(problem, options):
     return None if options is None else HeldOut({"held": [problem]}, options)
 
 
+@settings(deadline=None)
 @given(SPECS, OPTIONS, HELD)
 def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_problem, specs, options, held):
     candidates = build(specs)
@@ -69,6 +72,7 @@ def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_probl
     assert sum(n.total() for n in selection.ledger.counts().values()) == len(dropped)
 
 
+@settings(deadline=None)
 @given(SPECS, OPTIONS, HELD)
 def test_selecting_twice_is_selecting_once(build, make_problem, specs, options, held):
     first = select(build(specs), options, _held(make_problem(3), held), RATES)
