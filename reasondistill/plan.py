@@ -114,6 +114,11 @@ class Plan:
             deduplicate=curate.deduplicate,
             near_duplicates=NearDuplicateOptions(**asdict(curate.near_duplicates)),
             max_per_problem=curate.max_per_problem,
+            choose=curate.choose,
+            s1k=curate.s1k,
+            domain=curate.domain,
+            max_tokens=curate.max_tokens,
+            seed=self.recipe.seed,
             pass_rate=band,
         )
 

@@ -21,6 +21,7 @@ from .training.options import TrainOptions
 
 STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
 """The steps of a run, in order."""
+PER_PROBLEM = ("first", "shortest", "longest", "random", "diverse")
 KEEP = ("correct", "all", "wrong")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
@@ -219,6 +220,14 @@ class CurateRecipe:
     against: list[str] = field(default_factory=list)
     """Benchmarks to decontaminate against besides the held-out sets: files, or any other source of problems."""
     max_per_problem: int | None = None
+    choose: str = "first"
+    """Which rollouts of a problem those are: first, shortest, longest, random or diverse."""
+    s1k: int | None = None
+    """Draw so many rollouts as s1K was drawn: a domain uniformly, in it the longer ones more often."""
+    domain: str = "subject"
+    """Key of a problem's metadata that names its domain in that procedure; its source where there is none."""
+    max_tokens: int | None = None
+    """Completion tokens of all that is kept."""
     pass_rate: PassRateRecipe = field(default_factory=PassRateRecipe)
 
 
@@ -429,6 +438,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "curate.ngram": recipe.curate.ngram,
         "curate.boilerplate": recipe.curate.boilerplate,
         "curate.max_per_problem": recipe.curate.max_per_problem,
+        "curate.s1k": recipe.curate.s1k,
+        "curate.max_tokens": recipe.curate.max_tokens,
         "curate.pass_rate.samples": recipe.curate.pass_rate.samples,
     }
     for key, number in at_least_one.items():
@@ -473,6 +484,7 @@ def _check_words(recipe: Recipe, where: str) -> None:
         raise RecipeError(f"{where}: name is empty; it names the run and its folder")
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
+        "curate.choose": ([recipe.curate.choose], PER_PROBLEM),
         "arms.controls": (recipe.arms.controls, KEEP),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "generate.thinking": ([recipe.generate.thinking], EFFORTS),
