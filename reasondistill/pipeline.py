@@ -5,7 +5,7 @@ was sampled or trained is done twice.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Any
 
 from .curation.candidates import Candidate
 from .curation.contamination import render_contamination
+from .curation.controls import match_problems
 from .curation.decontamination import HeldOut, read_benchmarks
 from .curation.gold_audit import audit_gold
 from .curation.select import Selection, select
@@ -132,8 +133,8 @@ class Pipeline:
         """Write the dataset, its control splits and its card."""
         with self._timed("export"):
             selection = self._select(self.recipe.curate.keep)
-            examples = self._examples(selection)
-            controls = {keep: self._examples(self._select(keep)) for keep in self.recipe.arms.controls}
+            examples = self._examples(selection.kept)
+            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.recipe.arms.controls}
             hashes = {"main": dataset_hash(examples), **{keep: dataset_hash(rows) for keep, rows in controls.items()}}
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
             # The command stands on the card, but another one that makes the same rows does not change the dataset.
@@ -234,9 +235,14 @@ class Pipeline:
         stage = self.plan.teacher()
         return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
 
-    def _examples(self, selection: Selection) -> list[Example]:
+    def _control(self, keep: str, selection: Selection) -> Sequence[Candidate]:
+        kept = self._select(keep).kept
+        by_problems = self.recipe.arms.match == "problems"
+        return match_problems(kept, selection.kept, self.recipe.seed) if by_problems else kept
+
+    def _examples(self, kept: Sequence[Candidate]) -> list[Example]:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        return [to_example(candidate, template, self.plan.student_strategy) for candidate in selection.kept]
+        return [to_example(candidate, template, self.plan.student_strategy) for candidate in kept]
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
         teacher = self._manifest_file().get("teacher", {})

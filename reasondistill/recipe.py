@@ -21,6 +21,8 @@ from .training.options import TrainOptions
 
 STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
 """The steps of a run, in order."""
+CONTROLS = ("correct", "all", "wrong", "random")
+MATCH = ("tokens", "problems")
 PER_PROBLEM = ("first", "shortest", "longest", "random", "diverse")
 KEEP = ("correct", "all", "wrong")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
@@ -273,7 +275,9 @@ class ArmsRecipe:
     few_shot: bool = True
     """Measure the untrained student with the teacher's prompt too: how much is only format?"""
     controls: list[str] = field(default_factory=list)
-    """Also train on `all` (unverified) and/or `wrong` rollouts, at the same number of training tokens."""
+    """Also train on `all` (unverified), `wrong` and/or `random` (not selected) rollouts, as many as `match` says."""
+    match: str = "tokens"
+    """tokens: controls see as many trained tokens; problems: their splits hold as many problems."""
     seeds: int = 1
     """Train each arm this many times, with other seeds."""
 
@@ -485,7 +489,8 @@ def _check_words(recipe: Recipe, where: str) -> None:
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
         "curate.choose": ([recipe.curate.choose], PER_PROBLEM),
-        "arms.controls": (recipe.arms.controls, KEEP),
+        "arms.controls": (recipe.arms.controls, CONTROLS),
+        "arms.match": ([recipe.arms.match], MATCH),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "generate.thinking": ([recipe.generate.thinking], EFFORTS),
         "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),
