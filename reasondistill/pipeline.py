@@ -5,7 +5,7 @@ was sampled or trained is done twice.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -14,7 +14,9 @@ from typing import Any
 
 from .curation.candidates import Candidate
 from .curation.contamination import render_contamination
+from .curation.controls import match_problems
 from .curation.decontamination import HeldOut, read_benchmarks
+from .curation.gold_audit import audit_gold
 from .curation.select import Selection, select
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
@@ -117,6 +119,8 @@ class Pipeline:
         with self._timed("curate"):
             selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
+            suspects = [suspect.to_row() for suspect in audit_gold(self._candidates())]
+            self.folder.write_json("gold_audit.json", {"suspects": suspects})
             drops = [drop.to_row() for drop in selection.ledger.drops]
             wanted = content_id(drops)
             if self._manifest("drops") == wanted and (self.folder.path / "drops").exists():
@@ -131,8 +135,8 @@ class Pipeline:
         """Write the dataset, its control splits and its card."""
         with self._timed("export"):
             selection = self._select(self.recipe.curate.keep)
-            examples = self._examples(selection)
-            controls = {keep: self._examples(self._select(keep)) for keep in self.recipe.arms.controls}
+            examples = self._examples(selection.kept)
+            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.recipe.arms.controls}
             hashes = {"main": dataset_hash(examples), **{keep: dataset_hash(rows) for keep, rows in controls.items()}}
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
             # The command stands on the card, but another one that makes the same rows does not change the dataset.
@@ -197,17 +201,22 @@ class Pipeline:
                 )
 
     def _select(self, keep: str) -> Selection:
-        verdicts = read_verdicts(self.folder.table("verdicts", key="rollout_id"))
-        problems = {p.id: p for p in self._read_problems("train")}
-        order = {identifier: i for i, identifier in enumerate(self._wanted_rollouts())}
-        rollouts = sorted((r for r in read_rollouts(self.folder.path) if r.id in order), key=lambda r: order[r.id])
-        candidates = (Candidate(problem=problems[r.problem_id], rollout=r, verdict=verdicts[r.id]) for r in rollouts)
         rates = (
             pass_rates(self.plan.folder / "evaluations" / "reference-train")
             if self.recipe.curate.pass_rate.enabled
             else None
         )
-        return select(candidates, self.plan.select(keep), self._held_out, rates)
+        return select(self._candidates(), self.plan.select(keep), self._held_out, rates)
+
+    def _candidates(self) -> Iterator[Candidate]:
+        """Yield every judged rollout that the recipe asks for, in the recipe's order."""
+        verdicts = read_verdicts(self.folder.table("verdicts", key="rollout_id"))
+        problems = {p.id: p for p in self._read_problems("train")}
+        order = {identifier: i for i, identifier in enumerate(self._wanted_rollouts())}
+        rollouts = sorted((r for r in read_rollouts(self.folder.path) if r.id in order), key=lambda r: order[r.id])
+        for rollout in rollouts:
+            problem = problems[rollout.problem_id]
+            yield Candidate(problem=problem, rollout=rollout, verdict=verdicts[rollout.id])
 
     @cached_property
     def _held_out(self) -> HeldOut | None:
@@ -228,20 +237,25 @@ class Pipeline:
         stage = self.plan.teacher()
         return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
 
-    def _examples(self, selection: Selection) -> list[Example]:
+    def _control(self, keep: str, selection: Selection) -> Sequence[Candidate]:
+        kept = self._select(keep).kept
+        by_problems = self.recipe.arms.match == "problems"
+        return match_problems(kept, selection.kept, self.recipe.seed) if by_problems else kept
+
+    def _examples(self, kept: Sequence[Candidate]) -> list[Example]:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        judged, kept = self._judged(selection), selection.kept
+        judged = self._judged(kept)
         if self.recipe.export.thinking == "before_box":
-            kept = tuple(replace(each, rollout=thinking_before_box(each.rollout)) for each in kept)
+            kept = [replace(each, rollout=thinking_before_box(each.rollout)) for each in kept]
         return [to_example(candidate, template, self.plan.student_strategy, judged) for candidate in kept]
 
     def _described(self) -> Row:
         """Return what the dataset's manifest says beside its counts."""
         return {"name": self.recipe.name, "versions": versions(), "verify": asdict(self.plan.verify())}
 
-    def _judged(self, selection: Selection) -> Judged:
+    def _judged(self, kept: Sequence[Candidate]) -> Judged:
         verify, teacher = self.plan.verify(), self.plan.teacher_strategy
-        runs_code = any(c.problem.kind is Kind.CODE or c.rollout.marks.get("executions") for c in selection.kept)
+        runs_code = any(c.problem.kind is Kind.CODE or c.rollout.marks.get("executions") for c in kept)
         return Judged(
             strict=verify.strict,
             timeout=verify.timeout,

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from .curation.controls import control_options
 from .curation.decontamination import DecontaminationOptions
 from .curation.near_duplicates import NearDuplicateOptions
+from .curation.quality import QualityOptions
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
@@ -104,16 +106,23 @@ class Plan:
         return VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
 
     def select(self, keep: str) -> SelectOptions:
-        """The curation of one arm; arms differ in the outcome they keep and in nothing else."""
+        """The curation of one arm. Arms differ in the outcome they keep; `random` leaves out the steps that choose."""
         curate = self.recipe.curate
         band = (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
-        return SelectOptions(
-            keep=keep,
+        own = SelectOptions(
+            keep=curate.keep,
+            quality=QualityOptions(**asdict(curate.quality)),
             deduplicate=curate.deduplicate,
             near_duplicates=NearDuplicateOptions(**asdict(curate.near_duplicates)),
             max_per_problem=curate.max_per_problem,
+            choose=curate.choose,
+            s1k=curate.s1k,
+            domain=curate.domain,
+            max_tokens=curate.max_tokens,
+            seed=self.recipe.seed,
             pass_rate=band,
         )
+        return control_options(own, keep)
 
     def decontamination(self) -> DecontaminationOptions:
         """How a question is compared with the benchmarks'."""
@@ -215,10 +224,11 @@ class Plan:
         return self._stage(trained, self._student_sets(arm.name))
 
     def training(self, arm: Arm, tokens: int | None) -> TrainStage:
-        """The training of one arm; controls see as many trained tokens as the main arm."""
+        """The training of one arm; `tokens` caps what a control sees, unless it was matched by problems."""
         train = self.recipe.train
         knobs = {f.name: getattr(train, f.name) for f in fields(train)}
-        options = TrainOptions(**knobs, seed=self.recipe.seed + arm.seed, tokens=tokens)
+        cap = tokens if self.recipe.arms.match == "tokens" else None
+        options = TrainOptions(**knobs, seed=self.recipe.seed + arm.seed, tokens=cap)
         return TrainStage(
             label=f"train {arm.name}",
             student=self.recipe.student.model,
@@ -252,10 +262,11 @@ class Plan:
         knobs: tuple[Any, ...] = (recipe.problems, *recipe.held_out.values(), recipe.verify, recipe.curate)
         benchmarks = [input_hash(ProblemSource(source=source)) for source in recipe.curate.against]
         counts = (benchmarks, recipe.seed, recipe.generate.samples, recipe.generate.sampling.max_tokens)
+        arms = (recipe.arms.controls, recipe.arms.match)
         # What there was before it had a choice of format: a dataset made then stays good.
         written = [] if recipe.export == ExportRecipe() else [asdict(recipe.export)]
         rows = [asdict(k) for k in knobs]
-        return content_id(self.sampling_fingerprint(), prompt, rows, counts, recipe.arms.controls, *written)
+        return content_id(self.sampling_fingerprint(), prompt, rows, counts, arms, *written)
 
     def sampling_fingerprint(self) -> str:
         """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""

@@ -24,6 +24,9 @@ from .training.options import TrainOptions
 T = TypeVar("T")
 STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
 """The steps of a run, in order."""
+CONTROLS = ("correct", "all", "wrong", "random")
+MATCH = ("tokens", "problems")
+PER_PROBLEM = ("first", "shortest", "longest", "random", "diverse")
 KEEP = ("correct", "all", "wrong")
 THINKING = ("as_written", "before_box")
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
@@ -210,11 +213,28 @@ class NearDuplicateRecipe:
 
 
 @dataclass
+class QualityRecipe:
+    """Checks of single rollouts, each off unless asked for; see curation.quality."""
+
+    need_answer: bool = False
+    one_answer: bool = False
+    repetition: float | None = None
+    """Share of word 8-grams that repeat an earlier one, above which a completion goes; 0.5 is usual."""
+    foreign_letters: float | None = None
+    """Share of letters in a script that the question does not use; 0.01 is usual."""
+    no_figures: bool = False
+    right_steps: bool = False
+    no_made_up_output: bool = False
+    no_spying: bool = False
+
+
+@dataclass
 class CurateRecipe:
     """Which rollouts become training examples."""
 
     keep: str = "correct"
     """correct, wrong, or all."""
+    quality: QualityRecipe = field(default_factory=QualityRecipe)
     deduplicate: bool = True
     near_duplicates: NearDuplicateRecipe = field(default_factory=NearDuplicateRecipe)
     decontaminate: bool = True
@@ -229,6 +249,14 @@ class CurateRecipe:
     against: list[str] = field(default_factory=list)
     """Benchmarks to decontaminate against besides the held-out sets: files, or any other source of problems."""
     max_per_problem: int | None = None
+    choose: str = "first"
+    """Which rollouts of a problem those are: first, shortest, longest, random or diverse."""
+    s1k: int | None = None
+    """Draw so many rollouts as s1K was drawn: a domain uniformly, in it the longer ones more often."""
+    domain: str = "subject"
+    """Key of a problem's metadata that names its domain in that procedure; its source where there is none."""
+    max_tokens: int | None = None
+    """Completion tokens of all that is kept."""
     pass_rate: PassRateRecipe = field(default_factory=PassRateRecipe)
 
 
@@ -284,7 +312,9 @@ class ArmsRecipe:
     few_shot: bool = True
     """Measure the untrained student with the teacher's prompt too: how much is only format?"""
     controls: list[str] = field(default_factory=list)
-    """Also train on `all` (unverified) and/or `wrong` rollouts, at the same number of training tokens."""
+    """Also train on `all` (unverified), `wrong` and/or `random` (not selected) rollouts, as many as `match` says."""
+    match: str = "tokens"
+    """tokens: controls see as many trained tokens; problems: their splits hold as many problems."""
     seeds: int = 1
     """Train each arm this many times, with other seeds."""
 
@@ -491,6 +521,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "curate.ngram": recipe.curate.ngram,
         "curate.boilerplate": recipe.curate.boilerplate,
         "curate.max_per_problem": recipe.curate.max_per_problem,
+        "curate.s1k": recipe.curate.s1k,
+        "curate.max_tokens": recipe.curate.max_tokens,
         "curate.pass_rate.samples": recipe.curate.pass_rate.samples,
     }
     for key, number in at_least_one.items():
@@ -506,6 +538,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     shares = {
         "curate.coverage": recipe.curate.coverage,
         "curate.similarity": recipe.curate.similarity,
+        "curate.quality.repetition": recipe.curate.quality.repetition,
+        "curate.quality.foreign_letters": recipe.curate.quality.foreign_letters,
         "curate.near_duplicates.problems": recipe.curate.near_duplicates.problems,
         "curate.near_duplicates.traces": recipe.curate.near_duplicates.traces,
         **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},
@@ -528,7 +562,9 @@ def _check_words(recipe: Recipe, where: str) -> None:
         raise RecipeError(f"{where}: name is empty; it names the run and its folder")
     choices = {
         "curate.keep": ([recipe.curate.keep], KEEP),
-        "arms.controls": (recipe.arms.controls, KEEP),
+        "curate.choose": ([recipe.curate.choose], PER_PROBLEM),
+        "arms.controls": (recipe.arms.controls, CONTROLS),
+        "arms.match": ([recipe.arms.match], MATCH),
         "export.thinking": ([recipe.export.thinking], THINKING),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "generate.thinking": ([recipe.generate.thinking], EFFORTS),

@@ -97,6 +97,11 @@ def test_controls_are_trained_on_as_many_tokens_with_the_seeds_of_their_arm():
     assert plan.training(Arm(keep="correct", seed=0, main=True), None).options.tokens is None
 
 
+def test_controls_of_as_many_problems_are_trained_on_all_their_tokens():
+    plan = _plan(arms=ArmsRecipe(controls=["random"], match="problems"))
+    assert plan.training(Arm(keep="random", seed=0, main=False), 1234).options.tokens is None
+
+
 def test_curation_of_the_arms_differs_in_the_outcome_only():
     plan = _plan()
     one, two = plan.select("correct"), plan.select("wrong")

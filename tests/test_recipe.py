@@ -172,7 +172,10 @@ def test_a_file_that_is_no_recipe_is_refused(load, text, message):
         ("generate.sampling.top_p=1.1", "generate.sampling.top_p must be between 0 and 1"),
         ("evaluate.sampling.top_p=-1", "evaluate.sampling.top_p must be between 0 and 1"),
         ("curate.keep=corect", "curate.keep must be one of correct, all, wrong, got 'corect' (did you mean correct?)"),
-        ("arms.controls=[al]", "arms.controls must be one of correct, all, wrong, got 'al' (did you mean all?)"),
+        (
+            "arms.controls=[al]",
+            "arms.controls must be one of correct, all, wrong, random, got 'al' (did you mean all?)",
+        ),
         ("export.thinking=box", "export.thinking must be one of as_written, before_box, got 'box'"),
         ("generate.strategy=xyz", "generate.strategy must be one of cot, code, tir, budget, got 'xyz'"),
         ("teacher.engine=vlm", "teacher.engine must be one of"),

@@ -1,13 +1,15 @@
 """The curation steps in the recipe's order, from every judged rollout to those that become examples."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .candidates import Candidate
+from .choosing import choose_s1k, domain, fit_tokens, limit_per_problem
 from .contamination import ContaminationReport
 from .decontamination import HeldOut
-from .ledger import Ledger
+from .ledger import Fall, Ledger, waterfall
 from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
+from .quality import CHECKS, QualityOptions, keep_quality
 from .steps import (
     ORDER,
     drop_contaminated,
@@ -15,7 +17,6 @@ from .steps import (
     keep_complete,
     keep_outcome,
     keep_pass_rate,
-    limit_per_problem,
 )
 
 
@@ -25,6 +26,8 @@ class Selection:
 
     kept: tuple[Candidate, ...]
     ledger: Ledger
+    waterfall: tuple[Fall, ...] = ()
+    """What each step that dropped something left, from all rollouts to those kept."""
     contamination: ContaminationReport | None = None
     """What decontamination found; None where it is off."""
 
@@ -34,9 +37,19 @@ class SelectOptions:
     """The knobs of `select`; the recipe's `curate` block."""
 
     keep: str = "correct"
+    quality: QualityOptions = field(default_factory=QualityOptions)
     deduplicate: bool = True
     near_duplicates: NearDuplicateOptions = field(default_factory=NearDuplicateOptions)
     max_per_problem: int | None = None
+    choose: str = "first"
+    """Which rollouts of a problem those are; one of recipe.PER_PROBLEM."""
+    s1k: int | None = None
+    """Rollouts to draw by s1K's procedure; None is off."""
+    domain: str = "subject"
+    """Key of a problem's metadata that names its domain in that procedure."""
+    max_tokens: int | None = None
+    """Completion tokens of all that is kept."""
+    seed: int = 0
     pass_rate: tuple[float, float] | None = None
     """Open interval of the problem's pass rate under the reference model."""
 
@@ -51,8 +64,10 @@ def select(
 
     Without `held_out` nothing is decontaminated.
     """
-    ledger = Ledger()
-    stream = keep_complete(keep_outcome(candidates, options.keep, ledger), ledger)
+    ledger, counted = Ledger(), _Counted(candidates)
+    stream = keep_complete(keep_outcome(counted, options.keep, ledger), ledger)
+    if any(getattr(options.quality, knob) for knob, _ in CHECKS.values()):
+        stream = keep_quality(stream, options.quality, ledger)
     if options.deduplicate:
         stream = drop_duplicates(stream, ledger)
     if options.near_duplicates.problems is not None or options.near_duplicates.traces is not None:
@@ -60,11 +75,29 @@ def select(
     if options.pass_rate is not None:
         stream = keep_pass_rate(stream, rates or {}, *options.pass_rate, ledger)
     if options.max_per_problem is not None:
-        stream = limit_per_problem(stream, options.max_per_problem, ledger)
+        stream = limit_per_problem(stream, options.max_per_problem, ledger, choose=options.choose, seed=options.seed)
+    if options.s1k is not None:
+        stream = choose_s1k(stream, options.s1k, domain(options.domain), ledger, seed=options.seed)
+    if options.max_tokens is not None:
+        stream = fit_tokens(stream, options.max_tokens, ledger, seed=options.seed)
     report = None if held_out is None else ContaminationReport(held_out)
     if report is not None:
         stream = drop_contaminated(stream, report, ledger)
     kept = tuple(stream)
     # Rollouts pass the steps one after another; the ledger lists them step by step.
     ledger.drops.sort(key=lambda drop: ORDER.index(drop.step))
-    return Selection(kept=kept, ledger=ledger, contamination=report)
+    falls = waterfall(counted.number, ledger.counts(), len(kept))
+    return Selection(kept=kept, ledger=ledger, waterfall=tuple(falls), contamination=report)
+
+
+class _Counted:
+    """Passes candidates on and counts them."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        self._candidates = candidates
+        self.number = 0
+
+    def __iter__(self) -> Iterator[Candidate]:
+        for candidate in self._candidates:
+            self.number += 1
+            yield candidate

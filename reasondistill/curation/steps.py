@@ -4,7 +4,6 @@ A step sees candidates in a fixed order (problems as given, then index), so its 
 which rollouts were sampled.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from verifiers import Outcome
@@ -20,10 +19,13 @@ Candidates = Iterable[Candidate]
 ORDER = (
     "outcome",
     "complete",
+    "quality",
     "duplicates",
     "near_duplicates",
     "pass_rate",
     "limit",
+    "selection",
+    "token_budget",
     "decontamination",
 )
 """The steps' names in the order in which `select` runs them."""
@@ -94,17 +96,6 @@ def keep_pass_rate(
             yield candidate
         else:
             ledger.add(candidate.drop("pass_rate", "too_easy" if rate >= high else "too_hard", f"{rate:.3f}"))
-
-
-def limit_per_problem(candidates: Candidates, most: int, ledger: Ledger) -> Iterator[Candidate]:
-    """Keep the first `most` rollouts of each problem."""
-    kept: Counter[str] = Counter()
-    for candidate in candidates:
-        if kept[candidate.problem.id] >= most:
-            ledger.add(candidate.drop("limit", "enough_of_this_problem", f"{most} kept"))
-        else:
-            kept[candidate.problem.id] += 1
-            yield candidate
 
 
 def drop_contaminated(candidates: Candidates, report: ContaminationReport, ledger: Ledger) -> Iterator[Candidate]:

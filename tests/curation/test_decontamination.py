@@ -70,13 +70,13 @@ def test_nothing_held_out_matches_nothing():
     assert _index().match(HELD.question) is None
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(st.text(), st.integers(1, 9))
 def test_every_question_matches_itself(question, ngram):
     assert _index(Problem(id="h", question=question), ngram=ngram).match(question).coverage == 1.0
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.sampled_from(["bb", "cc", "dd", "ee"]), max_size=15),
     st.lists(st.sampled_from(["bb", "cc", "dd", "ee"]), max_size=15),
@@ -177,7 +177,7 @@ def test_each_benchmark_is_reported_on_its_own_with_both_texts():
     assert "| b | 1 | 1 | 1 | 1 (1) | 1 (1) |" in text and WENDI + " Why?" in text
 
 
-@settings(max_examples=20)
+@settings(deadline=None, max_examples=20)
 @given(st.permutations(["What is 3 + 4?", HELD.question, WENDI, "what is 3+4 ?", "Another one."]))
 def test_the_counts_do_not_depend_on_the_order_of_the_questions(questions):
     report = ContaminationReport(HeldOut({"held": [HELD, Problem(id="s", question="What is 3 + 4?")]}))

@@ -1,6 +1,8 @@
 """The drop ledger: rows that a table takes and counts that add up."""
 
-from reasondistill.curation.ledger import Drop, Ledger
+import pytest
+
+from reasondistill.curation.ledger import Drop, Ledger, waterfall
 from reasondistill.records import SCHEMA
 
 
@@ -29,3 +31,15 @@ def test_drops_are_counted_by_step_and_reason_in_the_steps_order():
 
 def test_an_empty_ledger_has_no_counts():
     assert Ledger().counts() == {}
+
+
+def test_the_waterfall_goes_step_by_step_down_to_the_examples():
+    drops = {"outcome": {"incorrect": 3, "no_answer": 1}, "duplicates": {"same_trace": 2}}
+    falls = waterfall(10, drops, 4)
+    assert [(f.stage, f.kept, f.dropped) for f in falls] == [("outcome", 6, 4), ("duplicates", 4, 2)]
+
+
+@pytest.mark.parametrize("examples", [3, 5])
+def test_a_rollout_that_vanished_is_an_error(examples):
+    with pytest.raises(ValueError, match="10 rollouts, 6 in the drop ledger"):
+        waterfall(10, {"outcome": {"incorrect": 6}}, examples)

@@ -80,7 +80,7 @@ def test_off_drops_nothing(candidate):
 WORDS = st.lists(st.sampled_from(["one", "two", "three", "four", "five", "six"]), min_size=1, max_size=12).map(" ".join)
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(WORDS, max_size=8), st.sampled_from([0.5, 0.9, 1.0]))
 def test_filtering_twice_is_filtering_once_and_no_two_kept_are_alike(texts, threshold):
     seen = Seen(threshold)

@@ -1,20 +1,27 @@
 """The steps together: every rollout is kept or dropped once, and running them again changes nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
+from reasondistill.curation.quality import QualityOptions
 from reasondistill.curation.select import SelectOptions, select
+from reasondistill.curation.steps import ORDER
+from reasondistill.recipe import PER_PROBLEM
 from reasondistill.records import FinishReason
 from verifiers import Outcome, Verdict
 
 OPTIONS = st.builds(
     SelectOptions,
     keep=st.sampled_from(["correct", "wrong", "all"]),
+    quality=st.builds(QualityOptions, need_answer=st.booleans(), right_steps=st.booleans()),
     deduplicate=st.booleans(),
     max_per_problem=st.none() | st.integers(1, 2),
+    choose=st.sampled_from(PER_PROBLEM),
+    s1k=st.none() | st.integers(1, 5),
+    max_tokens=st.none() | st.integers(5, 60),
     pass_rate=st.none() | st.just((0.1, 0.9)),
 )
 HELD = st.none() | st.builds(
@@ -57,6 +64,7 @@ def _held(problem, options):
     return None if options is None else HeldOut({"held": [problem]}, options)
 
 
+@settings(deadline=None)
 @given(SPECS, OPTIONS, HELD)
 def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_problem, specs, options, held):
     candidates = build(specs)
@@ -66,9 +74,13 @@ def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_probl
     everything = [c.rollout.id for c in candidates]
     assert sorted(kept + dropped) == sorted(everything)
     assert kept == [i for i in everything if i in set(kept)]
-    assert sum(n.total() for n in selection.ledger.counts().values()) == len(dropped)
+    falls = selection.waterfall
+    assert sum(fall.dropped for fall in falls) == len(dropped)
+    assert (falls[-1].kept if falls else len(everything)) == len(kept)
+    assert [ORDER.index(fall.stage) for fall in falls] == sorted(ORDER.index(fall.stage) for fall in falls)
 
 
+@settings(deadline=None)
 @given(SPECS, OPTIONS, HELD)
 def test_selecting_twice_is_selecting_once(build, make_problem, specs, options, held):
     first = select(build(specs), options, _held(make_problem(3), held), RATES)

@@ -3,6 +3,7 @@
 import pytest
 
 from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.choosing import limit_per_problem
 from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.decontamination import HeldOut
 from reasondistill.curation.ledger import Ledger
@@ -12,7 +13,6 @@ from reasondistill.curation.steps import (
     keep_complete,
     keep_outcome,
     keep_pass_rate,
-    limit_per_problem,
 )
 from reasondistill.records import FinishReason, Message, Usage
 from verifiers import Outcome, Verdict
@@ -124,8 +124,8 @@ def test_a_problem_gives_no_more_than_the_limit(candidate, ledger):
     given = [candidate(number, index=index) for index in range(3) for number in range(2)]
     assert _ids(limit_per_problem(given, 2, ledger)) == ["p0-0", "p1-0", "p0-1", "p1-1"]
     assert _drops(ledger) == [
-        ("p0-2", "limit", "enough_of_this_problem", "2 kept"),
-        ("p1-2", "limit", "enough_of_this_problem", "2 kept"),
+        ("p0-2", "limit", "enough_of_this_problem", "2 kept, first"),
+        ("p1-2", "limit", "enough_of_this_problem", "2 kept, first"),
     ]
 
 

@@ -1,0 +1,58 @@
+"""Golds that the rollouts contradict: where nearly all of a group agree on another answer, the gold may be wrong.
+
+A flag is a question to a person. Nothing is dropped for it, and a strong common mistake of the teacher looks the same.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from verifiers import Outcome
+
+from ..records import Kind, Row
+from .candidates import Candidate
+from .text import normalise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectGold:
+    """A problem whose rollouts agree against its gold."""
+
+    problem_id: str
+    question: str
+    gold: str
+    answer: str
+    """What the rollouts agree on, as one of them wrote it."""
+    votes: int
+    rollouts: int
+    """All rollouts of the problem that have an answer."""
+
+    def to_row(self) -> Row:
+        """Return the JSON object."""
+        return asdict(self)
+
+
+def audit_gold(candidates: Iterable[Candidate], *, least: int = 4, share: float = 0.75) -> list[SuspectGold]:
+    """Return the math problems of which at least `least` rollouts, and `share` of all, agree on a wrong answer."""
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if candidate.problem.kind is Kind.MATH and candidate.verdict.extracted:
+            groups[candidate.problem.id].append(candidate)
+    return [suspect for group in groups.values() if (suspect := _suspect(group, least, share))]
+
+
+def _suspect(group: list[Candidate], least: int, share: float) -> SuspectGold | None:
+    wrong = [c.verdict.extracted or "" for c in group if c.verdict.outcome is Outcome.INCORRECT]
+    votes = Counter(map(normalise, wrong))
+    answer, count = min(votes.items(), key=lambda vote: (-vote[1], vote[0]), default=("", 0))
+    if count < least or count < share * len(group):
+        return None
+    problem = group[0].problem
+    return SuspectGold(
+        problem_id=problem.id,
+        question=problem.question,
+        gold=problem.answer or "",
+        answer=min(given for given in wrong if normalise(given) == answer),
+        votes=count,
+        rollouts=len(group),
+    )

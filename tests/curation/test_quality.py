@@ -1,0 +1,177 @@
+"""Quality filters: what each knob drops and keeps, from real rows, and golds that the rollouts contradict."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.gold_audit import audit_gold
+from reasondistill.curation.ledger import Ledger
+from reasondistill.curation.quality import CHECKS, QualityOptions, keep_quality, repeated_share
+from reasondistill.records import Kind, Message
+from verifiers import Outcome, Verdict
+
+TRACES = Path(__file__).resolve().parents[3] / "shared" / "data" / "traces"
+ALL = QualityOptions(
+    need_answer=True,
+    one_answer=True,
+    repetition=0.5,
+    foreign_letters=0.01,
+    no_figures=True,
+    right_steps=True,
+    no_made_up_output=True,
+    no_spying=True,
+)
+# The reference solution of the first row of GSM8K test (MIT), openai/grade-school-math, and one with a slip.
+RIGHT = "Janet sells 16 - 3 - 4 = <<16-3-4=9>>9 duck eggs a day. She makes 9 * 2 = $<<9*2=18>>18 every day.\n#### 18"
+SLIP = RIGHT.replace("16-3-4=9", "16-3-4=8")
+LOOP = "Wait, let me check the sum once more. The sum of the two numbers is 7. " * 12
+HANZI = "We first add the numbers. 我们先把这两个数字加起来。 The answer is 7."
+
+
+@pytest.fixture(scope="session")
+def candidate(make_problem, make_rollout):
+    """Return a builder of a candidate from the completion, and if need be the question, kind and verdict."""
+
+    def build(text=None, *, number=0, index=0, question="What?", kind=Kind.MATH, verdict=None, messages=None):
+        problem = make_problem(number, question=question, kind=kind)
+        given = {} if messages is None else {"messages": messages}
+        return Candidate(
+            problem=problem,
+            rollout=make_rollout(problem, text, index=index, **given),
+            verdict=verdict or Verdict(outcome=Outcome.CORRECT, extracted="1"),
+        )
+
+    return build
+
+
+def _dropped(candidates, options=ALL):
+    ledger = Ledger()
+    kept = list(keep_quality(candidates, options, ledger))
+    return kept, [(drop.reason, drop.evidence) for drop in ledger.drops]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (RIGHT, None),
+        (SLIP, "wrong_step"),
+        (r"Either \boxed{3} or, no, \boxed{4}.", "several_answers"),
+        (r"First \boxed{3}. So the answer is \boxed{3}.", None),
+        (r"The solutions are $\boxed{3}$ and $\boxed{4}$.", None),
+        (LOOP, "loop"),
+        (HANZI, "mixed_languages"),
+        ("Let α and β be the angles, so α + β = π.", None),
+        ("Señor Müller über naïve façades. The answer is 7.", None),
+        ("```python\nprint(7)\n```\n```output\n7\n```\nThe answer is 7.", "made_up_output"),
+        ("```python\nprint(7)\n```", None),
+    ],
+)
+def test_what_a_completion_is_dropped_for(candidate, text, reason):
+    _, drops = _dropped([candidate(text)])
+    assert [found for found, _ in drops] == ([reason] if reason else [])
+    assert all(evidence for _, evidence in drops)
+
+
+@pytest.mark.parametrize(
+    ("question", "is_dropped"),
+    [
+        ("What is the area of the triangle? [asy] draw((0,0)--(1,0)); [/asy]", True),
+        ("The figure below shows a square. Find its area.", True),
+        ("In the diagram, $AB = 3$. Find $BC$.", True),
+        ("A boat goes 3 km. How far is that as shown by its log?", True),
+        ("A six-figure salary is 100000. What is half of it?", False),
+        ("Figure out how many pictures he took.", False),
+    ],
+)
+def test_questions_that_rest_on_a_figure_go(candidate, question, is_dropped):
+    assert bool(_dropped([candidate(RIGHT, question=question)])[1]) == is_dropped
+
+
+@pytest.mark.parametrize(
+    ("code", "is_dropped"),
+    [
+        ("import inspect\nsrc = inspect.getsource(check)", True),
+        ("text = open(__file__).read()", True),
+        ("import __main__\nans = __main__.expected", True),
+        ("def f(x):\n    return x + 1", False),
+        ("with open('input.txt') as f:\n    print(f.read())", False),
+    ],
+)
+def test_programs_that_read_their_tests_go_and_texts_about_them_stay(candidate, code, is_dropped):
+    assert bool(_dropped([candidate(code, kind=Kind.CODE)])[1]) == is_dropped
+    assert not _dropped([candidate(code, kind=Kind.MATH)])[1]
+
+
+def test_what_a_tool_wrote_is_not_held_against_the_model(candidate):
+    messages = (
+        Message(role="user", content="What?"),
+        Message(role="assistant", content="print(7)"),
+        Message(role="tool", content=LOOP),
+        Message(role="assistant", content="It is 7."),
+    )
+    assert not _dropped([candidate(messages=messages)])[1]
+
+
+def test_without_an_answer_mathematics_goes(candidate):
+    verdict = Verdict(outcome=Outcome.NO_ANSWER)
+    assert _dropped([candidate("Well.", verdict=verdict)])[1] == [("no_answer", "nothing was extracted")]
+    assert not _dropped([candidate("x = 1", kind=Kind.CODE, verdict=verdict)])[1]
+
+
+@pytest.mark.parametrize("text", [SLIP, LOOP, HANZI, r"\boxed{3} \boxed{4} so \boxed{5} is it"])
+def test_a_knob_that_is_off_drops_nothing(candidate, text):
+    kept, drops = _dropped([candidate(text)], QualityOptions())
+    assert (len(kept), drops) == (1, [])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from([RIGHT, SLIP, LOOP, HANZI, r"\boxed{3} or \boxed{4}"]), max_size=8), st.data())
+def test_counts_add_up_twice_is_once_and_order_makes_no_difference(candidate, texts, data):
+    given = [candidate(text, index=index) for index, text in enumerate(texts)]
+    kept, drops = _dropped(given)
+    assert len(kept) + len(drops) == len(given)
+    assert _dropped(kept) == (kept, [])
+    shuffled, _ = _dropped(data.draw(st.permutations(given)))
+    assert {c.rollout.id for c in shuffled} == {c.rollout.id for c in kept}
+
+
+def test_every_check_has_a_knob():
+    assert {knob for knob, _ in CHECKS.values()} == set(QualityOptions.__dataclass_fields__)
+
+
+def test_real_right_completions_are_no_loops():
+    path = TRACES / "gsm8k_rho1.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"traces not beside this checkout: {path.name}")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for _, line in zip(range(1500), file, strict=False)]
+    right = [row["completion"] for row in rows if row["is_correct"]]
+    assert len(right) > 300 and sum(repeated_share(text) > 0.5 for text in right) <= len(right) // 200
+
+
+@pytest.mark.parametrize(
+    ("answers", "suspect"),
+    [
+        (["7"] * 4, ("7", 4, 4)),
+        (["7", "$7$", "7 ", "7", "1"], ("$7$", 4, 5)),
+        (["7"] * 3, None),
+        (["7"] * 4 + ["1"] * 2, None),
+        (["7", "8", "9", "6"], None),
+        (["1"] * 8, None),
+    ],
+)
+def test_strong_agreement_against_the_gold_flags_it(candidate, answers, suspect):
+    given = [
+        candidate(
+            index=i,
+            verdict=Verdict(outcome=Outcome.CORRECT if a == "1" else Outcome.INCORRECT, extracted=a),
+        )
+        for i, a in enumerate(answers)
+    ]
+    found = [(s.answer, s.votes, s.rollouts) for s in audit_gold(given)]
+    assert found == ([suspect] if suspect else [])
