@@ -198,21 +198,23 @@ class _Family:
         order = pack({"op": "launch", "number": number, "tasks": [task]})
         family = cls(zygote, number, events, first)
         try:
-            send(zygote.control, order, [theirs.fileno(), stdin, *others])
-        except OSError as problem:
-            raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
-        finally:
-            theirs.close()
-            close_all([stdin, *others])
-        try:
+            try:
+                send(zygote.control, order, [theirs.fileno(), stdin, *others])
+            except OSError as problem:
+                raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
+            finally:
+                theirs.close()
+                close_all([stdin, *others])
             family._started()
             first.wait_ready()
         except ZygoteDied as problem:
             events.settimeout(_GRACE_SECONDS)
             reason = family.last_words() or problem
-            first.kill()
-            family.leave()
+            family.abandon()
             raise SandboxError(f"a session did not start: {reason}") from None
+        except SandboxError:
+            family.abandon()
+            raise
         return family
 
     def _started(self) -> None:
@@ -227,6 +229,11 @@ class _Family:
             raise SandboxError(f"the zygote refused a session: {head.get('failed', head)}")
         self.pid, self.pidfd = head["started"][0], descriptors[0]
         self.events.setblocking(False)
+
+    def abandon(self) -> None:
+        """Let go of a family that never began."""
+        self.first.kill()
+        self.leave()
 
     def join(self) -> "_Family":
         self._members += 1

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Limits, Session, Status
+from sandbox import Limits, SandboxError, Session, Status
+from sandbox.errors import ZygoteDied
 
 QUICK = Limits(wall_seconds=4)
 BRIEF = Limits(wall_seconds=0.5)
@@ -316,3 +317,17 @@ def test_without_a_checkpoint_an_honest_cell_is_like_any_other(session):
 def test_a_cell_without_a_checkpoint_gets_no_permission_to_fork(session):
     found = session.execute("import os\nos.fork()", checkpoint=False)
     assert found.status is not Status.OK
+
+
+@pytest.mark.parametrize("failure", [SandboxError("refused"), ZygoteDied("gone")])
+def test_a_session_that_did_not_start_leaves_no_descriptor(monkeypatch, failure):
+    def refuse(family):
+        raise failure
+
+    Session().execute("1")  # the zygote is there
+    monkeypatch.setattr("sandbox.session._Family._started", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(SandboxError, match=r"refused|did not start"):
+            Session().execute("1")
+    assert len(os.listdir("/proc/self/fd")) == before
