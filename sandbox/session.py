@@ -284,7 +284,9 @@ class _Family:
     def last_words(self) -> str:
         """Why the whole session ended, if it did."""
         try:
-            head = unpack(receive(self.events)[0])[0]
+            message, descriptors = receive(self.events)
+            close_all(descriptors)
+            head = unpack(message)[0]
         except (BlockingIOError, TimeoutError):
             return ""
         except (OSError, BadMessage):
