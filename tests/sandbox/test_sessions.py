@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501
 
-import os
 import select
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -186,10 +185,10 @@ def test_closing_a_session_ends_all_its_processes(pool):
 def test_fifty_cells_leave_no_processes_or_descriptors(session):
     for number in range(10):
         session.execute(f"x = {number}")
-    before = sum(1 for _ in Path("/proc/self/fd").iterdir())  # noqa: PTH208
+    before = sum(1 for _ in Path("/proc/self/fd").iterdir())
     for number in range(50):
         assert session.execute(f"x = {number}; x").result == str(number)
-    assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before  # noqa: PTH208
+    assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
 
 
 HOSTILE_CELLS = {
