@@ -122,7 +122,7 @@ def _read(split: str, number: int, row: Row) -> _Work:
     """Check the hashes of one row. A row that cannot even be read is a finding, not an error."""
     work = _Work(split=split, number=number, row=row, text="", chosen=False, limits={})
     try:
-        work.limits = json.loads(row.get("limits") or "{}")
+        work.limits = dict(json.loads(row.get("limits") or "{}"))
         prompt, completion = row_messages(row, "prompt"), row_messages(row, "completion")
         work.findings = list(_hash_findings(row, prompt, completion))
         work.text = completion[-1].content if completion else ""
