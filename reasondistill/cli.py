@@ -103,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_compare,
         _add_scale,
+        _add_audit,
         _add_models,
     ):
         add(commands)
@@ -240,6 +241,26 @@ def _add_scale(commands: Any) -> None:
     _overrides(scale)
 
 
+def _add_audit(commands: Any) -> None:
+    text = "check a dataset again: receipts, verdicts and code; status 1 if something disagrees"
+    audit = _command(commands, "audit", text, run="audit.command:audit")
+    audit.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="a dataset folder; or anybody's: a file or folder of .parquet or .jsonl, or a hub id ORG/NAME[:CONFIG] "
+        "(open-r1, OpenMathReasoning, NuminaMath, OpenThoughts, s1K, ShareGPT, messages, prompt/completion)",
+    )
+    audit.add_argument("--share", type=_share, default=1.0, help="of the rows, judged again; hashes are always checked")
+    audit.add_argument("--seed", type=int, default=0, help="which rows a share is")
+    audit.add_argument("--split", help="main or a control's name; default: all")
+    audit.add_argument("--limit", type=_positive, help="first rows only, of a dataset without receipts")
+    audit.add_argument("--foreign", action="store_true", help="look at the rows as at anybody's, receipts left aside")
+    audit.add_argument("--no-run", action="store_true", help="run no code")
+    audit.add_argument("--isolation", default="auto", help="where code runs: auto, full, flat, bubblewrap or a URL")
+    audit.add_argument("--diff", type=Path, metavar="EARLIER", help="compare two --out folders instead of auditing")
+    audit.add_argument("--out", type=Path, metavar="DIR", help="write rows.jsonl, audit.json and audit.html")
+
+
 def _add_models(commands: Any) -> None:
     models = _command(commands, "models", "list, fetch and find the models of the catalogue")
     models.add_argument("action", choices=("list", "fetch", "path"))
@@ -254,10 +275,12 @@ def _command(commands: Any, name: str, text: str, *, run: str | None = None) -> 
 
 
 def _lazy(name: str) -> Run:
-    """Import `commands` only when a command runs: `--help` stays fast."""
+    """Import a command's module, `commands` unless it names another, only when it runs: `--help` stays fast."""
+
+    module, _, function = name.rpartition(":")
 
     def run(given: argparse.Namespace) -> int:
-        return int(getattr(importlib.import_module(".commands", __package__), name)(given))
+        return int(getattr(importlib.import_module(f".{module or 'commands'}", __package__), function)(given))
 
     return run
 

@@ -19,6 +19,7 @@ from .errors import EngineError
 from .evaluation.results import pass_rates, read_rollouts
 from .export.card import CardFacts, render_card
 from .export.dataset import dataset_hash, to_example, write_dataset
+from .export.receipts import Judged, sandbox_layer
 from .export.thinking import thinking_before_box
 from .generation.prompts import load_template
 from .plan import Plan
@@ -26,7 +27,7 @@ from .problems import load_problems, write_problems
 from .progress import say
 from .provenance import input_hash, is_local, model_row, versions
 from .recipe import STEPS, Recipe, dump_recipe
-from .records import Example, Problem, Row, content_id
+from .records import Example, Kind, Problem, Row, content_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
 from .report.page import build_page
@@ -134,7 +135,7 @@ class Pipeline:
             receipts = [example.provenance for rows in (examples, *controls.values()) for example in rows]
             wanted = content_id(hashes, receipts, render_card(replace(card, command="")))
             if self._manifest("export") != wanted or not (self.folder.path / "dataset").exists():
-                write_dataset(self.folder.path / "dataset", examples, controls, render_card(card))
+                write_dataset(self.folder.path / "dataset", examples, controls, render_card(card), self._described())
         self._remember(export=wanted, dataset=hashes, settings=self.plan.dataset_fingerprint())
         self._say(f"export: {len(examples)} examples in {self.folder.path / 'dataset'}")
 
@@ -211,10 +212,24 @@ class Pipeline:
 
     def _examples(self, selection: Selection) -> list[Example]:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        kept = selection.kept
+        judged, kept = self._judged(selection), selection.kept
         if self.recipe.export.thinking == "before_box":
             kept = tuple(replace(each, rollout=thinking_before_box(each.rollout)) for each in kept)
-        return [to_example(candidate, template, self.plan.student_strategy) for candidate in kept]
+        return [to_example(candidate, template, self.plan.student_strategy, judged) for candidate in kept]
+
+    def _described(self) -> Row:
+        """Return what the dataset's manifest says beside its counts."""
+        return {"name": self.recipe.name, "versions": versions(), "verify": asdict(self.plan.verify())}
+
+    def _judged(self, selection: Selection) -> Judged:
+        verify, teacher = self.plan.verify(), self.plan.teacher_strategy
+        runs_code = any(c.problem.kind is Kind.CODE or c.rollout.marks.get("executions") for c in selection.kept)
+        return Judged(
+            strict=verify.strict,
+            timeout=verify.timeout,
+            isolation=sandbox_layer(teacher.tir.isolation) if runs_code else "",
+            tir=teacher.tir if teacher.name == "tir" else None,
+        )
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
         teacher = self._manifest_file().get("teacher", {})

@@ -4,46 +4,69 @@ The main split stands under `data/`, each control split under `splits/NAME/data/
 where it came from, so that keeping everything and filtering later is one switch.
 """
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-
-from verifiers import Verdict
+from typing import Any
 
 from ..curation.steps import Candidate
-from ..errors import StoreError
+from ..errors import DataError, StoreError
 from ..generation.prompts import PromptTemplate
 from ..generation.strategies import StrategyOptions, asking
-from ..records import Example, Message, Rollout, Row, content_id
+from ..records import SCHEMA, Example, Message, Row, to_messages
 from ..store import disk_error, write_atomic
+from .receipts import RECEIPT, Digest, Judged, make_receipt, receipt_of
 
 SHARD_ROWS = 50_000
+GROUP_ROWS = 2_000
+"""Rows that are held in memory at once while a shard is written."""
+MANIFEST = "manifest.json"
 
 
-def to_example(candidate: Candidate, template: PromptTemplate, strategy: StrategyOptions | None = None) -> Example:
+def to_example(
+    candidate: Candidate,
+    template: PromptTemplate,
+    strategy: StrategyOptions | None = None,
+    judged: Judged | None = None,
+) -> Example:
     """Turn a rollout into a training example: the student's prompt, the teacher's completion, the receipt.
 
-    `strategy` is how the student will be asked, by default in one turn; calls stay as the teacher wrote them.
+    `strategy` is how the student will be asked, by default in one turn; calls stay as the teacher wrote them. `judged`
+    is how the verdict was come by.
     """
-    rollout, asked = candidate.rollout, strategy or StrategyOptions()
-    prompt = asking(asked, template, candidate.problem, rollout.marks.get("syntax")).messages(candidate.problem)
-    provenance = _provenance(candidate, prompt, rollout.completion)
-    return Example(prompt=prompt, completion=rollout.completion, tools=rollout.tools, provenance=provenance)
+    problem, rollout, asked = candidate.problem, candidate.rollout, strategy or StrategyOptions()
+    prompt = asking(asked, template, problem, rollout.marks.get("syntax")).messages(problem)
+    receipt = make_receipt(problem, rollout, candidate.verdict, prompt, judged or Judged())
+    tools = {"tools": list(rollout.tools)} if rollout.tools else {}
+    receipt[RECEIPT] = receipt_of({**receipt, **tools}, prompt, rollout.completion)
+    return Example(prompt=prompt, completion=rollout.completion, tools=rollout.tools, provenance=receipt)
 
 
 def write_dataset(
-    folder: Path, examples: Sequence[Example], controls: Mapping[str, Sequence[Example]], card: str
+    folder: Path,
+    examples: Iterable[Example],
+    controls: Mapping[str, Iterable[Example]],
+    card: str,
+    manifest: Mapping[str, Any] | None = None,
 ) -> None:
-    """Replace the dataset folder, whole or not at all. Raises StoreError when it cannot be written."""
+    """Replace the dataset folder, whole or not at all. Raises StoreError when it cannot be written.
+
+    Examples are read twice, so an iterator that can be read once will not do. `manifest` is written to manifest.json
+    with the count and the digest of every split.
+    """
     part = folder.with_name(folder.name + ".tmp")
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        _write_parquet(part / "data", examples)
+        splits = {"main": _write_parquet(part / "data", examples)}
         for name, rows in controls.items():
-            _write_parquet(part / "splits" / name / "data", rows)
+            splits[name] = _write_parquet(part / "splits" / name / "data", rows)
+        described = {"schema": SCHEMA, **(manifest or {}), "splits": {k: v.to_row() for k, v in splits.items()}}
+        write_atomic(part / MANIFEST, json.dumps(described, indent=1) + "\n")
         write_atomic(part / "README.md", card)
         old = folder.with_name(folder.name + ".old")
         shutil.rmtree(old, ignore_errors=True)
@@ -59,62 +82,76 @@ def write_dataset(
 
 def read_examples(folder: Path) -> list[Row]:
     """Return the rows of a dataset folder's main split, messages rebuilt."""
+    return list(iter_rows(folder / "data"))
+
+
+def iter_rows(data: Path) -> Iterator[Row]:
+    """Yield the rows of a folder of Parquet shards, in order, a few at a time. Raises DataError for a damaged one."""
+    import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    return [
-        row
-        for path in sorted((folder / "data").glob("train-*.parquet"))
-        for row in parquet.read_table(path).to_pylist()
-    ]
+    for path in sorted(data.glob("train-*.parquet")):
+        try:
+            with parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=256):
+                    yield from batch.to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def row_messages(row: Mapping[str, Any], side: str) -> tuple[Message, ...]:
+    """Return `prompt` or `completion` of a row as it was written: without the nulls of Parquet, calls as objects."""
+    messages = []
+    for message in row[side]:
+        kept = {key: value for key, value in message.items() if value is not None}
+        if isinstance(kept.get("tool_calls"), str):
+            kept["tool_calls"] = json.loads(kept["tool_calls"])
+        messages.append(kept)
+    return to_messages(messages)
 
 
 def dataset_hash(examples: Iterable[Example]) -> str:
     """Return a hash of what a trainer would see, in order."""
-    return content_id([[m.to_row() for m in (*e.prompt, *e.completion)] for e in examples])
+    digest = hashlib.sha256()
+    for example in examples:
+        turns = [m.to_row() for m in (*example.prompt, *example.completion)]
+        digest.update(json.dumps(turns, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()[:20]
 
 
-def _provenance(candidate: Candidate, prompt: tuple[Message, ...], completion: tuple[Message, ...]) -> Row:
-    rollout: Rollout = candidate.rollout
-    verdict: Verdict = candidate.verdict
-    return {
-        "rollout_id": rollout.id,
-        "problem_id": candidate.problem.id,
-        "problem_hash": candidate.problem.content_hash,
-        "source": candidate.problem.source,
-        "question": candidate.problem.question,
-        "answer": candidate.problem.answer,
-        "extracted": verdict.extracted,
-        "outcome": str(verdict.outcome),
-        "method": verdict.method,
-        "reason": verdict.reason,
-        "verifier": verdict.verifier,
-        "teacher": rollout.model,
-        "strategy": rollout.strategy,
-        "round": rollout.round,
-        "finish_reason": str(rollout.finish_reason),
-        "completion_tokens": rollout.usage.completion_tokens,
-        "teacher_prompt_hash": rollout.prompt_hash,
-        "prompt_hash": content_id([m.to_row() for m in prompt]),
-        "completion_hash": content_id([m.to_row() for m in completion]),
-    }
-
-
-def _write_parquet(folder: Path, examples: Sequence[Example]) -> None:
+def _write_parquet(folder: Path, examples: Iterable[Example]) -> Digest:
     """Write shards of `SHARD_ROWS`; a folder without rows still gets one empty shard with the columns."""
+    folder.mkdir(parents=True)
+    schema, digest = _schema(examples), Digest()
+    shards: list[Path] = []
+    rows = iter(examples)
+    while not shards or digest.rows == len(shards) * SHARD_ROWS:
+        path = folder / f"{len(shards)}.part"
+        written = _write_shard(path, schema, rows, digest)
+        if shards and not written:
+            path.unlink()
+            break
+        shards.append(path)
+    for number, path in enumerate(shards):
+        path.replace(folder / f"train-{number:05d}-of-{len(shards):05d}.parquet")
+    return digest
+
+
+def _write_shard(path: Path, schema: Any, rows: Iterator[Example], digest: Digest) -> int:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    folder.mkdir(parents=True)
-    rows = [_flat(example.to_row()) for example in examples]
-    shards = [rows[i : i + SHARD_ROWS] for i in range(0, len(rows), SHARD_ROWS)] or [[]]
-    schema = _schema(pa, rows)
-    for number, shard in enumerate(shards):
-        path = folder / f"train-{number:05d}-of-{len(shards):05d}.parquet"
-        with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-            if shard:  # `datasets` refuses an empty row group; a file without any it streams
-                writer.write_table(pa.Table.from_pylist(shard, schema=schema))
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    written = 0
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        while written < SHARD_ROWS and (group := list(islice(rows, min(GROUP_ROWS, SHARD_ROWS - written)))):
+            # `datasets` refuses an empty row group; a file without any it streams
+            writer.write_table(pa.Table.from_pylist([_flat(example.to_row()) for example in group], schema=schema))
+            for example in group:
+                digest.add(str(example.provenance.get(RECEIPT)))
+            written += len(group)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return written
 
 
 def _flat(row: Row) -> Row:
@@ -128,14 +165,23 @@ def _flat(row: Row) -> Row:
     return row
 
 
-def _schema(pa, rows: list[Row]):  # type: ignore[no-untyped-def]
+def _schema(examples: Iterable[Example]) -> Any:
     """Return the Arrow schema; `reasoning` and `tool_calls` are columns of a message only where some row has them."""
-    used = {key for row in rows for side in ("prompt", "completion") for m in row[side] for key in m}
-    message = pa.struct(
-        [(k, pa.string()) for k in ("role", "content", "reasoning", "tool_calls") if k in used | {"role", "content"}]
-    )
+    import pyarrow as pa
+
+    used, tools = {"role", "content"}, False
+    names: list[str] = []
+    for example in examples:
+        if not names:
+            names = list(example.provenance)
+        tools = tools or bool(example.tools)
+        for message in (*example.prompt, *example.completion):
+            if message.reasoning is not None:
+                used.add("reasoning")
+            if message.tool_calls:
+                used.add("tool_calls")
+    message = pa.struct([(k, pa.string()) for k in ("role", "content", "reasoning", "tool_calls") if k in used])
     numbers = {"round": pa.int32(), "completion_tokens": pa.int32()}
-    names = rows[0].keys() - {"prompt", "completion", "tools"} if rows else set()
-    columns = [(name, numbers.get(name, pa.string())) for name in (rows[0] if rows else {}) if name in names]
-    tools = [("tools", pa.string())] if any(row.get("tools") for row in rows) else []
-    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *tools, *columns])
+    columns = [(name, numbers.get(name, pa.string())) for name in names]
+    listed = [("tools", pa.string())] if tools else []
+    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *listed, *columns])
