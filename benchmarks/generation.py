@@ -1,6 +1,6 @@
 """Sampling beside a bare loop: what our orchestration costs.
 
-    python benchmarks/generation.py mock [--rows 2000] [--rounds 5] [--curator PYTHON]
+    python benchmarks/generation.py [mock] [--rows 2000] [--rounds 5] [--curator PYTHON]
     python benchmarks/generation.py engine [--engine vllm] [--rows 64] [--rounds 5]
     python benchmarks/generation.py adaptive
 
@@ -30,7 +30,7 @@ QUESTION = "What is {} plus 1?"
 def main() -> None:
     """Run one part; the children of `mock` come here too."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=("mock", "engine", "adaptive", *CHILDREN))
+    parser.add_argument("part", nargs="?", default="mock", choices=("mock", "engine", "adaptive", *CHILDREN))
     parser.add_argument("--rows", type=int)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--concurrency", type=int, default=64)
