@@ -17,7 +17,7 @@ from .store import RunFolder
 def run(given: Namespace) -> int:
     """Run a recipe; print the closing table, or with --json the report."""
     from .pipeline import Pipeline
-    from .recipe import load_recipe
+    from .recipe_file import load_recipe
 
     recipe = load_recipe(given.recipe, given.overrides)
     if given.skip_bad:
@@ -65,7 +65,7 @@ def step(given: Namespace) -> int:
 def _pipeline_of(place: Path, overrides: Sequence[str]) -> Any:
     """Return the pipeline of a run folder, wherever it was moved to, or of a recipe."""
     from .pipeline import Pipeline
-    from .recipe import load_recipe
+    from .recipe_file import load_recipe
 
     if not place.is_dir():
         return Pipeline(load_recipe(place, overrides), recipe_folder=place.parent, command=_command_line())
@@ -201,7 +201,7 @@ def verify(given: Namespace) -> int:
 def train(given: Namespace) -> int:
     """Fine-tune a student on a dataset folder."""
     from .engines.models import resolve
-    from .recipe import parse_options
+    from .recipe_file import parse_options
     from .stage import TrainStage, run_stage
 
     options = parse_options(given.overrides)
@@ -284,7 +284,7 @@ def _budget(given: Namespace) -> Any:
 
 def _strategy(given: Namespace) -> Any:
     from .generation.strategies import StrategyOptions
-    from .recipe import parse_tir
+    from .recipe_file import parse_tir
     from .scaling.arguments import forcing
 
     name = "budget" if getattr(given, "decode", None) == "budget" else given.strategy

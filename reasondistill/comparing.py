@@ -114,7 +114,7 @@ def _run_systems(path: Path, who: str | None) -> list[System]:
     """Return what a run measured, every held-out set of it together."""
     from .plan import Plan
     from .problems import load_problems
-    from .recipe import load_recipe
+    from .recipe_file import load_recipe
     from .report.assemble import measure_all
     from .store import RunFolder
 

@@ -1,27 +1,19 @@
-"""A recipe: one YAML file that says everything about a run, read into frozen records.
+"""What a recipe says, as frozen records: one YAML file describes everything about a run.
 
-Unknown keys are refused with the nearest known one. Values on the command line (`key=value`) win over the file. No
-secret belongs in a recipe: keys come from the environment.
+`recipe_file` reads it and `recipe_checks` says which values can work. No secret belongs in a recipe: keys come from the
+environment.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from .engines.addresses import fault_of
-from .errors import RecipeError
 from .generation.budget import BudgetOptions
 from .generation.forcing_options import ForcingOptions
-from .generation.strategies import STRATEGIES
-from .generation.thinking import EFFORTS
 from .generation.tir_options import TirOptions
 from .records import Row, Sampling
 from .store import mask_secrets
-from .training.options import TrainOptions
 
-T = TypeVar("T")
 STEPS = ("problems", "generate", "verify", "curate", "export", "train", "evaluate", "report")
 """The steps of a run, in order."""
 CONTROLS = ("correct", "all", "wrong", "random")
@@ -33,7 +25,6 @@ ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
 STREAM = ("auto", "always", "never")
 CONTINUATION = ("auto", "prefix", "turns")
-_BUDGET_SHARES = ("hopeless_below", "settled_above", "confidence")
 
 
 @dataclass
@@ -352,307 +343,8 @@ class Recipe:
         return asdict(self)
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe file, apply `key=value` overrides, check it.
-
-    Raises RecipeError naming the file, the key, and what to write instead.
-    """
-    recipe = read_structured(path, overrides, Recipe)
-    check_recipe(recipe, str(path))
-    return recipe
-
-
-def read_structured(path: Path, overrides: Sequence[str], kind: type[T]) -> T:
-    """Read a YAML file into a dataclass of defaults, with `key=value` overrides. Raises RecipeError as load_recipe."""
-    import yaml
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    if not path.is_file():
-        raise RecipeError(f"{path}: no such recipe file{_similar_files(path)}")
-    try:
-        text = path.read_text(encoding="utf-8")
-        _refuse_environment(str(path), (text, *overrides))
-        _check_keys(str(path), yaml.safe_load(text), kind())
-        given = OmegaConf.load(path)
-        for override in overrides:
-            _check_override(override, kind())
-        merged = OmegaConf.merge(OmegaConf.structured(kind), given, OmegaConf.from_dotlist(list(overrides)))
-        recipe = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None)
-        raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{str(error).splitlines()[0]}") from None
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    assert isinstance(recipe, kind)
-    return recipe
-
-
-def parse_options(pairs: Sequence[str]) -> TrainOptions:
-    """Read the `key=value` words of `train`. RecipeError for an unknown key or a value that cannot be used.
-
-    >>> parse_options(["epochs=2", "mode=lora"]).epochs
-    2.0
-    """
-    options = _from_words(TrainOptions, pairs, "train", "epochs=2")
-    assert isinstance(options, TrainOptions)
-    return options
-
-
-def parse_tir(pairs: Sequence[str]) -> TirOptions:
-    """Read the `key=value` words of `--tir`. RecipeError for an unknown key or a value that cannot be used.
-
-    >>> parse_tir(["executions=4"]).executions
-    4
-    """
-    options = _from_words(TirRecipe, pairs, "tir", "executions=4")
-    assert isinstance(options, TirRecipe)
-    return options.options()
-
-
-def parse_forcing(pairs: Sequence[str]) -> ForcingOptions:
-    """Read the `key=value` words of `--forcing`. RecipeError for an unknown key or a value that cannot be used.
-
-    >>> parse_forcing(["waits=2"]).waits
-    2
-    """
-    options = _from_words(ForcingRecipe, pairs, "forcing", "waits=2")
-    assert isinstance(options, ForcingRecipe)
-    return options.options()
-
-
 def dump_recipe(recipe: Any) -> str:
     """Return a resolved recipe as YAML, without user and password in addresses."""
     from omegaconf import OmegaConf
 
     return OmegaConf.to_yaml(OmegaConf.create(mask_secrets(asdict(recipe))))
-
-
-def check_recipe(recipe: Recipe, where: str) -> None:
-    """Raise RecipeError for the first value that cannot work, naming its key."""
-    _check_numbers(recipe, where)
-    _check_words(recipe, where)
-    try:
-        TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
-        recipe.generate.tir.options()
-        recipe.generate.forcing.options()
-        recipe.evaluate.forcing.options()
-    except RecipeError as error:
-        raise RecipeError(f"{where}: {error}") from None
-    check_model(recipe.teacher, f"{where}: teacher")
-    check_model(recipe.student, f"{where}: student")
-    budget = recipe.generate.budget
-    if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
-        raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
-    trains = STEPS.index(recipe.until) >= STEPS.index("train")
-    for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
-        if not model and (trains or key == "teacher.model"):
-            raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
-    if trains and not recipe.held_out:
-        raise RecipeError(f"{where}: held_out names no evaluation set; add one under held_out.seen")
-    for name in recipe.held_out:
-        if not name.isidentifier() or name == "train":
-            raise RecipeError(
-                f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only, "
-                "and train is the training problems'"
-            )
-
-
-def check_model(model: ModelRecipe, where: str) -> None:
-    """Raise RecipeError for the first value of a model that cannot work; `where` is the file and the model's key."""
-    choices = {
-        "engine": (model.engine, ENGINES),
-        "stream": (model.stream, STREAM),
-        "continuation": (model.continuation, CONTINUATION),
-        "dtype": (model.dtype, DTYPES),
-    }
-    for key, (word, accepted) in choices.items():
-        if word not in accepted:
-            raise RecipeError(
-                f"{where}.{key} must be one of {', '.join(accepted)}, got {word!r}{_meant(word, accepted)}"
-            )
-    listed = model.base_url if isinstance(model.base_url, list) else [model.base_url]
-    if model.base_url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
-        raise RecipeError(f"{where}.base_url must be an address or a list of addresses, got {model.base_url!r}")
-    if model.base_url is not None and (bad := next(filter(fault_of, listed), None)):
-        raise RecipeError(f"{where}.base_url {mask_secrets(bad)!r}: {fault_of(bad)}")
-    if model.concurrency < 1:
-        raise RecipeError(f"{where}.concurrency must be at least 1, got {model.concurrency}")
-    for key in ("request_timeout", "requests_per_minute", "tokens_per_minute"):
-        value = getattr(model, key)
-        if value is not None and not value > 0:
-            raise RecipeError(f"{where}.{key} must be above 0, got {value}")
-
-
-def _from_words(kind: type, pairs: Sequence[str], where: str, example: str) -> Any:
-    """Read `key=value` words into a dataclass."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    names = [f.name for f in fields(kind)]
-    for pair in pairs:
-        key, equals, _ = pair.partition("=")
-        if not equals:
-            raise RecipeError(f"{pair}: an option is written key=value, for instance {example}")
-        if key not in names:
-            raise RecipeError(f"{pair}: unknown option {key}{_nearest(key, names)}")
-        _yaml_value(pair)
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.from_dotlist(list(pairs)))
-        return OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise RecipeError(f"{where}.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from None
-
-
-def _check_numbers(recipe: Recipe, where: str) -> None:
-    held_out = {f"held_out.{name}.count": source.count for name, source in recipe.held_out.items()}
-    at_least_one = {
-        "problems.count": recipe.problems.count,
-        **held_out,
-        "generate.samples": recipe.generate.samples,
-        "generate.budget.until_correct": recipe.generate.budget.until_correct,
-        "generate.budget.max_tokens_total": recipe.generate.budget.max_tokens_total,
-        "generate.sampling.max_tokens": recipe.generate.sampling.max_tokens,
-        "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
-        "evaluate.teacher_count": recipe.evaluate.teacher_count,
-        "arms.seeds": recipe.arms.seeds,
-        "curate.ngram": recipe.curate.ngram,
-        "curate.boilerplate": recipe.curate.boilerplate,
-        "curate.max_per_problem": recipe.curate.max_per_problem,
-        "curate.s1k": recipe.curate.s1k,
-        "curate.max_tokens": recipe.curate.max_tokens,
-        "curate.pass_rate.samples": recipe.curate.pass_rate.samples,
-    }
-    for key, number in at_least_one.items():
-        if number is not None and number < 1:
-            raise RecipeError(f"{where}: {key} must be at least 1, got {number}")
-    above_zero = {
-        "generate.budget.max_cost": recipe.generate.budget.max_cost,
-        "verify.timeout": recipe.verify.timeout,
-    }
-    for key, seconds in above_zero.items():
-        if seconds is not None and not seconds > 0:
-            raise RecipeError(f"{where}: {key} must be above 0, got {seconds}")
-    shares = {
-        "curate.coverage": recipe.curate.coverage,
-        "curate.similarity": recipe.curate.similarity,
-        "curate.quality.repetition": recipe.curate.quality.repetition,
-        "curate.quality.foreign_letters": recipe.curate.quality.foreign_letters,
-        "curate.near_duplicates.problems": recipe.curate.near_duplicates.problems,
-        "curate.near_duplicates.traces": recipe.curate.near_duplicates.traces,
-        **{f"generate.budget.{k}": getattr(recipe.generate.budget, k) for k in _BUDGET_SHARES},
-        "generate.max_failed_share": recipe.generate.max_failed_share,
-        "curate.pass_rate.low": recipe.curate.pass_rate.low,
-        "curate.pass_rate.high": recipe.curate.pass_rate.high,
-        "generate.sampling.top_p": recipe.generate.sampling.top_p,
-        "evaluate.sampling.top_p": recipe.evaluate.sampling.top_p,
-    }
-    for key, share in shares.items():
-        if share is not None and not 0 <= share <= 1:
-            raise RecipeError(f"{where}: {key} must be between 0 and 1, got {share}")
-    for key, sampling in {"generate": recipe.generate.sampling, "evaluate": recipe.evaluate.sampling}.items():
-        if sampling.temperature is not None and not sampling.temperature >= 0:
-            raise RecipeError(f"{where}: {key}.sampling.temperature must be at least 0, got {sampling.temperature}")
-
-
-def _check_words(recipe: Recipe, where: str) -> None:
-    if not recipe.name:
-        raise RecipeError(f"{where}: name is empty; it names the run and its folder")
-    choices = {
-        "curate.keep": ([recipe.curate.keep], KEEP),
-        "curate.choose": ([recipe.curate.choose], PER_PROBLEM),
-        "arms.controls": (recipe.arms.controls, CONTROLS),
-        "arms.match": ([recipe.arms.match], MATCH),
-        "export.thinking": ([recipe.export.thinking], THINKING),
-        "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
-        "generate.thinking": ([recipe.generate.thinking], EFFORTS),
-        "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),
-        "evaluate.thinking": ([recipe.evaluate.thinking], EFFORTS),
-        "until": ([recipe.until], STEPS),
-    }
-    for key, (words, accepted) in choices.items():
-        for word in words:
-            if word not in accepted:
-                raise RecipeError(
-                    f"{where}: {key} must be one of {', '.join(accepted)}, got {word!r}{_meant(word, accepted)}"
-                )
-
-
-def _check_keys(where: str, given: Any, known: Any, prefix: str = "") -> None:
-    """Raise RecipeError for the first key that no field has."""
-    if given is None:
-        return
-    if not isinstance(given, Mapping):
-        raise RecipeError(f"{where}: {prefix.rstrip('.') or 'the file'} must be a mapping of keys to values")
-    names = [f.name for f in fields(known)]
-    for key, value in given.items():
-        if key not in names:
-            raise RecipeError(f"{where}: unknown key {prefix}{key}{_nearest(str(key), names, prefix)}")
-        inner = getattr(known, key)
-        if is_dataclass(inner):
-            _check_keys(where, value, inner, f"{prefix}{key}.")
-        elif key == "held_out" and value is not None:
-            if not isinstance(value, Mapping):
-                raise RecipeError(f"{where}: held_out must be a mapping of set names to sources")
-            for name, source in value.items():
-                _check_keys(where, source, ProblemSource(), f"held_out.{name}.")
-
-
-def _refuse_environment(where: str, texts: Iterable[str]) -> None:
-    """Refuse OmegaConf's `oc.env`: what it reads would be written into the run folder, a secret among it."""
-    if any("oc.env" in text for text in texts):
-        raise RecipeError(
-            f"{where}: `oc.env` is not allowed in a recipe; keys are read from the environment by themselves"
-        )
-
-
-def _check_override(override: str, recipe: Any) -> None:
-    key, equals, _ = override.partition("=")
-    if not equals or not key:
-        raise RecipeError(f"{override}: an override is written key=value, for instance generate.samples=2")
-    value = _yaml_value(override)
-    known = recipe
-    path = key.split(".")
-    for depth, part in enumerate(path):
-        names = [f.name for f in fields(known)] if is_dataclass(known) else []
-        if part not in names:
-            raise RecipeError(f"{override}: unknown key {key}{_nearest(part, names, '.'.join([*path[:depth], '']))}")
-        known = getattr(known, part)
-        if part == "held_out":
-            nested: Any = value
-            for inner in reversed(path):
-                nested = {inner: nested}
-            _check_keys(override, nested, recipe)
-            return
-    if is_dataclass(known):
-        _check_keys(override, value, known, f"{key}.")
-
-
-def _yaml_value(pair: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(pair.partition("=")[2])
-    except yaml.YAMLError:
-        raise RecipeError(
-            f"{pair}: the value is not YAML; put quotes around text that looks like a list or a map"
-        ) from None
-
-
-def _nearest(word: str, known: Sequence[str], prefix: str = "") -> str:
-    return _meant(word, known, prefix) or (f" (known here: {', '.join(known)})" if known else "")
-
-
-def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {prefix}{close[0]}?)" if close else ""
-
-
-def _similar_files(path: Path) -> str:
-    beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, beside, n=1)
-    if close:
-        return f" (did you mean {path.parent / close[0]}?)"
-    return f"; beside it: {', '.join(beside[:5])}" if beside else ""

@@ -8,15 +8,8 @@ import pytest
 from reasondistill.engines import ENGINES as OPENABLE
 from reasondistill.engines import EngineOptions
 from reasondistill.errors import RecipeError
-from reasondistill.recipe import (
-    ENGINES,
-    ForcingRecipe,
-    ModelRecipe,
-    TrainRecipe,
-    dump_recipe,
-    load_recipe,
-    parse_options,
-)
+from reasondistill.recipe import ENGINES, ForcingRecipe, ModelRecipe, TrainRecipe, dump_recipe
+from reasondistill.recipe_file import load_recipe, parse_options
 from reasondistill.records import Sampling
 from reasondistill.training.options import TrainOptions
 

@@ -5,7 +5,7 @@ import pytest
 from reasondistill.cli import main
 from reasondistill.pipeline import Pipeline
 from reasondistill.problems import write_problems
-from reasondistill.recipe import load_recipe
+from reasondistill.recipe_file import load_recipe
 
 KEY = "sk-hunter2-and-more"
 ADDRESS = "http://me:hunter2@127.0.0.1:9/v1?api_key=hunter2"

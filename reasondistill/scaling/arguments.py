@@ -18,7 +18,7 @@ def add_forcing(parser: argparse.ArgumentParser) -> None:
 
 def forcing(given: argparse.Namespace, strategy: str) -> Any:
     """Return the ForcingOptions. RecipeError for options that another strategy would ignore."""
-    from ..recipe import parse_forcing
+    from ..recipe_file import parse_forcing
 
     words = [f"{key}={getattr(given, key)}" for key in ("thinking_budget", "waits") if getattr(given, key) is not None]
     if (words or given.forcing) and strategy != "budget":

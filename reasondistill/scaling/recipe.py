@@ -7,7 +7,9 @@ from pathlib import Path
 from ..errors import RecipeError
 from ..generation.forcing_options import SENTENCES, ForcingOptions
 from ..generation.tir_options import TirOptions
-from ..recipe import ForcingRecipe, ModelRecipe, ProblemSource, VerifyRecipe, check_model, read_structured
+from ..recipe import ForcingRecipe, ModelRecipe, ProblemSource, VerifyRecipe
+from ..recipe_checks import check_model
+from ..recipe_file import read_structured
 
 REJECTION = "rejection"
 VOTES = ("majority", "confidence", "surest", "judge", "select")

@@ -22,7 +22,7 @@ import pytest
 from reasondistill.export.dataset import read_examples
 from reasondistill.pipeline import Pipeline
 from reasondistill.problems import get_problems
-from reasondistill.recipe import load_recipe
+from reasondistill.recipe_file import load_recipe
 from reasondistill.records import Problem, Row, with_seed
 from reasondistill.store import read_rows
 

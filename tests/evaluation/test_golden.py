@@ -37,7 +37,10 @@ def test_our_own_verdicts_give_the_published_numbers_but_for_what_is_explained(b
     # One reference, "4:30p..", is a slip of the file and no answer: its problem counts as unsolved. One label calls
     # 10000 wrong where the reference is 10{,}000: pass@1 gains an eighth, rm@8 and pass@8 gain that problem.
     assert report["labels"] == {"rows": 800, "agree": 799, "right_here_only": 1, "right_there_only": 0}
-    assert (report["outcomes"], report["metrics"]["pass@1"]["n"]) == ({"correct": 729, "error": 8, "incorrect": 63}, 100)
+    assert (report["outcomes"], report["metrics"]["pass@1"]["n"]) == (
+        {"correct": 729, "error": 8, "incorrect": 63},
+        100,
+    )
     assert {m: round(report["metrics"][m]["value"] * 100, 6) for m in ("pass@1", "maj@8", "rm@8", "pass@8")} == {
         "pass@1": 729 / 8,
         "maj@8": 92.5,
