@@ -133,7 +133,7 @@ def _choose(blocks: list[_Block], entry_point: str | None) -> _Block | None:
 
 
 def _defines(text: str, name: str) -> bool:
-    pattern = rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b|^{re.escape(name)}\b[^=\n]*=[^=]"
+    pattern = rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b|^{re.escape(name)}\b(?!\s*[.\[(])[^=\n]*=[^=]"
     return re.search(pattern, text, re.M) is not None
 
 
