@@ -29,7 +29,7 @@ from .records import Example, Problem, Row, content_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
 from .report.page import build_page
-from .stage import SampleStage, run_stage
+from .stage import SampleStage, failures, run_stage
 from .store import RunFolder, mask_secrets, write_atomic
 from .verification import read_verdicts, verify_rollouts
 
@@ -184,9 +184,9 @@ class Pipeline:
         self.folder.log("sampled", step=step, **result)
         for label, counts in result["sets"].items():
             if counts["failed_share"] > self.recipe.generate.max_failed_share:
-                reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
                 raise EngineError(
-                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good ({reasons}); "
+                    f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good "
+                    f"({failures(counts)}); "
                     "what finished is kept, the same command asks for the rest again"
                 )
 

@@ -1,7 +1,7 @@
 """What a recipe asks for, as problems, stages and paths. Nothing is written: a dry run prints the same plan."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from .engines import EngineOptions
 from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
 from .problems import get_problems
-from .provenance import model_name
+from .provenance import model_name, model_weights
 from .recipe import ModelRecipe, Recipe
 from .records import Problem, Sampling, content_id
 from .stage import SampleSet, SampleStage, TrainStage
@@ -248,7 +248,10 @@ class Plan:
         settings = (
             [] if given.strategy == StrategyOptions() else [strategy.name, strategy.thinking, strategy.identity()]
         )
-        return content_id(model_name(self.recipe.teacher), given.sampling.identity(), template.hash, *settings)
+        weights = [w] if (w := model_weights(self.recipe.teacher)) else []
+        return content_id(
+            model_name(self.recipe.teacher), given.sampling.identity(), template.hash, *settings, *weights
+        )
 
     def _student_sets(self, who: str) -> tuple[SampleSet, ...]:
         return self._held_out(who, self.student_template, self._greedy(), self.student_strategy)
@@ -280,6 +283,8 @@ class Plan:
         return self.recipe.evaluate.sampling.sampling(self.recipe.seed)
 
     def _stage(self, model: ModelRecipe, sets: tuple[SampleSet, ...]) -> SampleStage:
+        weights = model_weights(model)
+        sets = tuple(replace(given, weights=weights) for given in sets)
         return SampleStage(engine=engine_options(model), model=model_name(model), sets=sets, verify=self.verify())
 
 

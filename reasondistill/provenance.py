@@ -62,6 +62,13 @@ def model_name(model: ModelRecipe) -> str:
     return resolve(model.model, fetch_missing=False).name
 
 
+def model_weights(model: ModelRecipe) -> str | None:
+    """Return what tells the model's weights from others of its name, where that does not: see ModelFiles.weights."""
+    if model.model_id or not is_local(model):
+        return None
+    return resolve(model.model, fetch_missing=False).weights
+
+
 def is_local(model: ModelRecipe) -> bool:
     """Return whether the model's weights are loaded on this machine, and not by a server or replayed.
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from .engines.addresses import fault_of
 from .errors import RecipeError
 from .generation.budget import BudgetOptions
 from .generation.strategies import STRATEGIES
@@ -339,6 +340,8 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         listed = url if isinstance(url, list) else [url]
         if url is not None and not (listed and all(isinstance(u, str) and u for u in listed)):
             raise RecipeError(f"{where}: {key} must be an address or a list of addresses, got {url!r}")
+        if url is not None and (bad := next(filter(fault_of, listed), None)):
+            raise RecipeError(f"{where}: {key} {mask_secrets(bad)!r}: {fault_of(bad)}")
     budget = recipe.generate.budget
     if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
         raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .engines import EngineOptions
+from .engines.addresses import fault_of
+from .engines.fetch_progress import fetch_progress
+from .engines.models import resolve
 from .errors import EngineError, RecipeError
 from .evaluation.benchmark import Benchmark
 from .evaluation.results import SetResult, measure
@@ -16,11 +19,11 @@ from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions
 from .problems import get_problems, write_problems
 from .progress import say
-from .provenance import model_name, versions
+from .provenance import is_local, model_name, model_weights, versions
 from .recipe import ModelRecipe
 from .records import Problem, Row, Sampling
-from .stage import SampleSet, SampleStage, run_stage
-from .store import RunFolder, mask_url
+from .stage import SampleSet, SampleStage, failures, run_stage
+from .store import RunFolder, mask_secrets, mask_url
 from .verification import VerifyOptions
 
 MAX_FAILED_SHARE = 0.02
@@ -55,15 +58,22 @@ class SamplingRun:
         """
         if self.budget.until_correct is not None and not judged:
             raise RecipeError("sampling until so many are right needs verdicts: leave --no-verify out")
+        for url in self.engine.addresses:
+            if fault := fault_of(url):
+                raise RecipeError(f"--base-url {mask_secrets(url)!r}: {fault}")
         problems = self._problems(limit, skip_bad, judged)
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
-            self._note_address(folder)
+            known = self._note_address(folder)
             write_problems(self.folder / "problems" / "problems.jsonl", problems)
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
             )
-            stage = self._stage(samples, judged)
+            if is_local(self._model):
+                # Before the ids are made: where a catalogue model comes from is part of them.
+                with fetch_progress() as progress:
+                    resolve(self.engine.model, progress=progress)
+            stage = replace(self._stage(samples, judged), known=known)
             result = run_stage(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)
@@ -118,17 +128,21 @@ class SamplingRun:
             samples=samples,
             budget=self.budget,
             require_reference=judged,
+            weights=model_weights(self._model),
         )
-        model = model_name(
-            ModelRecipe(**{k: getattr(self.engine, k) for k in ("model", "model_id", "engine", "base_url", "replay")})
-        )
-        return SampleStage(engine=self.engine, model=model, sets=(given,), verify=self._verify())
+        name = model_name(self._model)
+        return SampleStage(engine=self.engine, model=name, sets=(given,), verify=self._verify())
 
     def _verify(self) -> VerifyOptions:
         given = self.benchmark
         return VerifyOptions(
             strict=self.strict or bool(given and given.strict), policy=given.policy if given else "default"
         )
+
+    @property
+    def _model(self) -> ModelRecipe:
+        names = ("model", "model_id", "engine", "base_url", "replay")
+        return ModelRecipe(**{name: getattr(self.engine, name) for name in names})
 
     def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
         plan = stage.sets[0].plan(stage.model)
@@ -138,9 +152,8 @@ class SamplingRun:
         counts: Row = next(iter(result["sets"].values()), {})
         failed = Counter[str](counts.get("failed", {}))
         if failed.total() > self.max_failed_share * len(wanted):
-            reasons = ", ".join(f"{reason} {n}" for reason, n in failed.items())
             raise EngineError(
-                f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({reasons}); "
+                f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({failures(counts)}); "
                 f"{there} rollouts are kept, the same command asks for the rest again"
             )
         measured = self._measure(stage) if judged else None
@@ -162,13 +175,18 @@ class SamplingRun:
         wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
         return measure(self.folder, only=wanted)
 
-    def _note_address(self, folder: RunFolder) -> None:
-        """Keep the server's address in the manifest, and say so when a resumed run asks another one."""
+    def _note_address(self, folder: RunFolder) -> bool:
+        """Keep the server's address in the manifest, and say so when a resumed run asks another one.
+
+        Return whether the same one has answered before.
+        """
         earlier = (folder.read_json("manifest.json") or {}).get("base_url")
         address = ", ".join(map(mask_url, self.engine.addresses)) or None
-        if earlier and address and earlier != address and len(folder.table("rollouts", key="id")):
+        answered = bool(earlier and address and len(folder.table("rollouts", key="id")))
+        if answered and earlier != address:
             self.say(
                 f"{self.folder}: earlier rollouts came from {earlier}, these come from {address}; "
                 "tell two models of one name apart with --model-id"
             )
         folder.update_manifest(base_url=address)
+        return answered and earlier == address

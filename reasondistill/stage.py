@@ -57,6 +57,8 @@ class SampleSet:
     count: int | None = None
     """First problems only."""
     strategy: StrategyOptions = field(default_factory=StrategyOptions)
+    weights: str | None = None
+    """What tells the model's weights from others of its name: see ModelFiles.weights."""
     beside: Path | None = None
     """Folder that a template file's relative path starts from."""
     require_reference: bool = True
@@ -71,6 +73,7 @@ class SampleSet:
             sampling=self.sampling,
             samples=self.samples,
             model=model,
+            weights=self.weights,
             budget=self.budget,
         )
 
@@ -96,6 +99,8 @@ class SampleStage:
     """The name recorded in the rollouts."""
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    known: bool = False
+    """The server has answered before: one that is down is waited for."""
 
     def run(self) -> Row:
         """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""
@@ -109,6 +114,7 @@ class SampleStage:
             model=row["model"],
             sets=tuple(SampleSet.from_row(s) for s in row["sets"]),
             verify=VerifyOptions(**row["verify"]),
+            known=row["known"],
         )
 
 
@@ -263,7 +269,7 @@ async def _sample(stage: SampleStage) -> Row:
             if not any(job.plan.missing(job.table) for job in jobs.values()):
                 return result
             began = time.monotonic()
-            engine = await open_engine(stage.engine, say=say)
+            engine = await open_engine(stage.engine, say=say, known=stage.known)
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():
                 stack.push_async_callback(plan.strategy.aclose)
@@ -367,6 +373,17 @@ def _stored(plan: SamplingPlan, rollouts: Table) -> Iterator[Rollout]:
     return (Rollout.from_row(row) for row in rollouts if row["id"] in done)
 
 
+def failures(counts: Row) -> str:
+    """Return what went wrong, from a set's row in a stage's result.
+
+    >>> failures({"failed": {"timeout": 1, "bad_request": 2}, "said": {"timeout": "late", "bad_request": "HTTP 400"}})
+    'timeout 1, bad_request 2; the first bad_request said: HTTP 400'
+    """
+    reasons = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
+    commonest = max(counts["failed"], key=counts["failed"].__getitem__)
+    return f"{reasons}; the first {commonest} said: {counts['said'][commonest]}"
+
+
 def _counts_row(job: SamplingJob) -> Row:
     counts = job.counts
     return {
@@ -377,6 +394,7 @@ def _counts_row(job: SamplingJob) -> Row:
         "empty_share": round(counts.empty / max(1, counts.stored), 4),
         "continued": counts.continued,
         "failed": dict(counts.failed),
+        "said": counts.said,
         "failed_share": counts.failed_share,
         "usage": asdict(counts.usage),
         "cost": round(job.plan.budget.cost(counts.usage), 6),

@@ -22,8 +22,12 @@ __all__ = [
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 
 
-async def open_engine(options: EngineOptions, *, say: Callable[[str], None] | None = None) -> Engine:
+async def open_engine(
+    options: EngineOptions, *, say: Callable[[str], None] | None = None, known: bool = False
+) -> Engine:
     """Open the engine that the options name; `say` is told which one `auto` took and why.
+
+    `known` says that the server has answered before, in an earlier process: then it is waited for where it is down.
 
     Raises EngineError or ModelError when it cannot be opened, RecipeError for a name that is none.
     """
@@ -46,7 +50,7 @@ async def open_engine(options: EngineOptions, *, say: Callable[[str], None] | No
     if name == "openai":
         from .openai_engine import open_openai
 
-        return await open_openai(options, say=say)
+        return await open_openai(options, say=say, known=known)
     if name == "replay":
         from .replay_engine import open_replay
 

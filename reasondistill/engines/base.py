@@ -23,8 +23,9 @@ class Completion:
     """Thinking that the server keeps apart from the text; None where the engine returns one text."""
     tool_calls: tuple[Row, ...] = ()
     token_ids: tuple[int, ...] | None = None
+    """The tokens that were made: those of the end of turn and of a stop string among them, whatever the text keeps."""
     logprobs: tuple[float, ...] | None = None
-    """Natural logarithm of each token's probability, if asked; as many as there are `token_ids` where both are."""
+    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`."""
     stop: str | None = None
     """The stop string that ended it, where the engine tells."""
     finish_reason: FinishReason
@@ -118,6 +119,9 @@ class Abilities:
     include_stop: bool = False
     """A stop string is kept for sure if asked; False: it depends on the server."""
     score: bool = False
+    """`score` works for sure; False: it depends on the server, or there is no way."""
+    seeds: bool = False
+    """A request that is alone in the engine gives the same sample for the same seed."""
     streams: bool = False
     """`progress` is told what a long completion holds so far."""
 
@@ -179,5 +183,39 @@ class Engine(Protocol):
 def no_score(name: str) -> RequestError:
     """Return the error of an engine that cannot score."""
     return RequestError(
-        f"the {name} engine cannot score given completions: use engine vllm or transformers", reason="unsupported"
+        f"the {name} engine cannot score given completions: use engine vllm or transformers, or a vLLM server",
+        reason="unsupported",
     )
+
+
+def no_logprobs(name: str) -> RequestError:
+    """Return the error of an engine that knows no log-probabilities."""
+    message = f"the {name} engine has no log-probability for every token: use engine vllm, transformers or openai"
+    return RequestError(message, reason="unsupported")
+
+
+def scored_ids(
+    prompt_ids: Sequence[int],
+    completion_ids: Sequence[int],
+    *,
+    top_k: int,
+    room: int | None = None,
+    vocabulary: int | None = None,
+) -> list[int]:
+    """Return both as one list. Raises RequestError for what no model can score.
+
+    >>> scored_ids([1], [2, 3], top_k=0, room=3)
+    [1, 2, 3]
+    """
+    if not prompt_ids:
+        message = "scoring needs a prompt of one token at least: a first token stands after nothing"
+        raise RequestError(message, reason="bad_request")
+    if top_k < 0:
+        raise RequestError(f"top_k must be 0 or more, got {top_k}", reason="bad_request")
+    whole = [*prompt_ids, *completion_ids]
+    if vocabulary is not None and not all(0 <= token < vocabulary for token in whole):
+        raise RequestError(f"a token id lies outside the model's vocabulary of {vocabulary}", reason="bad_request")
+    if room is not None and len(whole) > room:
+        message = f"prompt and completion have {len(whole)} tokens together and {room} can be scored"
+        raise RequestError(message, reason="prompt_too_long")
+    return whole

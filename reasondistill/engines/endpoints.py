@@ -18,6 +18,8 @@ Clock = Callable[[], float]
 
 _SUSPECT = 3
 """Faults in a row, of any kind, after which another address is preferred."""
+_LONG_ROW = 20
+"""Faults in a row that are worth a word to whoever waits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +36,8 @@ class Endpoint:
     """A good answer came from there once."""
     faults: int = 0
     """Faults since the last good answer."""
+    told: bool = False
+    """Whether that was said."""
     down_since: float | None = None
     """Since when it takes no connection."""
     refusals: int = 0
@@ -92,12 +96,18 @@ class Endpoints:
             self._say(f"{endpoint.address} answers again")
         endpoint.answered = endpoint.served = True
         endpoint.faults = endpoint.refusals = endpoint.limited = 0
+        endpoint.told = False
         endpoint.down_since = None
 
-    def heard(self, endpoint: Endpoint) -> None:
-        """Note a bad answer: somebody is there."""
+    def heard(self, endpoint: Endpoint, what: str) -> None:
+        """Note a bad answer: somebody is there. A long row of them is told, once."""
         endpoint.answered = True
         endpoint.faults += 1
+        # Of those in flight when it dies each is a fault, and no news.
+        if not endpoint.told and endpoint.faults > _LONG_ROW + 2 * endpoint.in_flight:
+            endpoint.told = True
+            times = endpoint.faults
+            self._say(f"{endpoint.address} has failed {times} times in a row ({what}); it is asked again and again")
         endpoint.refusals = 0
         endpoint.down_since = None
 

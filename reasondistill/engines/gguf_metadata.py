@@ -6,6 +6,7 @@ specification, versions 2 and 3, little-endian.
 
 import shutil
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,6 +46,18 @@ def quantisation(metadata: dict[str, Any]) -> str | None:
     'Q4_K_M'
     """
     return _FILE_TYPES.get(metadata.get("general.file_type", -1))
+
+
+def sampling_defaults(metadata: Mapping[str, Any]) -> dict[str, float]:
+    """Return the model's own sampling settings, as far as the header holds them: temperature, top_p, top_k.
+
+    >>> sampling_defaults({"general.sampling.temp": 0.5, "general.name": "m"})
+    {'temperature': 0.5}
+    """
+    names = {"temperature": "temp", "top_p": "top_p", "top_k": "top_k"}
+    given = {name: metadata.get(f"general.sampling.{key}") for name, key in names.items()}
+    # The header keeps 32 bits of them: 0.6 comes back as 0.6000000238.
+    return {name: round(float(value), 6) for name, value in given.items() if value is not None}
 
 
 def write_lean_copy(source: Path, copy: Path) -> None:

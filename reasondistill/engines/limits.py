@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..records import Usage
 
-_CHARACTERS_PER_TOKEN = 3.5
+CHARACTERS_PER_TOKEN = 3.5
 """A guess for prompts, whose tokenizer the server keeps; what was really used corrects it afterwards."""
 _BURST_SECONDS = 1.0
 """What an idle second leaves may be spent at once, not more."""
@@ -62,7 +62,7 @@ class RateLimits:
         wait = self._requests.take(1) if self._requests else 0.0
         if self._tokens is None:
             return wait, 0.0
-        guess = characters / _CHARACTERS_PER_TOKEN + (min(self._mean, cap) if self._answers else cap)
+        guess = characters / CHARACTERS_PER_TOKEN + (min(self._mean, cap) if self._answers else cap)
         return max(wait, self._tokens.take(guess)), guess
 
     def settle(self, booked: float, usage: Usage | None) -> None:

@@ -11,16 +11,17 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
-from .gguf_metadata import read_metadata
-from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning, template_row
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_logprobs, no_score
+from .gguf_metadata import read_metadata, sampling_defaults
+from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
 _SLOTS = 4
 """Requests run side by side at most; the others wait."""
@@ -32,17 +33,19 @@ async def open_llamacpp(options: EngineOptions) -> "LlamaCppEngine":
 
 
 class LlamaCppEngine:
-    """A loaded GGUF file. Settings that are left open are neutral: temperature 1, no top-p, no top-k."""
+    """A loaded GGUF file. Settings left open are the file's own, else neutral: temperature 1, no top-p, no top-k."""
 
     name = "llamacpp"
     continues = True
-    abilities = Abilities()
+    abilities = Abilities(token_ids=True, include_stop=True, seeds=True)
 
     def __init__(
-        self, server: Any, *, key: str, slots: int, max_context: int, name: str, chat_template: str | None = None
+        self, server: Any, *, key: str, slots: int, max_context: int, name: str, metadata: Mapping[str, Any]
     ) -> None:
         self.traffic = Traffic()
-        self.model, self._max_context, self.chat_template = name, max_context, chat_template
+        self._defaults = sampling_defaults(metadata)
+        self.model, self._max_context = name, max_context
+        self.chat_template: str | None = metadata.get("tokenizer.chat_template")
         self._server, self._key = server, key
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
 
@@ -56,6 +59,9 @@ class LlamaCppEngine:
         extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n completions of the conversation, each continuing the assistant prefix if one is given."""
+        if extras.logprobs:
+            # The server has them, but not of a token that ends inside a character, nor of a stop string's.
+            raise no_logprobs(self.name)
         loop, started = asyncio.get_running_loop(), time.monotonic()
         tasks = [
             loop.run_in_executor(
@@ -87,8 +93,9 @@ class LlamaCppEngine:
         if room < 1:
             message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
             raise RequestError(message, reason="prompt_too_long")
-        answer = self._post("/completion", _request(prompt, sampling, seed, min(sampling.max_tokens, room)))
-        return _completion(answer, sampling, opened, time.monotonic() - started)
+        capped = replace(sampling, seed=seed, max_tokens=min(sampling.max_tokens, room))
+        answer = self._post("/completion", _request(prompt, capped, self._defaults))
+        return _completion(answer, sampling, opened, extras, time.monotonic() - started)
 
     def _prompt(self, messages: Sequence[Message], prefix: str, extras: Extras) -> tuple[list[int], bool]:
         """Return the ids of the rendered prompt and its prefix, and whether they end inside a thinking block."""
@@ -103,7 +110,8 @@ class LlamaCppEngine:
         inside = (opened or OPEN in prefix) and CLOSE not in prefix
         if opened and prefix.lstrip().startswith(OPEN):
             prefix = prefix.lstrip()[len(OPEN) :]
-        return self._tokens(prompt, start=True) + self._tokens(prefix, start=False), inside
+        continued = list(extras.prefix_ids) or self._tokens(prefix, start=False)
+        return self._tokens(prompt, start=True) + continued, inside
 
     def _tokens(self, text: str, *, start: bool) -> list[int]:
         answer = self._post("/tokenize", {"content": text, "add_special": start, "parse_special": True})
@@ -148,22 +156,28 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
         server = xllamacpp.Server(parameters)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{files.path}: llama.cpp cannot load this file: {error}") from error
-    name = options.model_id or files.name
-    template = read_metadata(files.path).get("tokenizer.chat_template")
-    return LlamaCppEngine(
-        server, key=key, slots=slots, max_context=options.max_context, name=name, chat_template=template
-    )
+    name, metadata = options.model_id or files.name, read_metadata(files.path)
+    return LlamaCppEngine(server, key=key, slots=slots, max_context=options.max_context, name=name, metadata=metadata)
 
 
-def _request(prompt: list[int], sampling: Sampling, seed: int, cap: int) -> Row:
+def _request(prompt: list[int], sampling: Sampling, defaults: Mapping[str, float]) -> Row:
+    """Return the request's JSON object.
+
+    >>> row = _request([1], Sampling(top_p=0.9), {"temperature": 0.6, "top_p": 0.8})
+    >>> row["temperature"], row["top_p"], row["top_k"]
+    (0.6, 0.9, 0)
+    """
+    neutral = {"temperature": 1.0, "top_p": 1.0, "top_k": 0}
+    asked = {name: value for name in neutral if (value := getattr(sampling, name)) is not None}
+    chosen = neutral | dict(defaults) | asked
     return {
         "prompt": prompt,
-        "n_predict": cap,
-        "seed": seed,
+        "n_predict": sampling.max_tokens,
+        "seed": sampling.seed,
         "stop": list(sampling.stop),
-        "temperature": 1.0 if sampling.temperature is None else sampling.temperature,
-        "top_p": 1.0 if sampling.top_p is None else sampling.top_p,
-        "top_k": sampling.top_k or 0,
+        "temperature": chosen["temperature"],
+        "top_p": chosen["top_p"],
+        "top_k": int(chosen["top_k"]),
         "min_p": 0.0,
         "cache_prompt": True,
         "return_tokens": True,
@@ -182,14 +196,17 @@ def _refusal(path: str, body: str) -> RequestError:
     return RequestError(str(error.get("message", "no reason given")), reason=reason)
 
 
-def _completion(answer: Row, sampling: Sampling, opened: bool, seconds: float) -> Completion:
-    whole, _ = cut_at_stop(str(answer["content"]), sampling.stop)
+def _completion(answer: Row, sampling: Sampling, opened: bool, extras: Extras, seconds: float) -> Completion:
+    # The server leaves the stop string out and names it.
+    word = str(answer.get("stopping_word") or "") if answer.get("stop_type") == "word" else ""
+    whole, stop = ended_at_stop(str(answer["content"]) + word, sampling.stop, keep=extras.include_stop)
     reasoning, text = split_reasoning(whole.rstrip("\ufffd"), opened)
     timings = answer.get("timings") or {}
     return Completion(
         text=text,
         reasoning=reasoning,
         token_ids=tuple(answer["tokens"]) or None,
+        stop=stop,
         finish_reason=FinishReason.LENGTH if answer.get("stop_type") == "limit" else FinishReason.STOP,
         usage=Usage(
             prompt_tokens=answer["tokens_evaluated"],

@@ -42,6 +42,18 @@ class ModelFiles:
     """Commit of a hub snapshot."""
     quantisation: str | None = None
 
+    @property
+    def weights(self) -> str | None:
+        """What tells these weights from others of the same name, where the name does not: part of a rollout's id.
+
+        A catalogue name means its quantised file, so the hub's original of it is marked; a file's name that leaves its
+        format out is told apart by it.
+        """
+        if self.source == "hub" and self.name != self.hub_id:
+            return "original"
+        untold = self.source == "local" and self.quantisation is not None
+        return self.quantisation if untold and str(self.quantisation).lower() not in self.name.lower() else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedModel:

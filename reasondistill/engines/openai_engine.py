@@ -6,24 +6,28 @@ one that continues: `continuation: turns` is for those. A stream that breaks off
 """
 
 import asyncio
-import contextlib
-import ipaddress
-import os
 import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
+from ..store import mask_secrets
+from .addresses import fault_of, masked
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
 from .endpoints import Clock, Endpoint, Endpoints
-from .limits import RateLimits
+from .limits import CHARACTERS_PER_TOKEN, RateLimits
+from .openai_client import CHAT_PATH, open_client, post, streamed, timed, wire_faults, without_key
+from .openai_score import PATH as SCORE_PATH
+from .openai_score import Scored, Scoring
 from .openai_wire import (
+    CAP_FIELD,
     CONTINUE_FIELDS,
+    NEW_CAP_FIELD,
+    SEED_FIELD,
     STOP_FIELD,
     STREAM_FIELD,
     Answer,
@@ -33,12 +37,14 @@ from .openai_wire import (
     completion,
     read_answer,
     read_event,
+    what_it_said,
 )
 from .retry import Retry, RetryBudget, retry_after
 
 STREAM_FROM = 2000
 """Cap from which `stream: auto` streams: a shorter completion that is lost costs less than streaming all of them."""
 _PROGRESS_SECONDS = 0.02
+_ONE_TOKEN = Sampling(max_tokens=1)
 _RETRIED = {408, 409, 425, 429}
 _REASONS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "prompt_too_long"}
 _TOO_LONG = ("context_length_exceeded", "context length", "context size", "context window", "prompt is too long")
@@ -52,8 +58,11 @@ async def open_openai(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Clock = time.monotonic,
     say: Callable[[str], None] | None = None,
+    known: bool = False,
 ) -> "OpenAIEngine":
     """Make a client for each of the options' addresses, or for OpenAI's own service. Nothing is sent yet.
+
+    `known` says that the addresses are right, so that a server which is down is waited for from the first request.
 
     The key comes from OPENAI_API_KEY only; a server in the local network needs none.
     """
@@ -63,9 +72,9 @@ async def open_openai(
             raise EngineError(
                 f"no model named for the server at {masked(url)}: give --model NAME as the server calls it"
             )
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise EngineError(f"--base-url must start with http:// or https://, got {masked(url)!r}")
-    clients = [Endpoint(_client(url, _key(url), options), masked(url)) for url in urls]
+        if fault := fault_of(url):
+            raise EngineError(f"{mask_secrets(url)!r} is no address of a server: {fault}")
+    clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
     retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
     return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
@@ -73,13 +82,14 @@ async def open_openai(
 
 @dataclass(slots=True, kw_only=True)
 class _Request:
-    """One sample on its way, with what is there of it already."""
+    """One sample on its way, with what is there of it already; or one completion to score."""
 
-    messages: Sequence[Message]
-    sampling: Sampling
-    extras: Extras
-    prefix: str
+    messages: Sequence[Message] = ()
+    sampling: Sampling = _ONE_TOKEN
+    extras: Extras = PLAIN
+    prefix: str = ""
     began: float
+    scoring: Scoring | None = None
     draft: Draft = field(default_factory=Draft)
     shown: float = -1.0
     """When `progress` was told last."""
@@ -95,7 +105,8 @@ class _Request:
 
     @property
     def characters(self) -> int:
-        return sum(len(m.content) for m in self.messages) + len(self.begun)
+        scored = len(self.scoring.ids) * CHARACTERS_PER_TOKEN if self.scoring else 0
+        return sum(len(m.content) for m in self.messages) + len(self.begun) + round(scored)
 
 
 class OpenAIEngine:
@@ -147,8 +158,11 @@ class OpenAIEngine:
                 task.cancel()
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Raise RequestError: chat servers have no common way to score."""
-        raise no_score(self.name)
+        """Ask a vLLM server for the log-probabilities; other servers have no common way. See Engine.score."""
+        ids = scored_ids(prompt_ids, completion_ids, top_k=top_k)
+        scoring = Scoring(ids=ids, start=len(prompt_ids), top_k=top_k)
+        scored: Scored = await self._persist(_Request(began=self._clock(), scoring=scoring))
+        return scored.score
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -157,11 +171,16 @@ class OpenAIEngine:
 
     async def _one(self, messages: Sequence[Message], sampling: Sampling, prefix: str, extras: Extras) -> Completion:
         request = _Request(messages=messages, sampling=sampling, extras=extras, prefix=prefix, began=self._clock())
-        rng = random.Random(sampling.seed)
+        completion: Completion = await self._persist(request)
+        return completion
+
+    async def _persist(self, request: _Request) -> Any:
+        """Ask again and again, within bounds, and return what the request asks for: a Completion or Scored."""
+        rng = random.Random(request.sampling.seed)
         failures = tries = 0
         while True:
             have = request.draft.tokens
-            if have >= sampling.max_tokens:
+            if have >= request.sampling.max_tokens:
                 return self._of_draft(request)
             try:
                 async with self._slots:
@@ -186,10 +205,12 @@ class OpenAIEngine:
             if request.extras.progress is None:
                 self.traffic.wasted_tokens += request.draft.tokens
             self.traffic.retries[fault.reason] -= 1
-            raise RequestError(f"{fault}, after {tries} tries at {places}", reason=fault.reason) from fault
+            raise RequestError(
+                f"{without_key(str(fault))}, after {tries} tries at {places}", reason=fault.reason
+            ) from fault
         await self._sleep(wait)
 
-    async def _try(self, request: _Request) -> Completion:
+    async def _try(self, request: _Request) -> Completion | Scored:
         """Ask once. Raises Unusable for what may go away, _Relearnt for a refused field, RequestError for the rest."""
         endpoint = await self._endpoints.pick()
         usage: Usage | None = None
@@ -216,48 +237,50 @@ class OpenAIEngine:
         if fault.down:
             self._endpoints.refused(endpoint, _one_line(str(fault)))
             return
-        self._endpoints.heard(endpoint)
+        self._endpoints.heard(endpoint, _one_line(without_key(str(fault))))
         if fault.wait is not None and fault.wait <= self._retry.total_seconds:
             self._endpoints.limit(endpoint, fault.wait)
         elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
             fault.wait = 0.0
 
-    async def _ask(self, endpoint: Endpoint, request: _Request) -> Completion:
+    async def _ask(self, endpoint: Endpoint, request: _Request) -> Completion | Scored:
         """Send the request and read its answer."""
         import openai
 
-        stream = self._streams(request)
         in_turns = self._in_turns()
-        row = body(
+        row = self._row(request, in_turns)
+        try:
+            with wire_faults(self._options.request_timeout):
+                if row.get("stream"):
+                    return await self._read_stream(endpoint.client, row, request, in_turns)
+                async with asyncio.timeout(self._options.request_timeout):
+                    data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
+        except openai.APIStatusError as error:
+            raise self._refusal(endpoint, error, row) from error
+        if request.scoring:
+            return request.scoring.read(data)
+        return self._finished(read_answer(data), request, in_turns)
+
+    def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
+        """Return the JSON object to send."""
+        if request.scoring:
+            return request.scoring.row(self._options.model)
+        return body(
             self._options.model,
             request.messages,
             request.left,
             request.extras,
             prefix=request.begun,
             in_turns=in_turns,
-            stream=stream,
+            stream=self._streams(request),
             refused=self._refused,
         )
-        try:
-            if stream:
-                return await self._read_stream(endpoint.client, row, request, in_turns)
-            async with asyncio.timeout(self._options.request_timeout):
-                data = await _post(endpoint.client, row)
-            return self._finished(read_answer(data), request, in_turns)
-        except (TimeoutError, openai.APITimeoutError) as error:
-            message = f"no answer within {self._options.request_timeout:g} s"
-            raise Unusable(message, reason="timeout", down=_never_connected(error)) from error
-        except openai.APIStatusError as error:
-            raise self._refusal(endpoint, error, row) from error
-        except openai.APIConnectionError as error:
-            message = f"{error.__cause__ or error}" or type(error.__cause__).__name__
-            raise Unusable(message, reason="connection", down=_never_connected(error)) from error
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request, in_turns: bool) -> Completion:
         """Read a streamed answer; what a broken one brought stays in the request's draft."""
         answer = Answer()
         try:
-            async with _timed(_streamed(client, row), self._options.request_timeout) as (response, lines):
+            async with timed(streamed(client, row), self._options.request_timeout) as (response, lines):
                 if "event-stream" not in response.headers.get("content-type", ""):
                     # A server that does not stream has ignored the wish.
                     answer = read_answer("\n".join([line async for line in lines]).encode())
@@ -325,7 +348,10 @@ class OpenAIEngine:
 
     def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
         """Return what an HTTP error status means for this request."""
-        status, said = int(error.status_code), _one_line(error.message)
+        status, said = int(error.status_code), without_key(what_it_said(error.response.text))
+        if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
+            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): see to the account there"
+            return EngineError(f"{message}, then run the same command again")
         if status in _RETRIED or status >= 500:
             reason = "rate_limit" if status == 429 else "server_error"
             return Unusable(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))
@@ -340,10 +366,13 @@ class OpenAIEngine:
 
     def _learn(self, row: dict[str, Any], said: str) -> bool:
         """Note which of the fields that a server may do without it refuses; False when it is none of them."""
-        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, "stream") if f in row]
+        if CAP_FIELD in row and NEW_CAP_FIELD in said:
+            self._refused.add(CAP_FIELD)  # the other name is sent instead
+            return True
+        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream") if f in row]
         named = [f for f in sent if re.search(rf"\b{f}\b", said)]
         if not named and any(word in said for word in _REFUSING):
-            named = [f for f in sent if f != "stream"]
+            named = [f for f in sent if f not in ("stream", SEED_FIELD)]
         if any(f in named for f in CONTINUE_FIELDS):
             if self._options.continuation == "prefix":
                 return False
@@ -352,93 +381,8 @@ class OpenAIEngine:
         return bool(named)
 
 
-def masked(url: str) -> str:
-    """Return the address without its user, password and query.
-
-    >>> masked("http://me:secret@host:8000/v1?key=x")
-    'http://***@host:8000/v1'
-    """
-    parts = urlsplit(url)
-    _user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"***@{host}" if at else host, parts.path, "", ""))
-
-
 class _Relearnt(Exception):
     """The server refuses a field that it can do without: the request is sent again, without."""
-
-
-def _client(url: str, key: str, options: EngineOptions) -> Any:
-    import httpx2
-    import openai
-
-    http = openai.DefaultAsyncHttpxClient(
-        # A proxy from the environment is for the world outside; a server on this machine is never behind it.
-        trust_env=not _is_local(url),
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
-    )
-    return openai.AsyncOpenAI(
-        base_url=url, api_key=key, timeout=options.request_timeout, max_retries=0, http_client=http
-    )
-
-
-async def _post(client: Any, row: dict[str, Any]) -> bytes:
-    """Return the body of the answer as it came: building the client's typed objects would double the cost."""
-    import httpx2
-
-    answer = await client.post("/chat/completions", cast_to=httpx2.Response, body=row)
-    return bytes(answer.content)
-
-
-@contextlib.asynccontextmanager
-async def _streamed(client: Any, row: dict[str, Any]) -> Any:
-    """Send the request and yield the response before its body is read."""
-    given = {k: row[k] for k in ("model", "messages", "stream")}
-    extra = {k: v for k, v in row.items() if k not in given}
-    async with client.chat.completions.with_streaming_response.create(**given, extra_body=extra) as response:
-        yield response
-
-
-@contextlib.asynccontextmanager
-async def _timed(opening: Any, seconds: float) -> Any:
-    """Yield the response and its lines; each of them, and the response itself, may take so many seconds."""
-    async with asyncio.timeout(seconds) as limit, opening as response:
-
-        async def lines() -> Any:
-            loop, rest = asyncio.get_running_loop(), b""
-            async for piece in response.iter_bytes():
-                limit.reschedule(loop.time() + seconds)
-                # Only here a line ends: JSON may hold U+2028 and other things that `splitlines` takes for an end.
-                *whole, rest = (rest + piece).split(b"\n")
-                for line in whole:
-                    yield line.decode(errors="replace").rstrip("\r")
-            if rest:
-                yield rest.decode(errors="replace")
-
-        yield response, lines()
-
-
-def _key(url: str) -> str:
-    key = os.environ.get("OPENAI_API_KEY")
-    if key:
-        return key
-    if _is_local(url):
-        return "none"
-    raise EngineError(
-        f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
-    )
-
-
-def _is_local(url: str) -> bool:
-    """Return whether the address is this machine or a private network: there a key is optional."""
-    host = urlsplit(url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_private
-    return host == "localhost" or "." not in host
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Return whether no connection was made at all, rather than one that broke."""
-    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
 
 
 def _advice(status: int, model: str) -> str:

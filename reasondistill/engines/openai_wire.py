@@ -4,18 +4,22 @@
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .base import Completion, Extras
-from .rendering import CLOSE, OPEN, cut_at_stop, split_reasoning
+from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
 
 CONTINUE_FIELDS = ("continue_final_message", "add_generation_prompt")
+CAP_FIELD, NEW_CAP_FIELD, SEED_FIELD = "max_tokens", "max_completion_tokens", "seed"
 STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
 GO_ON = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
 """The turn that asks a server to go on which cannot continue a message."""
+_SAID = 300
+"""Characters of an error's message that are told."""
 _OVERLAP = 200
 """A server that goes on in a new turn may repeat this many characters of the end of what it had written."""
 _FINISH = {
@@ -29,6 +33,7 @@ _FINISH = {
     "safety": FinishReason.CONTENT_FILTER,
     "refusal": FinishReason.CONTENT_FILTER,
 }
+_CUT = {reason for reason, meaning in _FINISH.items() if meaning is FinishReason.LENGTH}
 _BROKEN_OFF = {"abort", "error", "cancelled", "insufficient_system_resource"}
 """Finish reasons of servers that gave up: what they sent is no whole answer."""
 
@@ -103,11 +108,11 @@ def body(
         else:
             optional |= dict(zip(CONTINUE_FIELDS, (True, False), strict=True))
     left_out = set(refused)
+    cap = NEW_CAP_FIELD if CAP_FIELD in left_out else CAP_FIELD
+    optional |= {cap: sampling.max_tokens, SEED_FIELD: sampling.seed}
     return {
         "model": model,
         "messages": rows,
-        "max_tokens": sampling.max_tokens,
-        "seed": sampling.seed,
         **{k: v for k, v in optional.items() if v is not None and k not in left_out},
     }
 
@@ -158,7 +163,7 @@ def read_answer(data: bytes) -> Answer:
     try:
         choice = payload["choices"][0]
         message = choice["message"]
-        answer = Answer(usage=_usage(payload.get("usage")))
+        answer = Answer(usage=read_usage(payload.get("usage")))
         _take(answer, message, choice)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise Unusable("the answer holds no choices", reason="no_choices") from error
@@ -177,7 +182,7 @@ def read_event(line: str, answer: Answer) -> bool:
         if "error" in event:
             raise Unusable(f"the stream broke off: {str(event['error'])[:200]}", reason="server_error")
         if event.get("usage"):
-            answer.usage = _usage(event["usage"])
+            answer.usage = read_usage(event["usage"])
         for choice in event.get("choices") or ():
             if choice.get("index", 0) == 0:
                 _take(answer, choice.get("delta") or {}, choice)
@@ -234,6 +239,8 @@ def completion(
     draft = draft or Draft()
     begun = prefix + draft.written
     content = _after(begun, answer.content, in_turns=in_turns, whole=whole)
+    if answer.finish in _CUT:
+        content = content.rstrip("\ufffd")  # the first bytes of a character that the cap has cut
     content, stop = _stopped(content, answer, sampling, extras)
     inline, text = split_reasoning(content, OPEN in begun and CLOSE not in begun)
     thinking = answer.thinking if answer.thinking is not None else inline
@@ -271,11 +278,11 @@ def _after(begun: str, content: str, *, in_turns: bool, whole: bool) -> str:
 
 def _stopped(content: str, answer: Answer, sampling: Sampling, extras: Extras) -> tuple[str, str | None]:
     """Return the text with or without its stop string, as asked, and the stop string."""
-    cut, found = cut_at_stop(content, sampling.stop)
-    stop = next((s for s in sampling.stop if found and content.startswith(s, len(cut))), None)
+    text, stop = ended_at_stop(content, sampling.stop, keep=extras.include_stop)
     if stop is None and answer.stop in sampling.stop:
         stop = answer.stop
-    return (cut + (stop or "") if extras.include_stop else cut), stop
+        text += (stop or "") if extras.include_stop else ""
+    return text, stop
 
 
 def _check(
@@ -294,6 +301,24 @@ def _check(
         raise Unusable("the answer is empty", reason="empty_answer", tokens=answer.tokens)
 
 
+def what_it_said(text: str) -> str:
+    """Return the message in the body of an error, on one line.
+
+    >>> what_it_said('{"error": {"message": "no such model", "code": 404}}')
+    'no such model'
+    >>> what_it_said("<html><title>404</title><body>Not <b>here</b></body></html>")
+    '404 Not here'
+    """
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+    for key in ("error", "message", "detail"):
+        said = said.get(key, said) if isinstance(said, dict) else said
+    line = said if isinstance(said, str) else json.dumps(said)
+    return " ".join(line.split())[:_SAID] or "without a word"
+
+
 def _text(content: Any) -> str:
     """Return a message's content as one string; some servers send a list of parts, or null."""
     if isinstance(content, list):
@@ -303,7 +328,8 @@ def _text(content: Any) -> str:
     return content or ""
 
 
-def _usage(row: Any) -> Usage:
+def read_usage(row: Any) -> Usage:
+    """Return the token counts in an answer; zeros where the server does not count."""
     row = row if isinstance(row, Mapping) else {}
     details = row.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0

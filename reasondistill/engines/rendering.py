@@ -50,6 +50,18 @@ def cut_at_stop(text: str, stops: Iterable[str]) -> tuple[str, bool]:
     return (text[: min(found)], True) if found else (text, False)
 
 
+def ended_at_stop(text: str, stops: Iterable[str], *, keep: bool) -> tuple[str, str | None]:
+    """Return the text up to its first stop string, which is kept or not, and the stop string if there was one.
+
+    >>> ended_at_stop("one. two; three", ["; ", ". "], keep=True)
+    ('one. ', '. ')
+    """
+    stops = tuple(stops)
+    cut, found = cut_at_stop(text, stops)
+    stop = next((s for s in stops if found and s and text.startswith(s, len(cut))), None)
+    return (cut + (stop or "") if keep else cut), stop
+
+
 class Renderer:
     """The chat template and the tokenizer of one model."""
 
@@ -85,11 +97,14 @@ class Renderer:
     def prompt_ids(self, messages: Sequence[Message], *, prefix: str = "", extras: Extras = PLAIN) -> list[int]:
         """Return the prompt's token ids: template, generation prompt, then the assistant prefix, left open.
 
-        The prefix never merges into the generation prompt's tokens. RequestError where the template refuses the
+        The prefix never merges into the generation prompt's tokens; where its own ids are given they are taken as they
+        are. RequestError where the template refuses the
         conversation, such as a system turn for a model without one.
         """
         base = self._encode(self._render(messages, generation=True, extras=extras))
         prefix = self._continued(prefix)
+        if extras.prefix_ids:
+            return base + list(extras.prefix_ids)
         if not prefix:
             return base
         joint = self._encode(self.prompt_text(messages, prefix=prefix, extras=extras))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ..errors import DataError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage, content_id, to_messages
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_logprobs, no_score
+from .rendering import ended_at_stop
 
 
 async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "ReplayEngine":
@@ -37,7 +38,7 @@ class ReplayEngine:
 
     name = "replay"
     continues = True
-    abilities = Abilities()
+    abilities = Abilities(include_stop=True, seeds=True)
 
     def __init__(self, rows: Sequence[Row], *, model: str, latency: float = 0.0) -> None:
         self.traffic = Traffic()
@@ -60,9 +61,11 @@ class ReplayEngine:
         extras: Extras = PLAIN,
     ) -> list[Completion]:
         """Return n recorded completions; RequestError with reason not_recorded when there are no more."""
+        if extras.logprobs:
+            raise no_logprobs(self.name)
         turns = [self._find(messages, prefix, sampling.seed + i) for i in range(n)]
         await asyncio.sleep(self._latency)
-        return [_completion(turn, prefix, self._latency) for turn in turns]
+        return [_completion(turn, prefix, sampling, extras, self._latency) for turn in turns]
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
         """Raise RequestError: this engine cannot score."""
@@ -136,13 +139,16 @@ def _turns(row: Mapping[str, object]) -> Iterator[tuple[str, _Turn]]:
         yield _key(messages[:i]), turn
 
 
-def _completion(turn: _Turn, prefix: str, seconds: float) -> Completion:
+def _completion(turn: _Turn, prefix: str, sampling: Sampling, extras: Extras, seconds: float) -> Completion:
+    """Return what was recorded behind the prefix, up to a stop string; a cap cuts nothing."""
+    text, stop = ended_at_stop(turn.message.content[len(prefix) :], sampling.stop, keep=extras.include_stop)
     return Completion(
-        text=turn.message.content[len(prefix) :],
+        text=text,
         reasoning=turn.message.reasoning,
-        tool_calls=turn.message.tool_calls,
-        token_ids=None if prefix else turn.token_ids,
-        finish_reason=turn.finish_reason,
+        tool_calls=() if stop else turn.message.tool_calls,
+        token_ids=None if prefix or stop else turn.token_ids,
+        stop=stop,
+        finish_reason=FinishReason.STOP if stop else turn.finish_reason,
         usage=turn.usage,
         seconds=seconds,
     )

@@ -15,9 +15,10 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads, choose_dtype, cuda
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_score
+from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
 from .models import resolve, weights_directory
-from .rendering import Renderer, cut_at_stop, generation_defaults
+from .rendering import Renderer, cut_at_stop, ended_at_stop, generation_defaults
+from .transformers_score import score_ids
 
 _GATHER_SECONDS = 0.02
 """An idle engine waits this long for more requests to start a batch with."""
@@ -52,7 +53,7 @@ class TransformersEngine:
 
     name = "transformers"
     continues = True
-    abilities = Abilities()
+    abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, score=True, seeds=True)
 
     def __init__(self, model: Any, renderer: Renderer, options: EngineOptions, *, name: str, defaults: Row) -> None:
         self.traffic = Traffic()
@@ -65,6 +66,7 @@ class TransformersEngine:
         self._waiting: list[_Job] = []
         self._running: list[_Job] = []
         self._arrived = asyncio.Event()
+        self._weights_free = asyncio.Lock()
         self._worker = asyncio.get_running_loop().create_task(self._serve())
 
     async def complete(
@@ -91,11 +93,24 @@ class TransformersEngine:
         finally:
             for job in jobs:
                 job.done.cancel()
-        return [self._completion(job, ids, prefix) for job, ids in zip(jobs, outputs, strict=True)]
+        made = [self._completion(job, ids, prefix, extras) for job, ids in zip(jobs, outputs, strict=True)]
+        if not extras.logprobs:
+            return made
+        # `generate` would keep the logits of every step and row: a second pass over the tokens costs no memory.
+        scores = [(await self.score(job.prompt, ids)).logprobs for job, ids in zip(jobs, outputs, strict=True)]
+        return [replace(each, logprobs=logprobs) for each, logprobs in zip(made, scores, strict=True)]
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Raise RequestError: this engine cannot score."""
-        raise no_score(self.name)
+        """Return the completion's log-probabilities, between two batches; see Engine.score."""
+        size = self._weights.get_input_embeddings().num_embeddings
+        whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=self._max_context, vocabulary=size)
+        async with self._weights_free:
+            if self._worker.done():
+                raise EngineError("the transformers engine is closed")
+            try:
+                return await asyncio.to_thread(score_ids, self._weights, whole, len(prompt_ids), top_k)
+            except (RuntimeError, ValueError, MemoryError) as error:
+                raise EngineError(f"transformers: scoring failed ({_one_line(error)})") from error
 
     async def aclose(self) -> None:
         """Stop; requests that wait or run get an EngineError."""
@@ -121,9 +136,10 @@ class TransformersEngine:
                 self._arrived.clear()
                 continue
             try:
-                outputs = await asyncio.to_thread(self._generate, jobs)
+                async with self._weights_free:
+                    outputs = await asyncio.to_thread(self._generate, jobs)
             except (RuntimeError, ValueError, MemoryError) as error:
-                failure = EngineError(f"transformers: generate failed ({' '.join(str(error).split())[:300]})")
+                failure = EngineError(f"transformers: generate failed ({_one_line(error)})")
                 for job in jobs:
                     if not job.done.done():
                         job.done.set_exception(failure)
@@ -179,14 +195,16 @@ class TransformersEngine:
                 row = row[:-1]
         return row
 
-    def _completion(self, job: _Job, ids: list[int], prefix: str) -> Completion:
-        whole, stopped = cut_at_stop(self._renderer.decode(ids, after=job.prompt), job.sampling.stop)
+    def _completion(self, job: _Job, ids: list[int], prefix: str, extras: Extras) -> Completion:
+        decoded = self._renderer.decode(ids, after=job.prompt)
+        whole, stop = ended_at_stop(decoded, job.sampling.stop, keep=extras.include_stop)
         reasoning, text = self._renderer.split(whole, prefix=prefix)
-        ended = stopped or (bool(ids) and ids[-1] in self._renderer.end_ids)
+        ended = stop is not None or (bool(ids) and ids[-1] in self._renderer.end_ids)
         return Completion(
             text=text,
             reasoning=reasoning,
             token_ids=tuple(ids),
+            stop=stop,
             finish_reason=FinishReason.STOP if ended else FinishReason.LENGTH,
             usage=Usage(prompt_tokens=len(job.prompt), completion_tokens=len(ids)),
             seconds=time.monotonic() - job.began,
@@ -223,6 +241,10 @@ def _settings(sampling: Sampling, defaults: Row) -> dict[str, Any]:
 
 def _chosen(*values: Any) -> Any:
     return next(value for value in values if value is not None)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:

@@ -21,9 +21,9 @@ from typing import Any
 from ..errors import EngineError, RequestError
 from ..records import FinishReason, Message, Sampling, Usage
 from .auto import choose_dtype, cuda
-from .base import PLAIN, Abilities, Completion, Engine, EngineOptions, Extras, Score, Traffic, no_score
+from .base import PLAIN, Abilities, Completion, Engine, EngineOptions, Extras, Score, Traffic, scored_ids
 from .models import resolve, weights_directory
-from .rendering import Renderer, cut_at_stop, generation_defaults
+from .rendering import Renderer, ended_at_stop, generation_defaults
 from .vllm_cpu_norms import register_norms
 
 _CPU_CACHE_BYTES = 2 << 30
@@ -43,12 +43,16 @@ async def open_vllm(options: EngineOptions) -> Engine:
 
 @dataclass(slots=True)
 class _Job:
-    """One sample on its way through vLLM."""
+    """One sample, or one completion to score, on its way through vLLM."""
 
     prompt_ids: list[int]
+    """With the completion, where that is to be scored."""
     sampling: Sampling
+    extras: Extras
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Any]"
+    top_k: int | None = None
+    """Likeliest tokens to return at each place, where it is to be scored."""
     began: float = field(default_factory=time.monotonic)
 
 
@@ -57,10 +61,11 @@ class VllmEngine:
 
     name = "vllm"
     continues = True
-    abilities = Abilities()
 
     def __init__(self, directory: Path, renderer: Renderer, options: EngineOptions, *, model: str) -> None:
         self.traffic = Traffic()
+        self._seeded = cuda()
+        self.abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, score=True, seeds=self._seeded)
         self.model = model
         self._renderer = renderer
         self.chat_template: str | None = renderer.template
@@ -70,7 +75,6 @@ class VllmEngine:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
-        self._seeded = cuda()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="vllm", daemon=True)
         self._thread.start()
@@ -95,14 +99,21 @@ class VllmEngine:
             raise RequestError(
                 f"prompt of {len(ids)} tokens leaves no room in {self._options.max_context}", reason="prompt_too_long"
             )
-        capped = min(sampling.max_tokens, room)
-        jobs = [self._submit(ids, sampling, seed=sampling.seed + i, max_tokens=capped) for i in range(n)]
-        outputs = await asyncio.gather(*(job.future for job in jobs))
+        capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
+        jobs = [self._submit(ids, replace(capped, seed=sampling.seed + i), extras) for i in range(n)]
+        try:
+            outputs = await asyncio.gather(*(job.future for job in jobs))
+        finally:
+            for job in jobs:
+                job.future.cancel()
         return [self._completion(job, out, prefix) for job, out in zip(jobs, outputs, strict=True)]
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Raise RequestError: this engine cannot score."""
-        raise no_score(self.name)
+        """Return the completion's log-probabilities as part of a prompt; see Engine.score."""
+        room = self._options.max_context - 1  # vLLM writes one token more, always
+        whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=room)
+        output = await self._submit(whole, Sampling(temperature=0.0, max_tokens=1), PLAIN, top_k=top_k).future
+        return _score(output.prompt_logprobs[len(prompt_ids) :], completion_ids, top_k)
 
     async def aclose(self) -> None:
         """Stop the thread and free the model."""
@@ -110,24 +121,26 @@ class VllmEngine:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    def _submit(self, ids: list[int], sampling: Sampling, *, seed: int, max_tokens: int) -> _Job:
+    def _submit(self, ids: list[int], sampling: Sampling, extras: Extras, *, top_k: int | None = None) -> _Job:
         if self._failure is not None:
             raise EngineError(f"vllm: the engine is gone ({self._failure})")
         loop = asyncio.get_running_loop()
-        own = replace(sampling, seed=seed, max_tokens=max_tokens)
-        job = _Job(prompt_ids=ids, sampling=own, loop=loop, future=loop.create_future())
+        future = loop.create_future()
+        job = _Job(prompt_ids=ids, sampling=sampling, extras=extras, loop=loop, future=future, top_k=top_k)
         self._jobs.put(job)
         return job
 
     def _completion(self, job: _Job, output: Any, prefix: str) -> Completion:
         sample = output.outputs[0]
         text = self._renderer.decode(sample.token_ids, after=job.prompt_ids)
-        text, _ = cut_at_stop(text, job.sampling.stop)
+        text, stop = ended_at_stop(text, job.sampling.stop, keep=job.extras.include_stop)
         reasoning, content = self._renderer.split(text, prefix=prefix)
         return Completion(
             text=content,
             reasoning=reasoning,
             token_ids=tuple(sample.token_ids),
+            logprobs=_logprobs(sample) if job.extras.logprobs else None,
+            stop=stop,
             finish_reason=_FINISH.get(sample.finish_reason, FinishReason.STOP),
             usage=Usage(
                 prompt_tokens=len(job.prompt_ids),
@@ -179,7 +192,7 @@ class VllmEngine:
                 return False
             identifier = f"{time.monotonic_ns()}-{len(running)}"
             try:
-                engine.add_request(identifier, {"prompt_token_ids": job.prompt_ids}, self._parameters(job.sampling))
+                engine.add_request(identifier, {"prompt_token_ids": job.prompt_ids}, self._parameters(job))
             except ValueError as error:
                 failure = RequestError(" ".join(str(error).split()), reason="refused")
                 job.loop.call_soon_threadsafe(_resolve, job.future, None, failure)
@@ -192,9 +205,10 @@ class VllmEngine:
                 del running[identifier]
         return bool(running) or self._admit(engine, running)
 
-    def _parameters(self, sampling: Sampling) -> Any:
+    def _parameters(self, job: _Job) -> Any:
         from vllm import SamplingParams
 
+        sampling = job.sampling
         greedy = sampling.temperature == 0
         chosen = {
             "temperature": _first(sampling.temperature, self._defaults.get("temperature"), 1.0),
@@ -209,6 +223,8 @@ class VllmEngine:
             stop_token_ids=sorted(self._renderer.end_ids),
             include_stop_str_in_output=True,
             detokenize=bool(sampling.stop),
+            logprobs=0 if job.extras.logprobs else None,
+            prompt_logprobs=job.top_k,
             output_kind=_final_only(),
         )
 
@@ -223,6 +239,19 @@ def _resolve(future: "asyncio.Future[Any]", result: Any, error: Exception | None
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+def _logprobs(sample: Any) -> tuple[float, ...]:
+    return tuple(float(at[token].logprob) for token, at in zip(sample.token_ids, sample.logprobs, strict=True))
+
+
+def _score(places: Sequence[Any], completion_ids: Sequence[int], top_k: int) -> Score:
+    """Return what vLLM says of each place of the prompt: its own token, and the likeliest ones."""
+    likeliest = (sorted(at.items(), key=lambda pair: -pair[1].logprob)[:top_k] for at in places)
+    return Score(
+        logprobs=tuple(float(at[token].logprob) for at, token in zip(places, completion_ids, strict=True)),
+        top=tuple({token: float(each.logprob) for token, each in best} for best in likeliest) if top_k else (),
+    )
 
 
 def _first(*values: Any) -> Any:
@@ -260,6 +289,7 @@ def _build(directory: Path, options: EngineOptions) -> Any:
         max_model_len=options.max_context,
         max_num_seqs=options.concurrency,
         enable_prefix_caching=True,
+        max_logprobs=-1,  # as many as are asked for
         disable_log_stats=True,
         generation_config="vllm",
         trust_remote_code=False,

@@ -33,6 +33,8 @@ class SamplingPlan:
     samples: int = 1
     model: str
     """The name recorded in the rollouts."""
+    weights: str | None = None
+    """What tells the model's weights from others of its name, where that does not; part of the ids."""
     budget: BudgetOptions = field(default_factory=BudgetOptions)
 
     @property
@@ -70,7 +72,7 @@ class SamplingPlan:
             model=self.model,
             sampling=self.sampling,
             prompt_hash=self.template.hash,
-            settings=self.strategy.identity(),
+            settings=self.strategy.identity() | ({"weights": self.weights} if self.weights else {}),
         )
 
 
@@ -86,6 +88,8 @@ class SamplingCounts:
     """Rollouts that went on from an earlier, shorter text."""
     failed: Counter[str] = field(default_factory=Counter)
     """Requests that failed for good, by reason."""
+    said: dict[str, str] = field(default_factory=dict)
+    """What the first failure of each reason said."""
     usage: Usage = field(default_factory=Usage)
     """Of this run alone; what a continued rollout had cost before is not in it."""
     stopped: str | None = None
@@ -177,6 +181,7 @@ async def _finish(engine: Engine, job: SamplingJob, task: Task) -> None:
             job.agenda.retry(task)
         else:
             job.counts.failed[error.reason] += 1
+            job.counts.said.setdefault(error.reason, str(error))
         return
     finally:
         job.agenda.back(task, stored=stored)

@@ -23,7 +23,8 @@ KILLS = int(os.environ.get("REASONDISTILL_KILLS", "3"))
 
 class Server:
     def __init__(self, *options: object) -> None:
-        command = [sys.executable, "-m", "reasondistill.engines.hostile_server", "--port", "0", *map(str, options)]
+        options = ("--port", 0, *options)  # a port among the options wins
+        command = [sys.executable, "-m", "reasondistill.engines.hostile_server", *map(str, options)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
@@ -172,6 +173,25 @@ def test_the_first_interrupt_finishes_what_is_under_way(serve: Callable[..., Ser
     assert (result["rollouts"], server.stats()["requests"]) == (40, 40)
 
 
+def test_a_resumed_run_waits_for_a_server_that_has_answered_before(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = serve("--faults", "none", "--latency", 0.3)
+    desk = Desk(tmp_path, 40)
+    desk.kill(desk.start(server, "--concurrency", 4), lambda: lines(desk.out / "rollouts") >= 4)
+    server.close()
+    process = desk.start(server, "--concurrency", 4)
+    # Longer than a server of which nothing is known is waited for.
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=16)
+    again = serve("--faults", "none", "--port", server.url.rsplit(":", 1)[1].removesuffix("/v1"))
+    out, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    assert "takes no connection" in errors and "answers again" in errors
+    assert json.loads(out)["rollouts"] == 40
+    assert again.stats()["answers"] <= 36
+
+
 def test_a_server_that_fails_too_often_ends_with_status_2_and_what_it_kept(
     serve: Callable[..., Server], tmp_path: Path
 ) -> None:
@@ -180,6 +200,8 @@ def test_a_server_that_fails_too_often_ends_with_status_2_and_what_it_kept(
     _, errors = desk.finish(server, status=2)
     kept = len(desk.rows())
     assert 0 < kept < 30
-    assert f"{30 - kept} of 30 requests failed for good (bad_request {30 - kept}); {kept} rollouts are kept" in errors
+    assert f"{30 - kept} of 30 requests failed for good (bad_request {30 - kept}; the first" in errors
+    assert "bad_request said: HTTP 400: this question is not answered here" in errors
+    assert f"{kept} rollouts are kept" in errors
     result, _ = desk.finish(server, "--max-failed-share", 0.9)
     assert result["failed"] == {"bad_request": 30 - kept}

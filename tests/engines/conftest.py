@@ -15,6 +15,8 @@ calm_threads()
 
 TOY_ANSWER = "The sum of two and two is 4. That is all there is to say about it."
 """What the toy model answers to everything; a word is a token."""
+TOY_EMOJI = "\U0001f600" * 12
+"""What it answers to a question for an emoji; half a character is a token."""
 TOY_CONTEXT = 500
 
 
@@ -23,6 +25,7 @@ class Exchange:
 
     def __init__(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         self.handler, self.body = handler, body
+        self.path = handler.path
 
     def raw(self, status: int, data: bytes, *, length: int | None = None, **headers: str) -> None:
         self.handler.send_response(status)
@@ -39,33 +42,60 @@ class Exchange:
     def error(self, status: int, message: str = "no", **headers: str) -> None:
         self.json({"error": {"message": message, "code": None}}, status, **headers)
 
-    def message(self, message: Any, finish: str | None = "stop", **usage: Any) -> None:
-        choice = {"index": 0, "message": message, "finish_reason": finish}
+    def message(self, message: Any, finish: str | None = "stop", choice: Any = None, **usage: Any) -> None:
+        choice = {"index": 0, "message": message, "finish_reason": finish, **(choice or {})}
         self.json({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage or None})
 
-    def answer(self, content: Any = TOY_ANSWER, finish: str | None = "stop", **usage: Any) -> None:
-        self.message({"role": "assistant", "content": content}, finish, **usage)
+    def answer(self, content: Any = TOY_ANSWER, finish: str | None = "stop", choice: Any = None, **usage: Any) -> None:
+        self.message({"role": "assistant", "content": content}, finish, choice, **usage)
 
 
 Behaviour = Callable[[Exchange], None]
 
 
 def toy_model(exchange: Exchange) -> None:
-    """Answer as a compatible server does: continue a prefix, stop at stop strings, keep to the cap."""
+    """Answer as vLLM's server does: continue a prefix, stop at stop strings, keep to the cap, score a prompt."""
     body = exchange.body
+    if exchange.path.endswith("/completions") and "prompt" in body:
+        exchange.json({"choices": [{"prompt_logprobs": toy_scores(body)}], "usage": {"prompt_tokens": 9}})
+        return
     words = sum(len(m["content"].split()) for m in body["messages"])
     if words > TOY_CONTEXT:
         exchange.error(400, f"This model's maximum context length is {TOY_CONTEXT} tokens, you gave {words}")
         return
     last = body["messages"][-1]
     given = last["content"] if last["role"] == "assistant" else ""
-    text = TOY_ANSWER.removeprefix(given)
+    text, finish, stop, tokens = toy_text(body, given)
+    choice: dict[str, Any] = {"stop_reason": stop}
+    if body.get("logprobs"):
+        choice["logprobs"] = {"content": [{"token": "?", "logprob": -0.25}] * tokens}
+    exchange.answer(text, finish, choice, prompt_tokens=words, completion_tokens=tokens)
+
+
+def toy_text(body: dict[str, Any], given: str) -> tuple[str, str, str | None, int]:
+    """Return what follows the given text: text, finish reason, stop string, number of tokens."""
+    if "emoji" in body["messages"][0]["content"]:
+        data = TOY_EMOJI.removeprefix(given).encode()
+        kept = data[: 2 * body["max_tokens"]]
+        return kept.decode(errors="replace"), "stop" if kept == data else "length", None, len(kept) // 2
+    text, ended = TOY_ANSWER.removeprefix(given), None
     for stop in body.get("stop", ()):
-        text = text.partition(stop)[0]
-    tokens = text.split(" ")
-    kept = tokens[: body["max_tokens"]]
-    finish = "stop" if len(kept) == len(tokens) else "length"
-    exchange.answer(" ".join(kept), finish, prompt_tokens=words, completion_tokens=len(kept))
+        before, found, _ = text.partition(stop)
+        if found:
+            text, ended = before + (stop if body.get("include_stop_str_in_output") else ""), stop
+    tokens = text.split(" ") if text else []
+    kept_words = tokens[: body["max_tokens"]]
+    finish = "stop" if len(kept_words) == len(tokens) else "length"
+    return " ".join(kept_words), finish, ended, len(kept_words)
+
+
+def toy_scores(body: dict[str, Any]) -> list[Any]:
+    """Return vLLM's prompt_logprobs: token t has the log-probability -t/100, and the likeliest are the smallest."""
+    places: list[Any] = [None]
+    for token in body["prompt"][1:]:
+        chosen = {*range(body["prompt_logprobs"]), token}
+        places.append({str(t): {"logprob": -t / 100, "rank": t + 1, "decoded_token": "?"} for t in chosen})
+    return places
 
 
 class Loopback:

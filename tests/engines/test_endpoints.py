@@ -126,6 +126,16 @@ def test_a_second_rate_limit_in_a_row_holds_for_every_request() -> None:
     assert scene(play, places=1)[0] == [0, 7, 14, 14]
 
 
+def test_a_long_row_of_faults_is_told_once() -> None:
+    async def play(endpoints: Endpoints, clock: Clock) -> None:
+        [only] = endpoints.all
+        for _ in range(50):
+            endpoints.heard(only, "HTTP 500: boom")
+
+    _, said = scene(play, places=1)
+    assert said == ["http://0/v1 has failed 21 times in a row (HTTP 500: boom); it is asked again and again"]
+
+
 def test_requests_are_sent_no_faster_than_the_rate() -> None:
     clock = Clock()
     limits = RateLimits(requests=120, tokens=None, clock=clock)

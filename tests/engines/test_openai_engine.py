@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from reasondistill.engines.addresses import masked
 from reasondistill.engines.base import Completion, EngineOptions, Extras, Traffic
-from reasondistill.engines.openai_engine import masked, open_openai
+from reasondistill.engines.openai_engine import open_openai
 from reasondistill.engines.retry import Retry
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.records import FinishReason, Message, Sampling, Usage
@@ -142,6 +143,48 @@ def test_a_wrong_key_or_model_stops_everything(loopback: Any, status: int, hint:
     loopback.behaviours = [lambda e: e.error(status, "no such thing")]
     with pytest.raises(EngineError, match=hint):
         run(loopback.url)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(402, {"detail": "no credit"}), (429, {"error": {"message": "no credit", "code": "insufficient_quota"}})],
+)
+def test_an_account_without_credit_stops_everything(loopback: Any, status: int, body: Any) -> None:
+    loopback.behaviours = [lambda e: e.json(body, status)]
+    with pytest.raises(EngineError, match=rf"\(HTTP {status}: no credit\): see to the account there"):
+        run(loopback.url)
+    assert len(loopback.requests) == 1
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_a_key_that_a_server_repeats_is_told_to_nobody(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
+    loopback.behaviours = [lambda e: e.error(400, "the key sk-secret-0123456789 may not ask this")]
+
+    async def one() -> None:
+        engine = await open_openai(EngineOptions(model="toy", base_url=loopback.url, stream=stream))
+        try:
+            await engine.complete(QUESTION, Sampling())
+        finally:
+            await engine.aclose()
+
+    with pytest.raises(RequestError, match=r"HTTP 400: the key \*\*\* may not ask this"):
+        asyncio.run(one())
+
+
+def test_a_server_that_wants_the_cap_under_its_new_name_gets_it(loopback: Any, toy_answer: str) -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported here. Use 'max_completion_tokens' instead."
+    loopback.behaviours = [lambda e: e.error(400, said), lambda e: e.error(400, "seed is not permitted"), answered]
+    assert run(loopback.url)[0].text == toy_answer
+    first, second, third = loopback.requests
+    assert (first["max_tokens"], second["max_completion_tokens"], third["max_completion_tokens"]) == (50, 50, 50)
+    assert "max_tokens" not in third and "seed" not in third
+
+
+def answered(exchange: Any) -> None:
+    exchange.answer()
 
 
 def test_a_refusal_after_good_answers_fails_only_its_request(loopback: Any) -> None:
@@ -364,8 +407,10 @@ def test_a_retry_budget_bounds_all_requests_together(loopback: Any) -> None:
         run(loopback.url, retry=Retry(spare=3))
 
 
-def events(*pieces: str, finish: str | None = "stop", usage: dict[str, int] | None = None) -> Callable[[Any], None]:
-    """Return a behaviour that streams the pieces; without `finish` the stream breaks off."""
+def events(
+    *pieces: str, finish: str | None = "stop", usage: dict[str, int] | None = None, missing: int = 0
+) -> Callable[[Any], None]:
+    """Return a behaviour that streams the pieces; without `finish` the stream breaks off, with `missing` roughly."""
     rows: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": {"content": p}}]} for p in pieces]
     if finish:
         rows.append({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
@@ -375,7 +420,7 @@ def events(*pieces: str, finish: str | None = "stop", usage: dict[str, int] | No
     data = (text + ("data: [DONE]\n\n" if finish else "")).encode()
 
     def behave(exchange: Any) -> None:
-        exchange.raw(200, data, Content_Type="text/event-stream")
+        exchange.raw(200, data, length=len(data) + missing, Content_Type="text/event-stream")
 
     return behave
 
@@ -434,6 +479,23 @@ def test_a_broken_stream_is_gone_on_with(loopback: Any) -> None:
     assert "The sum of " in shown
 
 
+def test_a_connection_that_breaks_in_a_stream_is_a_broken_stream(loopback: Any) -> None:
+    loopback.behaviours = [events("The ", "sum ", finish=None, missing=500), events("is two.")]
+    completion, _ = stream(loopback.url)
+    assert completion.text == "The sum is two."
+    assert loopback.requests[1]["messages"][-1]["content"] == "The sum "
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_where_a_stream_was_asked_for_is_tried_again(
+    loopback: Any, toy_answer: str, fault: Callable[[Any], None]
+) -> None:
+    good = loopback.behaviours[0]
+    loopback.behaviours = [fault, fault, good]
+    assert stream(loopback.url)[0].text == toy_answer
+    assert [request["stream"] for request in loopback.requests] == [True] * 3
+
+
 def test_a_broken_thought_is_gone_on_with(loopback: Any) -> None:
     loopback.behaviours = [events("<think>two ", "and ", finish=None), events("two</think>", "4")]
     completion, _ = stream(loopback.url)
@@ -476,7 +538,7 @@ def test_a_stop_string_is_kept_if_asked(
 def test_log_probabilities_are_returned_if_asked(loopback: Any) -> None:
     tokens = {"content": [{"token": "4", "logprob": -0.25}, {"token": ".", "logprob": -1.5}]}
     choice = {"index": 0, "message": {"content": "4."}, "finish_reason": "stop", "logprobs": tokens}
-    loopback.behaviours = [lambda e: e.json({"choices": [choice]}), loopback.behaviours[0]]
+    loopback.behaviours = [lambda e: e.json({"choices": [choice]}), lambda e: e.answer()]
     assert run(loopback.url, extras=Extras(logprobs=True))[0].logprobs == (-0.25, -1.5)
     with pytest.raises(RequestError) as error:
         run(loopback.url, extras=Extras(logprobs=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.base import Completion, EngineOptions
+from reasondistill.engines.base import Completion, EngineOptions, Extras, Score
 from reasondistill.engines.transformers_engine import TransformersEngine, _settings, open_transformers
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.records import FinishReason, Message, Sampling
@@ -150,6 +150,75 @@ def test_a_model_that_breaks_fails_its_requests_and_does_not_hang(run: Any) -> N
 
     outcomes = run(shatter)
     assert all(isinstance(o, EngineError) and "out of memory" in str(o) for o in outcomes)
+
+
+def test_scores_are_those_of_one_plain_forward_pass(run: Any, tiny_directory: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    # More tokens than are scored at once.
+    prompt, completion = [5, 6, 7], [3 + n * 7 % 200 for n in range(1200)]
+    model = AutoModelForCausalLM.from_pretrained(str(tiny_directory), dtype=torch.float32)
+    with torch.inference_mode():
+        table = model(torch.tensor([[*prompt, *completion]])).logits[0].log_softmax(-1)[2:-1]
+
+    async def scored(engine: TransformersEngine) -> list[Score]:
+        beside = asyncio.create_task(engine.complete(QUESTION, GREEDY))
+        scores = await asyncio.gather(*(engine.score(prompt, completion, top_k=k) for k in (0, 4)))
+        assert (await beside)[0].token_ids
+        return scores
+
+    without, with_top = run(scored, max_context=2000)
+    assert without.logprobs == with_top.logprobs == pytest.approx(table[range(1200), completion].tolist(), abs=1e-4)
+    assert without.top == ()
+    expected = table.topk(4).values.tolist()
+    assert [list(place.values()) for place in with_top.top] == [pytest.approx(row, abs=1e-4) for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "top_k", "reason"),
+    [
+        ([], [5], 0, "bad_request"),
+        ([5], [6], -1, "bad_request"),
+        ([5], [1_000_000], 0, "bad_request"),
+        ([5], [6] * 300, 0, "prompt_too_long"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(
+    run: Any, prompt: list[int], completion: list[int], top_k: int, reason: str
+) -> None:
+    async def score(engine: TransformersEngine) -> None:
+        await engine.score(prompt, completion, top_k=top_k)
+
+    with pytest.raises(RequestError) as error:
+        run(score)
+    assert error.value.reason == reason
+
+
+def test_log_probabilities_are_those_of_the_tokens_made(run: Any) -> None:
+    async def both(engine: TransformersEngine) -> tuple[Completion, Score]:
+        [made] = await engine.complete(QUESTION, GREEDY, extras=Extras(logprobs=True))
+        prompt = engine._renderer.prompt_ids(QUESTION)
+        return made, await engine.score(prompt, made.token_ids or (), top_k=1)
+
+    made, score = run(both)
+    assert made.logprobs == pytest.approx(score.logprobs, abs=1e-5)
+    assert [next(iter(place)) for place in score.top] == list(made.token_ids or ())
+
+
+def test_a_stop_string_is_kept_on_request(run: Any) -> None:
+    [whole] = run(asking(GREEDY))
+    stop = whole.text[2:7]
+    sampling = Sampling(temperature=0.0, max_tokens=12, stop=(stop,))
+    [kept] = run(asking(sampling, extras=Extras(include_stop=True)))
+    assert (kept.text, kept.stop) == (whole.text[: whole.text.index(stop)] + stop, stop)
+
+
+def test_a_prefix_is_taken_as_its_tokens(run: Any) -> None:
+    [whole], [begun] = run(asking(GREEDY)), run(asking(Sampling(temperature=0.0, max_tokens=5)))
+    rest_of = Sampling(temperature=0.0, max_tokens=7)
+    [rest] = run(asking(rest_of, prefix=begun.text, extras=Extras(prefix_ids=begun.token_ids or ())))
+    assert (*(begun.token_ids or ()), *(rest.token_ids or ())) == whole.token_ids
 
 
 def test_the_rollouts_record_the_directorys_name_or_the_given_one(run: Any) -> None:

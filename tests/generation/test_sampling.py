@@ -266,3 +266,8 @@ def test_reasoning_and_tool_calls_are_kept(plan, table):
     _sample(Thinker(), SamplingJob(plan=plan, table=table))
     answers = [Rollout.from_row(row).messages[-1] for row in table]
     assert {(a.reasoning, a.tool_calls[0]["name"]) for a in answers} == {("hm \ud800\u2028", "python")}
+
+
+def test_weights_that_the_name_does_not_tell_apart_have_ids_of_their_own(plan, problems):
+    ids = {replace(plan, weights=weights).id_of(problems[0], 0) for weights in (None, "original", "Q4_1")}
+    assert len(ids) == 3
