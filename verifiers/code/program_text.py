@@ -143,7 +143,7 @@ def _choose(blocks: list[_Block], names: frozenset[str]) -> _Block | None:
 
 
 def _defines(text: str, name: str) -> bool:
-    pattern = rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b|^{re.escape(name)}\b[^=\n]*=[^=]"
+    pattern = rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b|^{re.escape(name)}\b(?!\s*[.\[(])[^=\n]*=[^=]"
     return re.search(pattern, text, re.M) is not None
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verifiers.code import grade_code
 from verifiers.code.program_text import code_of_prompt, find_program
 
 HEAD = 'import math\n\n\ndef area(r: float) -> float:\n    """Area of a circle.\n    >>> area(0)\n    0.0\n    """\n'
@@ -122,3 +123,11 @@ def test_any_text_is_read_without_an_error(completion: str, prompt: str) -> None
 )
 def test_a_megabyte_is_read_in_linear_time(text: str) -> None:
     find_program(text, prompt=text[:10_000], entry_point="f")
+
+
+def test_a_body_that_ends_with_an_attribute_of_its_function_is_a_body():
+    # CodeGen on HumanEval/46: `f.cache = {}` sets an attribute and defines no f.
+    body = "    f.cache[x] = x + 1\n    return f.cache[x]\n\nf.cache = {}\n"
+    found = find_program(body, prompt="def f(x):\n", entry_point="f")
+    assert found.program.readings[0].source.startswith("def f(x):\n    f.cache[x]")
+    assert grade_code(body, ["assert f(1) == 2"], prompt="def f(x):\n").outcome == "correct"
