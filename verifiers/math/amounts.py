@@ -64,7 +64,7 @@ def letter_unit(value: Node, unit: Unit, other: Unit) -> tuple[Node, Unit]:
     if not (other.is_known and isinstance(value, Mul)):
         return value, unit
     rest, words = list(value.factors), ""
-    while rest and (word := _letter(rest[-1])):
+    while len(rest) > 1 and (word := _letter(rest[-1])):
         words = f"{word} {words}"
         rest.pop()
     found = read_unit(words) if words else None
