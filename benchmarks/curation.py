@@ -1,10 +1,10 @@
 """Rows a second of each curation step on synthetic rows, MinHash beside datasketch's, and the memory that it takes.
 
-    python benchmarks/curation.py steps [--rows 20000] [--benchmarks DIR]
+    python benchmarks/curation.py [steps] [--rows 20000] [--benchmarks DIR]
     python benchmarks/curation.py minhash [--rows 20000] [--rounds 3]
 
-`steps`: near-duplicates of problems, decontamination against every .jsonl.gz in DIR and choosing one rollout a problem,
-each alone on rows of about 2 KB that are made on the way, and all in one stream with the peak of resident memory.
+`steps`: quality, near-duplicates of problems, decontamination against every .jsonl.gz in DIR (without it against nothing)
+and choosing one rollout a problem, each alone on rows of about 2 KB that are made on the way, and the peak of memory.
 `minhash`: the same texts, 3-grams, 128 permutations and threshold through ours and datasketch's LSH (which must be
 installed beside), in turns; the paired ratio is what counts. Nothing here asserts a speed.
 """
@@ -39,7 +39,7 @@ THRESHOLD = 0.9
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=("steps", "minhash"))
+    parser.add_argument("part", nargs="?", default="steps", choices=("steps", "minhash"))
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--benchmarks", type=Path)
