@@ -3,7 +3,7 @@
     python benchmarks/curation.py [steps] [--rows 20000] [--benchmarks DIR]
     python benchmarks/curation.py minhash [--rows 20000] [--rounds 3]
 
-`steps`: quality, near-duplicates of problems, decontamination against every .jsonl.gz in DIR (without it against nothing)
+`steps`: quality, near-duplicates of problems, decontamination against every .jsonl.gz in DIR (or nothing without it)
 and choosing one rollout a problem, each alone on rows of about 2 KB that are made on the way, and the peak of memory.
 `minhash`: the same texts, 3-grams, 128 permutations and threshold through ours and datasketch's LSH (which must be
 installed beside), in turns; the paired ratio is what counts. Nothing here asserts a speed.
