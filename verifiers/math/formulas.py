@@ -494,9 +494,9 @@ def _is_proper(top: Node, bottom: Node) -> bool:
 
 
 def _builder(items: list[Node], condition: Node) -> Node:
-    head = items[0]
+    head = items[0] if len(items) == 1 else None
     if isinstance(head, Relation) and head.operators == ("in",) and head.operands[1] == Sym("#setR"):
         head = head.operands[0]
-    if len(items) != 1 or not isinstance(head, Sym):
+    if not isinstance(head, Sym):
         raise Unreadable("a set of more than one variable's values")
     return Builder(head.name, condition)

@@ -465,6 +465,7 @@ DIFFERENT = [
     ("5 cm", "5 m"),
     (r"25\text{ m/s}", r"25\text{ km/h}"),
     ("mmm", r"87^\circ"),
+    (r"\{ : 1\}", "1"),
     ("May 5, 2020", "5 May 2021"),
     ("6 January", "January 5"),
     ("5 February", "5 January"),
