@@ -43,7 +43,8 @@ def test_an_evaluations_page_shows_its_metrics_counts_and_rollouts(evaluated):
         ("correct", 3, 5, {"incorrect": 5}),
     ]
     assert len(page.rollouts) == 9 and {view.set for view in page.rollouts} == {"b"}
-    assert "1 of 5 problems are left out" in page.summary[1]
+    assert "1 of 5 problems have fewer than 2 judged rollouts" in page.summary[1]
+    assert "1 of 5 problems have a reference that no answer can equal" in page.summary[2]
 
 
 def test_report_writes_the_page_of_an_evaluation(evaluated, capsys, hostile):
