@@ -21,6 +21,9 @@ HEADLINE = "seen"
 Results = dict[str, SetResult]
 """Results of one model by held-out set."""
 
+_ALPHA = 0.05
+"""p-value below which a difference is told as one."""
+
 
 def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
     """Return report.json's object: accuracies with intervals, paired tests, tokens, seconds, counts."""
@@ -257,7 +260,7 @@ def _comparisons(report: Row) -> Iterator[Comparison]:
 
 
 def _comparison(a: str, b: str, held_out: str, row: Row) -> Comparison:
-    clear = row["low"] > 0 or row["high"] < 0
+    clear = (row["low"] > 0 or row["high"] < 0) and row["p_value"] < _ALPHA  # few discordant pairs: they can differ
     verdict = f"{b} is {'better' if row['difference'] > 0 else 'worse'}" if clear else "no difference can be concluded"
     return Comparison(
         label_a=f"{a}, {held_out}",

@@ -14,6 +14,7 @@ from reasondistill.plan import Plan
 from reasondistill.problems import write_problems
 from reasondistill.recipe import ArmsRecipe, ModelRecipe, ProblemSource, Recipe, dump_recipe
 from reasondistill.records import FinishReason, Message, Usage
+from reasondistill.report import assemble
 from reasondistill.report.assemble import assemble_page, assemble_report
 from reasondistill.report.page import build_page
 from reasondistill.store import RunFolder, Table, write_atomic
@@ -335,3 +336,9 @@ def test_the_page_shows_the_code_of_a_rollout_and_what_it_printed(run, make_prob
     assert run.report()["counts"]["tool_use"]["executed"] == wilson(1, 1).to_row()
     [view] = run.page().rollouts
     assert view.content == "I compute.\n```python\nprint(2)\n```\n```output\n2\n```\nSo \\boxed{2}."
+
+
+@pytest.mark.parametrize(("p", "end"), [(0.03, "b is better."), (0.07, "no difference can be concluded.")])
+def test_a_difference_is_told_only_where_interval_and_test_agree(p, end):
+    row = {"difference": 0.07, "low": 0.01, "high": 0.15, "n": 80, "p_value": p}
+    assert assemble._comparison("a", "b", "all", row).words.endswith(end)
