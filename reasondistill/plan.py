@@ -7,8 +7,6 @@ from typing import Any
 
 from .curation.controls import control_options
 from .curation.decontamination import DecontaminationOptions
-from .curation.near_duplicates import NearDuplicateOptions
-from .curation.quality import QualityOptions
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
@@ -111,9 +109,9 @@ class Plan:
         band = (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
         own = SelectOptions(
             keep=curate.keep,
-            quality=QualityOptions(**asdict(curate.quality)),
+            quality=curate.quality,
             deduplicate=curate.deduplicate,
-            near_duplicates=NearDuplicateOptions(**asdict(curate.near_duplicates)),
+            near_duplicates=curate.near_duplicates,
             max_per_problem=curate.max_per_problem,
             choose=curate.choose,
             s1k=curate.s1k,
@@ -148,8 +146,8 @@ class Plan:
         return StrategyOptions(
             name=generate.strategy,
             thinking=generate.thinking,
-            tir=generate.tir.options(),
-            forcing=generate.forcing.options(),
+            tir=generate.tir,
+            forcing=generate.forcing,
         )
 
     @property
@@ -159,8 +157,8 @@ class Plan:
         return StrategyOptions(
             name=evaluate.strategy,
             thinking=evaluate.thinking,
-            tir=self.recipe.generate.tir.options(),
-            forcing=evaluate.forcing.options(),
+            tir=self.recipe.generate.tir,
+            forcing=evaluate.forcing,
         )
 
     def train_set(self) -> SampleSet:

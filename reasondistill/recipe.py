@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .curation.near_duplicates import NearDuplicateOptions
+from .curation.quality import QualityOptions
 from .generation.budget import BudgetOptions
 from .generation.forcing_options import ForcingOptions
 from .generation.tir_options import TirOptions
@@ -85,49 +87,6 @@ class SamplingRecipe:
 
 
 @dataclass
-class TirRecipe:
-    """How text and code interleave in the strategy `tir`; see generation.tir_options."""
-
-    syntax: str = "auto"
-    executions: int = 8
-    cell_seconds: float = 10.0
-    memory_mb: int = 1024
-    output_chars: int = 1000
-    fresh: bool = False
-    wall_seconds: float = 1800.0
-    hallucinated: str = "keep"
-    earlier_thinking: str = "keep"
-    branch_at_code: int = 1
-    restarts: int = 0
-    live_sessions: int = 64
-    isolation: str = "auto"
-
-    def options(self) -> TirOptions:
-        """Return the record. RecipeError for a value that cannot be used."""
-        return TirOptions(**asdict(self))
-
-
-@dataclass
-class ForcingRecipe:
-    """How long a model thinks in the strategy `budget`; see generation.forcing_options."""
-
-    thinking_budget: int | None = None
-    waits: int = 0
-    wait: str = "Wait"
-    format: str = "auto"
-    opening: str | None = None
-    closing: str | None = None
-    final: str | None = None
-    control: str = "force"
-    step_tokens: int = 100
-    confidence: bool = False
-
-    def options(self) -> ForcingOptions:
-        """Return the record. RecipeError for a value that cannot be used."""
-        return ForcingOptions(**asdict(self))
-
-
-@dataclass
 class BudgetRecipe:
     """How many samples a problem gets and what they may cost; see generation.budget for the rule."""
 
@@ -159,8 +118,8 @@ class GenerateRecipe:
     """Effort of thinking asked of the model: default, off, low, medium or high."""
     template: str | None = None
     """Prompt template: a built-in name or a YAML file. None: math-few-shot for cot, else the strategy's own."""
-    tir: TirRecipe = field(default_factory=TirRecipe)
-    forcing: ForcingRecipe = field(default_factory=ForcingRecipe)
+    tir: TirOptions = field(default_factory=TirOptions)
+    forcing: ForcingOptions = field(default_factory=ForcingOptions)
     samples: int = 1
     """Rollouts of each problem."""
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
@@ -192,42 +151,14 @@ class PassRateRecipe:
 
 
 @dataclass
-class NearDuplicateRecipe:
-    """Leave out what nearly repeats an earlier row; see curation.near_duplicates."""
-
-    problems: float | None = None
-    """Similarity (Jaccard index of word 3-grams) that makes two problems one; None is off, 0.9 is usual."""
-    traces: float | None = None
-    """The same for the traces of one problem."""
-    numerals: bool = True
-    """Off: texts that differ in their numbers only are equal."""
-
-
-@dataclass
-class QualityRecipe:
-    """Checks of single rollouts, each off unless asked for; see curation.quality."""
-
-    need_answer: bool = False
-    one_answer: bool = False
-    repetition: float | None = None
-    """Share of word 8-grams that repeat an earlier one, above which a completion goes; 0.5 is usual."""
-    foreign_letters: float | None = None
-    """Share of letters in a script that the question does not use; 0.01 is usual."""
-    no_figures: bool = False
-    right_steps: bool = False
-    no_made_up_output: bool = False
-    no_spying: bool = False
-
-
-@dataclass
 class CurateRecipe:
     """Which rollouts become training examples."""
 
     keep: str = "correct"
     """correct, wrong, or all."""
-    quality: QualityRecipe = field(default_factory=QualityRecipe)
+    quality: QualityOptions = field(default_factory=QualityOptions)
     deduplicate: bool = True
-    near_duplicates: NearDuplicateRecipe = field(default_factory=NearDuplicateRecipe)
+    near_duplicates: NearDuplicateOptions = field(default_factory=NearDuplicateOptions)
     decontaminate: bool = True
     ngram: int = 8
     """Words of an n-gram in decontamination (s1, open-r1)."""
@@ -288,7 +219,7 @@ class EvaluateRecipe:
     sampling: SamplingRecipe = field(default_factory=lambda: SamplingRecipe(temperature=0.0, max_tokens=160))
     strategy: str = "cot"
     """How the student answers; `tir` takes its options from generate.tir."""
-    forcing: ForcingRecipe = field(default_factory=ForcingRecipe)
+    forcing: ForcingOptions = field(default_factory=ForcingOptions)
     thinking: str = "default"
     template: str | None = None
     """The student's prompt, in training and evaluation. None is the strategy's own: math-zero-shot for cot."""

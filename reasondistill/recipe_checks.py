@@ -34,9 +34,6 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     _check_words(recipe, where)
     try:
         TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
-        recipe.generate.tir.options()
-        recipe.generate.forcing.options()
-        recipe.evaluate.forcing.options()
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
     check_model(recipe.teacher, f"{where}: teacher")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from .errors import RecipeError
 from .generation.forcing_options import ForcingOptions
 from .generation.tir_options import TirOptions
-from .recipe import ForcingRecipe, ProblemSource, Recipe, TirRecipe
+from .recipe import ProblemSource, Recipe
 from .recipe_checks import check_recipe, nearest
 from .training.options import TrainOptions
 
@@ -45,7 +45,7 @@ def read_structured(path: Path, overrides: Sequence[str], kind: type[T]) -> T:
         for override in overrides:
             _check_override(override, kind())
         merged = OmegaConf.merge(OmegaConf.structured(kind), given, OmegaConf.from_dotlist(list(overrides)))
-        recipe = OmegaConf.to_object(merged)
+        recipe = _to_records(merged, path)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None)
         raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{str(error).splitlines()[0]}") from None
@@ -55,6 +55,16 @@ def read_structured(path: Path, overrides: Sequence[str], kind: type[T]) -> T:
         raise RecipeError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     assert isinstance(recipe, kind)
     return recipe
+
+
+def _to_records(merged: Any, path: Path) -> Any:
+    """Make the records; those that check their own values name the key, and here the file is put before it."""
+    from omegaconf import OmegaConf
+
+    try:
+        return OmegaConf.to_object(merged)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
 
 
 def parse_options(pairs: Sequence[str]) -> TrainOptions:
@@ -74,9 +84,9 @@ def parse_tir(pairs: Sequence[str]) -> TirOptions:
     >>> parse_tir(["executions=4"]).executions
     4
     """
-    options = _from_words(TirRecipe, pairs, "tir", "executions=4")
-    assert isinstance(options, TirRecipe)
-    return options.options()
+    options = _from_words(TirOptions, pairs, "tir", "executions=4")
+    assert isinstance(options, TirOptions)
+    return options
 
 
 def parse_forcing(pairs: Sequence[str]) -> ForcingOptions:
@@ -85,9 +95,9 @@ def parse_forcing(pairs: Sequence[str]) -> ForcingOptions:
     >>> parse_forcing(["waits=2"]).waits
     2
     """
-    options = _from_words(ForcingRecipe, pairs, "forcing", "waits=2")
-    assert isinstance(options, ForcingRecipe)
-    return options.options()
+    options = _from_words(ForcingOptions, pairs, "forcing", "waits=2")
+    assert isinstance(options, ForcingOptions)
+    return options
 
 
 def _from_words(kind: type, pairs: Sequence[str], where: str, example: str) -> Any:

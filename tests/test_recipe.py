@@ -1,6 +1,6 @@
 """Recipes: what they read, what they refuse in one line, and that no secret stands in what is written back."""
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from reasondistill.engines import ENGINES as OPENABLE
 from reasondistill.engines import EngineOptions
 from reasondistill.errors import RecipeError
-from reasondistill.recipe import ENGINES, ForcingRecipe, ModelRecipe, TrainRecipe, dump_recipe
+from reasondistill.recipe import ENGINES, ModelRecipe, TrainRecipe, dump_recipe
 from reasondistill.recipe_file import load_recipe, parse_options
 from reasondistill.records import Sampling
 from reasondistill.training.options import TrainOptions
@@ -251,6 +251,5 @@ def test_a_mistaken_options_word_is_refused(word, message):
 def test_the_recipes_knobs_are_those_of_the_parts_that_use_them():
     # Where thinking stands is the strategy's to say.
     assert {f.name for f in fields(ModelRecipe)} == {f.name for f in fields(EngineOptions)} - {"thinking_delimiters"}
-    assert asdict(ForcingRecipe().options()) == asdict(ForcingRecipe())
     assert {f.name for f in fields(TrainRecipe)} <= {f.name for f in fields(TrainOptions)}
     assert set(ENGINES) == set(OPENABLE)

@@ -1,13 +1,13 @@
 """A sweep's recipe: one model on one benchmark, at many thinking budgets, with many waits and many samples."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import RecipeError
 from ..generation.forcing_options import SENTENCES, ForcingOptions
 from ..generation.tir_options import TirOptions
-from ..recipe import ForcingRecipe, ModelRecipe, ProblemSource, VerifyRecipe
+from ..recipe import ModelRecipe, ProblemSource, VerifyRecipe
 from ..recipe_checks import check_model
 from ..recipe_file import read_structured
 
@@ -102,7 +102,7 @@ class ScalingRecipe:
     template: str = "math-zero-shot"
     max_tokens: int = 1024
     """Of thinking and answer together."""
-    forcing: ForcingRecipe = field(default_factory=ForcingRecipe)
+    forcing: ForcingOptions = field(default_factory=ForcingOptions)
     """Delimiters and words; budgets and waits are those of the two parts below."""
     sequential: SequentialRecipe = field(default_factory=SequentialRecipe)
     baselines: list[str] = field(default_factory=list)
@@ -121,8 +121,8 @@ class ScalingRecipe:
 
     def forced(self, *, budget: int | None, waits: int, control: str = "force") -> ForcingOptions:
         """Return the options of one cell."""
-        own = {"thinking_budget": budget, "waits": waits, "control": control, "confidence": self.needs_confidence}
-        return ForcingOptions(**{**asdict(self.forcing), **own})
+        confidence = self.needs_confidence
+        return replace(self.forcing, thinking_budget=budget, waits=waits, control=control, confidence=confidence)
 
     @property
     def needs_confidence(self) -> bool:
