@@ -279,7 +279,7 @@ def _add_audit(commands: Any) -> None:
 
 def _add_stats(commands: Any) -> None:
     text = "say what is in a dataset: lengths, sources, verdicts, tool use, diversity, duplicates"
-    stats = _command(commands, "stats", text, run="describing:stats")
+    stats = _command(commands, "stats", text, run="stats.command:stats")
     stats.add_argument("dataset", metavar="DIR|FILE", help="a dataset folder, a .parquet or .jsonl file, or a hub id")
     stats.add_argument("--against", action="append", metavar="OTHER", help="a dataset whose questions are looked for")
     stats.add_argument("--limit", type=_positive, help="first rows only")

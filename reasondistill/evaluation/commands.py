@@ -1,4 +1,4 @@
-"""`evaluate --rollouts` and `compare` behind the command line: from parsed arguments to a printed result."""
+"""`evaluate --rollouts` behind the command line: from parsed arguments to a printed result."""
 
 import json
 from argparse import Namespace

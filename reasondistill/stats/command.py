@@ -5,10 +5,10 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from .audit.foreign_rows import read_foreign
-from .describe import Description, shared_with
-from .problems import get_problems
-from .records import Row
+from ..audit.foreign_rows import read_foreign
+from ..problems import get_problems
+from ..records import Row
+from .description import Description, shared_with
 
 
 def stats(given: Namespace) -> int:

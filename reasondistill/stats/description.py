@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice
 
-from .audit.foreign import transcript_of
-from .audit.foreign_rows import ForeignRow
-from .curation.text import normalise, words
-from .records import SCHEMA, Problem, Row
+from ..audit.foreign import transcript_of
+from ..audit.foreign_rows import ForeignRow
+from ..curation.text import normalise, words
+from ..records import SCHEMA, Problem, Row
 
 SAMPLE = 2000
 """Completions among which diversity is measured."""
@@ -137,7 +137,7 @@ class Description:
 
 def shared_with(own: Iterable[str], other: Iterable[str]) -> Row:
     """Return how many different questions of one dataset another one has: the same text, most n-grams, or renamed."""
-    from .curation.decontamination import HeldOut
+    from ..curation.decontamination import HeldOut
 
     theirs = {question for question in other if question.strip()}
     held_out = HeldOut({"other": [Problem(id=str(i), question=q) for i, q in enumerate(sorted(theirs))]})

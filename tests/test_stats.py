@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from reasondistill.cli import main
-from reasondistill.describe import Description, shared_with
+from reasondistill.stats.description import Description, shared_with
 
 ROWS = [
     {
@@ -67,7 +67,7 @@ def test_what_another_dataset_has_too_is_found(file, tmp_path, capsys):
 
 
 def test_the_sample_is_the_same_for_the_same_seed(file, monkeypatch, capsys):
-    monkeypatch.setattr("reasondistill.describe.SAMPLE", 2)
+    monkeypatch.setattr("reasondistill.stats.description.SAMPLE", 2)
     first, again = told(capsys, file), told(capsys, file)
     assert first == again
     assert first["diversity"]["sample"] == 2
