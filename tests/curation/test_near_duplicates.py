@@ -6,8 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("rensa")
-
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.ledger import Ledger
 from reasondistill.curation.near_duplicates import NearDuplicateOptions, Seen, drop_near_duplicates

@@ -15,7 +15,7 @@ from .dates import read_date
 from .equations import contradicts
 from .expressions import Symbolic
 from .extract import joined_boxes
-from .parser import MAX_CHARACTERS, as_words, read
+from .parser import MAX_CHARACTERS, read
 from .policy import DEFAULT, Policy
 from .ruling import Ruling, no, undecided, yes
 from .tokens import TooLarge, Unreadable
@@ -261,12 +261,3 @@ def _read_otherwise(answer: Reading, gold: Reading, comparison: Comparison) -> R
         if found.equal:
             return found
     return None
-
-
-def looks_like_answer(text: str) -> bool:
-    """Tell whether a text reads as an answer, and not as prose."""
-    try:
-        node = read(_trimmed(text))
-    except Unreadable:
-        return False
-    return not isinstance(node, Words) or len(as_words(text).split()) <= 4
