@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..curation.contamination import ContaminationReport
 from ..errors import DataError, RecipeError
 from ..progress import StageProgress
 from ..records import SCHEMA, Row
@@ -41,31 +42,37 @@ def audit(given: Namespace) -> int:
 
 
 def _results(given: Namespace, options: AuditOptions, lines: list[str]) -> Iterator[RowResult]:
-    place = Path(given.dataset)
-    if is_own(place) and not given.foreign:
-        yield from audit_own(place, options, split=given.split)
-        return
-    if given.split:
+    place, is_ours = Path(given.dataset), is_own(Path(given.dataset)) and not given.foreign
+    if given.split and not is_ours:
         raise RecipeError("--split: only datasets with a manifest.json have splits that an audit knows")
-    from .foreign import audit_foreign
-    from .foreign_rows import read_foreign
-
-    contaminated = None
+    if given.limit and is_ours:
+        raise RecipeError("--limit is for datasets without receipts; --share judges a part of this one")
+    contaminated, report = None, None
     if given.against:
-        from ..curation.decontamination import ANY_HIT
         from .contamination import contamination_check
 
         contaminated, report = contamination_check(given.against)
-        lines.append(f"Contamination checked against {', '.join(given.against)}.")
+    if is_ours:
+        yield from audit_own(place, options, contaminated, split=given.split)
     else:
-        lines.append("Contamination was not checked; name benchmarks with --against.")
-    yield from audit_foreign(read_foreign(given.dataset, limit=given.limit), options, contaminated)
-    if given.against:
-        told = report.to_row()
-        for name, counts in told["benchmarks"].items():
-            others = ", ".join(f"any shared {n}-gram {counts[f'any_{n}_gram']['questions']}" for n in ANY_HIT)
-            flagged = f"{counts['questions']} of {told['questions']} questions flagged"
-            lines.append(f"{name}: {flagged}; by the rules of others: {others}.")
+        from .foreign import audit_foreign
+        from .foreign_rows import read_foreign
+
+        yield from audit_foreign(read_foreign(given.dataset, limit=given.limit), options, contaminated)
+    lines += _contamination_lines(report)
+
+
+def _contamination_lines(report: ContaminationReport | None) -> Iterator[str]:
+    if report is None:
+        yield "Contamination was not checked; name benchmarks with --against."
+        return
+    from ..curation.decontamination import ANY_HIT
+
+    told = report.to_row()
+    for name, counts in told["benchmarks"].items():
+        others = ", ".join(f"any shared {n}-gram {counts[f'any_{n}_gram']['questions']}" for n in ANY_HIT)
+        flagged = f"{counts['questions']} of {told['questions']} questions flagged"
+        yield f"{name}: {flagged}; by the rules of others: {others}."
 
 
 def _count(given: Namespace) -> int:

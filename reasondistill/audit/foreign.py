@@ -6,7 +6,7 @@ A row that the file itself calls wrong is not held against it. Where a row has n
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from ..records import content_id
 from .blocks import check_blocks
 from .foreign_rows import ForeignRow
 from .own import AuditOptions
-from .results import Finding, RowResult
+from .results import Contaminated, Finding, RowResult
 
 _OPENING, _CLOSING = re.compile(r"<think>", re.IGNORECASE), re.compile(r"</think>", re.IGNORECASE)
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|start_header_id|end|return)\|>|</s>")
@@ -43,7 +43,6 @@ _DIALECTS: Mapping[str, Syntax] = {
         output_ends=SYNTAXES["fenced"].output_ends,
     ),
 }
-Contaminated = Callable[[str], Finding | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +71,14 @@ def audit_foreign(
 ) -> Iterator[RowResult]:
     """Yield a result for every completion."""
     seen: dict[str, str] = {}
-    known: dict[str, Finding | None] = {}
     with ThreadPoolExecutor(options.workers or os.cpu_count(), thread_name_prefix="audit") as threads:
 
         def started() -> Iterator[_Work]:
             for number, row in enumerate(rows):
                 one = _Work(number=number, row=row, findings=list(text_findings(row)))
                 _note_twin(one, seen)
-                if contaminated is not None:
-                    if row.question not in known:
-                        known[row.question] = contaminated(row.question)
-                    if (found := known[row.question]) is not None:
-                        one.findings.append(found)
+                if contaminated is not None and (found := contaminated(row.question)) is not None:
+                    one.findings.append(found)
                 _start(one, options, threads)
                 yield one
 

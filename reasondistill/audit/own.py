@@ -22,7 +22,7 @@ from ..export.dataset import MANIFEST, iter_rows, row_messages
 from ..export.receipts import RECEIPT, Digest, executed_blocks, messages_hash, receipt_of
 from ..records import Kind, Message, Row, content_id
 from .blocks import check_blocks
-from .results import Finding, RowResult
+from .results import Contaminated, Finding, RowResult
 
 _UNSURE = (Outcome.UNDECIDED, Outcome.ERROR, Outcome.TIMEOUT)
 _PLACEHOLDER = ("\\boxed{0}", "0")
@@ -67,7 +67,9 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return {"main": folder / "data", **controls}
 
 
-def audit_own(folder: Path, options: AuditOptions, *, split: str | None = None) -> Iterator[RowResult]:
+def audit_own(
+    folder: Path, options: AuditOptions, contaminated: Contaminated | None = None, *, split: str | None = None
+) -> Iterator[RowResult]:
     """Yield a result for every row, then one for each split whose rows are not those that the manifest counted.
 
     Raises DataError for a folder without a manifest or without that split.
@@ -79,8 +81,9 @@ def audit_own(folder: Path, options: AuditOptions, *, split: str | None = None) 
     counted = _manifest(folder)
     digests = {name: Digest() for name in wanted}
     with ThreadPoolExecutor(options.workers or os.cpu_count(), thread_name_prefix="audit") as threads:
-        work = _started(((name, row) for name in wanted for row in iter_rows(folders[name])), options, threads, digests)
-        yield from _finished(work, options)
+        rows = ((name, row) for name in wanted for row in iter_rows(folders[name]))
+        work = _started(rows, options, threads, digests)
+        yield from _finished(_looked_up(work, contaminated), options)
     for name, digest in digests.items():
         if counted.get(name) != digest.to_row():
             told = counted.get(name, {}).get("rows", "no")
@@ -116,6 +119,14 @@ def _started(
         if work.chosen and blocks and options.run_code:
             work.rerun = threads.submit(check_blocks, blocks, work.limits, isolation=options.isolation)
         yield work
+
+
+def _looked_up(work: Iterator[_Work], contaminated: Contaminated | None) -> Iterator[_Work]:
+    """Add what benchmarks say of the questions."""
+    for one in work:
+        if contaminated is not None and (found := contaminated(str(one.row.get("question") or ""))) is not None:
+            one.findings.append(found)
+        yield one
 
 
 def _read(split: str, number: int, row: Row) -> _Work:

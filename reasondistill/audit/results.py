@@ -1,7 +1,7 @@
 """What an audit found: per row and in all. Plain records; `diff_audits` compares two audits of one dataset."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,10 @@ class Finding:
     def disagrees(self) -> bool:
         """Whether the dataset claims something that is not so."""
         return CHECKS[self.check][0]
+
+
+Contaminated = Callable[[str], Finding | None]
+"""Says whether a question stands in a benchmark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

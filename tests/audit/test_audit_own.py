@@ -181,7 +181,8 @@ def test_two_audits_can_be_compared(dataset, capsys, tmp_path):
     _audit(capsys, dataset, "--out", tmp_path / "after", "--no-run")
     status, difference = _audit(capsys, tmp_path / "after", "--diff", tmp_path / "before")
     assert (status, difference["outcomes"]) == (1, {"correct -> incorrect": 1})
-    assert [row["row"] for row in difference["changes"] if row["split"] == "main"] == [-1, 3] or [3, -1]
+    assert [(row["split"], row["row"]) for row in difference["changes"]] == [("main", 3)]
+    assert (difference["only_before"], difference["only_after"]) == (0, 0)  # the receipt itself was left alone
 
 
 @pytest.mark.parametrize(
@@ -191,6 +192,8 @@ def test_two_audits_can_be_compared(dataset, capsys, tmp_path):
         (["{d}/nothing"], "no such file or folder"),
         (["{d}/README.md"], "cannot tell the format"),
         (["{d}", "--diff", "{d}"], "holds no audit"),
+        (["{d}", "--limit", "3"], "--share judges a part"),
+        (["{d}", "--against", "{d}/none.jsonl"], "none.jsonl"),
     ],
 )
 def test_a_mistake_is_one_line(dataset, capsys, arguments, said):
@@ -204,3 +207,12 @@ def test_a_row_that_cannot_be_read_is_a_finding(dataset, capsys):
     _edit(dataset, lambda number, row: row.update(limits="{") if number == 2 else None)
     status, report = _audit(capsys, dataset, "--no-run")
     assert (status, report["checks"]["receipt"]["rows"]) == (1, 1)
+
+
+def test_a_dataset_of_our_own_is_held_against_benchmarks_too(dataset, capsys, tmp_path):
+    [shard] = (dataset / "data").glob("*.parquet")
+    question = parquet.read_table(shard).to_pylist()[4]["question"]
+    (tmp_path / "bench.jsonl").write_text(json.dumps({"question": question, "answer": "1"}) + "\n")
+    status, report = _audit(capsys, dataset, "--no-run", "--split", "main", "--against", tmp_path / "bench.jsonl")
+    assert (status, report["checks"]["contaminated"]["rows"], report["disagreeing_rows"]) == (1, 2, 2)  # plain and tir
+    assert any("bench: 1 of" in line for line in report["notes"])
