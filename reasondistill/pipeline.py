@@ -5,7 +5,7 @@ was sampled or trained is done twice.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -18,12 +18,13 @@ from .curation.controls import match_problems
 from .curation.decontamination import HeldOut, read_benchmarks
 from .curation.gold_audit import audit_gold
 from .curation.select import Selection, select
+from .curation.source import Kept, Source, Stored
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
 from .errors import EngineError
 from .evaluation.results import pass_rates, read_rollouts
 from .export.card import CardFacts, render_card
-from .export.dataset import dataset_hash, to_example, write_dataset
+from .export.dataset import Examples, survey, to_example, write_dataset
 from .export.receipts import Judged, sandbox_layer
 from .export.thinking import thinking_before_box
 from .generation.prompts import load_template
@@ -32,13 +33,13 @@ from .problems import load_problems, write_problems
 from .progress import say
 from .provenance import input_hash, is_local, model_row, versions
 from .recipe import STEPS, Recipe, dump_recipe
-from .records import Example, Kind, Problem, Row, content_id
+from .records import Example, Problem, Row, content_id, rows_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
 from .report.page import build_page
 from .stage import SampleStage, failures, run_stage
 from .store import RunFolder, mask_secrets, write_atomic
-from .verification import read_verdicts, verify_rollouts
+from .verification import verify_rollouts
 
 
 class Pipeline:
@@ -117,33 +118,42 @@ class Pipeline:
         if self.recipe.curate.pass_rate.enabled:
             self._sample("pass rate", self.plan.pass_rate())
         with self._timed("curate"):
-            selection = self._select(self.recipe.curate.keep)
+            source = self._source()
+            selection = self._select(self.recipe.curate.keep, source)
             self._write_contamination(selection)
-            suspects = [suspect.to_row() for suspect in audit_gold(self._candidates())]
+            suspects = [suspect.to_row() for suspect in audit_gold(source)]
             self.folder.write_json("gold_audit.json", {"suspects": suspects})
-            drops = [drop.to_row() for drop in selection.ledger.drops]
-            wanted = content_id(drops)
+            drops = selection.ledger.drops
+            wanted = rows_id(drop.to_row() for drop in drops)
             if self._manifest("drops") == wanted and (self.folder.path / "drops").exists():
                 return
+            # Until the table is whole, the folder holds the drops of no recipe.
+            self._remember(drops=None)
             self.folder.supersede("drops")
             with self.folder.table("drops", key="rollout_id", writable=True) as table:
-                for row in drops:
-                    table.append(row)
+                for drop in drops:
+                    table.append(drop.to_row())
         self._remember(drops=wanted)
 
     def export(self) -> None:
         """Write the dataset, its control splits and its card."""
         with self._timed("export"):
-            selection = self._select(self.recipe.curate.keep)
+            source = self._source()
+            selection = self._select(self.recipe.curate.keep, source)
             examples = self._examples(selection.kept)
-            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.recipe.arms.controls}
-            hashes = {"main": dataset_hash(examples), **{keep: dataset_hash(rows) for keep, rows in controls.items()}}
+            names = self.recipe.arms.controls
+            controls = {keep: self._examples(self._control(keep, selection, source)) for keep in names}
+            surveys = {name: survey(rows) for name, rows in {"main": examples, **controls}.items()}
+            hashes = {name: each.hash for name, each in surveys.items()}
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
             # The command stands on the card, but another one that makes the same rows does not change the dataset.
-            receipts = [example.provenance for rows in (examples, *controls.values()) for example in rows]
+            receipts = {name: each.receipts for name, each in surveys.items()}
             wanted = content_id(hashes, receipts, render_card(replace(card, command="")))
-            if self._manifest("export") != wanted or not (self.folder.path / "dataset").exists():
-                write_dataset(self.folder.path / "dataset", examples, controls, render_card(card), self._described())
+            place = self.folder.path / "dataset"
+            if self._manifest("export") != wanted or not place.exists():
+                self._remember(export=None)
+                described = self._described()
+                write_dataset(place, examples, controls, render_card(card), described, surveys=surveys)
         self._remember(export=wanted, dataset=hashes, settings=self.plan.dataset_fingerprint())
         self._say(f"export: {len(examples)} examples in {self.folder.path / 'dataset'}")
 
@@ -200,23 +210,25 @@ class Pipeline:
                     "what finished is kept, the same command asks for the rest again"
                 )
 
-    def _select(self, keep: str) -> Selection:
+    def _select(self, keep: str, source: Source) -> Selection:
         rates = (
             pass_rates(self.plan.folder / "evaluations" / "reference-train")
             if self.recipe.curate.pass_rate.enabled
             else None
         )
-        return select(self._candidates(), self.plan.select(keep), self._held_out, rates)
+        return select(source, self.plan.select(keep), self._held_out, rates)
 
-    def _candidates(self) -> Iterator[Candidate]:
-        """Yield every judged rollout that the recipe asks for, in the recipe's order."""
-        verdicts = read_verdicts(self.folder.table("verdicts", key="rollout_id"))
-        problems = {p.id: p for p in self._read_problems("train")}
-        order = {identifier: i for i, identifier in enumerate(self._wanted_rollouts())}
-        rollouts = sorted((r for r in read_rollouts(self.folder.path) if r.id in order), key=lambda r: order[r.id])
-        for rollout in rollouts:
-            problem = problems[rollout.problem_id]
-            yield Candidate(problem=problem, rollout=rollout, verdict=verdicts[rollout.id])
+    def _source(self) -> Source:
+        """Return every judged rollout that the recipe asks for, in the recipe's order."""
+        stage = self.plan.teacher()
+        plan = stage.sets[0].plan(stage.model)
+        rollouts = self.folder.table("rollouts", key="id")
+        return Stored(
+            problems={problem.id: problem for problem in plan.problems},
+            rollouts=rollouts,
+            verdicts=self.folder.table("verdicts", key="rollout_id"),
+            ids=[identifier for identifier, _, _ in plan.wanted() if identifier in rollouts],
+        )
 
     @cached_property
     def _held_out(self) -> HeldOut | None:
@@ -233,29 +245,30 @@ class Pipeline:
             self.folder.write_json("decontamination.json", row)
             write_atomic(self.folder.path / "decontamination.md", render_contamination(row))
 
-    def _wanted_rollouts(self) -> list[str]:
-        stage = self.plan.teacher()
-        return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
-
-    def _control(self, keep: str, selection: Selection) -> Sequence[Candidate]:
-        kept = self._select(keep).kept
+    def _control(self, keep: str, selection: Selection, source: Source) -> Kept:
+        kept = self._select(keep, source).kept
         by_problems = self.recipe.arms.match == "problems"
         return match_problems(kept, selection.kept, self.recipe.seed) if by_problems else kept
 
-    def _examples(self, kept: Sequence[Candidate]) -> list[Example]:
+    def _examples(self, kept: Kept) -> Examples:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        judged = self._judged(kept)
-        if self.recipe.export.thinking == "before_box":
-            kept = [replace(each, rollout=thinking_before_box(each.rollout)) for each in kept]
-        return [to_example(candidate, template, self.plan.student_strategy, judged) for candidate in kept]
+        judged, strategy = self._judged(kept), self.plan.student_strategy
+        parted = self.recipe.export.thinking == "before_box"
+
+        def make(candidate: Candidate) -> Example:
+            if parted:
+                candidate = replace(candidate, rollout=thinking_before_box(candidate.rollout))
+            return to_example(candidate, template, strategy, judged)
+
+        return Examples(kept=kept, make=make)
 
     def _described(self) -> Row:
         """Return what the dataset's manifest says beside its counts."""
         return {"name": self.recipe.name, "versions": versions(), "verify": asdict(self.plan.verify())}
 
-    def _judged(self, kept: Sequence[Candidate]) -> Judged:
+    def _judged(self, kept: Kept) -> Judged:
         verify, teacher = self.plan.verify(), self.plan.teacher_strategy
-        runs_code = any(c.problem.kind is Kind.CODE or c.rollout.marks.get("executions") for c in kept)
+        runs_code = any(key.ran_code for key in kept.keys)
         return Judged(
             strict=verify.strict,
             timeout=verify.timeout,
@@ -266,6 +279,7 @@ class Pipeline:
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
         teacher = self._manifest_file().get("teacher", {})
         template = load_template(self.plan.teacher_template, beside=self.plan.recipe_folder)
+        first = next(iter(selection.kept.first(1)), None)
         return CardFacts(
             name=self.recipe.name,
             teacher=teacher.get("name", ""),
@@ -274,7 +288,7 @@ class Pipeline:
             sources=[self.recipe.problems.source],
             template=template.name,
             template_hash=template.hash,
-            verifier=selection.kept[0].verdict.verifier if selection.kept else "no verifier",
+            verifier=first.verdict.verifier if first else "no verifier",
             rollouts=examples + len(selection.ledger.drops),
             examples=examples,
             controls=controls,

@@ -6,7 +6,7 @@ nothing of this package. No file is opened here.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -307,6 +307,20 @@ def content_id(*parts: object) -> str:
     """
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def rows_id(rows: Iterable[Row]) -> str:
+    """Return `content_id` of a list of rows that is too long to hold.
+
+    >>> rows_id(iter([{"a": 1}, {"b": 2}])) == content_id([{"a": 1}, {"b": 2}])
+    True
+    """
+    digest, between = hashlib.sha256(b"[["), b""
+    for row in rows:
+        digest.update(between + json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode())
+        between = b","
+    digest.update(b"]]")
+    return digest.hexdigest()[:20]
 
 
 def with_seed(sampling: Sampling, rollout: str) -> Sampling:

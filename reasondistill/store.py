@@ -10,7 +10,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,8 +22,12 @@ from .records import Row
 
 SHARD_BYTES = 64 << 20
 """Size at which a shard is closed and compressed."""
+HELD_BYTES = 128 << 20
+"""Rows that are held at a time while they are read in another order than the table's."""
 LOCK_SECONDS = 5.0
 """How long a run waits for the folder's lock: the child of one that was just killed needs a moment to end."""
+_NUMBER_BITS = 40
+"""Of a row's place, those that number it within its shard."""
 
 Warn = Callable[[str], None]
 
@@ -53,7 +58,9 @@ class Table:
         self._key = key
         self._warn = warn or (lambda _: None)
         self._shard_bytes = shard_bytes
-        self._newest: dict[str, tuple[str, int]] = {}
+        self._newest: dict[str, int] = {}
+        """Where the newest row of an id is: number of the shard, then of the row in it, in one integer."""
+        self._shards: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._open: _OpenShard | None = None
         if writable:
@@ -74,8 +81,9 @@ class Table:
 
     def __iter__(self) -> Iterator[Row]:
         for stem in self._stems():
-            for number, row in enumerate(self._shard_rows(stem)):
-                if self._newest.get(row[self._key]) == (stem, number):
+            first = self._first_place(stem)
+            for place, row in enumerate(self._shard_rows(stem), first):
+                if self._newest.get(row[self._key]) == place:
                     yield row
 
     def __enter__(self) -> Self:
@@ -89,6 +97,18 @@ class Table:
     def ids(self) -> set[str]:
         """Return the ids that have a row."""
         return set(self._newest)
+
+    def rows(self, ids: Iterable[str], *, held_bytes: int = HELD_BYTES) -> Iterator[Row]:
+        """Yield the rows of these ids in their order, with about `held_bytes` of rows in memory.
+
+        A shard is read as often as rows of it are wanted so far apart that they cannot be held together: once or twice
+        where the order is nearly the table's. Raises KeyError for an id without a row.
+        """
+        wanted, most = iter(ids), max(1, held_bytes // self._mean_bytes())
+        while batch := list(islice(wanted, most)):
+            lines = self._lines(self._newest[identifier] for identifier in batch)
+            for identifier in batch:
+                yield json.loads(lines[self._newest[identifier]])
 
     def append(self, row: Row) -> None:
         """Write one row; when this returns, the row outlives the process. Raises StoreError when the disk is full."""
@@ -114,8 +134,33 @@ class Table:
             self._open = None
 
     def _note(self, identifier: str, stem: str, number: int) -> None:
-        self._newest[identifier] = (stem, number)
+        self._newest[identifier] = self._first_place(stem) + number
         self._counts[stem] = number + 1
+
+    def _first_place(self, stem: str) -> int:
+        return self._shards.setdefault(stem, len(self._shards)) << _NUMBER_BITS
+
+    def _mean_bytes(self) -> int:
+        """Return about how long a row is."""
+        plain = (self.folder / f"{stem}.jsonl" for stem in self._counts)
+        total = sum(path.stat().st_size if path.exists() else self._shard_bytes for path in plain)
+        return max(1, total // max(1, sum(self._counts.values())))
+
+    def _lines(self, places: Iterable[int]) -> dict[int, bytes]:
+        """Return the lines at these places."""
+        by_shard: dict[int, set[int]] = {}
+        for place in places:
+            by_shard.setdefault(place >> _NUMBER_BITS, set()).add(place)
+        stems = list(self._shards)
+        found: dict[int, bytes] = {}
+        for shard, wanted in sorted(by_shard.items()):
+            last = max(wanted)
+            for place, line in enumerate(self._shard_lines(stems[shard]), shard << _NUMBER_BITS):
+                if place in wanted:
+                    found[place] = line
+                if place == last:
+                    break
+        return found
 
     def _stems(self) -> list[str]:
         return sorted({p.name.split(".")[0] for p in self.folder.glob("*.jsonl*") if ".tmp" not in p.name})
@@ -136,6 +181,16 @@ class Table:
         except FileNotFoundError:
             # A writer has just closed the shard: the plain file goes when the compressed one is there.
             yield from read_rows(closed, warn=self._warn)
+
+    def _shard_lines(self, stem: str) -> Iterator[bytes]:
+        plain, closed = self.folder / f"{stem}.jsonl", self.folder / f"{stem}.jsonl.zst"
+        try:
+            lines = raw_lines(closed if closed.exists() else plain)
+            first = next(lines, b"")
+        except FileNotFoundError:
+            lines = raw_lines(closed)
+            first = next(lines, b"")
+        yield from (line for line in chain([first], lines) if line and not line.isspace())
 
     def _start_shard(self) -> None:
         stems = self._stems()

@@ -178,6 +178,32 @@ def test_a_reader_follows_a_shard_that_is_closed_between_looking_and_opening(tmp
     assert [row["n"] for row in reader] == [0, 1, 2, 3]
 
 
+@settings(deadline=None, max_examples=40)
+@given(data=st.data(), held=st.integers(1, 600), rewritten=st.sets(st.integers(0, 19)))
+def test_rows_are_read_in_any_order_whatever_is_held(data, held, rewritten):
+    with tempfile.TemporaryDirectory() as name:
+        _fill(Path(name), range(20))
+        with _table(Path(name), writable=True) as table:
+            for number in sorted(rewritten):
+                table.append({"id": f"r{number}", "n": -number})
+        order = data.draw(st.lists(st.integers(0, 19), max_size=30))
+        rows = _table(Path(name)).rows([f"r{number}" for number in order], held_bytes=held)
+        assert [row["n"] for row in rows] == [-n if n in rewritten else n for n in order]
+
+
+def test_reading_an_id_without_a_row_is_an_error(tmp_path):
+    _fill(tmp_path, range(3))
+    with pytest.raises(KeyError, match="r9"):
+        list(_table(tmp_path).rows(["r1", "r9"]))
+
+
+def test_rows_of_a_shard_that_is_closed_meanwhile_are_read_too(tmp_path):
+    _fill(tmp_path, range(4), shard_bytes=1 << 20)
+    reader = _table(tmp_path)
+    _fill(tmp_path, [4], shard_bytes=1)
+    assert [row["n"] for row in reader.rows(["r3", "r0"])] == [3, 0]
+
+
 def test_an_index_without_its_compressed_shard_is_not_trusted(tmp_path):
     _fill(tmp_path, range(4), shard_bytes=1 << 20)
     (tmp_path / "00001.ids").write_text('"r0"\n"r1"\n')

@@ -1,80 +1,113 @@
 """Choosing among good rollouts: n per problem, s1K's procedure, and a token budget.
 
 What is chosen depends on the ids, the texts and the seed alone, not on the order in which rollouts come; what stays,
-stays in its order.
+stays in its order. All have to be looked at before the first is chosen: only keys are held of them, and `again` reads
+those that were chosen once more. Without it they are held.
 """
 
 import math
 import random
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 
 from ..records import Problem, content_id
 from .candidates import Candidate, told
-from .ledger import Ledger
-from .text import normalise, words
-
-_SHINGLE = 3
+from .ledger import Drop, Ledger
+from .shingles import Shingles, alike
+from .source import Listed
+from .text import words
 
 Classify = Callable[[Problem], str]
 """Names the domain of a problem."""
+Again = Callable[[Collection[str]], Iterable[Candidate]]
+"""Reads the candidates of these rollouts once more, in the order in which they came: `Source.only`."""
 
 
 def limit_per_problem(
-    candidates: Iterable[Candidate], most: int, ledger: Ledger, *, choose: str = "first", seed: int = 0
+    candidates: Iterable[Candidate],
+    most: int,
+    ledger: Ledger,
+    *,
+    choose: str = "first",
+    seed: int = 0,
+    again: Again | None = None,
 ) -> Iterator[Candidate]:
     """Keep `most` rollouts of each problem: the first, shortest or longest, any, or those least alike."""
-    given = list(candidates)
-    groups: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in given:
-        groups[candidate.problem.id].append(candidate)
-    chosen = {c.rollout.id for group in groups.values() for c in _CHOICES[choose](group, seed)[:most]}
-    yield from _kept(given, chosen, ledger, "limit", "enough_of_this_problem", f"{most} kept, {choose}")
+    with Shingles() if choose == "diverse" else nullcontext() as shingles:
+
+        def choice(entries: Iterable[_Entry]) -> tuple[set[str], str]:
+            groups: dict[str, list[_Entry]] = defaultdict(list)
+            for entry in entries:
+                groups[entry.problem_id].append(entry)
+            order = partial(_diverse, shingles=shingles) if shingles else _CHOICES[choose]
+            kept = {entry.id for group in groups.values() for entry in order(group, seed)[:most]}
+            return kept, f"{most} kept, {choose}"
+
+        described = _Describe(length=choose in ("shortest", "longest"), shingles=shingles)
+        yield from _chosen(candidates, described, choice, ledger, ("limit", "enough_of_this_problem"), again)
 
 
 def choose_s1k(
-    candidates: Iterable[Candidate], count: int, classify: Classify, ledger: Ledger, *, seed: int = 0
+    candidates: Iterable[Candidate],
+    count: int,
+    classify: Classify,
+    ledger: Ledger,
+    *,
+    seed: int = 0,
+    again: Again | None = None,
 ) -> Iterator[Candidate]:
     """Choose `count` rollouts of as many problems as s1K was chosen (Muennighoff et al. 2025, section 2.2).
 
     Until there are enough: draw a domain uniformly, and in it a rollout with probability 2^-rank, rank 0 being the
     longest trace. One rollout of a problem is chosen at most.
     """
-    given = list(candidates)
-    domains: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in _longest(given, seed):
-        domains[classify(candidate.problem)].append(candidate)
-    draw = random.Random(content_id("s1k", seed))
-    chosen: set[str] = set()
-    while domains and len(chosen) < count:
-        name = draw.choice(sorted(domains))
-        picked = _by_rank(domains[name], draw)
-        chosen.add(picked.rollout.id)
-        left = [c for c in domains[name] if c.problem.id != picked.problem.id]
-        domains[name] = left
-        if not left:
-            del domains[name]
-    yield from _kept(given, chosen, ledger, "selection", "not_drawn", f"{len(chosen)} drawn")
+
+    def choice(entries: Iterable[_Entry]) -> tuple[set[str], str]:
+        domains: dict[str, list[_Entry]] = defaultdict(list)
+        for entry in _longest(list(entries), seed):
+            domains[entry.domain].append(entry)
+        ranked = {name: _Ranked(group) for name, group in domains.items()}
+        draw = random.Random(content_id("s1k", seed))
+        chosen: set[str] = set()
+        while ranked and len(chosen) < count:
+            name = draw.choice(sorted(ranked))
+            chosen.add(ranked[name].take(_rank(draw)).id)
+            if not ranked[name].left:
+                del ranked[name]
+        return chosen, f"{len(chosen)} drawn"
+
+    described = _Describe(length=True, classify=classify)
+    yield from _chosen(candidates, described, choice, ledger, ("selection", "not_drawn"), again)
 
 
-def fit_tokens(candidates: Iterable[Candidate], budget: int, ledger: Ledger, *, seed: int = 0) -> Iterator[Candidate]:
+def fit_tokens(
+    candidates: Iterable[Candidate], budget: int, ledger: Ledger, *, seed: int = 0, again: Again | None = None
+) -> Iterator[Candidate]:
     """Keep rollouts of at most `budget` completion tokens together.
 
     A first rollout of every problem comes before a second one of any; among equals the seed decides. One that does not
     fit is passed over, a smaller one after it may fit.
     """
-    given = list(candidates)
-    turns: dict[str, int] = defaultdict(int)
-    queue = []
-    for candidate in given:
-        queue.append((turns[candidate.problem.id], content_id(seed, candidate.rollout.id), candidate))
-        turns[candidate.problem.id] += 1
-    left, chosen = budget, set()
-    for _, _, candidate in sorted(queue, key=lambda turn: turn[:2]):
-        if length(candidate) <= left:
-            left -= length(candidate)
-            chosen.add(candidate.rollout.id)
-    yield from _kept(given, chosen, ledger, "token_budget", "no_room", f"{budget - left} of {budget} tokens")
+
+    def choice(entries: Iterable[_Entry]) -> tuple[set[str], str]:
+        turns: dict[str, int] = defaultdict(int)
+        queue = []
+        for entry in entries:
+            queue.append((turns[entry.problem_id], content_id(seed, entry.id), entry))
+            turns[entry.problem_id] += 1
+        queue.sort(key=lambda turn: turn[:2])
+        left, chosen = budget, set()
+        for _, _, entry in queue:
+            if entry.length <= left:
+                left -= entry.length
+                chosen.add(entry.id)
+        return chosen, f"{budget - left} of {budget} tokens"
+
+    yield from _chosen(candidates, _Describe(length=True), choice, ledger, ("token_budget", "no_room"), again)
 
 
 def length(candidate: Candidate) -> int:
@@ -92,66 +125,127 @@ def domain(key: str) -> Classify:
     return lambda problem: str(problem.metadata.get(key) or problem.source)
 
 
-def _kept(
-    given: Sequence[Candidate], chosen: set[str], ledger: Ledger, step: str, reason: str, evidence: str
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is held of a candidate while all of them are looked at."""
+
+    id: str
+    problem_id: str
+    length: int
+    domain: str
+    shingles: int
+    """Number of its 3-grams' place in the file that holds them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Describe:
+    """Makes entries of candidates, with no more in them than a choice needs."""
+
+    length: bool = False
+    classify: Classify | None = None
+    shingles: Shingles | None = None
+
+    def __call__(self, candidate: Candidate) -> _Entry:
+        return _Entry(
+            candidate.rollout.id,
+            candidate.problem.id,
+            length(candidate) if self.length else 0,
+            sys.intern(self.classify(candidate.problem)) if self.classify else "",
+            self.shingles.add(candidate) if self.shingles else 0,
+        )
+
+
+def _chosen(
+    candidates: Iterable[Candidate],
+    describe: Callable[[Candidate], _Entry],
+    choice: Callable[[Iterable[_Entry]], tuple[set[str], str]],
+    ledger: Ledger,
+    named: tuple[str, str],
+    again: Again | None,
 ) -> Iterator[Candidate]:
-    for candidate in given:
-        if candidate.rollout.id in chosen:
-            yield candidate
-        else:
-            ledger.add(candidate.drop(step, reason, evidence))
+    """Yield the candidates that the choice names and enter the others as drops of the `named` step and reason."""
+    if again is None:
+        held = candidates = list(candidates)
+        again = Listed(held).only
+    entries = [describe(candidate) for candidate in candidates]
+    chosen, evidence = choice(entries)
+    for entry in entries:
+        if entry.id not in chosen:
+            step, reason = named
+            drop = Drop(rollout_id=entry.id, problem_id=entry.problem_id, step=step, reason=reason, evidence=evidence)
+            ledger.add(drop)
+    entries.clear()
+    yield from again(chosen)
 
 
-def _by_rank(ranked: Sequence[Candidate], draw: random.Random) -> Candidate:
-    """Draw with probability 2^-(rank + 1); what lies beyond the end falls to the last."""
-    rank = int(-math.log2(1 - draw.random()))
-    return ranked[min(rank, len(ranked) - 1)]
+class _Ranked:
+    """The rollouts of a domain by rank; taking one takes those of its problem away."""
+
+    def __init__(self, entries: Sequence[_Entry]) -> None:
+        self._entries = entries
+        self._gone: set[str] = set()
+        self.left = len({entry.problem_id for entry in entries})
+        """Problems."""
+        self._start = 0
+
+    def take(self, rank: int) -> _Entry:
+        """Take the rollout of this rank among those that are left; beyond the end, the last."""
+        found = None
+        while self._entries[self._start].problem_id in self._gone:
+            self._start += 1
+        for place in range(self._start, len(self._entries)):
+            if self._entries[place].problem_id not in self._gone:
+                found = self._entries[place]
+                if rank == 0:
+                    break
+                rank -= 1
+        assert found is not None
+        self._gone.add(found.problem_id)
+        self.left -= 1
+        return found
 
 
-def _first(group: Sequence[Candidate], _seed: int) -> list[Candidate]:
+def _rank(draw: random.Random) -> int:
+    """Draw a rank with probability 2^-(rank + 1)."""
+    return int(-math.log2(1 - draw.random()))
+
+
+def _first(group: Sequence[_Entry], _seed: int) -> list[_Entry]:
     return list(group)
 
 
-def _shortest(group: Sequence[Candidate], _seed: int) -> list[Candidate]:
-    return sorted(group, key=lambda c: (length(c), c.rollout.id))
+def _shortest(group: Sequence[_Entry], _seed: int) -> list[_Entry]:
+    return sorted(group, key=lambda entry: (entry.length, entry.id))
 
 
-def _longest(group: Sequence[Candidate], _seed: int) -> list[Candidate]:
-    return sorted(group, key=lambda c: (-length(c), c.rollout.id))
+def _longest(group: Sequence[_Entry], _seed: int) -> list[_Entry]:
+    return sorted(group, key=lambda entry: (-entry.length, entry.id))
 
 
-def _random(group: Sequence[Candidate], seed: int) -> list[Candidate]:
-    return sorted(group, key=lambda c: content_id(seed, c.rollout.id))
+def _random(group: Sequence[_Entry], seed: int) -> list[_Entry]:
+    return sorted(group, key=lambda entry: content_id(seed, entry.id))
 
 
-def _diverse(group: Sequence[Candidate], seed: int) -> list[Candidate]:
+def _diverse(group: Sequence[_Entry], seed: int, *, shingles: Shingles) -> list[_Entry]:
     """Order by farthest first: each next rollout is the one least like those before it."""
     left = _random(group, seed)
-    grams = {c.rollout.id: _shingles(c) for c in left}
+    grams = {entry.id: shingles[entry.shingles] for entry in left}
     ordered = [left.pop(0)]
-    nearest = {c.rollout.id: 0.0 for c in left}
+    nearest = {entry.id: 0.0 for entry in left}
     while left:
-        last = grams[ordered[-1].rollout.id]
-        for c in left:
-            nearest[c.rollout.id] = max(nearest[c.rollout.id], _alike(last, grams[c.rollout.id]))
-        ordered.append(min(left, key=lambda c: nearest[c.rollout.id]))
+        last = grams[ordered[-1].id]
+        for entry in left:
+            nearest[entry.id] = max(nearest[entry.id], alike(last, grams[entry.id]))
+        ordered.append(min(left, key=lambda entry: nearest[entry.id]))
         left.remove(ordered[-1])
     return ordered
 
 
-def _shingles(candidate: Candidate) -> set[tuple[str, ...]]:
-    text = words(normalise("\n".join(told(m) for m in candidate.rollout.completion)))
-    return {tuple(text[i : i + _SHINGLE]) for i in range(max(1, len(text) - _SHINGLE + 1))}
-
-
-def _alike(a: set[tuple[str, ...]], b: set[tuple[str, ...]]) -> float:
-    return len(a & b) / len(a | b)
-
-
-_CHOICES: dict[str, Callable[[Sequence[Candidate], int], list[Candidate]]] = {
+_CHOICES: dict[str, Callable[[Sequence[_Entry], int], list[_Entry]]] = {
     "first": _first,
     "shortest": _shortest,
     "longest": _longest,
     "random": _random,
-    "diverse": _diverse,
 }
+CHOICES = (*_CHOICES, "diverse")
+"""How the rollouts of a problem can be chosen."""

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from ..records import SCHEMA, Row
 from .decontamination import ANY_HIT, HeldOut, Lookup, Match
+from .text import text_key
 
 _SHOWN = 1200
 """Characters of a question in the Markdown report."""
@@ -24,19 +25,18 @@ class ContaminationReport:
     held_out: HeldOut
     found: list[tuple[str, str, Match]] = field(default_factory=list)
     """Id and text of the question, and the match; one for each benchmark that has it."""
-    _questions: set[str] = field(default_factory=set)
-    _flagged: set[str] = field(default_factory=set)
+    _questions: set[bytes] = field(default_factory=set)
+    _flagged: int = 0
     _touching: Counter[tuple[int, str]] = field(default_factory=Counter)
     _touched: dict[int, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, identifier: str, question: str) -> Lookup:
         """Look a question up; one that was there before counts once."""
-        lookup = self.held_out.lookup(question)
-        if question in self._questions:
+        lookup, key = self.held_out.lookup(question), text_key(question)
+        if key in self._questions:
             return lookup
-        self._questions.add(question)
-        if lookup.matches:
-            self._flagged.add(question)
+        self._questions.add(key)
+        self._flagged += bool(lookup.matches)
         self.found += [(identifier, question, match) for match in lookup.matches]
         for n, problems in lookup.any_hit.items():
             self._touching.update((n, benchmark) for benchmark in {benchmark for benchmark, _ in problems})
@@ -48,7 +48,7 @@ class ContaminationReport:
         return {
             "schema": SCHEMA,
             "questions": len(self._questions),
-            "flagged": len(self._flagged),
+            "flagged": self._flagged,
             "options": asdict(self.held_out.options),
             "benchmarks": {name: self._benchmark(name) for name in self.held_out.sizes},
             "matches": [

@@ -5,14 +5,13 @@ to select from, and tells whether the selection is better than chance. The same 
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ..records import content_id
-from .candidates import Candidate
 from .near_duplicates import NearDuplicateOptions
 from .quality import QualityOptions
 from .select import SelectOptions
+from .source import Kept
 
 RANDOM = "random"
 
@@ -32,20 +31,20 @@ def control_options(options: SelectOptions, control: str) -> SelectOptions:
     )
 
 
-def match_problems(control: Sequence[Candidate], selection: Sequence[Candidate], seed: int) -> list[Candidate]:
+def match_problems(control: Kept, selection: Kept, seed: int) -> Kept:
     """Draw as many problems as the selection has, each with no more rollouts than the selection's largest group.
 
     The ids and the seed decide; what is drawn stays in its order. A control of fewer problems stays as it is.
     """
-    wanted = len({c.problem.id for c in selection})
-    most = max(Counter(c.problem.id for c in selection).values(), default=0)
-    problems = sorted({c.problem.id for c in control}, key=lambda identifier: content_id("control", seed, identifier))
-    drawn = set(problems[:wanted])
-    ranked = sorted(control, key=lambda c: content_id("control", seed, c.rollout.id))
+    groups = Counter(key.problem_id for key in selection.keys)
+    most = max(groups.values(), default=0)
+    problems = sorted({k.problem_id for k in control.keys}, key=lambda name: content_id("control", seed, name))
+    drawn = set(problems[: len(groups)])
+    ranked = sorted(control.keys, key=lambda key: content_id("control", seed, key.rollout_id))
     taken: Counter[str] = Counter()
     chosen = set()
-    for candidate in ranked:
-        if candidate.problem.id in drawn and taken[candidate.problem.id] < most:
-            taken[candidate.problem.id] += 1
-            chosen.add(candidate.rollout.id)
-    return [c for c in control if c.rollout.id in chosen]
+    for key in ranked:
+        if key.problem_id in drawn and taken[key.problem_id] < most:
+            taken[key.problem_id] += 1
+            chosen.add(key.rollout_id)
+    return Kept(control.source, [key for key in control.keys if key.rollout_id in chosen])

@@ -3,13 +3,13 @@
 A flag is a question to a person. Nothing is dropped for it, and a strong common mistake of the teacher looks the same.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from verifiers import Outcome
 
-from ..records import Kind, Row
+from ..records import Kind, Problem, Row
 from .candidates import Candidate
 from .text import normalise
 
@@ -34,25 +34,36 @@ class SuspectGold:
 
 def audit_gold(candidates: Iterable[Candidate], *, least: int = 4, share: float = 0.75) -> list[SuspectGold]:
     """Return the math problems of which at least `least` rollouts, and `share` of all, agree on a wrong answer."""
-    groups: dict[str, list[Candidate]] = defaultdict(list)
+    groups: dict[str, _Group] = {}
     for candidate in candidates:
         if candidate.problem.kind is Kind.MATH and candidate.verdict.extracted:
-            groups[candidate.problem.id].append(candidate)
+            group = groups.setdefault(candidate.problem.id, _Group(candidate.problem))
+            group.rollouts += 1
+            if candidate.verdict.outcome is Outcome.INCORRECT:
+                group.wrong.append(candidate.verdict.extracted)
     return [suspect for group in groups.values() if (suspect := _suspect(group, least, share))]
 
 
-def _suspect(group: list[Candidate], least: int, share: float) -> SuspectGold | None:
-    wrong = [c.verdict.extracted or "" for c in group if c.verdict.outcome is Outcome.INCORRECT]
+@dataclass(slots=True)
+class _Group:
+    """What the rollouts of one problem answered."""
+
+    problem: Problem
+    rollouts: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def _suspect(group: _Group, least: int, share: float) -> SuspectGold | None:
+    problem, wrong = group.problem, group.wrong
     votes = Counter(map(normalise, wrong))
     answer, count = min(votes.items(), key=lambda vote: (-vote[1], vote[0]), default=("", 0))
-    if count < least or count < share * len(group):
+    if count < least or count < share * group.rollouts:
         return None
-    problem = group[0].problem
     return SuspectGold(
         problem_id=problem.id,
         question=problem.question,
         gold=problem.answer or "",
         answer=min(given for given in wrong if normalise(given) == answer),
         votes=count,
-        rollouts=len(group),
+        rollouts=group.rollouts,
     )

@@ -1,10 +1,19 @@
 """The drop ledger: one row for every rollout that did not become an example, with step, reason and evidence."""
 
+import json
+import os
+import tempfile
+import weakref
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
+from typing import IO
 
 from ..records import SCHEMA, Row
+
+IN_MEMORY = 1 << 20
+"""Bytes of one step's drops from which they go to the disk."""
+_READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +44,71 @@ class Fall:
     """Dropped rollouts by reason; they add up to `dropped`."""
 
 
-@dataclass(slots=True)
 class Ledger:
-    """Collects drops while rollouts pass through the steps, so that the counts of the steps add up."""
+    """Collects drops while rollouts pass through the steps, so that the counts of the steps add up.
 
-    drops: list[Drop] = field(default_factory=list)
+    Drops wait in a file for each step, in memory only while they are few.
+
+    >>> ledger = Ledger()
+    >>> ledger.add(Drop(rollout_id="r", problem_id="p", step="outcome", reason="incorrect"))
+    >>> [drop.reason for drop in ledger.drops]
+    ['incorrect']
+    """
+
+    def __init__(self, steps: Sequence[str] = ()) -> None:
+        """`steps` is the order in which drops are listed; a step that is not in it comes behind, as it turns up."""
+        self._order = {step: number for number, step in enumerate(steps)}
+        self._counts: dict[str, Counter[str]] = {}
+        self._spools: dict[str, IO[bytes]] = {}
 
     def add(self, drop: Drop) -> None:
         """Enter one drop."""
-        self.drops.append(drop)
+        if drop.step not in self._spools:
+            # Closed with the ledger; a with-block cannot span the steps' generators.
+            self._spools[drop.step] = spool = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+            weakref.finalize(self, spool.close)
+            self._counts[drop.step] = Counter()
+        self._spools[drop.step].write(json.dumps(astuple(drop)).encode() + b"\n")
+        self._counts[drop.step][drop.reason] += 1
+
+    @property
+    def drops(self) -> "Drops":
+        """Every drop, step by step, within a step as they were entered."""
+        return Drops(self)
 
     def counts(self) -> dict[str, Counter[str]]:
         """Return the number of drops by step and reason."""
-        counts: dict[str, Counter[str]] = {}
-        for drop in self.drops:
-            counts.setdefault(drop.step, Counter())[drop.reason] += 1
-        return counts
+        return {step: self._counts[step] for step in self._steps()}
+
+    def _steps(self) -> list[str]:
+        return sorted(self._counts, key=lambda step: self._order.get(step, len(self._order)))
+
+    def _read(self) -> Iterator[Drop]:
+        names = [field.name for field in fields(Drop)]
+        for step in self._steps():
+            spool, at = self._spools[step], 0
+            spool.seek(0, os.SEEK_END)
+            end = spool.tell()
+            while at < end:
+                spool.seek(at)
+                lines = spool.readlines(_READ_BYTES)
+                at = spool.tell()
+                for line in lines:
+                    yield Drop(**dict(zip(names, json.loads(line), strict=True)))
+            spool.seek(0, os.SEEK_END)
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """The drops of a ledger, to be read as often as wanted."""
+
+    ledger: Ledger
+
+    def __len__(self) -> int:
+        return sum(counts.total() for counts in self.ledger.counts().values())
+
+    def __iter__(self) -> Iterator[Drop]:
+        return self.ledger._read()
 
 
 def waterfall(rollouts: int, drops: Mapping[str, Mapping[str, int]], examples: int) -> list[Fall]:

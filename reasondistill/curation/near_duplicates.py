@@ -1,4 +1,4 @@
-"""Near-duplicates by MinHash LSH (rensa): problems among all problems, traces among those of their group.
+"""Near-duplicates by MinHash (rensa) and bands: problems among all problems, traces among those of their group.
 
 The first one stays. Similarity is the Jaccard index of word 3-grams, estimated from 128 permutations (standard error
 below 0.05); texts are compared in one spelling, by choice without their numbers.
@@ -6,8 +6,10 @@ below 0.05); texts are compared in one spelling, by choice without their numbers
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+
+from .bands import BandIndex, Signature, Signatures
 from .candidates import Candidate, told
 from .ledger import Ledger
 from .text import normalise, words
@@ -15,6 +17,7 @@ from .text import normalise, words
 PERMUTATIONS = 128
 """As in distilabel."""
 _SHINGLE = 3
+"""Words of an n-gram."""
 _MISSED = 1e-3
 """Share of pairs at the threshold that the bands may miss."""
 
@@ -36,7 +39,7 @@ def drop_near_duplicates(
 ) -> Iterator[Candidate]:
     """Keep the first of near-duplicate problems with all its rollouts, and the first of a problem's alike traces."""
     problems = None if options.problems is None else Seen(options.problems, numerals=options.numerals)
-    traces: dict[str, Seen] = {}
+    traces = None if options.traces is None else SeenInGroups(options.traces, numerals=options.numerals)
     twins: dict[str, tuple[str, float] | None] = {}
     for candidate in candidates:
         problem = candidate.problem
@@ -45,9 +48,9 @@ def drop_near_duplicates(
         if twin := twins.get(problem.id):
             ledger.add(candidate.drop("near_duplicates", "alike_question", _evidence(twin)))
             continue
-        if options.traces is not None:
-            group = traces.setdefault(problem.id, Seen(options.traces, numerals=options.numerals))
-            if twin := group.twin(candidate.rollout.id, "\n".join(told(m) for m in candidate.rollout.completion)):
+        if traces is not None:
+            trace = "\n".join(told(m) for m in candidate.rollout.completion)
+            if twin := traces.twin(problem.id, candidate.rollout.id, trace):
                 ledger.add(candidate.drop("near_duplicates", "alike_trace", _evidence(twin)))
                 continue
         yield candidate
@@ -57,30 +60,50 @@ class Seen:
     """The texts that were kept, to be asked for one that resembles the next."""
 
     def __init__(self, threshold: float, *, numerals: bool = True) -> None:
-        from rensa import RMinHashLSH
-
         self._threshold = threshold
         self._numerals = numerals
-        self._lsh = RMinHashLSH(threshold, PERMUTATIONS, PERMUTATIONS // _rows(threshold))
-        self._kept: list[tuple[str, Any]] = []
+        self._signatures = Signatures(PERMUTATIONS)
+        self._index = BandIndex(bands=PERMUTATIONS // _rows(threshold))
+        self._kept: list[str] = []
 
     def twin(self, identifier: str, text: str) -> tuple[str, float] | None:
         """Return the id of the most similar kept text (of equals the first) and the similarity, or keep this one."""
-        own = self._minhash(text)
-        alike = ((own.jaccard(self._kept[place][1]), -place) for place in set(self._lsh.query(own)))
-        similarity, place = max(alike, default=(0.0, 0))
-        if similarity >= self._threshold:
-            return self._kept[-place][0], similarity
-        self._lsh.insert(len(self._kept), own)
-        self._kept.append((identifier, own))
+        own = minhash(text, numerals=self._numerals)
+        if found := self._signatures.nearest(own, self._index.find(own), self._threshold):
+            return self._kept[found[0]], found[1]
+        number = self._signatures.add(own)
+        self._index.add(own, number)
+        self._kept.append(identifier)
         return None
 
-    def _minhash(self, text: str) -> Any:
-        from rensa import RMinHash
 
-        minhash = RMinHash(PERMUTATIONS, 0)
-        minhash.update(_shingles(normalise(text, numerals=self._numerals)))
-        return minhash
+class SeenInGroups:
+    """The same within each of many small groups, of which every text is compared with every other."""
+
+    def __init__(self, threshold: float, *, numerals: bool = True) -> None:
+        self._threshold = threshold
+        self._numerals = numerals
+        self._signatures = Signatures(PERMUTATIONS)
+        self._groups: dict[str, tuple[int, ...]] = {}
+        self._kept: list[str] = []
+
+    def twin(self, group: str, identifier: str, text: str) -> tuple[str, float] | None:
+        """Return the id of the group's most similar text and the similarity, or keep this one."""
+        own, others = minhash(text, numerals=self._numerals), self._groups.get(group, ())
+        if found := self._signatures.nearest(own, others, self._threshold):
+            return self._kept[found[0]], found[1]
+        self._groups[group] = (*others, self._signatures.add(own))
+        self._kept.append(identifier)
+        return None
+
+
+def minhash(text: str, *, numerals: bool = True) -> Signature:
+    """Return the signature of a text's word 3-grams."""
+    from rensa import RMinHash
+
+    own = RMinHash(PERMUTATIONS, 0)
+    own.update(_shingles(normalise(text, numerals=numerals)))
+    return np.array(own.digest(), np.uint32)
 
 
 def _evidence(twin: tuple[str, float]) -> str:
@@ -89,7 +112,9 @@ def _evidence(twin: tuple[str, float]) -> str:
 
 def _shingles(normalised: str) -> list[str]:
     text = words(normalised)
-    return [" ".join(text[i : i + _SHINGLE]) for i in range(max(1, len(text) - _SHINGLE + 1))]
+    if len(text) <= _SHINGLE:
+        return [" ".join(text)]
+    return [f"{a} {b} {c}" for a, b, c in zip(text, text[1:], text[2:], strict=False)]
 
 
 def _rows(threshold: float) -> int:

@@ -10,6 +10,7 @@ from .decontamination import HeldOut
 from .ledger import Fall, Ledger, waterfall
 from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
 from .quality import CHECKS, QualityOptions, keep_quality
+from .source import Kept, Key, to_source
 from .steps import (
     ORDER,
     drop_contaminated,
@@ -24,7 +25,7 @@ from .steps import (
 class Selection:
     """What stayed, in order, and why the others did not."""
 
-    kept: tuple[Candidate, ...]
+    kept: Kept
     ledger: Ledger
     waterfall: tuple[Fall, ...] = ()
     """What each step that dropped something left, from all rollouts to those kept."""
@@ -62,9 +63,12 @@ def select(
 ) -> Selection:
     """Run the steps; decontamination comes last, on what would be trained on. Each rollout is kept or in the ledger.
 
-    Without `held_out` nothing is decontaminated.
+    Without `held_out` nothing is decontaminated. Candidates of a `Source` are read once more for each step that chooses
+    among them; of a row no more than its key is held. Others are held.
     """
-    ledger, counted = Ledger(), _Counted(candidates)
+    source = to_source(candidates)
+    again = source.only
+    ledger, counted = Ledger(ORDER), _Counted(source)
     stream = keep_complete(keep_outcome(counted, options.keep, ledger), ledger)
     if any(getattr(options.quality, knob) for knob, _ in CHECKS.values()):
         stream = keep_quality(stream, options.quality, ledger)
@@ -75,17 +79,17 @@ def select(
     if options.pass_rate is not None:
         stream = keep_pass_rate(stream, rates or {}, *options.pass_rate, ledger)
     if options.max_per_problem is not None:
-        stream = limit_per_problem(stream, options.max_per_problem, ledger, choose=options.choose, seed=options.seed)
+        stream = limit_per_problem(
+            stream, options.max_per_problem, ledger, choose=options.choose, seed=options.seed, again=again
+        )
     if options.s1k is not None:
-        stream = choose_s1k(stream, options.s1k, domain(options.domain), ledger, seed=options.seed)
+        stream = choose_s1k(stream, options.s1k, domain(options.domain), ledger, seed=options.seed, again=again)
     if options.max_tokens is not None:
-        stream = fit_tokens(stream, options.max_tokens, ledger, seed=options.seed)
+        stream = fit_tokens(stream, options.max_tokens, ledger, seed=options.seed, again=again)
     report = None if held_out is None else ContaminationReport(held_out)
     if report is not None:
         stream = drop_contaminated(stream, report, ledger)
-    kept = tuple(stream)
-    # Rollouts pass the steps one after another; the ledger lists them step by step.
-    ledger.drops.sort(key=lambda drop: ORDER.index(drop.step))
+    kept = Kept(source, [Key.of(candidate) for candidate in stream])
     falls = waterfall(counted.number, ledger.counts(), len(kept))
     return Selection(kept=kept, ledger=ledger, waterfall=tuple(falls), contamination=report)
 

@@ -13,6 +13,7 @@ from .candidates import Candidate, told
 from .contamination import ContaminationReport
 from .decontamination import Match
 from .ledger import Ledger
+from .text import text_key
 
 Candidates = Iterable[Candidate]
 
@@ -70,11 +71,11 @@ def keep_complete(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]
 
 def drop_duplicates(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]:
     """Keep the first of equal traces of one problem, and one problem of equal questions (case and space ignored)."""
-    owner: dict[str, str] = {}
-    seen: dict[tuple[str, str], str] = {}
+    owner: dict[bytes, str] = {}
+    seen: dict[bytes, str] = {}
     for candidate in candidates:
-        question = _fold(candidate.problem.question)
-        trace = question, _fold("\n".join(told(m) for m in candidate.rollout.completion))
+        question = text_key(_fold(candidate.problem.question))
+        trace = text_key(question.hex() + _fold("\n".join(told(m) for m in candidate.rollout.completion)))
         if owner.setdefault(question, candidate.problem.id) != candidate.problem.id:
             ledger.add(candidate.drop("duplicates", "same_question", owner[question]))
         elif trace in seen:
@@ -100,12 +101,12 @@ def keep_pass_rate(
 
 def drop_contaminated(candidates: Candidates, report: ContaminationReport, ledger: Ledger) -> Iterator[Candidate]:
     """Drop rollouts whose question repeats a benchmark's problem; the report tells of each question once."""
-    known: dict[str, Match | None] = {}
+    known: dict[bytes, Match | None] = {}
     for candidate in candidates:
-        problem = candidate.problem
-        if problem.question not in known:
-            known[problem.question] = report.add(problem.id, problem.question).best
-        match = known[problem.question]
+        problem, question = candidate.problem, text_key(candidate.problem.question)
+        if question not in known:
+            known[question] = report.add(problem.id, problem.question).best
+        match = known[question]
         if match is None:
             yield candidate
         else:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from verifiers import BAD_GOLD, Outcome, Verdict
 
-from ..records import Estimate, Rollout
+from ..records import Estimate, Rollout, Usage
 from ..store import Table
-from ..verification import read_verdicts
 from .statistics import PairedResult, bootstrap_mean, paired, wilson
 
 
@@ -42,20 +41,34 @@ def read_rollouts(folder: Path) -> Iterator[Rollout]:
 
 def measure(folder: Path, *, only: Sequence[str] | None = None) -> SetResult | None:
     """Measure the rollouts of a folder, or None where there are none; `only` names the rollouts that count."""
-    verdicts = read_verdicts(Table(folder / "verdicts", key="rollout_id"))
     wanted = None if only is None else set(only)
-    rollouts = [r for r in read_rollouts(folder) if r.id in verdicts and (wanted is None or r.id in wanted)]
-    if not rollouts:
+    outcome_of = {
+        row["rollout_id"]: _outcome(Verdict.from_row(row))
+        for row in Table(folder / "verdicts", key="rollout_id")
+        if wanted is None or row["rollout_id"] in wanted
+    }
+    outcomes: Counter[str] = Counter()
+    scores: dict[str, list[float]] = defaultdict(list)
+    usage, truncated = Usage(), 0
+    for rollout in read_rollouts(folder):
+        if rollout.id not in outcome_of:
+            continue
+        outcome, score = outcome_of[rollout.id]
+        outcomes[outcome] += 1
+        if score is not None:
+            scores[rollout.problem_id].append(score)
+        usage += rollout.usage
+        truncated += rollout.finish_reason == "length"
+    if not outcomes:
         return None
-    outcomes = Counter(str(verdicts[rollout.id].outcome) for rollout in rollouts)
     return SetResult(
-        scores=_scores(rollouts, verdicts),
+        scores={problem: sum(s) / len(s) for problem, s in scores.items()},
         outcomes=dict(outcomes),
-        prompt_tokens=sum(r.usage.prompt_tokens for r in rollouts),
-        cached_tokens=sum(r.usage.cached_tokens for r in rollouts),
-        completion_tokens=sum(r.usage.completion_tokens for r in rollouts),
-        truncated=sum(r.finish_reason == "length" for r in rollouts),
-        rollouts=len(rollouts),
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        truncated=truncated,
+        rollouts=outcomes.total(),
     )
 
 
@@ -94,10 +107,7 @@ def pool(results: Sequence[SetResult]) -> SetResult:
     )
 
 
-def _scores(rollouts: Sequence[Rollout], verdicts: dict[str, Verdict]) -> dict[str, float]:
-    by_problem: dict[str, list[float]] = defaultdict(list)
-    for rollout in rollouts:
-        verdict = verdicts[rollout.id]
-        if verdict.outcome is not Outcome.ERROR or verdict.reason.startswith(BAD_GOLD):
-            by_problem[rollout.problem_id].append(float(verdict.outcome is Outcome.CORRECT))
-    return {problem: sum(scores) / len(scores) for problem, scores in by_problem.items()}
+def _outcome(verdict: Verdict) -> tuple[str, float | None]:
+    """Return the outcome and the score; an error of our side has none, a bad reference counts as not right."""
+    scored = verdict.outcome is not Outcome.ERROR or verdict.reason.startswith(BAD_GOLD)
+    return str(verdict.outcome), float(verdict.outcome is Outcome.CORRECT) if scored else None

@@ -8,12 +8,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..curation.candidates import Candidate
+from ..curation.source import Kept
 from ..errors import DataError, StoreError
 from ..generation.prompts import PromptTemplate
 from ..generation.strategies import StrategyOptions, asking
@@ -46,25 +48,77 @@ def to_example(
     return Example(prompt=prompt, completion=rollout.completion, tools=rollout.tools, provenance=receipt)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """The examples that candidates become, made anew by each iteration: no more than one is held."""
+
+    kept: Kept
+    make: Callable[[Candidate], Example]
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def __iter__(self) -> Iterator[Example]:
+        return map(self.make, self.kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What has to be known of a split before its first row is written."""
+
+    hash: str
+    """Of what a trainer would see, in order."""
+    receipts: str
+    """Of all columns beside the conversation, in order."""
+    columns: tuple[str, ...]
+    message_keys: frozenset[str]
+    """Of `reasoning` and `tool_calls`, those that some message has."""
+    tools: bool
+
+
+def survey(examples: Iterable[Example]) -> Survey:
+    """Read the examples once."""
+    seen, receipts, keys = hashlib.sha256(), hashlib.sha256(), set[str]()
+    columns: tuple[str, ...] = ()
+    tools = False
+    for example in examples:
+        columns = columns or tuple(example.provenance)
+        tools = tools or bool(example.tools)
+        turns = [m.to_row() for m in (*example.prompt, *example.completion)]
+        keys.update(*turns)
+        seen.update(json.dumps(turns, sort_keys=True).encode() + b"\n")
+        receipts.update(json.dumps(example.provenance, sort_keys=True).encode() + b"\n")
+    return Survey(
+        hash=seen.hexdigest()[:20],
+        receipts=receipts.hexdigest()[:20],
+        columns=columns,
+        message_keys=frozenset(keys - {"role", "content"}),
+        tools=tools,
+    )
+
+
 def write_dataset(
     folder: Path,
     examples: Iterable[Example],
     controls: Mapping[str, Iterable[Example]],
     card: str,
     manifest: Mapping[str, Any] | None = None,
+    *,
+    surveys: Mapping[str, Survey] | None = None,
 ) -> None:
     """Replace the dataset folder, whole or not at all. Raises StoreError when it cannot be written.
 
-    Examples are read twice, so an iterator that can be read once will not do. `manifest` is written to manifest.json
-    with the count and the digest of every split.
+    Examples are read twice, so an iterator that can be read once will not do; once where their `surveys` are given, by
+    split, `main` the first. `manifest` is written to manifest.json with the count and the digest of every split.
     """
     part = folder.with_name(folder.name + ".tmp")
+    known = surveys or {}
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        splits = {"main": _write_parquet(part / "data", examples)}
+        splits = {"main": _write_parquet(part / "data", examples, known.get("main"))}
         for name, rows in controls.items():
-            splits[name] = _write_parquet(part / "splits" / name / "data", rows)
+            splits[name] = _write_parquet(part / "splits" / name / "data", rows, known.get(name))
         described = {"schema": SCHEMA, **(manifest or {}), "splits": {k: v.to_row() for k, v in splits.items()}}
         write_atomic(part / MANIFEST, json.dumps(described, indent=1) + "\n")
         write_atomic(part / "README.md", card)
@@ -110,19 +164,10 @@ def row_messages(row: Mapping[str, Any], side: str) -> tuple[Message, ...]:
     return to_messages(messages)
 
 
-def dataset_hash(examples: Iterable[Example]) -> str:
-    """Return a hash of what a trainer would see, in order."""
-    digest = hashlib.sha256()
-    for example in examples:
-        turns = [m.to_row() for m in (*example.prompt, *example.completion)]
-        digest.update(json.dumps(turns, sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()[:20]
-
-
-def _write_parquet(folder: Path, examples: Iterable[Example]) -> Digest:
+def _write_parquet(folder: Path, examples: Iterable[Example], known: Survey | None) -> Digest:
     """Write shards of `SHARD_ROWS`; a folder without rows still gets one empty shard with the columns."""
     folder.mkdir(parents=True)
-    schema, digest = _schema(examples), Digest()
+    schema, digest = _schema(known or survey(examples)), Digest()
     shards: list[Path] = []
     rows = iter(examples)
     while not shards or digest.rows == len(shards) * SHARD_ROWS:
@@ -165,22 +210,13 @@ def _flat(row: Row) -> Row:
     return row
 
 
-def _schema(examples: Iterable[Example]) -> Any:
+def _schema(known: Survey) -> Any:
     """Return the Arrow schema; `reasoning` and `tool_calls` are columns of a message only where some row has them."""
     import pyarrow as pa
 
-    used, names, tools = {"role", "content"}, list[str](), False
-    for example in examples:
-        if not names:
-            names = list(example.provenance)
-        tools = tools or bool(example.tools)
-        for message in (*example.prompt, *example.completion):
-            if message.reasoning is not None:
-                used.add("reasoning")
-            if message.tool_calls:
-                used.add("tool_calls")
+    used = {"role", "content", *known.message_keys}
     message = pa.struct([(k, pa.string()) for k in ("role", "content", "reasoning", "tool_calls") if k in used])
     numbers = {"round": pa.int32(), "completion_tokens": pa.int32()}
-    columns = [(name, numbers.get(name, pa.string())) for name in names]
-    listed = [("tools", pa.string())] if tools else []
+    columns = [(name, numbers.get(name, pa.string())) for name in known.columns]
+    listed = [("tools", pa.string())] if known.tools else []
     return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *listed, *columns])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.choosing import _CHOICES, choose_s1k, domain, fit_tokens, limit_per_problem
+from reasondistill.curation.choosing import CHOICES, choose_s1k, domain, fit_tokens, limit_per_problem
 from reasondistill.curation.ledger import Ledger
 from reasondistill.recipe import PER_PROBLEM
 from reasondistill.records import Usage
@@ -59,7 +59,7 @@ def test_another_seed_draws_other_rollouts(candidate):
 
 
 def test_the_words_of_the_recipe_are_those_that_are_known():
-    assert tuple(_CHOICES) == PER_PROBLEM
+    assert CHOICES == PER_PROBLEM
 
 
 def test_s1k_draws_domains_evenly_and_long_traces_first(candidate):

@@ -8,6 +8,7 @@ from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.controls import control_options, match_problems
 from reasondistill.curation.quality import QualityOptions
 from reasondistill.curation.select import SelectOptions, select
+from reasondistill.curation.source import Kept
 from verifiers import Outcome, Verdict
 
 
@@ -41,13 +42,15 @@ def test_a_control_has_as_many_problems_and_no_larger_groups(candidates, specs, 
     problems = {c.problem.id for c in drawn}
     assert len(problems) == min(len({c.problem.id for c in pool}), len({c.problem.id for c in selection}))
     assert len(drawn) == len(problems)
-    assert drawn == [c for c in pool if c in drawn]
-    assert {c.rollout.id for c in match_problems(pool[::-1], selection, seed)} == {c.rollout.id for c in drawn}
+    assert list(drawn) == [c for c in pool if c.rollout.id in {key.rollout_id for key in drawn.keys}]
+    backwards = match_problems(Kept(pool.source, pool.keys[::-1]), selection, seed)
+    assert {key.rollout_id for key in backwards.keys} == {key.rollout_id for key in drawn.keys}
 
 
 def test_another_seed_draws_other_problems(candidates):
-    pool = candidates([(n, Outcome.CORRECT) for n in range(20)])
-    drawn = {tuple(c.problem.id for c in match_problems(pool, pool[:5], seed)) for seed in range(4)}
+    pool = select(candidates([(n, Outcome.CORRECT) for n in range(20)]), SelectOptions()).kept
+    few = Kept(pool.source, pool.keys[:5])
+    drawn = {tuple(c.problem.id for c in match_problems(pool, few, seed)) for seed in range(4)}
     assert len(drawn) == 4
 
 

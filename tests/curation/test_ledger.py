@@ -1,6 +1,10 @@
 """The drop ledger: rows that a table takes and counts that add up."""
 
+from unittest import mock
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reasondistill.curation.ledger import Drop, Ledger, waterfall
 from reasondistill.records import SCHEMA
@@ -30,7 +34,20 @@ def test_drops_are_counted_by_step_and_reason_in_the_steps_order():
 
 
 def test_an_empty_ledger_has_no_counts():
-    assert Ledger().counts() == {}
+    ledger = Ledger(["outcome"])
+    assert (ledger.counts(), list(ledger.drops), len(ledger.drops)) == ({}, [], 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.text(max_size=3)), max_size=30), st.integers(0, 300))
+def test_drops_come_back_step_by_step_whether_they_were_held_or_not(entered, held):
+    with mock.patch("reasondistill.curation.ledger.IN_MEMORY", held):
+        ledger = Ledger(["b", "a"])
+        drops = [_drop(f"r{number}\ud800", step, reason) for number, (step, reason) in enumerate(entered)]
+        for place, drop in enumerate(drops):
+            assert len(list(ledger.drops)) == len(ledger.drops) == place  # reading does not disturb entering
+            ledger.add(drop)
+        ordered = sorted(drops, key=lambda drop: "bac".index(drop.step))
+        assert list(ledger.drops) == list(ledger.drops) == ordered
 
 
 def test_the_waterfall_goes_step_by_step_down_to_the_examples():

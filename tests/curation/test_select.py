@@ -85,7 +85,7 @@ def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_probl
 def test_selecting_twice_is_selecting_once(build, make_problem, specs, options, held):
     first = select(build(specs), options, _held(make_problem(3), held), RATES)
     again = select(first.kept, options, _held(make_problem(3), held), RATES)
-    assert (again.kept, again.ledger.drops) == (first.kept, [])
+    assert (list(again.kept), list(again.ledger.drops)) == (list(first.kept), [])
 
 
 @given(SPECS, st.sampled_from(["correct", "wrong", "all"]))
@@ -113,7 +113,7 @@ def test_a_wrong_twin_does_not_take_the_place_of_a_right_one(build):
 def test_without_rates_a_band_keeps_nothing(build):
     specs = [(0, "two", Outcome.CORRECT, FinishReason.STOP)]
     selection = select(build(specs), SelectOptions(pass_rate=(0.1, 0.9)))
-    assert (selection.kept, selection.ledger.drops[0].reason) == ((), "unknown")
+    assert (list(selection.kept), [drop.reason for drop in selection.ledger.drops]) == ([], ["unknown"])
 
 
 def test_the_ledger_lists_the_drops_step_by_step(build):

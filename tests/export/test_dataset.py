@@ -6,7 +6,7 @@ import pytest
 
 from reasondistill.curation.candidates import Candidate
 from reasondistill.errors import StoreError
-from reasondistill.export.dataset import dataset_hash, read_examples, to_example, write_dataset
+from reasondistill.export.dataset import read_examples, survey, to_example, write_dataset
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.strategies import StrategyOptions
 from reasondistill.generation.tir_options import INSTRUCTIONS, TirOptions
@@ -154,8 +154,9 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, example):
 def test_the_hash_is_that_of_what_a_trainer_sees(example):
     one, two = example(0), example(1)
     judged_otherwise = type(one)(prompt=one.prompt, completion=one.completion, provenance={"outcome": "incorrect"})
-    assert dataset_hash([one, two]) == dataset_hash([judged_otherwise, two])
-    assert len({dataset_hash(rows) for rows in ([one, two], [two, one], [one], [])}) == 4
+    assert survey([one, two]).hash == survey([judged_otherwise, two]).hash
+    assert survey([one, two]).receipts != survey([judged_otherwise, two]).receipts
+    assert len({survey(rows).hash for rows in ([one, two], [two, one], [one], [])}) == 4
 
 
 def test_tool_turns_are_exported_with_their_calls_and_the_tools(example, tmp_path, load):
