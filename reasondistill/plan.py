@@ -7,6 +7,7 @@ from typing import Any
 
 from .curation.controls import control_options
 from .curation.decontamination import DecontaminationOptions
+from .curation.licences import LicenceRule
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
@@ -15,6 +16,7 @@ from .problems import get_problems
 from .provenance import input_hash, model_name, model_weights
 from .recipe import ExportRecipe, ModelRecipe, ProblemSource, Recipe
 from .records import Problem, Sampling, content_id
+from .source_licences import licence_of_source
 from .stage import SampleSet, SampleStage, TrainStage
 from .store import RunFolder
 from .training.options import TrainOptions
@@ -119,6 +121,7 @@ class Plan:
             max_tokens=curate.max_tokens,
             seed=self.recipe.seed,
             pass_rate=band,
+            licence=LicenceRule(source=licence_of_source(self.recipe.problems), force=self.recipe.export.force_licence),
         )
         return control_options(own, keep)
 
@@ -263,7 +266,7 @@ class Plan:
         arms = (recipe.arms.controls, recipe.arms.match)
         # What there was before it had a choice of format: a dataset made then stays good.
         written = [] if recipe.export == ExportRecipe() else [asdict(recipe.export)]
-        rows = [asdict(k) for k in knobs]
+        rows = [k.to_row() if isinstance(k, ProblemSource) else asdict(k) for k in knobs]
         return content_id(self.sampling_fingerprint(), prompt, rows, counts, arms, *written)
 
     def sampling_fingerprint(self) -> str:

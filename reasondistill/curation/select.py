@@ -8,6 +8,7 @@ from .choosing import choose_s1k, domain, fit_tokens, limit_per_problem
 from .contamination import ContaminationReport
 from .decontamination import HeldOut
 from .ledger import Fall, Ledger, waterfall
+from .licences import LicenceRule, keep_licensed
 from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
 from .quality import CHECKS, QualityOptions, keep_quality
 from .source import Kept, Key, to_source
@@ -53,6 +54,7 @@ class SelectOptions:
     seed: int = 0
     pass_rate: tuple[float, float] | None = None
     """Open interval of the problem's pass rate under the reference model."""
+    licence: LicenceRule = field(default_factory=LicenceRule)
 
 
 def select(
@@ -69,7 +71,8 @@ def select(
     source = to_source(candidates)
     again = source.only
     ledger, counted = Ledger(ORDER), _Counted(source)
-    stream = keep_complete(keep_outcome(counted, options.keep, ledger), ledger)
+    licensed = keep_licensed(counted, options.licence, ledger)
+    stream = keep_complete(keep_outcome(licensed, options.keep, ledger), ledger)
     if any(getattr(options.quality, knob) for knob, _ in CHECKS.values()):
         stream = keep_quality(stream, options.quality, ledger)
     if options.deduplicate:

@@ -31,6 +31,8 @@ class Format:
     """Whether it needs the wrong rollouts too."""
 
 
+FOLDER = "formats"
+"""The place of the formats in a dataset's folder."""
 _FROM: dict[str, Column] = {"rollout_id": "text", "problem_id": "text", "source": "text"}
 _TOLD: dict[str, Column] = {"prompt": "messages", "completion": "messages", "tools": "tools"}
 
