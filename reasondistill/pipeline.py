@@ -55,6 +55,8 @@ class Pipeline:
         self.recipe = recipe
         self.plan = Plan(recipe=recipe, folder=recipe.folder, recipe_folder=recipe_folder)
         self.folder = RunFolder(recipe.folder)
+        self._selections: dict[str, Selection] = {}
+        """What was selected for each arm since the last rollout was judged: `export` need not do it again."""
         self._command = str(mask_secrets(command or f"reasondistill run {recipe.name}.yaml"))
         self._say = say
 
@@ -96,6 +98,7 @@ class Pipeline:
 
     def generate(self) -> None:
         """Sample the teacher on the training problems and on the held-out ones."""
+        self._selections.clear()
         wanted = self.plan.sampling_fingerprint()
         if self._manifest("generate") not in (None, wanted):
             for name in ("rollouts", "verdicts", *(f"evaluations/teacher-{s}" for s in self.recipe.held_out)):
@@ -106,6 +109,7 @@ class Pipeline:
 
     def verify(self) -> None:
         """Judge every rollout of the teacher that sampling left without a verdict."""
+        self._selections.clear()
         problems = {p.id: p for p in self._read_problems("train")}
         with (
             self._timed("verify"),
@@ -118,10 +122,9 @@ class Pipeline:
         if self.recipe.curate.pass_rate.enabled:
             self._sample("pass rate", self.plan.pass_rate())
         with self._timed("curate"):
-            source = self._source()
-            selection = self._select(self.recipe.curate.keep, source)
+            selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
-            suspects = [suspect.to_row() for suspect in audit_gold(source)]
+            suspects = [suspect.to_row() for suspect in audit_gold(selection.kept.source)]
             self.folder.write_json("gold_audit.json", {"suspects": suspects})
             drops = selection.ledger.drops
             wanted = rows_id(drop.to_row() for drop in drops)
@@ -138,11 +141,9 @@ class Pipeline:
     def export(self) -> None:
         """Write the dataset, its control splits and its card."""
         with self._timed("export"):
-            source = self._source()
-            selection = self._select(self.recipe.curate.keep, source)
+            selection = self._select(self.recipe.curate.keep)
             examples = self._examples(selection.kept)
-            names = self.recipe.arms.controls
-            controls = {keep: self._examples(self._control(keep, selection, source)) for keep in names}
+            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.recipe.arms.controls}
             surveys = {name: survey(rows) for name, rows in {"main": examples, **controls}.items()}
             hashes = {name: each.hash for name, each in surveys.items()}
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
@@ -210,13 +211,17 @@ class Pipeline:
                     "what finished is kept, the same command asks for the rest again"
                 )
 
-    def _select(self, keep: str, source: Source) -> Selection:
-        rates = (
-            pass_rates(self.plan.folder / "evaluations" / "reference-train")
-            if self.recipe.curate.pass_rate.enabled
-            else None
-        )
-        return select(source, self.plan.select(keep), self._held_out, rates)
+    def _select(self, keep: str) -> Selection:
+        if keep not in self._selections:
+            known = next(iter(self._selections.values()), None)
+            source = known.kept.source if known else self._source()
+            rates = (
+                pass_rates(self.plan.folder / "evaluations" / "reference-train")
+                if self.recipe.curate.pass_rate.enabled
+                else None
+            )
+            self._selections[keep] = select(source, self.plan.select(keep), self._held_out, rates)
+        return self._selections[keep]
 
     def _source(self) -> Source:
         """Return every judged rollout that the recipe asks for, in the recipe's order."""
@@ -245,8 +250,8 @@ class Pipeline:
             self.folder.write_json("decontamination.json", row)
             write_atomic(self.folder.path / "decontamination.md", render_contamination(row))
 
-    def _control(self, keep: str, selection: Selection, source: Source) -> Kept:
-        kept = self._select(keep, source).kept
+    def _control(self, keep: str, selection: Selection) -> Kept:
+        kept = self._select(keep).kept
         by_problems = self.recipe.arms.match == "problems"
         return match_problems(kept, selection.kept, self.recipe.seed) if by_problems else kept
 

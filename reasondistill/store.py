@@ -22,7 +22,7 @@ from .records import Row
 
 SHARD_BYTES = 64 << 20
 """Size at which a shard is closed and compressed."""
-HELD_BYTES = 128 << 20
+HELD_BYTES = 64 << 20
 """Rows that are held at a time while they are read in another order than the table's."""
 LOCK_SECONDS = 5.0
 """How long a run waits for the folder's lock: the child of one that was just killed needs a moment to end."""
