@@ -43,6 +43,9 @@ CELLS = [
     "m = s.Matrix(4, 4, lambda i, j: i + 2 * j + (i == j)); d = m.det()",
 ]
 LIMITS = Limits(wall_seconds=60)
+SETTLE_SECONDS = 0.05
+"""Before each measurement, so that none pays for what the one before left to be done (directories to empty, children to
+fork ahead). What that work costs stands in the programs a second, which run back to back."""
 
 PEER = """
 import json, sys, time
@@ -193,6 +196,7 @@ def measure(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 3):
         for name in ways if number % 2 else reversed(ways):
+            time.sleep(SETTLE_SECONDS)
             took = ways[name]() * 1000
             if number >= 3:
                 times[name].append(took)

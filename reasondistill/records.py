@@ -194,6 +194,12 @@ class Rollout:
         """The final assistant message's content, which holds the answer."""
         return self.messages[-1].content if self.completion else ""
 
+    @property
+    def written(self) -> str:
+        """All that the model wrote, thinking included; not what tools answered."""
+        turns = (m for m in self.completion if m.role == "assistant")
+        return "\n".join(f"{m.reasoning or ''}\n{m.content}" for m in turns)
+
     def to_row(self) -> Row:
         """Return the JSON row."""
         row = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -110,7 +110,7 @@ def _several_answers(candidate: Candidate, _options: QualityOptions) -> str | No
 
 
 def _loops(candidate: Candidate, options: QualityOptions) -> str | None:
-    text = _said(candidate)
+    text = candidate.rollout.written
     share = repeated_share(text)
     if share <= (options.repetition or 0):
         return None
@@ -121,7 +121,7 @@ def _loops(candidate: Candidate, options: QualityOptions) -> str | None:
 
 def _mixes_languages(candidate: Candidate, options: QualityOptions) -> str | None:
     own = _MATHEMATICAL | {_script(c) for c in candidate.problem.question if c.isalpha()}
-    text = _said(candidate)
+    text = candidate.rollout.written
     foreign = Counter(_script(c) for c in text if ord(c) > 0x24F and c.isalpha()) if not text.isascii() else Counter()
     for script in own:
         del foreign[script]
@@ -137,7 +137,7 @@ def _rests_on_a_figure(candidate: Candidate, _options: QualityOptions) -> str | 
 
 
 def _wrong_step(candidate: Candidate, _options: QualityOptions) -> str | None:
-    steps = check_steps(_said(candidate)).steps
+    steps = check_steps(candidate.rollout.written).steps
     return next((f"{s.text}: {s.reason}" for s in steps if s.judged is Judged.FALSE), None)
 
 
@@ -151,12 +151,6 @@ def _makes_up_output(candidate: Candidate, _options: QualityOptions) -> str | No
 def _spies(candidate: Candidate, _options: QualityOptions) -> str | None:
     found = _SPYING.search(candidate.rollout.text) if candidate.problem.kind is Kind.CODE else None
     return found[0] if found else None
-
-
-def _said(candidate: Candidate) -> str:
-    """Return what the model itself wrote, thinking included; what tools answered is not its fault."""
-    turns = (m for m in candidate.rollout.completion if m.role == "assistant")
-    return "\n".join(f"{m.reasoning or ''}\n{m.content}" for m in turns)
 
 
 def _script(letter: str) -> str:

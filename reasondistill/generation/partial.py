@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ..records import Message, Row, Usage, to_messages
 from ..store import read_rows, store_errors, write_atomic
-from .strategy import Attempt
+from .strategy import LASTING_MARKS, Attempt
 
 FLUSH_SECONDS = 0.02
 """What comes within this time is written together; a kill costs no more."""
@@ -30,16 +30,18 @@ class Begun:
     messages: tuple[Message, ...] = ()
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    tools: tuple[Row, ...] = ()
+    marks: Row = field(default_factory=dict)
 
     def to_row(self) -> Row:
         """Return the line that says it all."""
-        return {"at": 0, "then": [m.to_row() for m in self.messages], **self._costs()}
+        return {"at": 0, "then": [m.to_row() for m in self.messages], **self._costs(), **self._noticed(Begun())}
 
     def step(self, later: "Begun") -> Row:
         """Return the line that makes `later` of this."""
         same = next((i for i, (a, b) in enumerate(zip(self.messages, later.messages, strict=False)) if a != b), None)
         at = min(len(self.messages), len(later.messages)) if same is None else same
-        row: Row = {"at": at, **later._costs()}
+        row: Row = {"at": at, **later._costs(), **later._noticed(self)}
         if at == len(self.messages) - 1 and at < len(later.messages):
             gained = _gained(self.messages[at], later.messages[at])
             if gained is not None:
@@ -63,10 +65,21 @@ class Begun:
                 )
             )
         messages = (*kept, *to_messages(row["then"]))
-        return Begun(messages=messages, usage=Usage(**row["usage"]), seconds=row["seconds"])
+        return Begun(
+            messages=messages,
+            usage=Usage(**row["usage"]),
+            seconds=row["seconds"],
+            tools=tuple(row.get("tools", self.tools)),
+            marks=row.get("marks", self.marks),
+        )
 
     def _costs(self) -> Row:
         return {"usage": asdict(self.usage), "seconds": round(self.seconds, 3)}
+
+    def _noticed(self, before: "Begun") -> Row:
+        """Return tools and marks where they are not those of before."""
+        tools: Row = {"tools": list(self.tools)} if self.tools != before.tools else {}
+        return tools | ({"marks": self.marks} if self.marks != before.marks else {})
 
 
 def _gained(old: Message, new: Message) -> Row | None:
@@ -173,8 +186,15 @@ class PartialLog:
 
 def of_attempt(attempt: Attempt, before: Begun | None) -> Begun:
     """Return what there is of a rollout when an attempt has come so far; `before` is what it went on from."""
-    usage, seconds = (before.usage, before.seconds) if before else (Usage(), 0.0)
-    return Begun(messages=attempt.messages, usage=usage + attempt.usage, seconds=seconds + attempt.seconds)
+    begun = before or Begun()
+    lasting = {name: mark for name, mark in begun.marks.items() if name in LASTING_MARKS}
+    return Begun(
+        messages=attempt.messages,
+        usage=begun.usage + attempt.usage,
+        seconds=begun.seconds + attempt.seconds,
+        tools=attempt.tools,
+        marks={**lasting, **attempt.marks},
+    )
 
 
 def _line(identifier: str, row: Row) -> bytes:

@@ -220,7 +220,7 @@ async def _one(engine: Engine, job: SamplingJob, task: Task) -> tuple[Rollout, U
     made = _rollout(engine, plan, task, of_attempt(attempt, begun), attempt.finish_reason, prompt=attempt.prompt)
     ids = None if begun else attempt.token_ids
     before = begun.usage if begun else Usage()
-    return replace(made, token_ids=ids, tools=attempt.tools, marks=attempt.marks), before
+    return replace(made, token_ids=ids), before
 
 
 def _begun(job: SamplingJob, task: Task) -> Begun | None:
@@ -230,7 +230,13 @@ def _begun(job: SamplingJob, task: Task) -> Begun | None:
     if task.cut is None:
         return None
     rollout = Rollout.from_row(task.cut)
-    return Begun(messages=rollout.completion, usage=rollout.usage, seconds=rollout.seconds)
+    return Begun(
+        messages=rollout.completion,
+        usage=rollout.usage,
+        seconds=rollout.seconds,
+        tools=rollout.tools,
+        marks=rollout.marks,
+    )
 
 
 def _rollout(
@@ -258,6 +264,8 @@ def _rollout(
         prompt_hash=plan.template.hash,
         usage=begun.usage,
         seconds=round(begun.seconds, 3),
+        tools=begun.tools,
+        marks=begun.marks,
     )
 
 

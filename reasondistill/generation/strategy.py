@@ -16,6 +16,9 @@ from .thinking import with_effort
 Partial = Callable[["Attempt"], None]
 """Told what an attempt holds so far, after each of its turns; what it was told last may be given back as `prior`."""
 
+LASTING_MARKS = ("branch", "restarts")
+"""What an attempt that goes on from an earlier one cannot notice again, and what still holds of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:

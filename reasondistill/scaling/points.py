@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifiers import Outcome
+from verifiers.steps import check_steps
 
 from ..evaluation.answers import group_answers
 from ..evaluation.metrics import best_at_k, maj_at_k, pass_at_k, weighted_vote_at_k
@@ -32,6 +33,8 @@ class Sample:
     waits: int
     confidence: float = 0.0
     """Mean log-probability of its weakest stretch."""
+    soundness: float = 0.5
+    """Share of its own arithmetic that holds; see StepCheck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Point:
         }
 
 
-def read_samples(folder: Path, wanted: Sequence[str]) -> dict[str, list[Sample]]:
+def read_samples(folder: Path, wanted: Sequence[str], *, checks_steps: bool = False) -> dict[str, list[Sample]]:
     """Return the samples of a cell by problem; rollouts on which our side broke are left out."""
     verdicts = read_verdicts(Table(folder / "verdicts", key="rollout_id"))
     rollouts = {row["id"]: Rollout.from_row(row) for row in Table(folder / "rollouts", key="id")}
@@ -117,6 +120,7 @@ def read_samples(folder: Path, wanted: Sequence[str]) -> dict[str, list[Sample]]
             thinking=marks.get("thinking_tokens", rollout.usage.completion_tokens),
             waits=marks.get("waits", 0),
             confidence=marks.get("confidence", {}).get("lowest", 0.0),
+            soundness=check_steps(rollout.written).soundness if checks_steps else 0.5,
         )
         found.setdefault(rollout.problem_id, []).append((rollout.index, sample))
     return {problem: [s for _, s in sorted(group, key=lambda pair: pair[0])] for problem, group in found.items()}
@@ -176,7 +180,8 @@ def rejection_points(cell: Cell, samples: Samples, budgets: Iterable[int]) -> It
 
 
 _NAMES = {
-    "majority": "maj", "confidence": "weighted", "surest": "surest", "judge": "judge", "select": "select",
+    "majority": "maj", "confidence": "weighted", "surest": "surest", "steps": "steps", "judge": "judge",
+    "select": "select",
 }  # fmt: skip
 
 
@@ -201,7 +206,8 @@ def _vote(
         elif vote == "judge":
             scores[problem] = best_at_k(correct, [choices.ratings.get(s.rollout_id, -1.0) for s in group], k)
         else:
-            scores[problem] = best_at_k(correct, sure, k)
+            ranked = [s.soundness for s in group] if vote == "steps" else sure
+            scores[problem] = best_at_k(correct, ranked, k)
     return scores, extra
 
 

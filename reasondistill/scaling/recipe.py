@@ -12,10 +12,11 @@ from ..recipe_checks import check_model
 from ..recipe_file import read_structured
 
 REJECTION = "rejection"
-VOTES = ("majority", "confidence", "surest", "judge", "select")
+VOTES = ("majority", "confidence", "surest", "steps", "judge", "select")
 """majority: the most frequent answer; confidence: votes weighted by how sure the model was; surest: the rollout of
-which it was surest, best-of-n without a verifier; judge: the rollout that a model rates best; select: the one that a
-model picks when it sees all k. Where the model cannot say, its choice counts as wrong."""
+which it was surest; steps: best-of-n by a verifier that needs no reference, the rollout whose own arithmetic holds best
+(verifiers.steps); judge: the rollout that a model rates best; select: the one that a model picks when it sees all k.
+Where the model cannot say, its choice counts as wrong."""
 
 
 @dataclass

@@ -90,7 +90,7 @@ class Selector:
     def questions(self) -> Iterator[Problem]:
         """Yield what the model is asked."""
         problems = {p.id: p for p in load_problems(self.given.problems)}
-        texts = {row["id"]: _text(Rollout.from_row(row)) for row in Table(self.given.folder / "rollouts", key="id")}
+        texts = {row["id"]: Rollout.from_row(row).written for row in Table(self.given.folder / "rollouts", key="id")}
         for identifier, group in self.samples.items():
             problem = problems[identifier]
             shown = [(s.rollout_id, texts[s.rollout_id][-self.recipe.selector.characters :]) for s in group]
@@ -147,10 +147,6 @@ def _rate(problem: Problem, rollout: str, text: str) -> Problem:
         question=RATE.format(question=problem.question, solution=text),
         metadata={"problem": problem.id, "rollout": rollout},
     )
-
-
-def _text(rollout: Rollout) -> str:
-    return "\n".join(filter(None, (m.reasoning or "" for m in rollout.completion))) + f"\n{rollout.text}"
 
 
 def selectors(

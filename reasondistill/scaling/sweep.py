@@ -123,10 +123,10 @@ class Sweep:
     def samples(self) -> Mapping[Cell, Samples]:
         """Return what is there, by cell; cells without anything are left out."""
         found: dict[Cell, Samples] = {}
-        weights = model_weights(self.recipe.model)
+        weights, steps = model_weights(self.recipe.model), "steps" in self.recipe.parallel.votes
         for cell, given in self.sets().items():
             wanted = [identifier for identifier, _, _ in replace(given, weights=weights).plan(self.model).wanted()]
-            if samples := read_samples(given.folder, wanted):
+            if samples := read_samples(given.folder, wanted, checks_steps=steps):
                 found[cell] = samples
         return found
 

@@ -27,6 +27,7 @@ from .program import exit_code, flush, main_namespace, print_exception
 _FORK = os.fork  # a cell may put something else in its place
 RESULT_LIMIT = 16 * 1024
 """Characters of an echoed expression."""
+_READY = pack({"ready": True})
 
 
 class CellTimeout(BaseException):
@@ -53,7 +54,7 @@ class _Kernel:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # checkpoints that were not needed leave no zombies
 
     def serve(self) -> int:
-        self._say({"ready": True})
+        self._tell(_READY)
         while True:
             try:
                 message, descriptors = receive(self._control)
@@ -72,35 +73,36 @@ class _Kernel:
         new_home = head.get("new_home")
         forked = self._fork(descriptors, None if new_home is None else self._base / new_home)
         if not forked and head["op"] == "cell":
-            self._say(self._cell(code))
+            self._tell(pack(self._cell(code)))
 
     def _fork(self, descriptors: list[int], new_home: Path | None) -> bool:
-        """Leave a copy of this process behind descriptors (control, stdout, stderr); True in the copy."""
+        """Leave a copy of this process behind descriptors (control, stdout, stderr); True in the copy.
+
+        What the copy needs is made before the fork: after it, each page that is touched must first be copied.
+        """
         if len(descriptors) != 3:
             close_all(descriptors)
             return False
         flush()
+        left, out, err = socket.socket(fileno=descriptors[0]), *descriptors[1:]
+        target = None if new_home is None else str(new_home)
         gc.disable()
         try:
             copy = _FORK() == 0
         except OSError:
-            close_all(descriptors)
-            return False
+            copy = False
         finally:
             gc.enable()
         if copy:
-            self._control.close()
-            self._control = socket.socket(fileno=descriptors[0])
-            os.dup2(descriptors[1], 1)
-            os.dup2(descriptors[2], 2)
-            close_all(descriptors[1:])
-            if new_home is not None:
+            self._control, left = left, self._control
+            os.dup2(out, 1)
+            os.dup2(err, 2)
+            if target is not None:
                 # Only now: the zygote has made the directory by the time that it has let this fork happen.
-                os.chdir(_copy_home(new_home))
-                _set_home(str(new_home))
-            self._say({"ready": True})
-        else:
-            close_all(descriptors)
+                _move_home(target)
+            self._tell(_READY)
+        left.close()
+        close_all([out, err])
         return copy
 
     def _cell(self, code: bytes) -> dict[str, Any]:
@@ -159,9 +161,9 @@ class _Kernel:
         if self._inside_cell:
             raise CellTimeout("the cell took too long")
 
-    def _say(self, head: dict[str, Any]) -> None:
+    def _tell(self, message: bytes) -> None:
         try:
-            send(self._control, pack(head))
+            send(self._control, message)
         except (OSError, BadMessage):
             os._exit(0)  # nobody listens any more
 
@@ -172,15 +174,26 @@ def _set_home(home: str) -> None:
         tempfile.tempdir = None
 
 
-def _copy_home(target: Path) -> Path:
-    """Copy the home's files for a branch; returns the place there that corresponds to the working directory here."""
+def _move_home(target: str) -> None:
+    """Make `target` a branch's home: its files are those of the home now, and so is the place in it."""
+    home = os.environ["HOME"]
+    try:
+        with os.scandir(home) as entries:
+            if next(entries, None) is not None:
+                _copy_files(home, target)
+        working = os.getcwd()  # noqa: PTH109  a path object would touch more pages
+        inside = working == home or working.startswith(home + "/")
+        os.chdir(target + working[len(home) :] if inside else target)
+    except OSError as problem:
+        print(f"not all files were copied to the branch: {problem}", file=sys.stderr)
+        os.chdir(target)
+    _set_home(target)
+
+
+def _copy_files(home: str, target: str) -> None:
     import shutil
 
-    home = Path(os.environ["HOME"])
     try:
-        if any(home.iterdir()):
-            shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
-        return target / Path.cwd().relative_to(home)
-    except (OSError, ValueError, shutil.Error, RecursionError) as problem:
-        print(f"not all files were copied to the branch: {problem}", file=sys.stderr)
-        return target
+        shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
+    except (ValueError, RecursionError, shutil.Error) as problem:
+        raise OSError(str(problem)) from None

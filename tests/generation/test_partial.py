@@ -22,6 +22,8 @@ states = st.builds(
     Begun,
     messages=st.lists(turns, max_size=4).map(tuple),
     usage=st.builds(Usage, completion_tokens=st.integers(0, 9)),
+    tools=st.sampled_from([(), ({"name": "python"},)]),
+    marks=st.dictionaries(st.sampled_from(["executions", "branch"]), st.integers(0, 2)),
 )
 
 

@@ -49,9 +49,11 @@ class Coder:
         return None
 
 
-def rollouts(tmp_path, engine, problems, *, samples, branch, concurrency=4):
+def rollouts(tmp_path, engine, problems, *, samples, branch, concurrency=4, sampling=None):
     strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=branch))
-    plan = SamplingPlan(problems=problems, strategy=strategy, sampling=Sampling(), samples=samples, model="m")
+    plan = SamplingPlan(
+        problems=problems, strategy=strategy, sampling=sampling or Sampling(), samples=samples, model="m"
+    )
 
     async def run(table):
         await sample(engine, [SamplingJob(plan=plan, table=table)], concurrency=concurrency)
@@ -77,6 +79,17 @@ def test_branches_share_the_beginning_and_its_state_and_then_differ(tmp_path, ma
         assert all(printed in r.completion[3].content and r.completion[3].content.count(",") == 1 for r in (one, two))
         assert one.marks["branch"] == two.marks["branch"]
         assert sorted(r.usage.completion_tokens for r in (one, two)) == [14, 21]
+
+
+def test_branches_that_a_cap_cut_are_still_branches_when_they_go_on(tmp_path, make_problem):
+    def made(cap):
+        return rollouts(tmp_path, Coder(), (make_problem(),), samples=2, branch=2, sampling=Sampling(max_tokens=cap))
+
+    cut, whole = made(14), made(100)
+    assert {(r.finish_reason, r.marks["stopped"]) for r in cut} == {(FinishReason.LENGTH, "tokens")}
+    assert {(r.finish_reason, r.marks.get("stopped")) for r in whole} == {(FinishReason.STOP, None)}
+    assert [r.marks["branch"] for r in whole] == [r.marks["branch"] for r in cut]
+    assert all(r.marks["executions"] == 2 for r in whole)
 
 
 def test_groups_are_asked_for_together(make_problem):

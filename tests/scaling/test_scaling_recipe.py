@@ -86,7 +86,10 @@ def test_a_cell_says_how_it_is_sampled(load, tmp_path):
         ("sequential.budgets=[8, 8]", "sequential.budgets must hold different numbers"),
         ("sequential.waits=[]", "sequential.waits is empty; [0] is the least"),
         ("parallel.k=[8]", "parallel.k must lie between 1 and parallel.samples 4, got [8]"),
-        ("parallel.votes=[best]", "parallel.votes must be of majority, confidence, surest, judge, select, got 'best'"),
+        (
+            "parallel.votes=[best]",
+            "parallel.votes must be of majority, confidence, surest, steps, judge, select, got 'best'",
+        ),
         ("parallel.temperature=0", "all samples would be the same one"),
         ("sequential.temperature=-1", "sequential.temperature must be at least 0"),
         ("baselines=[word]", "baselines must be of tokens, steps, short, long, rejection, got 'word'"),

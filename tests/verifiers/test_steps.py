@@ -54,6 +54,11 @@ def test_a_chain_is_judged_link_by_link() -> None:
     assert steps[1].reason == "the left side is 5"
 
 
+def test_equations_with_a_comma_between_them_are_steps_of_their_own() -> None:
+    steps = check_steps("1,200 + 3 = 1,203, 2 + 2 = 5").steps
+    assert [(step.text, str(step.judged)) for step in steps] == [("1,200 + 3 = 1,203", "true"), ("2 + 2 = 5", "false")]
+
+
 def test_a_display_goes_on_from_row_to_row() -> None:
     check = check_steps("\\begin{align*} $$\n x &= 3 \\cdot 4 \\\\\n &= 12 \\\\ &= 13 $$")
     assert check.first_wrong_step == len(check.steps) - 1
