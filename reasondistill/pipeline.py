@@ -22,7 +22,7 @@ from .curation.source import Kept, Source, Stored
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
 from .errors import EngineError
-from .evaluation.results import pass_rates, read_rollouts
+from .evaluation.results import pass_rates
 from .export.card import CardFacts, render_card
 from .export.dataset import Examples, survey, to_example, write_dataset
 from .export.receipts import Judged, sandbox_layer
@@ -37,9 +37,10 @@ from .records import Example, Problem, Row, content_id, rows_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
 from .report.page import build_page
+from .rollouts import open_rollouts
 from .stage import SampleStage, failures, run_stage
 from .store import RunFolder, mask_secrets, write_atomic
-from .verification import verify_rollouts
+from .verification import verify_stored
 
 
 class Pipeline:
@@ -115,7 +116,7 @@ class Pipeline:
             self._timed("verify"),
             self.folder.table("verdicts", key="rollout_id", writable=True, warn=self._say) as table,
         ):
-            verify_rollouts(read_rollouts(self.folder.path), problems, table, self.plan.verify())
+            verify_stored(open_rollouts(self.folder.path), problems, table, self.plan.verify())
 
     def curate(self) -> None:
         """Choose the rollouts that become examples and write the drop ledger."""
