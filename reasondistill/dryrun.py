@@ -6,8 +6,9 @@ from .plan import Plan
 from .progress import say
 from .recipe import STEPS
 from .records import Problem, Row
+from .rollouts import open_rollouts
 from .stage import SampleSet, SampleStage
-from .store import RunFolder, Table
+from .store import RunFolder
 
 CHARACTERS_PER_TOKEN = 3.5
 """A rough guess for prompts, whose tokenizer is not loaded here; a little low for English, so the guess is high."""
@@ -50,7 +51,7 @@ def _row(step: str, given: SampleSet, stage: SampleStage, problems: dict[str, li
         model=stage.model,
     )
     wanted = len(plan.problems) * plan.samples
-    missing = plan.missing(Table(given.folder / "rollouts", key="id"))
+    missing = plan.missing(open_rollouts(given.folder))
     characters = sum(len(m.content) for _, problem, _ in missing for m in template.messages(problem))
     return {
         "step": step,

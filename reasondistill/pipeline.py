@@ -24,7 +24,7 @@ from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
 from .errors import EngineError
 from .evaluation.agreement import Agreement
-from .evaluation.results import pass_rates, read_rollouts
+from .evaluation.results import pass_rates
 from .export.beside import FormatsBeside
 from .export.card import CardFacts, render_card
 from .export.dataset import Examples, survey, to_example, write_dataset
@@ -41,9 +41,10 @@ from .records import Example, Problem, Row, content_id, rows_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
 from .report.page import build_page
+from .rollouts import open_rollouts
 from .stage import SampleStage, failures, run_stage
 from .store import RunFolder, mask_secrets, write_atomic
-from .verification import verify_rollouts
+from .verification import verify_stored
 
 
 class Pipeline:
@@ -59,6 +60,8 @@ class Pipeline:
         self.recipe = recipe
         self.plan = Plan(recipe=recipe, folder=recipe.folder, recipe_folder=recipe_folder)
         self.folder = RunFolder(recipe.folder)
+        self._selections: dict[str, Selection] = {}
+        """What was selected for each arm since the last rollout was judged: `export` need not do it again."""
         self._command = str(mask_secrets(command or f"reasondistill run {recipe.name}.yaml"))
         self._say = say
 
@@ -100,6 +103,7 @@ class Pipeline:
 
     def generate(self) -> None:
         """Sample the teacher on the training problems and on the held-out ones."""
+        self._selections.clear()
         wanted = self.plan.sampling_fingerprint()
         if self._manifest("generate") not in (None, wanted):
             for name in ("rollouts", "verdicts", *(f"evaluations/teacher-{s}" for s in self.recipe.held_out)):
@@ -110,23 +114,23 @@ class Pipeline:
 
     def verify(self) -> None:
         """Judge every rollout of the teacher that sampling left without a verdict."""
+        self._selections.clear()
         problems = {p.id: p for p in self._read_problems("train")}
         with (
             self._timed("verify"),
             self.folder.table("verdicts", key="rollout_id", writable=True, warn=self._say) as table,
         ):
-            verify_rollouts(read_rollouts(self.folder.path), problems, table, self.plan.verify())
+            verify_stored(open_rollouts(self.folder.path), problems, table, self.plan.verify())
 
     def curate(self) -> None:
         """Choose the rollouts that become examples and write the drop ledger."""
         if self.recipe.curate.pass_rate.enabled:
             self._sample("pass rate", self.plan.pass_rate())
         with self._timed("curate"):
-            source = self._source()
-            selection = self._select(self.recipe.curate.keep, source)
+            selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
             agreement = Agreement()
-            suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(source))]
+            suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(selection.kept.source))]
             self.folder.write_json("gold_audit.json", {"suspects": suspects})
             self.folder.write_json("agreement.json", agreement.to_row())
             drops = selection.ledger.drops
@@ -144,11 +148,9 @@ class Pipeline:
     def export(self) -> None:
         """Write the dataset, its control splits and its card."""
         with self._timed("export"):
-            source = self._source()
-            selection = self._select(self.recipe.curate.keep, source)
+            selection = self._select(self.recipe.curate.keep)
             examples = self._examples(selection.kept)
-            names = self.recipe.arms.controls
-            controls = {keep: self._examples(self._control(keep, selection, source)) for keep in names}
+            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.recipe.arms.controls}
             surveys = {name: survey(rows) for name, rows in {"main": examples, **controls}.items()}
             hashes = {name: each.hash for name, each in surveys.items()}
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
@@ -220,13 +222,17 @@ class Pipeline:
                     "what finished is kept, the same command asks for the rest again"
                 )
 
-    def _select(self, keep: str, source: Source) -> Selection:
-        rates = (
-            pass_rates(self.plan.folder / "evaluations" / "reference-train")
-            if self.recipe.curate.pass_rate.enabled
-            else None
-        )
-        return select(source, self.plan.select(keep), self._held_out, rates)
+    def _select(self, keep: str) -> Selection:
+        if keep not in self._selections:
+            known = next(iter(self._selections.values()), None)
+            source = known.kept.source if known else self._source()
+            rates = (
+                pass_rates(self.plan.folder / "evaluations" / "reference-train")
+                if self.recipe.curate.pass_rate.enabled
+                else None
+            )
+            self._selections[keep] = select(source, self.plan.select(keep), self._held_out, rates)
+        return self._selections[keep]
 
     def _source(self) -> Source:
         """Return every judged rollout that the recipe asks for, in the recipe's order."""
@@ -255,8 +261,8 @@ class Pipeline:
             self.folder.write_json("decontamination.json", row)
             write_atomic(self.folder.path / "decontamination.md", render_contamination(row))
 
-    def _control(self, keep: str, selection: Selection, source: Source) -> Kept:
-        kept = self._select(keep, source).kept
+    def _control(self, keep: str, selection: Selection) -> Kept:
+        kept = self._select(keep).kept
         by_problems = self.recipe.arms.match == "problems"
         return match_problems(kept, selection.kept, self.recipe.seed) if by_problems else kept
 

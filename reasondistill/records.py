@@ -6,7 +6,7 @@ nothing of this package. No file is opened here.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -16,6 +16,8 @@ SCHEMA = 1
 
 Role = Literal["system", "user", "assistant", "tool"]
 Row = dict[str, Any]
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class Kind(StrEnum):
@@ -122,9 +124,8 @@ class Sampling:
 
     def identity(self) -> Row:
         """Return what decides the sample: everything but the cap."""
-        row = asdict(self)
-        del row["max_tokens"]
-        return {**row, "stop": list(self.stop)}
+        names = (f.name for f in fields(self) if f.name != "max_tokens")
+        return {**{name: getattr(self, name) for name in names}, "stop": list(self.stop)}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -226,10 +227,8 @@ class Rollout:
         return cls(**known)
 
 
-def rollout_id(
-    problem: Problem,
+def rollout_namer(
     *,
-    index: int,
     strategy: str,
     thinking: str,
     model: str,
@@ -237,24 +236,20 @@ def rollout_id(
     prompt_hash: str,
     round: int = 0,
     settings: Row | None = None,
-) -> str:
-    """Return the content id of one sample: the same work has the same id on every machine.
+) -> Callable[[Problem, int], str]:
+    """Return what makes the content id of a sample from its problem and index: the same work, the same id everywhere.
 
     `settings` are the strategy's own, where it has any (Strategy.identity).
     """
-    return content_id(
-        "rollout",
-        problem.id,
-        problem.content_hash,
-        index,
-        strategy,
-        thinking,
-        model,
-        sampling.identity(),
-        prompt_hash,
-        round,
-        *([settings] if settings else []),
-    )
+    given = [strategy, thinking, model, sampling.identity(), prompt_hash, round, *([settings] if settings else [])]
+    # The text that `content_id` would hash, of which all behind the index is made once.
+    common = _CANONICAL.encode(given)[1:]
+
+    def name(problem: Problem, index: int) -> str:
+        text = f'["rollout",{_CANONICAL.encode(problem.id)},"{problem.content_hash}",{index},{common}'
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,8 +300,7 @@ def content_id(*parts: object) -> str:
     >>> content_id("a", 1) == content_id("a", 1) != content_id("a", 2)
     True
     """
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashlib.sha256(_CANONICAL.encode(parts).encode()).hexdigest()[:20]
 
 
 def rows_id(rows: Iterable[Row]) -> str:
@@ -317,7 +311,7 @@ def rows_id(rows: Iterable[Row]) -> str:
     """
     digest, between = hashlib.sha256(b"[["), b""
     for row in rows:
-        digest.update(between + json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode())
+        digest.update(between + _CANONICAL.encode(row).encode())
         between = b","
     digest.update(b"]]")
     return digest.hexdigest()[:20]

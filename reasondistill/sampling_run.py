@@ -11,7 +11,7 @@ from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve
 from .errors import EngineError, RecipeError
 from .evaluation.benchmark import Benchmark
-from .evaluation.results import SetResult, measure, read_rollouts
+from .evaluation.results import measure
 from .evaluation.scorecard import scorecard
 from .evaluation.scoring import MEASURED, read_groups
 from .evaluation.tool_use import tool_use
@@ -23,6 +23,7 @@ from .progress import say
 from .provenance import is_local, model_name, model_weights, versions
 from .recipe import ModelRecipe
 from .records import Problem, Row, Sampling
+from .rollouts import open_rollouts, read_rollouts
 from .stage import SampleSet, SampleStage, failures, run_stage
 from .store import RunFolder, mask_secrets, mask_url
 from .verification import VerifyOptions
@@ -86,8 +87,9 @@ class SamplingRun:
         manifest = folder.read_json("manifest.json")
         stage = self._stage(manifest["samples"], manifest["judged"])
         plan = stage.sets[0].plan(stage.model)
-        folder.write_json(MEASURED, [identifier for identifier, _, _ in plan.wanted()])
-        result = self._measure(stage)
+        wanted = [identifier for identifier, _, _ in plan.wanted()]
+        folder.write_json(MEASURED, wanted)
+        result = measure(self.folder, only=wanted)
         problems = {problem.id: problem for problem in plan.problems}
         card = scorecard(read_groups(self.folder, problems).values(), ks or [1, manifest["samples"]])
         row = {
@@ -98,7 +100,7 @@ class SamplingRun:
             **card,
             "truncated": result.truncated if result else 0,
             "tokens": {"prompt": result.prompt_tokens, **(card["tokens"] or {"completion": 0})} if result else {},
-            **self._tool_use(stage),
+            **self._tool_use(wanted),
             "sampling": plan.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
             "prompt": {"template": stage.sets[0].template, "hash": plan.template.hash},
             "versions": manifest["versions"],
@@ -149,8 +151,8 @@ class SamplingRun:
     def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
         plan = stage.sets[0].plan(stage.model)
         wanted = [identifier for identifier, _, _ in plan.wanted()]
-        with RunFolder(self.folder).table("rollouts", key="id") as table:
-            there = sum(identifier in table for identifier in wanted)
+        stored = open_rollouts(self.folder)
+        there = sum(identifier in stored for identifier in wanted)
         counts: Row = next(iter(result["sets"].values()), {})
         failed = Counter[str](counts.get("failed", {}))
         if failed.total() > self.max_failed_share * len(wanted):
@@ -158,7 +160,7 @@ class SamplingRun:
                 f"{self.folder}: {failed.total()} of {len(wanted)} requests failed for good ({failures(counts)}); "
                 f"{there} rollouts are kept, the same command asks for the rest again"
             )
-        measured = self._measure(stage) if judged else None
+        measured = measure(self.folder, only=wanted) if judged else None
         right = measured.outcomes.get("correct", 0) if measured else 0
         tokens = measured.completion_tokens if measured else 0
         kept = ("truncated_share", "empty_share", "continued", "usage", "cost", "stopped", "decisions")
@@ -171,18 +173,14 @@ class SamplingRun:
             "engine": result["engine"],
             **{k: result[k] for k in ("requests", "retries", "wasted_tokens") if k in result},
             **{k: counts[k] for k in kept if k in counts},
-            **self._tool_use(stage),
+            **self._tool_use(wanted),
         }
 
-    def _tool_use(self, stage: SampleStage) -> Row:
+    def _tool_use(self, wanted: Sequence[str]) -> Row:
         if self.strategy.name != "tir":
             return {}
-        wanted = {identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()}
-        return {"tool_use": tool_use(r for r in read_rollouts(self.folder) if r.id in wanted)}
-
-    def _measure(self, stage: SampleStage) -> SetResult | None:
-        wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
-        return measure(self.folder, only=wanted)
+        ids = set(wanted)
+        return {"tool_use": tool_use(r for r in read_rollouts(self.folder) if r.id in ids)}
 
     def _note_address(self, folder: RunFolder) -> bool:
         """Keep the server's address in the manifest, and say so when a resumed run asks another one.

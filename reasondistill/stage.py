@@ -34,9 +34,10 @@ from .generation.strategies import StrategyOptions, make_strategy
 from .problems import load_problems
 from .progress import StageProgress, say
 from .records import Rollout, Row, Sampling
+from .rollouts import open_rollouts
 from .store import Table
 from .training.options import TrainOptions
-from .verification import OutcomeCounts, VerdictStream, VerifyOptions, verify_rollouts
+from .verification import OutcomeCounts, VerdictStream, VerifyOptions, verify_stored
 
 INTERRUPTED = "interrupted"
 LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
@@ -274,8 +275,9 @@ async def _sample(stage: SampleStage) -> Row:
     result: Row = {"engine": None, "load_seconds": 0.0, "seconds": 0.0, "sets": {}}
     with StageProgress() as progress:
         async with AsyncExitStack() as stack:
-            jobs = {s.label: await _job(s, plans[s.label], stage, progress, stack) for s in stage.sets}
-            if not any(job.plan.missing(job.table) for job in jobs.values()):
+            missing: dict[str, int] = {}
+            jobs = {s.label: await _job(s, plans[s.label], stage, progress, stack, missing) for s in stage.sets}
+            if not any(missing.values()):
                 return result
             began = time.monotonic()
             engine = await open_engine(stage.engine_options, say=say, known=stage.known)
@@ -337,18 +339,28 @@ def _first_interrupt_finishes(jobs: Sequence[SamplingJob], engine: str) -> Itera
 
 
 async def _job(
-    given: SampleSet, plan: SamplingPlan, stage: SampleStage, progress: StageProgress, stack: AsyncExitStack
+    given: SampleSet,
+    plan: SamplingPlan,
+    stage: SampleStage,
+    progress: StageProgress,
+    stack: AsyncExitStack,
+    missing: dict[str, int],
 ) -> SamplingJob:
-    """Open a set's tables and its stream of verdicts; a row counts as done when it is judged."""
-    rollouts = stack.enter_context(Table(given.folder / "rollouts", key="id", writable=True, warn=say))
+    """Open a set's tables and its stream of verdicts; a row counts as done when it is judged.
+
+    What its table lacks is counted in `missing`.
+    """
+    rollouts = stack.enter_context(open_rollouts(given.folder, writable=True, warn=say))
     partial = stack.enter_context(PartialLog(given.folder / "partial"))
-    missing = {identifier for identifier, _, _ in plan.missing(rollouts)}
+    there = plan.there(rollouts)
+    cut = plan.cut(rollouts) if partial.ids() else set()
     for identifier in partial.ids():
-        if identifier in rollouts and identifier not in missing:
+        if identifier in rollouts and identifier not in cut:
             # It was stored just before the process died.
             partial.forget(identifier)
     total = len(plan.problems) * plan.samples
-    progress.start(given.label, total, done=total - len(missing))
+    missing[given.label] = total - len(there)
+    progress.start(given.label, total, done=len(there))
     tokens = [0]
     if not given.require_reference:
 
@@ -368,7 +380,7 @@ async def _job(
 
     problems = {p.id: p for p in plan.problems}
     # An earlier process may have stored rollouts and died before it judged them.
-    verify_rollouts(_stored(plan, rollouts), problems, verdicts, stage.verify)
+    verify_stored(rollouts, problems, verdicts, stage.verify, only=there)
     known = {row["rollout_id"]: _is_right(row["outcome"]) for row in verdicts} if given.budget.until_correct else {}
     stream = await stack.enter_async_context(VerdictStream(problems, verdicts, stage.verify, show))
     job = SamplingJob(plan=plan, table=rollouts, partial=partial, on_rollout=stream.put, outcomes=known)
@@ -378,14 +390,6 @@ async def _job(
 def _is_right(outcome: str) -> bool | None:
     """Return whether an outcome counts as right; None where our side could not tell."""
     return None if outcome == Outcome.ERROR else outcome == Outcome.CORRECT
-
-
-def _stored(plan: SamplingPlan, rollouts: Table) -> Iterator[Rollout]:
-    """Yield the rollouts that the plan wants and the table holds whole."""
-    done = {identifier for identifier, _, _ in plan.wanted()} - {
-        identifier for identifier, _, _ in plan.missing(rollouts)
-    }
-    return (Rollout.from_row(row) for row in rollouts if row["id"] in done)
 
 
 def failures(counts: Row) -> str:

@@ -1,8 +1,9 @@
 """The run folder: append-only tables that survive `kill -9`, one writer at a time, and a manifest.
 
 A table is a folder of JSONL shards. The newest shard is plain `NNNNN.jsonl`; full ones are `NNNNN.jsonl.zst` with
-their ids in `NNNNN.ids`. A row that was appended is kept whatever happens to the process; a torn last line is dropped.
-Power loss may cost the rows of the last seconds: nothing is synced to the platter until a shard closes.
+their ids, or what else a table wants to know of a row without reading it, in `NNNNN.ids`. A row that was appended is
+kept whatever happens to the process; a torn last line is dropped. Power loss may cost the rows of the last seconds:
+nothing is synced to the platter until a shard closes.
 """
 
 import errno
@@ -22,7 +23,7 @@ from .records import Row
 
 SHARD_BYTES = 64 << 20
 """Size at which a shard is closed and compressed."""
-HELD_BYTES = 128 << 20
+HELD_BYTES = 64 << 20
 """Rows that are held at a time while they are read in another order than the table's."""
 LOCK_SECONDS = 5.0
 """How long a run waits for the folder's lock: the child of one that was just killed needs a moment to end."""
@@ -51,11 +52,14 @@ class Table:
         *,
         key: str,
         writable: bool = False,
+        head: Callable[[Row], Row] | None = None,
         warn: Warn | None = None,
         shard_bytes: int = SHARD_BYTES,
     ) -> None:
+        """`head` makes of a row the small one, with its id, that is kept in the index and that `heads` yields."""
         self.folder = folder
         self._key = key
+        self._head = head
         self._warn = warn or (lambda _: None)
         self._shard_bytes = shard_bytes
         self._newest: dict[str, int] = {}
@@ -94,6 +98,13 @@ class Table:
     ) -> None:
         self.close()
 
+    def heads(self) -> Iterator[Row]:
+        """Yield what `head` makes of each row; of closed shards only the index is read. Without `head`, the rows."""
+        for stem in self._stems():
+            for place, head in enumerate(self._shard_heads(stem), self._first_place(stem)):
+                if self._newest.get(head[self._key]) == place:
+                    yield head
+
     def ids(self) -> set[str]:
         """Return the ids that have a row."""
         return set(self._newest)
@@ -106,9 +117,10 @@ class Table:
         """
         wanted, most = iter(ids), max(1, held_bytes // self._mean_bytes())
         while batch := list(islice(wanted, most)):
-            lines = self._lines(self._newest[identifier] for identifier in batch)
-            for identifier in batch:
-                yield json.loads(lines[self._newest[identifier]])
+            places = [self._newest[identifier] for identifier in batch]
+            lines = self._lines(places)
+            for place in places:
+                yield json.loads(lines[place])
 
     def append(self, row: Row) -> None:
         """Write one row; when this returns, the row outlives the process. Raises StoreError when the disk is full."""
@@ -166,13 +178,32 @@ class Table:
         return sorted({p.name.split(".")[0] for p in self.folder.glob("*.jsonl*") if ".tmp" not in p.name})
 
     def _shard_ids(self, stem: str) -> Iterator[str]:
-        index = self.folder / f"{stem}.ids"
-        if index.exists() and (self.folder / f"{stem}.jsonl.zst").exists():
-            # One JSON string a line: an id from a user's file may hold anything, line separators too.
-            yield from map(json.loads, index.read_text(encoding="ascii").split("\n")[:-1])
-        else:
+        index = self._index(stem)
+        if index is None:
             for row in self._shard_rows(stem):
                 yield row[self._key]
+        else:
+            for entry in index:
+                yield entry if isinstance(entry, str) else entry[self._key]
+
+    def _shard_heads(self, stem: str) -> Iterator[Row]:
+        index = None if self._head is None else self._index(stem)
+        for entry in index or ():
+            if isinstance(entry, str):
+                break  # an index of ids alone
+            yield entry
+        else:
+            if index is not None:
+                return
+        for row in self._shard_rows(stem):
+            yield self._head(row) if self._head else row
+
+    def _index(self, stem: str) -> Iterator[Any] | None:
+        """Return the heads of a closed shard's rows, or their ids; None where there is no index to trust."""
+        index = self.folder / f"{stem}.ids"
+        if not index.exists() or not (self.folder / f"{stem}.jsonl.zst").exists():
+            return None
+        return (json.loads(line) for line in raw_lines(index))
 
     def _shard_rows(self, stem: str) -> Iterator[Row]:
         plain, closed = self.folder / f"{stem}.jsonl", self.folder / f"{stem}.jsonl.zst"
@@ -203,7 +234,8 @@ class Table:
         import zstandard
 
         plain, closed, index = (self.folder / f"{stem}{end}" for end in (".jsonl", ".jsonl.zst", ".ids"))
-        write_atomic(index, "".join(json.dumps(row[self._key]) + "\n" for row in read_rows(plain)))
+        entries = (self._head(row) if self._head else row[self._key] for row in read_rows(plain))
+        write_atomic(index, "".join(json.dumps(entry) + "\n" for entry in entries))
         part = closed.with_suffix(".zst.tmp")
         try:
             with plain.open("rb") as source, part.open("wb") as target:

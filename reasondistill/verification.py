@@ -8,7 +8,7 @@ most three times, a bad reference never again.
 import asyncio
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -19,7 +19,8 @@ from verifiers import Outcome, Verdict, verify
 from verifiers.math import POLICIES, grade, grade_many
 
 from .errors import DataError
-from .records import SCHEMA, Kind, Problem, Rollout, Row, content_id
+from .records import SCHEMA, Kind, Problem, Rollout, Row
+from .rollouts import completion_hash
 from .store import Table
 
 BACKLOG = 512
@@ -28,8 +29,6 @@ MAX_TRIES = 3
 """How often a verdict that our side could not give is tried in all."""
 MIXED_PART = 1024
 """Rollouts of both kinds that are judged at a time: first the mathematics of them, then the programs."""
-_CURRENT = ("completion_hash", "judged_with", "outcome", "reason", "tries")
-"""What of a verdict's row tells whether it is current."""
 _Todo = tuple[Rollout, int]
 """A rollout and how often it was judged in vain."""
 
@@ -84,11 +83,6 @@ def verdict_row(rollout: Rollout, verdict: Verdict, options: VerifyOptions, trie
     }
 
 
-def completion_hash(rollout: Rollout) -> str:
-    """Hash of what came back: tells the verdict of an earlier, shorter completion from a current one."""
-    return content_id([m.to_row() for m in rollout.completion])
-
-
 def judge(rollout: Rollout, problem: Problem, options: VerifyOptions) -> Verdict:
     """Judge one rollout; may take up to `options.timeout` seconds."""
     if problem.kind is Kind.MATH:
@@ -110,14 +104,28 @@ def verify_rollouts(
     on_verdict: Callable[[Rollout, Outcome], None] = lambda _rollout, _outcome: None,
 ) -> int:
     """Judge every rollout that has no current verdict, on all cores; return how many were judged."""
-    done = {row["rollout_id"]: {key: row.get(key) for key in _CURRENT} for row in table}
-    todo = ((r, n) for r in rollouts if (n := _tries(r, done.get(r.id), options)) < MAX_TRIES)
-    judged = 0
-    for (rollout, n), verdict in _judge_many(todo, problems, options):
-        table.append(verdict_row(rollout, verdict, options, tries=n + 1))
-        on_verdict(rollout, verdict.outcome)
-        judged += 1
-    return judged
+    known = _Known(table, options)
+    todo = ((r, n) for r in rollouts if (n := known.tries(r.id, completion_hash(r))) < MAX_TRIES)
+    return _judge_into(table, todo, problems, options, on_verdict)
+
+
+def verify_stored(
+    rollouts: Table,
+    problems: Mapping[str, Problem],
+    table: Table,
+    options: VerifyOptions,
+    *,
+    only: Collection[str] | None = None,
+) -> int:
+    """The same for a table of rollouts, of which only those are read that need a verdict; `only` names ids."""
+    known = _Known(table, options)
+    tries = {
+        head["id"]: n
+        for head in rollouts.heads()
+        if (only is None or head["id"] in only) and (n := known.tries(head["id"], _hash_of(head))) < MAX_TRIES
+    }
+    todo = ((Rollout.from_row(row), tries[row["id"]]) for row in rollouts.rows(tries))
+    return _judge_into(table, todo, problems, options)
 
 
 def read_verdicts(table: Table) -> dict[str, Verdict]:
@@ -125,17 +133,44 @@ def read_verdicts(table: Table) -> dict[str, Verdict]:
     return {row["rollout_id"]: Verdict.from_row(row) for row in table}
 
 
-def _tries(rollout: Rollout, row: Row | None, options: VerifyOptions) -> int:
-    """Return how often the rollout as it stands was judged in vain; MAX_TRIES when it needs no further verdict."""
-    if (
-        row is None
-        or row.get("completion_hash") != completion_hash(rollout)
-        or row.get("judged_with") != options.identity()
-    ):
-        return 0
-    if row["outcome"] == Outcome.ERROR and not row["reason"].startswith("bad_gold"):
-        return int(row["tries"])
-    return MAX_TRIES
+class _Known:
+    """The verdicts of a table that were made with the same options."""
+
+    def __init__(self, table: Table, options: VerifyOptions) -> None:
+        self._hashes: dict[str, str] = {}
+        self._in_vain: dict[str, int] = {}
+        identity = options.identity()
+        for row in table:
+            if row.get("judged_with") == identity and row.get("completion_hash"):
+                self._hashes[row["rollout_id"]] = row["completion_hash"]
+                if row["outcome"] == Outcome.ERROR and not row["reason"].startswith("bad_gold"):
+                    self._in_vain[row["rollout_id"]] = int(row["tries"])
+
+    def tries(self, identifier: str, completion: str) -> int:
+        """Return how often a completion was judged in vain; MAX_TRIES when it needs no further verdict."""
+        if self._hashes.get(identifier) != completion:
+            return 0
+        return self._in_vain.get(identifier, MAX_TRIES)
+
+
+def _hash_of(head: Row) -> str:
+    """Return the hash of the completion of a table's head, or of a whole row where the table has no heads."""
+    return str(head["completion_hash"]) if "completion_hash" in head else completion_hash(Rollout.from_row(head))
+
+
+def _judge_into(
+    table: Table,
+    todo: Iterable[_Todo],
+    problems: Mapping[str, Problem],
+    options: VerifyOptions,
+    on_verdict: Callable[[Rollout, Outcome], None] = lambda _rollout, _outcome: None,
+) -> int:
+    judged = 0
+    for (rollout, n), verdict in _judge_many(todo, problems, options):
+        table.append(verdict_row(rollout, verdict, options, tries=n + 1))
+        on_verdict(rollout, verdict.outcome)
+        judged += 1
+    return judged
 
 
 def _judge_many(

@@ -19,7 +19,7 @@ from reasondistill.records import (
     Sampling,
     Usage,
     content_id,
-    rollout_id,
+    rollout_namer,
     to_messages,
     with_seed,
 )
@@ -151,9 +151,9 @@ def test_content_ids_are_stable():
     assert code.content_hash == "785fa4a29bf6bcd1ddbb"
 
 
-def _id(problem=PROBLEM, **changed):
-    given = {"index": 0, "strategy": "cot", "thinking": "default", "model": "m", "prompt_hash": "abc"}
-    return rollout_id(problem, **{**given, "sampling": Sampling(temperature=0.7), **changed})
+def _id(problem=PROBLEM, index=0, **changed):
+    given = {"strategy": "cot", "thinking": "default", "model": "m", "prompt_hash": "abc"}
+    return rollout_namer(**{**given, "sampling": Sampling(temperature=0.7), **changed})(problem, index)
 
 
 def test_rollout_ids_are_stable():

@@ -191,6 +191,30 @@ def test_rows_are_read_in_any_order_whatever_is_held(data, held, rewritten):
         assert [row["n"] for row in rows] == [-n if n in rewritten else n for n in order]
 
 
+def _head(row):
+    return {"id": row["id"], "even": row["n"] % 2 == 0}
+
+
+def _heads(folder, **options):
+    return [head["even"] for head in _table(folder, head=_head, **options).heads()]
+
+
+def test_heads_are_read_from_the_index_of_closed_shards(tmp_path):
+    _fill(tmp_path, range(30), head=_head)
+    assert _heads(tmp_path) == [n % 2 == 0 for n in range(30)]
+    for closed in tmp_path.glob("*.zst"):
+        closed.write_bytes(b"nobody reads it")
+    assert _heads(tmp_path) == [n % 2 == 0 for n in range(30)]
+
+
+def test_heads_are_made_of_rows_where_the_index_has_ids_alone(tmp_path):
+    _fill(tmp_path, range(20))
+    _fill(tmp_path, [20, 21, 3], head=_head)
+    expected = [n % 2 == 0 for n in range(20) if n != 3]
+    assert _heads(tmp_path) == [*expected, True, False, False]
+    assert [row["n"] for row in _table(tmp_path).heads()] == _numbers(tmp_path)
+
+
 def test_reading_an_id_without_a_row_is_an_error(tmp_path):
     _fill(tmp_path, range(3))
     with pytest.raises(KeyError, match="r9"):

@@ -7,16 +7,17 @@ import pytest
 
 from reasondistill.errors import DataError, StoreError
 from reasondistill.records import FinishReason, Kind, Message
+from reasondistill.rollouts import completion_hash, rollout_head
 from reasondistill.store import Table
 from reasondistill.verification import (
     MAX_TRIES,
     OutcomeCounts,
     VerdictStream,
     VerifyOptions,
-    completion_hash,
     judge,
     read_verdicts,
     verify_rollouts,
+    verify_stored,
 )
 from verifiers import Outcome, Verdict
 
@@ -90,6 +91,22 @@ def test_a_verdict_made_with_other_options_is_made_again(make_rollout, problem, 
     _verify([rollout], problem, table)
     assert _verify([rollout], problem, table, VerifyOptions(strict=False)) == 1
     assert read_verdicts(table)[rollout.id].outcome is Outcome.CORRECT
+
+
+def test_of_stored_rollouts_only_those_without_a_verdict_are_read(make_rollout, problem, table, tmp_path):
+    rollouts = [make_rollout(problem, rf"\boxed{{{i}}}", index=i) for i in range(9)]
+    with Table(tmp_path / "rollouts", key="id", head=rollout_head, writable=True, shard_bytes=1500) as stored:
+        for rollout in rollouts:
+            stored.append(rollout.to_row())
+        few = {rollout.id for rollout in rollouts[:5]}
+        assert verify_stored(stored, {problem.id: problem}, table, OPTIONS, only=few) == 5
+        assert verify_stored(stored, {problem.id: problem}, table, OPTIONS) == 4
+        assert [row["rollout_id"] for row in table] == [r.id for r in rollouts]
+        stored.append(make_rollout(problem, "longer", index=3).to_row())
+        assert verify_stored(stored, {problem.id: problem}, table, OPTIONS) == 1
+        for closed in (tmp_path / "rollouts").glob("*.zst"):
+            closed.write_bytes(b"nobody reads it")
+        assert verify_stored(stored, {problem.id: problem}, table, OPTIONS) == 0
 
 
 def test_a_row_of_another_command_is_judged_again(make_rollout, problem, table):

@@ -13,13 +13,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..records import Problem, content_id
 from .candidates import Candidate, told
 from .ledger import Drop, Ledger
-from .shingles import Shingles, alike
 from .source import Listed
 from .text import words
+
+if TYPE_CHECKING:
+    from .shingles import Shingles
 
 Classify = Callable[[Problem], str]
 """Names the domain of a problem."""
@@ -37,6 +40,8 @@ def limit_per_problem(
     again: Again | None = None,
 ) -> Iterator[Candidate]:
     """Keep `most` rollouts of each problem: the first, shortest or longest, any, or those least alike."""
+    from .shingles import Shingles
+
     with Shingles() if choose == "diverse" else nullcontext() as shingles:
 
         def choice(entries: Iterable[_Entry]) -> tuple[set[str], str]:
@@ -143,7 +148,7 @@ class _Describe:
 
     length: bool = False
     classify: Classify | None = None
-    shingles: Shingles | None = None
+    shingles: "Shingles | None" = None
 
     def __call__(self, candidate: Candidate) -> _Entry:
         return _Entry(
@@ -226,8 +231,10 @@ def _random(group: Sequence[_Entry], seed: int) -> list[_Entry]:
     return sorted(group, key=lambda entry: content_id(seed, entry.id))
 
 
-def _diverse(group: Sequence[_Entry], seed: int, *, shingles: Shingles) -> list[_Entry]:
+def _diverse(group: Sequence[_Entry], seed: int, *, shingles: "Shingles") -> list[_Entry]:
     """Order by farthest first: each next rollout is the one least like those before it."""
+    from .shingles import alike
+
     left = _random(group, seed)
     grams = {entry.id: shingles[entry.shingles] for entry in left}
     ordered = [left.pop(0)]

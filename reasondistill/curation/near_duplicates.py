@@ -6,13 +6,14 @@ below 0.05); texts are compared in one spelling, by choice without their numbers
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .bands import BandIndex, Signature, Signatures
 from .candidates import Candidate, told
 from .ledger import Ledger
 from .text import normalise, words
+
+if TYPE_CHECKING:
+    from .bands import Signature
 
 PERMUTATIONS = 128
 """As in distilabel."""
@@ -60,6 +61,8 @@ class Seen:
     """The texts that were kept, to be asked for one that resembles the next."""
 
     def __init__(self, threshold: float, *, numerals: bool = True) -> None:
+        from .bands import BandIndex, Signatures
+
         self._threshold = threshold
         self._numerals = numerals
         self._signatures = Signatures(PERMUTATIONS)
@@ -81,6 +84,8 @@ class SeenInGroups:
     """The same within each of many small groups, of which every text is compared with every other."""
 
     def __init__(self, threshold: float, *, numerals: bool = True) -> None:
+        from .bands import Signatures
+
         self._threshold = threshold
         self._numerals = numerals
         self._signatures = Signatures(PERMUTATIONS)
@@ -97,8 +102,9 @@ class SeenInGroups:
         return None
 
 
-def minhash(text: str, *, numerals: bool = True) -> Signature:
+def minhash(text: str, *, numerals: bool = True) -> "Signature":
     """Return the signature of a text's word 3-grams."""
+    import numpy as np
     from rensa import RMinHash
 
     own = RMinHash(PERMUTATIONS, 0)

@@ -1,13 +1,14 @@
 """Reading an evaluation's folder and measuring it: one accuracy with its interval, and the results behind it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifiers import BAD_GOLD, Outcome, Verdict
 
-from ..records import Estimate, Rollout, Usage
+from ..records import Estimate, Usage
+from ..rollouts import open_rollouts
 from ..store import Table
 from .statistics import PairedResult, bootstrap_mean, paired, wilson
 
@@ -34,11 +35,6 @@ class SetResult:
         return bootstrap_mean(scores)
 
 
-def read_rollouts(folder: Path) -> Iterator[Rollout]:
-    """Yield the rollouts of a folder that holds the table `rollouts`."""
-    return (Rollout.from_row(row) for row in Table(folder / "rollouts", key="id"))
-
-
 def measure(folder: Path, *, only: Sequence[str] | None = None) -> SetResult | None:
     """Measure the rollouts of a folder, or None where there are none; `only` names the rollouts that count."""
     wanted = None if only is None else set(only)
@@ -50,15 +46,15 @@ def measure(folder: Path, *, only: Sequence[str] | None = None) -> SetResult | N
     outcomes: Counter[str] = Counter()
     scores: dict[str, list[float]] = defaultdict(list)
     usage, truncated = Usage(), 0
-    for rollout in read_rollouts(folder):
-        if rollout.id not in outcome_of:
+    for head in open_rollouts(folder).heads():
+        if head["id"] not in outcome_of:
             continue
-        outcome, score = outcome_of[rollout.id]
+        outcome, score = outcome_of[head["id"]]
         outcomes[outcome] += 1
         if score is not None:
-            scores[rollout.problem_id].append(score)
-        usage += rollout.usage
-        truncated += rollout.finish_reason == "length"
+            scores[head["problem_id"]].append(score)
+        usage += Usage(**head["usage"])
+        truncated += head["finish_reason"] == "length"
     if not outcomes:
         return None
     return SetResult(

@@ -15,8 +15,9 @@ from ..problems import write_problems
 from ..progress import StageProgress, say
 from ..provenance import versions
 from ..records import SCHEMA, Kind, Problem, Rollout, Row, content_id
+from ..rollouts import completion_hash
 from ..store import RunFolder, Table, read_rows
-from ..verification import VerifyOptions, completion_hash, verify_rollouts
+from ..verification import VerifyOptions, verify_rollouts
 from .completions import CompletionFile, ReadOptions
 from .scorecard import Group, Judged, scorecard
 

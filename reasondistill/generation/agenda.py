@@ -164,12 +164,15 @@ class Agenda:
 
     def _cut(self) -> Iterator[Task]:
         problems = {p.id: p for p in self.plan.problems}
-        for row in self.table:
-            problem = problems.get(row["problem_id"])
-            if problem is None or not self.plan.was_cut(row) or row["index"] >= self.plan.samples:
+        cut = []
+        for head in self.table.heads():
+            problem = problems.get(head["problem_id"])
+            if problem is None or not self.plan.was_cut(head) or head["index"] >= self.plan.samples:
                 continue
-            if self.plan.id_of(problem, row["index"]) == row["id"]:
-                yield Task(id=row["id"], problem=problem, index=row["index"], cut=row)
+            if self.plan.id_of(problem, head["index"]) == head["id"]:
+                cut.append(head["id"])
+        for row in self.table.rows(cut):
+            yield Task(id=row["id"], problem=problems[row["problem_id"]], index=row["index"], cut=row)
 
     def _adaptive(self) -> Iterator[Task]:
         cut = set()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..engines.base import Engine
 from ..errors import RequestError, UserError
-from ..records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage, rollout_id, with_seed
+from ..records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage, rollout_namer, with_seed
 from ..store import Table
 from .agenda import Agenda, Task
 from .budget import BudgetOptions, Purse
@@ -47,26 +47,36 @@ class SamplingPlan:
 
         Attempts that share a beginning stand together, so that it need not be kept for long.
         """
-        together = self.strategy.side_by_side
+        together, name = self.strategy.side_by_side, self._namer()
         for start in range(0, self.samples, together):
             for problem in self.problems:
                 for index in range(start, min(start + together, self.samples)):
-                    yield self.id_of(problem, index), problem, index
+                    yield name(problem, index), problem, index
 
     def missing(self, table: Table) -> list[tuple[str, Problem, int]]:
         """Return what `wanted` yields and the table lacks, or holds cut short by a smaller cap than the plan's."""
-        cut = {row["id"] for row in table if self.was_cut(row)}
+        cut = self.cut(table)
         return [task for task in self.wanted() if task[0] not in table or task[0] in cut]
 
+    def there(self, table: Table) -> set[str]:
+        """Return the ids of what is wanted and stored whole: all that `missing` leaves out."""
+        cut = self.cut(table)
+        return {identifier for identifier, _, _ in self.wanted() if identifier in table and identifier not in cut}
+
+    def cut(self, table: Table) -> set[str]:
+        """Return the ids of stored rollouts that a smaller cap than the plan's has cut, wanted or not."""
+        return {head["id"] for head in table.heads() if self.was_cut(head)}
+
     def was_cut(self, row: Row) -> bool:
-        """Return whether a stored rollout was cut by a smaller cap than the plan's."""
+        """Return whether a stored rollout, or its head, was cut by a smaller cap than the plan's."""
         return bool(row["finish_reason"] == "length" and row["sampling"]["max_tokens"] < self.sampling.max_tokens)
 
     def id_of(self, problem: Problem, index: int) -> str:
         """Return a rollout's content id."""
-        return rollout_id(
-            problem,
-            index=index,
+        return self._namer()(problem, index)
+
+    def _namer(self) -> Callable[[Problem, int], str]:
+        return rollout_namer(
             strategy=self.strategy.name,
             thinking=self.strategy.thinking,
             model=self.model,
@@ -141,8 +151,8 @@ class SamplingJob:
             plan=self.plan, table=self.table, options=self.plan.budget, purse=purse, outcomes=self.outcomes
         )
         if self.plan.budget.max_tokens_total is not None or self.plan.budget.max_cost is not None:
-            for row in self.table:
-                purse.add(Usage(**row["usage"]))
+            for head in self.table.heads():
+                purse.add(Usage(**head["usage"]))
 
 
 async def sample(engine: Engine, jobs: Sequence[SamplingJob], *, concurrency: int) -> None:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from ..evaluation.results import SetResult, compare, measure, pool, read_rollouts
+from ..evaluation.results import SetResult, compare, measure, pool
 from ..evaluation.tool_use import tool_use
 from ..generation.transcripts import render
 from ..plan import Arm, Plan
 from ..problems import load_problems
 from ..records import Estimate, Problem, Rollout, Row
+from ..rollouts import read_rollouts
 from ..stage import SampleStage
 from ..store import RunFolder, Table
 from ..verification import read_verdicts

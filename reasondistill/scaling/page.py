@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from ..evaluation.results import read_rollouts
 from ..problems import load_problems
 from ..records import Row
 from ..report.assemble import view_rollout
@@ -18,6 +17,7 @@ from ..report.data import (
     TransitionView,
 )
 from ..report.text import percent
+from ..rollouts import read_rollouts
 from ..stage import SampleSet
 from ..store import Table
 from ..verification import read_verdicts

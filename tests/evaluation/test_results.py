@@ -2,10 +2,11 @@
 
 import pytest
 
-from reasondistill.evaluation.results import SetResult, compare, measure, pass_rates, pool, read_rollouts
+from reasondistill.evaluation.results import SetResult, compare, measure, pass_rates, pool
 from reasondistill.evaluation.scorecard import Group, Judged, scorecard
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
 from reasondistill.records import FinishReason, Usage
+from reasondistill.rollouts import read_rollouts
 from reasondistill.store import Table
 from reasondistill.verification import VerifyOptions, verdict_row
 from verifiers import Outcome, Verdict
