@@ -23,11 +23,6 @@ MATCH = ("tokens", "problems")
 PER_PROBLEM = ("first", "shortest", "longest", "random", "diverse")
 KEEP = ("correct", "all", "wrong")
 THINKING = ("as_written", "before_box")
-FORMATS = (
-    *("messages", "dpo", "kto", "grpo", "prm", "kd"),
-    *("sharegpt", "open-r1", "openmathreasoning", "numina-tir"),
-)
-"""Names of export.formats.FORMATS, said here so that a recipe is read without them."""
 ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
 DTYPES = ("auto", "float32", "bfloat16")
 STREAM = ("auto", "always", "never")
@@ -203,7 +198,7 @@ class ExportRecipe:
     """as_written, or before_box: what stands before the line of the final box becomes the thinking, so that the student
     learns to think and then to answer, and its thinking budget can be forced."""
     formats: list[str] = field(default_factory=list)
-    """Formats to write beside the main split; names of export.formats.FORMATS, such as dpo."""
+    """Formats to write beside the main split; names of export.format_names, such as dpo."""
     pairs_per_problem: int = 1
     """Pairs of a right and a wrong rollout at most, in dpo."""
     length_matched: bool = True

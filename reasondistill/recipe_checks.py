@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from .engines.addresses import fault_of
 from .errors import RecipeError
+from .export.format_names import FORMATS
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .recipe import (
@@ -13,7 +14,6 @@ from .recipe import (
     CONTROLS,
     DTYPES,
     ENGINES,
-    FORMATS,
     KEEP,
     MATCH,
     PER_PROBLEM,

@@ -1,4 +1,9 @@
-"""A small run as the export formats see it: right and wrong rollouts of a few problems, some with code."""
+"""A small run as the export formats see it, and a hub to send a dataset to."""
+
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -71,3 +76,72 @@ def load(monkeypatch, tmp_path):
     return lambda *given, **options: datasets.load_dataset(
         *given, cache_dir=str(tmp_path / "cache"), split="train", **options
     )
+
+
+class Hub(ThreadingHTTPServer):
+    """A hub with one dataset, which takes every file in the commit itself."""
+
+    def __init__(self, token="hf_secretsecretsecret"):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.token = token
+        self.files = {"data/train-00001-of-00002.parquet": b"stale", "notes.txt": b"somebody's"}
+        self.created = []
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if "/tree/" in self.path:
+            files = [{"type": "file", "path": p, "oid": "0" * 40, "size": len(d)} for p, d in self.server.files.items()]
+            self._answer(200, files)
+        else:
+            self._answer(200, {"id": "me/set", "sha": "0" * 40, "siblings": [], "private": False})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Authorization") != f"Bearer {self.server.token}":
+            self._answer(401, {"error": f"Invalid credentials {self.headers.get('Authorization')}"})
+        elif self.path.endswith("/repos/create"):
+            self.server.created.append(json.loads(body))
+            self._answer(200, {"url": f"{self.server.address}/datasets/me/set", "id": "0", "name": "me/set"})
+        elif "/validate-yaml" in self.path:
+            self._answer(200, {"errors": [], "warnings": []})
+        elif "/preupload/" in self.path:
+            asked = json.loads(body)["files"]
+            self._answer(200, {"files": [{**f, "uploadMode": "regular", "shouldIgnore": False} for f in asked]})
+        else:
+            self._commit([json.loads(line) for line in body.splitlines()])
+
+    def _commit(self, lines):
+        for line in lines:
+            if line["key"] == "file":
+                self.server.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            elif line["key"] == "deletedFile":
+                del self.server.files[line["value"]["path"]]
+        self._answer(200, {"commitUrl": f"{self.server.address}/datasets/me/set/commit/0", "commitOid": "0" * 40})
+
+    def _answer(self, status, value):
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+
+@pytest.fixture
+def hub():
+    """A hub on this machine that keeps what it is sent."""
+    server = Hub()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
