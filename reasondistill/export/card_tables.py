@@ -6,7 +6,7 @@ from ..curation.decontamination import ANY_HIT
 from ..records import Row
 
 _SHOWN = 10
-"""Matches of which both texts stand on the card."""
+"""Matches that stand on the card."""
 _LETTERS = 300
 
 
@@ -20,7 +20,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def contamination_lines(row: Row | None) -> list[str]:
-    """Return what decontamination found of each benchmark, and the first matches with both texts."""
+    """Return what decontamination found of each benchmark, and the first matches.
+
+    By their ids: a card is public, and a benchmark's text may be somebody's. The run's own report has the texts.
+    """
     if row is None:
         return []
     heads = ["benchmark", "problems", "questions dropped", "problems repeated"]
@@ -38,11 +41,11 @@ def _matches(matches: Sequence[Row]) -> list[str]:
     if not matches:
         return []
     rows = [
-        (f"{m['benchmark']}: {m['reason']}, {m['coverage']:.2f}", m["question"], m["benchmark_question"])
+        (str(m["id"]), m["benchmark"], str(m["benchmark_id"]), m["reason"], f"{m['coverage']:.2f}")
         for m in matches[:_SHOWN]
     ]
     more = [f"And {len(matches) - _SHOWN} more.", ""] if len(matches) > _SHOWN else []
-    return [*table(("match", "question", "benchmark's problem"), rows), "", *more]
+    return [*table(("question", "benchmark", "its problem", "reason", "share"), rows), "", *more]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -116,7 +116,8 @@ def test_statements_that_may_not_be_given_on_stand_in_the_ledger(exported):
     assert "3 rollouts are left out because their problems' statements may not be given on." in card
     assert "| mit | 1 |" in card
     assert "| not known | 3 |" in card
-    assert "TRAIN" in card  # both texts of the match stand side by side, dropped as it is
+    assert "| dirty | seen | h | same_question | 1.00 |" in card
+    assert "train leaves" not in card.lower()
 
 
 def test_the_same_again_writes_nothing_and_another_format_only_the_dataset(exported, place):
