@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -112,6 +113,7 @@ def test_statements_that_may_not_be_given_on_stand_in_the_ledger(exported):
     assert len(left_out) == 3
     counts = json.loads((exported / "report.json").read_text())["counts"]
     assert counts["drops"]["licence"] == {"statement_not_free": 3}
+    assert counts["formats"] == json.loads((exported / "dataset" / "manifest.json").read_text())["formats"]
     card = (exported / "dataset" / "README.md").read_text()
     assert "3 rollouts are left out because their problems' statements may not be given on." in card
     assert "| mit | 1 |" in card
@@ -130,6 +132,24 @@ def test_the_same_again_writes_nothing_and_another_format_only_the_dataset(expor
     assert sorted(p.name for p in (exported / "dataset" / "formats").iterdir()) == ["dpo", "kd"]
     assert command(place, exported, "export", f"export.formats=[{','.join(FORMATS)}]").returncode == 0
     assert stamps(exported).keys() == before.keys()
+
+
+def test_what_a_killed_export_left_is_no_obstacle_and_the_bytes_are_the_same(exported, place):
+    before = {p: p.read_bytes() for p in (exported / "dataset").rglob("*.parquet")}
+    half = exported / "dataset.formats.tmp" / "dpo" / "data"
+    half.mkdir(parents=True)
+    (half / "0.part").write_bytes(b"half")
+    shutil.rmtree(exported / "dataset" / "formats")
+    assert command(place, exported, "export", "export.formats=[dpo]").returncode == 0
+    done = command(place, exported, "export", f"export.formats=[{','.join(FORMATS)}]")
+    assert done.returncode == 0, done.stderr
+    assert {p: p.read_bytes() for p in (exported / "dataset").rglob("*.parquet")} == before
+    assert not list(exported.glob("*.tmp"))
+
+
+def test_an_audit_finds_nothing_wrong_with_it(exported, place):
+    done = command(place, exported / "dataset", "audit", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_licences_can_be_forced(exported, place, tmp_path):
