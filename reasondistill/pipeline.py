@@ -318,6 +318,7 @@ class Pipeline:
             template_hash=template.hash,
             verifier=first.verdict.verifier if first else "no verifier",
             rollouts=examples + len(selection.ledger.drops),
+            problems=len(self._read_problems("train")),
             examples=examples,
             controls=controls,
             ledger=selection.ledger,

@@ -24,6 +24,8 @@ class CardFacts:
     template_hash: str
     verifier: str
     rollouts: int
+    problems: int = 0
+    """Problems that the rollouts are of."""
     examples: int
     controls: Mapping[str, int]
     """Rows of each control split."""
@@ -139,8 +141,9 @@ def _drops(facts: CardFacts) -> list[str]:
     if not facts.waterfall:
         return lines
     falls = [(f"after {fall.stage}", f"{fall.kept:,}", f"{fall.dropped:,}") for fall in facts.waterfall]
-    start = ("rollouts", f"{facts.rollouts:,}", "")
-    return [*lines, *table(("stage", "kept", "dropped"), [start, *falls, ("examples", f"{facts.examples:,}", "")]), ""]
+    start = [("problems", f"{facts.problems:,}", ""), ("rollouts", f"{facts.rollouts:,}", "")]
+    end = ("examples", f"{facts.examples:,}", "")
+    return [*lines, *table(("stage", "kept", "dropped"), [*start, *falls, end]), ""]
 
 
 def _reproduce(facts: CardFacts) -> list[str]:

@@ -66,6 +66,8 @@ def _refusals(name: str, token: str) -> Iterator[None]:
         said = _line(error.server_message or error).replace(token, "***")
         mend = "; give HF_TOKEN one that may write there" if status in (401, 403) else ""
         raise StoreError(f"--push {name}: the hub refuses it ({status}: {said}){mend}; {again}") from None
+    except ValueError as error:  # what the hub says of the card's front matter
+        raise StoreError(f"--push {name}: the hub refuses it ({_line(error).replace(token, '***')}); {again}") from None
     except (httpx.HTTPError, OSError) as error:
         said = _line(error).replace(token, "***")
         raise StoreError(f"--push {name}: the hub does not answer ({said}); {again}") from None

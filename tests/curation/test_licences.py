@@ -3,10 +3,12 @@
 import pytest
 
 from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.controls import control_options
 from reasondistill.curation.ledger import Ledger
 from reasondistill.curation.licences import LicenceRule, forbids, keep_licensed, licence_of
+from reasondistill.curation.select import SelectOptions
 from reasondistill.evaluation.benchmark import benchmark_names, find_benchmark
-from reasondistill.recipe import ProblemSource
+from reasondistill.recipe import CONTROLS, ProblemSource
 from reasondistill.source_licences import licence_of_source
 from verifiers import Outcome, Verdict
 
@@ -53,6 +55,12 @@ def test_what_is_left_out_is_in_the_ledger(make_problem, make_rollout, force, ke
     assert [c.rollout.id for c in keep_licensed(candidates, rule, ledger)] == kept
     found = [(drop.rollout_id, drop.step, drop.reason, drop.evidence) for drop in ledger.drops]
     assert found == ([] if force else [("p1-0", "licence", "statement_not_free", "third-party")])
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_controls_keep_to_the_licence(control):
+    rule = LicenceRule(source="third-party")
+    assert control_options(SelectOptions(licence=rule), control).licence == rule
 
 
 def test_every_benchmark_names_a_licence_that_its_file_and_its_hub_dataset_get():

@@ -86,6 +86,7 @@ class Hub(ThreadingHTTPServer):
         self.token = token
         self.files = {"data/train-00001-of-00002.parquet": b"stale", "notes.txt": b"somebody's"}
         self.created = []
+        self.complaints = []
 
     @property
     def address(self):
@@ -108,7 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.created.append(json.loads(body))
             self._answer(200, {"url": f"{self.server.address}/datasets/me/set", "id": "0", "name": "me/set"})
         elif "/validate-yaml" in self.path:
-            self._answer(200, {"errors": [], "warnings": []})
+            complaints = self.server.complaints
+            self._answer(400 if complaints else 200, {"errors": complaints, "warnings": []})
         elif "/preupload/" in self.path:
             asked = json.loads(body)["files"]
             self._answer(200, {"files": [{**f, "uploadMode": "regular", "shouldIgnore": False} for f in asked]})

@@ -149,11 +149,12 @@ def test_rates_without_rows_are_not_told(candidate):
     assert "labels" not in render_card(FACTS)
 
 
-def test_the_waterfall_goes_from_rollouts_to_examples():
+def test_the_waterfall_goes_from_problems_to_examples():
     falls = waterfall(10, {"outcome": {"incorrect": 2}, "limit": {"enough": 1}}, 7)
-    lines = render_card(replace(FACTS, waterfall=falls)).splitlines()
+    lines = render_card(replace(FACTS, problems=5, waterfall=falls)).splitlines()
     start = lines.index("| stage | kept | dropped |")
-    assert lines[start + 2 : start + 6] == [
+    assert lines[start + 2 : start + 7] == [
+        "| problems | 5 |  |",
         "| rollouts | 10 |  |",
         "| after outcome | 8 | 2 |",
         "| after limit | 7 | 1 |",

@@ -65,6 +65,15 @@ def test_a_token_that_the_hub_does_not_take_is_one_line_without_it(dataset, hub,
     assert bad not in done.stdout + done.stderr
 
 
+def test_a_card_that_the_hub_does_not_take_is_one_line(dataset, hub, tmp_path):
+    hub.complaints.append({"message": "license is none that we know"})
+    done = send(dataset, hub.address, tmp_path, token=hub.token)
+    assert done.returncode == 2
+    assert done.stderr.startswith("--push me/set: the hub refuses it (")
+    assert "license is none that we know" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_hub_that_is_not_there_is_one_line(dataset, tmp_path):
     done = send(dataset, "http://127.0.0.1:9", tmp_path)
     assert done.returncode == 2
