@@ -30,6 +30,8 @@ LOCK_SECONDS = 5.0
 _NUMBER_BITS = 40
 """Of a row's place, those that number it within its shard."""
 
+_parse = json.JSONDecoder().decode
+
 Warn = Callable[[str], None]
 
 
@@ -211,7 +213,7 @@ class Table:
         index = self.folder / f"{stem}.ids"
         if not index.exists() or not (self.folder / f"{stem}.jsonl.zst").exists():
             return None
-        return (json.loads(line) for line in raw_lines(index))
+        return (_parse(line.decode("ascii")) for line in raw_lines(index))
 
     def _shard_rows(self, stem: str) -> Iterator[Row]:
         plain, closed = self.folder / f"{stem}.jsonl", self.folder / f"{stem}.jsonl.zst"

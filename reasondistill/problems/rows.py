@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from sys import intern
 from typing import Any
 
 from ..errors import DataError
@@ -120,8 +121,9 @@ def to_problem(row: Row, rules: RowRules) -> Problem:
         question=question,
         answer=answer,
         tests=tests,
-        source=row["source"] if isinstance(row.get("source"), str) and row["source"] else rules.where,
-        split=rules.split or _own_split(row),
+        # The same few words stand in every row: held once, whatever the number of problems.
+        source=intern(row["source"] if isinstance(row.get("source"), str) and row["source"] else rules.where),
+        split=intern(rules.split or _own_split(row)),
         parent_ids=tuple(row.get("parent_ids") or ()),
         metadata=_metadata(row, keys.used),
     )
@@ -251,8 +253,8 @@ def _metadata(row: Row, used: set[str]) -> Row:
     left_out = {*used, *OWN_KEYS} | ({"split"} if "content_hash" in row else set())
     rest = {key: value for key, value in row.items() if key not in left_out and value is not None}
     # Parquet gives dates and decimals, which JSON does not know.
-    cleaned: Row = json.loads(json.dumps({**own, **rest}, default=str))
-    return cleaned
+    cleaned: Row = json.loads(json.dumps({**own, **rest}, default=str)) if own or rest else {}
+    return {intern(key): value for key, value in cleaned.items()}
 
 
 def _is_repeated(problem: Problem, kept: Mapping[str, Problem]) -> bool:
