@@ -22,6 +22,7 @@ from reasondistill.pipeline import Pipeline
 from reasondistill.problems import write_problems
 from reasondistill.recipe_file import load_recipe
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Usage
+from reasondistill.rollouts import open_rollouts
 from reasondistill.store import Table
 from reasondistill.verification import verdict_row
 from verifiers import Outcome, Verdict
@@ -124,7 +125,7 @@ def fill(pipeline: Pipeline, given: argparse.Namespace) -> None:
     plan, options = stage.sets[0].plan(stage.model), stage.verify
     folder = pipeline.folder.path
     with (
-        Table(folder / "rollouts", key="id", writable=True) as rollouts,
+        open_rollouts(folder, writable=True) as rollouts,
         Table(folder / "verdicts", key="rollout_id", writable=True) as verdicts,
     ):
         for number, (identifier, problem, index) in enumerate(plan.wanted()):

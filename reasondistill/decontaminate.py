@@ -8,26 +8,30 @@ from pathlib import Path
 from .curation.contamination import ContaminationReport, render_contamination
 from .curation.decontamination import DecontaminationOptions, HeldOut, read_benchmarks
 from .errors import DataError
-from .problems import load_problems, write_problems
+from .problems import write_problems
+from .problems.files import iter_problems
+from .problems.rows import RowRules
 from .records import Problem, Row
 from .store import write_atomic
 
 
 def decontaminate_dataset(given: Namespace) -> Row:
-    """Look every question up; write what was asked for and return the report's row.
+    """Look every question up, one row at a time; write what was asked for and return the report's row.
 
     Raises DataError for a dataset or a benchmark that cannot be read.
     """
     options = DecontaminationOptions(**{f.name: getattr(given, f.name) for f in fields(DecontaminationOptions)})
     report = ContaminationReport(HeldOut(read_benchmarks(given.against), options))
-    problems = [p for path in _files(given.dataset) for p in _read(path, skip_bad=given.skip_bad)]
-    clean = [problem for problem in problems if not report.add(problem.id, problem.question).matches]
+    clean = (p for p in _problems(given) if not report.add(p.id, p.question).matches)
+    if given.out:
+        write_problems(given.out, clean)
+    else:
+        for _ in clean:
+            continue
     row = report.to_row()
     if given.report:
         given.report.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(given.report, render_contamination(row))
-    if given.out:
-        write_problems(given.out, clean)
     return row
 
 
@@ -54,5 +58,8 @@ def _files(place: Path) -> Iterator[Path]:
     yield from shards
 
 
-def _read(path: Path, *, skip_bad: bool) -> list[Problem]:
-    return load_problems(path, require_reference=False, skip_bad=skip_bad)
+def _problems(given: Namespace) -> Iterator[Problem]:
+    for path in _files(given.dataset):
+        yield from iter_problems(
+            path, RowRules(where=str(path), require_reference=False, skip_bad=given.skip_bad, user_turn=True)
+        )

@@ -90,25 +90,31 @@ class Pipeline:
         """Write the training problems and the held-out sets."""
         sources = {"train": self.recipe.problems, **self.recipe.held_out}
         hashes = {name: input_hash(source) for name, source in sources.items()}
-        wanted = content_id([s.to_row() for s in sources.values()], hashes, self.recipe.seed)
+        imported = [self.plan.sampling_fingerprint()] if self.plan.imports else []
+        wanted = content_id([s.to_row() for s in sources.values()], hashes, self.recipe.seed, *imported)
         there = all(self.plan.problem_file(name).exists() for name in sources)
         if there and self._manifest("problems") == wanted:
             return
         with self._timed("problems"):
             for name, found in self.plan.read_sources(warn=self._say):
                 write_problems(self.plan.problem_file(name), found)
-                self._say(f"problems: {len(found)} for {name} from {sources[name].source}")
+                own = self.plan.imports and name == "train"
+                where = ", ".join(self.recipe.generate.rollouts) if own else sources[name].source
+                self._say(f"problems: {len(found)} for {name} from {where}")
         self.folder.update_manifest(inputs=hashes)
         self._remember(problems=wanted)
 
     def generate(self) -> None:
-        """Sample the teacher on the training problems and on the held-out ones."""
+        """Sample the teacher on the training problems and on the held-out ones, or take rollouts made elsewhere."""
         self._selections.clear()
         wanted = self.plan.sampling_fingerprint()
         if self._manifest("generate") not in (None, wanted):
             for name in ("rollouts", "verdicts", *(f"evaluations/teacher-{s}" for s in self.recipe.held_out)):
                 self.folder.supersede(name)
         self._remember(generate=wanted)
+        if self.plan.imports:
+            self._import(wanted)
+            return
         self.folder.update_manifest(teacher=model_row(self.recipe.teacher))
         self._sample("generate", self.plan.teacher())
 
@@ -222,6 +228,19 @@ class Pipeline:
                     "what finished is kept, the same command asks for the rest again"
                 )
 
+    def _import(self, wanted: str) -> None:
+        """Store the rollouts made elsewhere, unless they are all there."""
+        if self._manifest("imported") == wanted:
+            return
+        with self._timed("generate"), self.folder.table("rollouts", key="id", writable=True, warn=self._say) as table:
+            given = self.plan.imported(warn=self._say)
+            given.problems()
+            models = given.store(table, {p.id for p in self._read_problems("train")})
+            self._say(f"generate: {len(table)} rollouts of {len(models)} models from {len(given.paths)} files")
+        names = ", ".join(sorted(models))
+        self.folder.update_manifest(teacher={"name": names, "licence": None, "source": "rollouts made elsewhere"})
+        self._remember(imported=wanted)
+
     def _select(self, keep: str) -> Selection:
         if keep not in self._selections:
             known = next(iter(self._selections.values()), None)
@@ -236,14 +255,12 @@ class Pipeline:
 
     def _source(self) -> Source:
         """Return every judged rollout that the recipe asks for, in the recipe's order."""
-        stage = self.plan.teacher()
-        plan = stage.sets[0].plan(stage.model)
         rollouts = self.folder.table("rollouts", key="id")
         return Stored(
-            problems={problem.id: problem for problem in plan.problems},
+            problems={problem.id: problem for problem in self._read_problems("train")},
             rollouts=rollouts,
             verdicts=self.folder.table("verdicts", key="rollout_id"),
-            ids=[identifier for identifier, _, _ in plan.wanted() if identifier in rollouts],
+            ids=[identifier for identifier in self.plan.train_rollouts() if identifier in rollouts],
         )
 
     @cached_property
@@ -301,7 +318,7 @@ class Pipeline:
             strict=verify.strict,
             timeout=verify.timeout,
             isolation=sandbox_layer(teacher.tir.isolation) if runs_code else "",
-            tir=teacher.tir if teacher.name == "tir" else None,
+            tir=teacher.tir if teacher.name == "tir" or self.plan.imports else None,
         )
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
@@ -313,9 +330,9 @@ class Pipeline:
             teacher=teacher.get("name", ""),
             teacher_licence=teacher.get("licence") or "not known",
             teacher_terms=teacher.get("terms") or "",
-            sources=[self.recipe.problems.source],
-            template=template.name,
-            template_hash=template.hash,
+            sources=self.recipe.generate.rollouts or [self.recipe.problems.source],
+            template="not known" if self.plan.imports else template.name,
+            template_hash="none" if self.plan.imports else template.hash,
             verifier=first.verdict.verifier if first else "no verifier",
             rollouts=examples + len(selection.ledger.drops),
             problems=len(self._read_problems("train")),
@@ -329,7 +346,7 @@ class Pipeline:
             if self.recipe.curate.decontaminate
             else [],
             command=self._command,
-            sampling=str(self.plan.train_set().sampling.identity()),
+            sampling="not known" if self.plan.imports else str(self.plan.train_set().sampling.identity()),
             licences=self._licences(selection.kept),
             licence_forced=self.recipe.export.force_licence,
             prompts=self._prompts(),
@@ -348,7 +365,9 @@ class Pipeline:
 
     def _prompts(self) -> dict[str, str]:
         """Return what teacher and student are asked with, by who is."""
-        names = {"Teacher": self.plan.teacher_template, "Student": self.plan.student_template}
+        names = {"Student": self.plan.student_template}
+        if not self.plan.imports:
+            names = {"Teacher": self.plan.teacher_template, **names}
         found = {who: load_template(name, beside=self.plan.recipe_folder) for who, name in names.items()}
         return {who: "\n\n".join(filter(None, (t.system, t.user))) for who, t in found.items()}
 

@@ -12,15 +12,19 @@ from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
+from .imported import ImportedRollouts
 from .problems import get_problems
 from .provenance import input_hash, model_name, model_weights
 from .recipe import ExportRecipe, ModelRecipe, ProblemSource, Recipe
 from .records import Problem, Sampling, content_id
 from .source_licences import licence_of_source
 from .stage import SampleSet, SampleStage, TrainStage
-from .store import RunFolder
+from .store import RunFolder, Table
 from .training.options import TrainOptions
 from .verification import VerifyOptions
+
+_OWN_PROBLEMS = ProblemSource().source
+"""The source of problems that leaves rollouts made elsewhere to state their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,9 @@ class Plan:
         """Yield each set's name and problems: held-out sets first, since training problems are made to differ."""
         seen: set[str] = set()
         for name, source in {**self.recipe.held_out, "train": self.recipe.problems}.items():
+            if name == "train" and self.imports:
+                yield name, self.imported(warn=warn).problems()[: source.count]
+                continue
             found = get_problems(
                 source.source,
                 count=source.count,
@@ -81,6 +88,25 @@ class Plan:
             )
             seen |= {p.content_hash for p in found}
             yield name, found
+
+    @property
+    def imports(self) -> bool:
+        """Whether the rollouts are taken from files, and no teacher is asked."""
+        return bool(self.recipe.generate.rollouts)
+
+    def imported(self, *, warn: Callable[[str], None]) -> ImportedRollouts:
+        """Return the rollouts made elsewhere. Raises DataError for a source of problems that cannot be read."""
+        source = self.recipe.problems
+        known = [] if source.source == _OWN_PROBLEMS else get_problems(source.source, split=source.split, warn=warn)
+        paths = [Path(path) for path in self.recipe.generate.rollouts]
+        return ImportedRollouts(paths=paths, references={p.id: p for p in known}, warn=warn)
+
+    def train_rollouts(self) -> list[str]:
+        """Return the ids of the rollouts of the training problems that the recipe asks for, in curation's order."""
+        if self.imports:
+            return [*Table(self.folder / "rollouts", key="id").in_order()]
+        stage = self.teacher()
+        return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
 
     def evaluation(self, who: str, held_out: str) -> Path:
         """Folder with the rollouts and verdicts of one model on one held-out set."""
@@ -121,9 +147,15 @@ class Plan:
             max_tokens=curate.max_tokens,
             seed=self.recipe.seed,
             pass_rate=band,
-            licence=LicenceRule(source=licence_of_source(self.recipe.problems), force=self.recipe.export.force_licence),
+            licence=self._licence(),
         )
         return control_options(own, keep)
+
+    def _licence(self) -> LicenceRule:
+        """Which statements may be given on; imported rollouts that bring their own problems say it themselves."""
+        source = self.recipe.problems
+        unsaid = self.imports and source.source == _OWN_PROBLEMS and not source.licence
+        return LicenceRule(source="" if unsaid else licence_of_source(source), force=self.recipe.export.force_licence)
 
     def decontamination(self) -> DecontaminationOptions:
         """How a question is compared with the benchmarks'."""
@@ -180,7 +212,9 @@ class Plan:
         )
 
     def teacher(self) -> SampleStage:
-        """The teacher on the training problems and, greedily, on the held-out ones."""
+        """The teacher on the training problems and, greedily, on the held-out ones; nothing where none is asked."""
+        if self.imports:
+            return SampleStage(engine=engine_options(self.recipe.teacher), model="", sets=(), verify=self.verify())
         greedy = Sampling(temperature=0.0, max_tokens=self.recipe.generate.sampling.max_tokens, seed=self.recipe.seed)
         count = self.recipe.evaluate.teacher_count
         measured = self._held_out("teacher", self.teacher_template, greedy, self.teacher_strategy, count=count)
@@ -271,6 +305,9 @@ class Plan:
 
     def sampling_fingerprint(self) -> str:
         """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""
+        if self.imports:
+            files = [input_hash(ProblemSource(source=path)) for path in self.recipe.generate.rollouts]
+            return content_id("imported", files, input_hash(self.recipe.problems), self.recipe.problems.count)
         given = self.train_set()
         template = load_template(given.template, beside=given.beside)
         strategy = make_strategy(given.strategy, template)

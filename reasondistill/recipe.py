@@ -119,6 +119,9 @@ class BudgetRecipe:
 class GenerateRecipe:
     """What is asked of the teacher."""
 
+    rollouts: list[str] = field(default_factory=list)
+    """Files of rollouts made elsewhere, taken instead of asking a teacher; rows as `evaluate --rollouts` takes them.
+    With problems.source left at procedural they state their own problems, else they are attempts at those of it."""
     strategy: str = "cot"
     """cot: one turn; code: one program for tests; tir: text and code that is run; budget: thinking of a forced length.
     """

@@ -43,8 +43,11 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
         raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
+    imports = bool(recipe.generate.rollouts)
+    if imports and recipe.teacher.model:
+        raise RecipeError(f"{where}: generate.rollouts takes the place of a teacher; leave teacher.model or it out")
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
-        if not model and (trains or key == "teacher.model"):
+        if not model and (trains or key == "teacher.model") and not (imports and key == "teacher.model"):
             raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
     if trains and not recipe.held_out:
         raise RecipeError(f"{where}: held_out names no evaluation set; add one under held_out.seen")

@@ -72,6 +72,7 @@ class SamplingRun:
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
             )
             folder.update_manifest(strategy=asdict(self.strategy))
+            del problems  # the stage reads them again, and may sample for hours
             if is_local(self._model):
                 # Before the ids are made: where a catalogue model comes from is part of them.
                 with fetch_progress() as progress:

@@ -30,6 +30,8 @@ LOCK_SECONDS = 5.0
 _NUMBER_BITS = 40
 """Of a row's place, those that number it within its shard."""
 
+_parse = json.JSONDecoder().decode
+
 Warn = Callable[[str], None]
 
 
@@ -108,6 +110,10 @@ class Table:
     def ids(self) -> set[str]:
         """Return the ids that have a row."""
         return set(self._newest)
+
+    def in_order(self) -> Iterator[str]:
+        """Yield the ids in the order in which they first got a row."""
+        return iter(self._newest)
 
     def rows(self, ids: Iterable[str], *, held_bytes: int = HELD_BYTES) -> Iterator[Row]:
         """Yield the rows of these ids in their order, with about `held_bytes` of rows in memory.
@@ -195,15 +201,23 @@ class Table:
         else:
             if index is not None:
                 return
+        if self._head is None:
+            yield from self._shard_rows(stem)
+            return
+        made = []
         for row in self._shard_rows(stem):
-            yield self._head(row) if self._head else row
+            made.append(self._head(row))
+            yield made[-1]
+        if index is not None and self._open is not None:
+            # The next process need not read the rows.
+            self._write_index(stem, made)
 
     def _index(self, stem: str) -> Iterator[Any] | None:
         """Return the heads of a closed shard's rows, or their ids; None where there is no index to trust."""
         index = self.folder / f"{stem}.ids"
         if not index.exists() or not (self.folder / f"{stem}.jsonl.zst").exists():
             return None
-        return (json.loads(line) for line in raw_lines(index))
+        return (_parse(line.decode("ascii")) for line in raw_lines(index))
 
     def _shard_rows(self, stem: str) -> Iterator[Row]:
         plain, closed = self.folder / f"{stem}.jsonl", self.folder / f"{stem}.jsonl.zst"
@@ -233,9 +247,8 @@ class Table:
     def _compress(self, stem: str) -> None:
         import zstandard
 
-        plain, closed, index = (self.folder / f"{stem}{end}" for end in (".jsonl", ".jsonl.zst", ".ids"))
-        entries = (self._head(row) if self._head else row[self._key] for row in read_rows(plain))
-        write_atomic(index, "".join(json.dumps(entry) + "\n" for entry in entries))
+        plain, closed = self.folder / f"{stem}.jsonl", self.folder / f"{stem}.jsonl.zst"
+        self._write_index(stem, (self._head(row) if self._head else row[self._key] for row in read_rows(plain)))
         part = closed.with_suffix(".zst.tmp")
         try:
             with plain.open("rb") as source, part.open("wb") as target:
@@ -247,6 +260,9 @@ class Table:
             raise
         part.replace(closed)
         plain.unlink()
+
+    def _write_index(self, stem: str, entries: Iterable[Row | str]) -> None:
+        write_atomic(self.folder / f"{stem}.ids", "".join(json.dumps(entry) + "\n" for entry in entries))
 
     def _tidy(self) -> None:
         """Finish what a killed writer left: half-made files, a shard that is already compressed, a torn last line."""

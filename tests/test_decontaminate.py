@@ -38,6 +38,45 @@ def test_the_report_and_the_clean_rows(files, tmp_path, capsys):
     assert HELD in report.read_text() and HELD.upper() in report.read_text()
 
 
+def test_of_a_conversation_the_users_turn_is_the_question(files, tmp_path, capsys):
+    rows = [
+        {"id": "m", "messages": [{"role": "user", "content": HELD}, {"role": "assistant", "content": "180"}]},
+        {"id": "s", "conversations": [{"from": "human", "value": "What is 2 + 2?"}, {"from": "gpt", "value": "4"}]},
+        {"id": "p", "prompt": [{"role": "system", "content": HELD}, {"role": "user", "content": "And 3 + 3?"}]},
+        {"id": "q", "question": "Own?", "messages": [{"role": "user", "content": HELD}]},
+    ]
+    train, out = tmp_path / "chat.jsonl", tmp_path / "clean.jsonl"
+    train.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["decontaminate", str(train), "--against", str(files[1]), "--out", str(out), "--json"]) == 0
+    assert [m["id"] for m in json.loads(capsys.readouterr().out)["matches"]] == ["m"]
+    kept = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["id"], row["question"]) for row in kept] == [
+        ("s", "What is 2 + 2?"),
+        ("p", "And 3 + 3?"),
+        ("q", "Own?"),
+    ]
+    assert kept[0]["metadata"]["conversations"] == rows[1]["conversations"]
+
+
+def test_a_conversation_without_a_users_turn_is_one_line(files, tmp_path, capsys):
+    train = tmp_path / "chat.jsonl"
+    train.write_text(json.dumps({"messages": [{"role": "assistant", "content": "4"}]}) + "\n")
+    assert main(["decontaminate", str(train), "--against", str(files[1])]) == 2
+    error = capsys.readouterr().err
+    assert "chat.jsonl:1: no question" in error and error.count("\n") == 1
+
+
+def test_a_bad_row_in_the_middle_leaves_what_was_there(files, tmp_path, capsys):
+    train, bench = files
+    out = tmp_path / "clean.jsonl"
+    out.write_text("earlier")
+    with train.open("a") as file:
+        file.write("{broken")
+    assert main(["decontaminate", str(train), "--against", str(bench), "--out", str(out)]) == 2
+    assert f"{train}:4: not valid JSON" in capsys.readouterr().err
+    assert (out.read_text(), sorted(p.name for p in tmp_path.glob("clean*"))) == ("earlier", ["clean.jsonl"])
+
+
 def test_json_gives_the_matches(files, capsys):
     train, bench = files
     assert main(["decontaminate", str(train), "--against", str(bench), "--json"]) == 0

@@ -213,6 +213,11 @@ def test_heads_are_made_of_rows_where_the_index_has_ids_alone(tmp_path):
     expected = [n % 2 == 0 for n in range(20) if n != 3]
     assert _heads(tmp_path) == [*expected, True, False, False]
     assert [row["n"] for row in _table(tmp_path).heads()] == _numbers(tmp_path)
+    with _table(tmp_path, head=_head, writable=True) as table:
+        list(table.heads())
+    for closed in tmp_path.glob("*.zst"):
+        closed.write_bytes(b"a writer has noted the heads")
+    assert _heads(tmp_path) == [*expected, True, False, False]
 
 
 def test_reading_an_id_without_a_row_is_an_error(tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import RecipeError
 from .candidates import Candidate, told
 from .ledger import Ledger
 from .text import normalise, words
@@ -105,8 +106,11 @@ class SeenInGroups:
 def minhash(text: str, *, numerals: bool = True) -> "Signature":
     """Return the signature of a text's word 3-grams."""
     import numpy as np
-    from rensa import RMinHash
 
+    try:
+        from rensa import RMinHash
+    except ImportError:
+        raise RecipeError("near-duplicates need the package rensa, which is missing: pip install rensa") from None
     own = RMinHash(PERMUTATIONS, 0)
     own.update(_shingles(normalise(text, numerals=numerals)))
     return np.array(own.digest(), np.uint32)

@@ -1,17 +1,18 @@
 """Problems in local files: JSON Lines (also gzipped), one JSON array, or Parquet.
 
-Reads in one pass and keeps the problems in memory; sets of millions are not what this is for.
+Files are read in one pass; only `iter_problems` does without keeping the problems in memory.
 """
 
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from zlib import error as ZlibError
 
 from ..errors import DataError, RecipeError, StoreError
 from ..records import Kind, Problem
-from .rows import RowRules, collect
+from .rows import RowRules, each_problem
 from .warn import to_stderr
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
@@ -41,8 +42,13 @@ def load_problems(
         skip_bad=skip_bad,
         limit=limit,
     )
+    return list(iter_problems(path, rules, warn))
+
+
+def iter_problems(path: str | Path, rules: RowRules, warn: Callable[[str], None] = to_stderr) -> Iterator[Problem]:
+    """Yield the problems of a file as they are read, each id once. Raises DataError as `load_problems` does."""
     try:
-        return collect(_rows(Path(path)), rules, warn)
+        yield from each_problem(_rows(Path(path)), rules, warn)
     except OSError as error:
         raise DataError(_unreadable(path, error)) from None
     except (EOFError, ZlibError) as error:
@@ -60,6 +66,9 @@ def write_problems(path: str | Path, problems: Iterable[Problem]) -> None:
         partial.replace(target)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink()  # what an error among the problems left
 
 
 def to_kind(kind: Kind | str | None) -> Kind | None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from sys import intern
 from typing import Any
 
 from ..errors import DataError
@@ -18,6 +19,7 @@ from .code_tests import CODE_KEYS, TEST_KEYS, FormError, normal_tests
 
 QUESTION_KEYS = ("question", "problem", "prompt", "query", "instruction")
 ANSWER_KEYS = ("answer", "gold", "expected_answer", "final_answer", "target", "solution")
+CONVERSATION_KEYS = ("messages", "conversations", "conversation", "prompt")
 ID_KEYS = ("id", "problem_id", "task_id", "unique_id", "question_id")
 OWN_KEYS = ("kind", "source", "parent_ids", "metadata", "content_hash", "schema")
 
@@ -38,6 +40,8 @@ class RowRules:
     require_reference: bool = True
     skip_bad: bool = False
     limit: int | None = None
+    user_turn: bool = False
+    """A row without a question has one in its conversation: the last user turn."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Keys of this package by the row's own: `{"question": "{Body} {Question}", "answer": "Answer"}`."""
 
@@ -47,35 +51,42 @@ class RowError(ValueError):
 
 
 def collect(rows: Iterable[tuple[int, object]], rules: RowRules, warn: Callable[[str], None]) -> list[Problem]:
-    """Return the problems of numbered rows (raw JSON lines or objects), each id once.
+    """Return the problems of numbered rows, each id once: see `each_problem`."""
+    return list(each_problem(rows, rules, warn))
 
-    Raises DataError at the first unusable row, or with `skip_bad` leaves such rows out and warns once. A row that
+
+def each_problem(rows: Iterable[tuple[int, object]], rules: RowRules, warn: Callable[[str], None]) -> Iterator[Problem]:
+    """Yield the problems of numbered rows (raw JSON lines or objects), each id once.
+
+    Raises DataError at the first unusable row, or with `skip_bad` leaves such rows out and warns at the end. A row that
     repeats another's id and content is dropped with a warning; one id with two contents is an unusable row.
     """
-    kept: dict[str, Problem] = {}
+    seen: dict[str, bytes] = {}
     bad: list[str] = []
     repeated = 0
     for number, raw in rows:
-        if rules.limit is not None and len(kept) >= rules.limit:
+        if rules.limit is not None and len(seen) >= rules.limit:
             break
         try:
             problem = to_problem(parse_row(raw), rules)
-            is_repeated = _is_repeated(problem, kept)
+            is_repeated = _is_repeated(problem, seen)
         except RowError as error:
             if not rules.skip_bad:
                 hint = "(use --skip-bad to leave such rows out)"
                 raise DataError(f"{rules.where}:{number}: {error} {hint}") from None
             bad.append(f"{number} ({error})")
             continue
-        repeated += is_repeated
-        kept.setdefault(problem.id, problem)
+        if is_repeated:
+            repeated += 1
+            continue
+        seen[problem.id] = _digest(problem)
+        yield problem
     if bad:
         warn(f"{rules.where}: left out {len(bad)} unusable rows: {_some(bad)}")
     if repeated:
         warn(f"{rules.where}: dropped {repeated} rows that repeat an earlier one")
-    if not kept and rules.limit != 0:
+    if not seen and rules.limit != 0:
         raise DataError(f"{rules.where}: no usable problem in it; each row needs a question and an answer or tests")
-    return list(kept.values())
 
 
 def parse_row(raw: object) -> Row:
@@ -104,7 +115,7 @@ def to_problem(row: Row, rules: RowRules) -> Problem:
     """
     row = _renamed(row, rules.fields)
     keys = _Keys(row)
-    question = _question(keys)
+    question = (_user_turn(row) if rules.user_turn else None) or _question(keys)
     tests = _tests(keys)
     kind = rules.kind or _own_kind(row) or (Kind.MATH if tests is None else Kind.CODE)
     answer = _answer(keys) if kind is Kind.MATH else None
@@ -120,8 +131,9 @@ def to_problem(row: Row, rules: RowRules) -> Problem:
         question=question,
         answer=answer,
         tests=tests,
-        source=row["source"] if isinstance(row.get("source"), str) and row["source"] else rules.where,
-        split=rules.split or _own_split(row),
+        # The same few words stand in every row: held once, whatever the number of problems.
+        source=intern(row["source"] if isinstance(row.get("source"), str) and row["source"] else rules.where),
+        split=intern(rules.split or _own_split(row)),
         parent_ids=tuple(row.get("parent_ids") or ()),
         metadata=_metadata(row, keys.used),
     )
@@ -173,6 +185,18 @@ def _question(keys: _Keys) -> str:
     if value is None or isinstance(value, str):
         raise RowError(f"no question; accepted keys: {', '.join(QUESTION_KEYS)}")
     raise RowError(f"the question must be text, got {type(value).__name__}")
+
+
+def _user_turn(row: Row) -> str | None:
+    """Return the last user turn of a row's messages, of a row that has no question of its own."""
+    if any(isinstance(row.get(key), str) and row[key].strip() for key in QUESTION_KEYS):
+        return None
+    for name in CONVERSATION_KEYS:
+        for turn in reversed(row[name] if isinstance(row.get(name), list) else []):
+            if isinstance(turn, dict) and (turn.get("role") or turn.get("from")) in ("user", "human"):
+                content = turn.get("content") or turn.get("value")
+                return content if isinstance(content, str) and content.strip() else None
+    return None
 
 
 def _tests(keys: _Keys) -> Row | None:
@@ -251,17 +275,21 @@ def _metadata(row: Row, used: set[str]) -> Row:
     left_out = {*used, *OWN_KEYS} | ({"split"} if "content_hash" in row else set())
     rest = {key: value for key, value in row.items() if key not in left_out and value is not None}
     # Parquet gives dates and decimals, which JSON does not know.
-    cleaned: Row = json.loads(json.dumps({**own, **rest}, default=str))
-    return cleaned
+    cleaned: Row = json.loads(json.dumps({**own, **rest}, default=str)) if own or rest else {}
+    return {intern(key): value for key, value in cleaned.items()}
 
 
-def _is_repeated(problem: Problem, kept: Mapping[str, Problem]) -> bool:
-    earlier = kept.get(problem.id)
+def _is_repeated(problem: Problem, seen: Mapping[str, bytes]) -> bool:
+    earlier = seen.get(problem.id)
     if earlier is None:
         return False
-    if earlier.content_hash != problem.content_hash:
+    if earlier != _digest(problem):
         raise RowError(f"the id {problem.id!r} stands for another problem in an earlier row; give each its own id")
     return True
+
+
+def _digest(problem: Problem) -> bytes:
+    return bytes.fromhex(problem.content_hash)
 
 
 def _some(items: Sequence[str], most: int = 5) -> str:

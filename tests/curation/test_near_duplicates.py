@@ -1,5 +1,6 @@
 """Near-duplicates: one problem of alike ones stays, one trace of alike ones in a group, and the ledger names it."""
 
+import sys
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.ledger import Ledger
 from reasondistill.curation.near_duplicates import NearDuplicateOptions, Seen, drop_near_duplicates
+from reasondistill.errors import RecipeError
 from verifiers import Outcome, Verdict
 
 # The first row of GSM8K train (MIT), openai/grade-school-math.
@@ -69,6 +71,13 @@ def test_traces_are_compared_inside_their_group_alone(candidate):
     given = [candidate(0, "q0", trace), candidate(0, "q0", trace + " Yes.", 1), candidate(1, "q1", trace)]
     kept, drops = _run(given, traces=0.8)
     assert kept == ["p0-0", "p1-0"] and drops[0][:2] == ("p0-1", "alike_trace")
+
+
+def test_without_the_library_it_is_said_what_to_install(candidate, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rensa", None)
+    with pytest.raises(RecipeError, match="pip install rensa") as raised:
+        _run([candidate(0, NATALIA)], problems=0.8)
+    assert "\n" not in str(raised.value)
 
 
 def test_off_drops_nothing(candidate):
