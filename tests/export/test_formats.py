@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasondistill.audit.foreign import text_findings, transcript_of
+from reasondistill.audit.foreign_rows import to_foreign
 from reasondistill.curation.decontamination import HeldOut
 from reasondistill.curation.near_duplicates import NearDuplicateOptions
 from reasondistill.curation.quality import QualityOptions
@@ -207,6 +209,16 @@ def test_numina_rows_cut_out_what_tools_wrote(coded, material):
     )
     (open_math,) = rows_of("openmathreasoning", material([coded()]))
     assert (open_math["inference_mode"], open_math["generated_solution"]) == ("tir", row["solution"])
+
+
+@pytest.mark.parametrize("name", ["numina-tir", "sharegpt"])
+def test_an_audit_of_the_rows_finds_their_outputs_masked(coded, material, name):
+    (row,) = rows_of(name, material([coded()]))
+    (read,) = to_foreign(row, 0)
+    assert len(transcript_of(read.trained).spans) == 2
+    assert "mask" not in [finding.check for finding in text_findings(read)]
+    (bare,) = to_foreign({**row, "tool_output_spans": []}, 0)
+    assert "mask" in [finding.check for finding in text_findings(bare)]
 
 
 def _card(names):
