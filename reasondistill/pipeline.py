@@ -17,14 +17,18 @@ from .curation.contamination import render_contamination
 from .curation.controls import match_problems
 from .curation.decontamination import HeldOut, read_benchmarks
 from .curation.gold_audit import audit_gold
+from .curation.licences import count_licences
 from .curation.select import Measured, Selection, select
 from .curation.source import Kept, Source, Stored
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
 from .errors import EngineError
+from .evaluation.agreement import Agreement
 from .evaluation.results import pass_rates
+from .export.beside import FormatsBeside
 from .export.card import CardFacts, render_card
 from .export.dataset import Examples, survey, to_example, write_dataset
+from .export.format_pairs import PairOptions
 from .export.receipts import Judged, sandbox_layer
 from .export.thinking import thinking_before_box
 from .generation.prompts import load_template
@@ -87,7 +91,7 @@ class Pipeline:
         sources = {"train": self.recipe.problems, **self.recipe.held_out}
         hashes = {name: input_hash(source) for name, source in sources.items()}
         imported = [self.plan.sampling_fingerprint()] if self.plan.imports else []
-        wanted = content_id([asdict(s) for s in sources.values()], hashes, self.recipe.seed, *imported)
+        wanted = content_id([s.to_row() for s in sources.values()], hashes, self.recipe.seed, *imported)
         there = all(self.plan.problem_file(name).exists() for name in sources)
         if there and self._manifest("problems") == wanted:
             return
@@ -130,8 +134,10 @@ class Pipeline:
         with self._timed("curate"):
             selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
-            suspects = [suspect.to_row() for suspect in audit_gold(selection.kept.source)]
+            agreement = Agreement()
+            suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(selection.kept.source))]
             self.folder.write_json("gold_audit.json", {"suspects": suspects})
+            self.folder.write_json("agreement.json", agreement.to_row())
             drops = selection.ledger.drops
             wanted = rows_id(drop.to_row() for drop in drops)
             if self._manifest("drops") == wanted and (self.folder.path / "drops").exists():
@@ -155,12 +161,16 @@ class Pipeline:
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
             # The command stands on the card, but another one that makes the same rows does not change the dataset.
             receipts = {name: each.receipts for name, each in surveys.items()}
-            wanted = content_id(hashes, receipts, render_card(replace(card, command="")))
+            beside = self._formats(selection, examples)
+            same = replace(card, command="", versions={})
+            wanted = content_id(hashes, receipts, render_card(same), *beside.identity)
             place = self.folder.path / "dataset"
             if self._manifest("export") != wanted or not place.exists():
                 self._remember(export=None)
-                described = self._described()
-                write_dataset(place, examples, controls, render_card(card), described, surveys=surveys)
+                folders, rows = beside.write(place)
+                described = {**self._described(), **({"formats": rows} if rows else {})}
+                text = render_card(replace(card, formats=rows))
+                write_dataset(place, examples, controls, text, described, surveys=surveys, beside=folders)
         self._remember(export=wanted, dataset=hashes, settings=self.plan.dataset_fingerprint())
         self._say(f"export: {len(examples)} examples in {self.folder.path / 'dataset'}")
 
@@ -310,6 +320,18 @@ class Pipeline:
 
         return Examples(kept=kept, make=make)
 
+    def _formats(self, selection: Selection, examples: Examples) -> FormatsBeside:
+        wanted = self.recipe.export
+        return FormatsBeside(
+            names=list(dict.fromkeys(wanted.formats)),
+            options=PairOptions(
+                per_problem=wanted.pairs_per_problem, length_matched=wanted.length_matched, seed=self.recipe.seed
+            ),
+            kept=selection.kept,
+            make=examples.make,
+            select=self.plan.select(self.recipe.curate.keep),
+        )
+
     def _described(self) -> Row:
         """Return what the dataset's manifest says beside its counts."""
         return {"name": self.recipe.name, "versions": versions(), "verify": asdict(self.plan.verify())}
@@ -338,6 +360,7 @@ class Pipeline:
             template_hash="none" if self.plan.imports else template.hash,
             verifier=first.verdict.verifier if first else "no verifier",
             rollouts=examples + len(selection.ledger.drops),
+            problems=len(self._read_problems("train")),
             examples=examples,
             controls=controls,
             ledger=selection.ledger,
@@ -349,7 +372,29 @@ class Pipeline:
             else [],
             command=self._command,
             sampling="not known" if self.plan.imports else str(self.plan.train_set().sampling.identity()),
+            licences=self._licences(selection.kept),
+            licence_forced=self.recipe.export.force_licence,
+            prompts=self._prompts(),
+            agreement=self.folder.read_json("agreement.json") or {},
+            waterfall=selection.waterfall,
+            contamination=selection.contamination.to_row() if selection.contamination else None,
+            versions=versions(),
         )
+
+    def _licences(self, kept: Kept) -> dict[str, int]:
+        """Return the problems of the main split by the licence of their statements."""
+        used = {key.problem_id for key in kept.keys}
+        rule = self.plan.select(self.recipe.curate.keep).licence
+        counts = count_licences((p for p in self._read_problems("train") if p.id in used), rule)
+        return dict(counts.most_common())
+
+    def _prompts(self) -> dict[str, str]:
+        """Return what teacher and student are asked with, by who is."""
+        names = {"Student": self.plan.student_template}
+        if not self.plan.imports:
+            names = {"Teacher": self.plan.teacher_template, **names}
+        found = {who: load_template(name, beside=self.plan.recipe_folder) for who, name in names.items()}
+        return {who: "\n\n".join(filter(None, (t.system, t.user))) for who, t in found.items()}
 
     def _read_problems(self, name: str) -> list[Problem]:
         return load_problems(self.plan.problem_file(name))

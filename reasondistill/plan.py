@@ -7,6 +7,7 @@ from typing import Any
 
 from .curation.controls import control_options
 from .curation.decontamination import DecontaminationOptions
+from .curation.licences import LicenceRule
 from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
@@ -17,6 +18,7 @@ from .problems import get_problems
 from .provenance import input_hash, model_name, model_weights
 from .recipe import ExportRecipe, ModelRecipe, ProblemSource, Recipe
 from .records import Problem, Sampling, content_id
+from .source_licences import licence_of_source
 from .stage import SampleSet, SampleStage, TrainStage
 from .store import RunFolder, Table
 from .training.options import TrainOptions
@@ -152,8 +154,15 @@ class Plan:
             diverse=curate.diverse,
             embedding=curate.embedding,
             small_set=curate.small_set,
+            licence=self._licence(),
         )
         return control_options(own, keep)
+
+    def _licence(self) -> LicenceRule:
+        """Which statements may be given on; imported rollouts that bring their own problems say it themselves."""
+        source = self.recipe.problems
+        unsaid = self.imports and source.source == _OWN_PROBLEMS and not source.licence
+        return LicenceRule(source="" if unsaid else licence_of_source(source), force=self.recipe.export.force_licence)
 
     def decontamination(self) -> DecontaminationOptions:
         """How a question is compared with the benchmarks'."""
@@ -331,7 +340,7 @@ class Plan:
         arms = (recipe.arms.controls, recipe.arms.match)
         # What there was before it had a choice of format: a dataset made then stays good.
         written = [] if recipe.export == ExportRecipe() else [asdict(recipe.export)]
-        rows = [asdict(k) for k in knobs]
+        rows = [k.to_row() if isinstance(k, ProblemSource) else asdict(k) for k in knobs]
         return content_id(self.sampling_fingerprint(), prompt, rows, counts, arms, *written)
 
     def sampling_fingerprint(self) -> str:

@@ -43,6 +43,14 @@ class ProblemSource:
     """How many problems at most; procedural sets need it."""
     skip_bad: bool = False
     """Leave out rows that cannot be read instead of stopping."""
+    licence: str | None = None
+    """Of the statements that name none themselves; None: the table of benchmarks knows it, or nobody. `third-party`
+    and the like keep them from being exported."""
+
+    def to_row(self) -> Row:
+        """Return the fields; the licence, which came later, only where it is given."""
+        row = asdict(self)
+        return row if self.licence else {key: value for key, value in row.items() if key != "licence"}
 
 
 @dataclass
@@ -221,6 +229,14 @@ class ExportRecipe:
     thinking: str = "as_written"
     """as_written, or before_box: what stands before the line of the final box becomes the thinking, so that the student
     learns to think and then to answer, and its thinking budget can be forced."""
+    formats: list[str] = field(default_factory=list)
+    """Formats to write beside the main split; names of export.format_names, such as dpo."""
+    pairs_per_problem: int = 1
+    """Pairs of a right and a wrong rollout at most, in dpo."""
+    length_matched: bool = True
+    """Pair rollouts whose lengths differ least; off: any."""
+    force_licence: bool = False
+    """Export statements whose licence forbids it, too."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from .engines.addresses import fault_of
 from .errors import RecipeError
+from .export.format_names import FORMATS
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .recipe import (
@@ -96,6 +97,7 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
         "evaluate.teacher_count": recipe.evaluate.teacher_count,
         "arms.seeds": recipe.arms.seeds,
+        "export.pairs_per_problem": recipe.export.pairs_per_problem,
         "curate.ngram": recipe.curate.ngram,
         "curate.boilerplate": recipe.curate.boilerplate,
         "curate.max_per_problem": recipe.curate.max_per_problem,
@@ -150,6 +152,7 @@ def _check_words(recipe: Recipe, where: str) -> None:
         "arms.controls": (recipe.arms.controls, CONTROLS),
         "arms.match": ([recipe.arms.match], MATCH),
         "export.thinking": ([recipe.export.thinking], THINKING),
+        "export.formats": (recipe.export.formats, FORMATS),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "generate.thinking": ([recipe.generate.thinking], EFFORTS),
         "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),

@@ -11,6 +11,7 @@ from .diversity import choose_diverse
 from .embedding import TFIDF
 from .ifd import keep_ifd
 from .ledger import Fall, Ledger, waterfall
+from .licences import LicenceRule, keep_licensed
 from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
 from .quality import CHECKS, QualityOptions, keep_quality
 from .small_set import SmallSetOptions, choose_small_set
@@ -64,6 +65,7 @@ class SelectOptions:
     """Rollouts to keep by facility location."""
     embedding: str = TFIDF
     small_set: SmallSetOptions = field(default_factory=SmallSetOptions)
+    licence: LicenceRule = field(default_factory=LicenceRule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,8 @@ def select(
     source, known = to_source(candidates), measured or Measured()
     again, seed = source.only, options.seed
     ledger, counted = Ledger(ORDER), _Counted(source)
-    stream = keep_complete(keep_outcome(counted, options.keep, ledger), ledger)
+    licensed = keep_licensed(counted, options.licence, ledger)
+    stream = keep_complete(keep_outcome(licensed, options.keep, ledger), ledger)
     if any(getattr(options.quality, knob) for knob, _ in CHECKS.values()):
         stream = keep_quality(stream, options.quality, ledger)
     if options.deduplicate:

@@ -18,6 +18,7 @@ from .text import text_key
 Candidates = Iterable[Candidate]
 
 ORDER = (
+    "licence",
     "outcome",
     "complete",
     "quality",

@@ -13,6 +13,7 @@ from ..rollouts import read_rollouts
 from ..stage import SampleSet, SampleStage
 from ..store import RunFolder, Table
 from ..verification import read_verdicts
+from .contamination import contamination_row, contamination_view, verifier_rates
 from .data import Bar, Comparison, Count, Figure, LossPoint, PageData, RolloutView
 from .text import p_words, percent, points
 
@@ -42,6 +43,10 @@ def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
         "seconds": manifest.get("seconds", {}),
         "versions": manifest.get("versions", {}),
     }
+    if (found := _contamination(plan, folder)) is not None:
+        report["contamination"] = contamination_row(found)
+    if (agreement := _agreement(folder)).get("labelled"):
+        report["verifier"] = agreement
     if before:
         few_shot = {name: r.accuracy.to_row() for name, r in measured.get("few-shot", {}).items()}
         report["student_before"] = {**_model_row(plan, before, plan.recipe.student.model), "few_shot": few_shot}
@@ -61,6 +66,8 @@ def assemble_page(plan: Plan, folder: RunFolder, report: Row) -> PageData:
         accuracies=list(_bars(report)),
         comparisons=list(_comparisons(report)),
         waterfall=_waterfall(report["counts"]),
+        contamination=None if (found := _contamination(plan, folder)) is None else contamination_view(found),
+        verifier=list(verifier_rates(_agreement(folder))),
         loss=list(_loss(plan, folder)),
         seconds=list(report["seconds"].items()),
         tokens=[(who, row["prompt"], row["completion"]) for who, row in report["tokens"].items()],
@@ -165,9 +172,15 @@ def count_rows(plan: Plan, folder: RunFolder) -> Row:
         "rollouts": rollouts,
         "outcomes": result.outcomes if result else {},
         **({"tool_use": used} if used else {}),
+        **({"formats": formats} if (formats := _format_rows(folder)) else {}),
         "drops": {step: dict(reasons) for step, reasons in drops.items()},
         "examples": rollouts - sum(reasons.total() for reasons in drops.values()) if curated else 0,
     }
+
+
+def _format_rows(folder: RunFolder) -> dict[str, int]:
+    """Return the rows of each format that stands beside the dataset's main split."""
+    return dict((folder.read_json("dataset/manifest.json") or {}).get("formats", {}))
 
 
 def _token_row(results: Results) -> Row:
@@ -284,6 +297,15 @@ def _waterfall(counts: Row) -> list[Count]:
         left -= sum(reasons.values())
         rows.append(Count(stage=f"after {step}", kept=left, dropped=sum(reasons.values()), reasons=reasons))
     return [*rows, Count(stage="examples", kept=counts.get("examples", 0))]
+
+
+def _contamination(plan: Plan, folder: RunFolder) -> Row | None:
+    """Return what decontamination wrote, where it is on and was done."""
+    return folder.read_json("decontamination.json") if plan.recipe.curate.decontaminate else None
+
+
+def _agreement(folder: RunFolder) -> Row:
+    return folder.read_json("agreement.json") or {}
 
 
 def _loss(plan: Plan, folder: RunFolder) -> Iterator[LossPoint]:

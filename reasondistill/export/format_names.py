@@ -1,0 +1,7 @@
+"""The names of the export formats, apart from what they do: recipes and the command line need no more."""
+
+FORMATS = (
+    *("messages", "dpo", "kto", "grpo", "prm", "kd"),
+    *("sharegpt", "open-r1", "openmathreasoning", "numina-tir"),
+)
+"""Keys of export.formats.FORMATS."""
