@@ -22,6 +22,8 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
     there = len(Table(plan.folder / "rollouts", key="id")) if plan.imports else 0
     if plan.recipe.curate.pass_rate.enabled and until >= STEPS.index("curate"):
         stages.append(("pass rate", plan.pass_rate()))
+    if until >= STEPS.index("curate"):
+        stages += [(f"reference {model}", stage) for model, stage in plan.references().items()]
     current = plan.trained(RunFolder(plan.folder))
     trained = list(_trainings(plan, current)) if until >= STEPS.index("train") else []
     if until >= STEPS.index("evaluate"):

@@ -18,7 +18,7 @@ from .curation.controls import match_problems
 from .curation.decontamination import HeldOut, read_benchmarks
 from .curation.gold_audit import audit_gold
 from .curation.licences import count_licences
-from .curation.select import Selection, select
+from .curation.select import Measured, Selection, select
 from .curation.source import Kept, Source, Stored
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
@@ -36,7 +36,7 @@ from .plan import Plan
 from .problems import load_problems, write_problems
 from .progress import say
 from .provenance import input_hash, is_local, model_row, versions
-from .recipe import STEPS, Recipe, dump_recipe
+from .recipe import STEPS, ModelRecipe, Recipe, dump_recipe
 from .records import Example, Problem, Row, content_id, rows_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
@@ -130,8 +130,7 @@ class Pipeline:
 
     def curate(self) -> None:
         """Choose the rollouts that become examples and write the drop ledger."""
-        if self.recipe.curate.pass_rate.enabled:
-            self._sample("pass rate", self.plan.pass_rate())
+        self._ask_references()
         with self._timed("curate"):
             selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
@@ -210,7 +209,9 @@ class Pipeline:
     def _fetch_models(self) -> None:
         """Fetch what is missing before the first step, so that a wrong name or a dead network costs no work."""
         trains = STEPS.index(self.recipe.until) >= STEPS.index("train")
-        for model in (self.recipe.teacher, *([self.recipe.student] if trains else [])):
+        curates = STEPS.index(self.recipe.until) >= STEPS.index("curate")
+        asked = [ModelRecipe(model=name) for name in self.recipe.curate.models()] if curates else []
+        for model in (self.recipe.teacher, *([self.recipe.student] if trains else []), *asked):
             if model.model and is_local(model):
                 with fetch_progress() as progress:
                     if resolve(model.model, progress=progress).kind == "hub":
@@ -228,11 +229,40 @@ class Pipeline:
                     "what finished is kept, the same command asks for the rest again"
                 )
 
+    def _ask_references(self) -> None:
+        """Have the models that curation asks for sample or score."""
+        curate = self.recipe.curate
+        if curate.pass_rate.enabled:
+            self._sample("pass rate", self.plan.pass_rate())
+        for model, stage in self.plan.references().items():
+            self._sample(f"reference {model}", stage)
+        if curate.ifd.model:
+            ifd = self.plan.ifd()
+            wanted = content_id(ifd.engine.model, ifd.template, ifd.max_tokens, self.plan.sampling_fingerprint())
+            if self._manifest("ifd") not in (None, wanted):
+                self.folder.supersede("ifd")
+            self._remember(ifd=wanted)
+            with self._timed("ifd"):
+                self.folder.log("scored", **run_stage(ifd, lock_fd=self.folder.lock_fd))
+
+    def _measured(self) -> Measured:
+        """Return what the models said that curation asks."""
+        curate, evaluations = self.recipe.curate, self.plan.folder / "evaluations"
+        solved: dict[str, str] = {}
+        for model, stage in self.plan.references().items():
+            solved |= {p: model for p, rate in pass_rates(stage.sets[0].folder).items() if rate > 0 and p not in solved}
+        scores = self.folder.table("ifd", key="rollout_id") if curate.ifd.model else ()
+        return Measured(
+            rates=pass_rates(evaluations / "reference-train") if curate.pass_rate.enabled else {},
+            solved_by=solved,
+            ifd={row["rollout_id"]: row["ifd"] for row in scores},
+        )
+
     def _import(self, wanted: str) -> None:
         """Store the rollouts made elsewhere, unless they are all there."""
         if self._manifest("imported") == wanted:
             return
-        with self._timed("generate"), self.folder.table("rollouts", key="id", writable=True, warn=self._say) as table:
+        with self._timed("generate"), open_rollouts(self.folder.path, writable=True, warn=self._say) as table:
             given = self.plan.imported(warn=self._say)
             given.problems()
             models = given.store(table, {p.id for p in self._read_problems("train")})
@@ -245,12 +275,7 @@ class Pipeline:
         if keep not in self._selections:
             known = next(iter(self._selections.values()), None)
             source = known.kept.source if known else self._source()
-            rates = (
-                pass_rates(self.plan.folder / "evaluations" / "reference-train")
-                if self.recipe.curate.pass_rate.enabled
-                else None
-            )
-            self._selections[keep] = select(source, self.plan.select(keep), self._held_out, rates)
+            self._selections[keep] = select(source, self.plan.select(keep), self._held_out, self._measured())
         return self._selections[keep]
 
     def _source(self) -> Source:

@@ -12,6 +12,7 @@ from .curation.select import SelectOptions
 from .engines import EngineOptions
 from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
+from .ifd_stage import IfdStage
 from .imported import ImportedRollouts
 from .problems import get_problems
 from .provenance import input_hash, model_name, model_weights
@@ -25,6 +26,8 @@ from .verification import VerifyOptions
 
 _OWN_PROBLEMS = ProblemSource().source
 """The source of problems that leaves rollouts made elsewhere to state their own."""
+_IFD_CONTEXT = 2048
+"""Tokens of a question and an answer that IFD reads; longer ones have no score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +150,10 @@ class Plan:
             max_tokens=curate.max_tokens,
             seed=self.recipe.seed,
             pass_rate=band,
+            ifd=curate.ifd.share if curate.ifd.model else None,
+            diverse=curate.diverse,
+            embedding=curate.embedding,
+            small_set=curate.small_set,
             licence=self._licence(),
         )
         return control_options(own, keep)
@@ -244,6 +251,39 @@ class Plan:
             beside=self.recipe_folder,
         )
         return self._stage(reference, (given,))
+
+    def references(self) -> dict[str, SampleStage]:
+        """The reference models that must not solve a problem, each greedily on the training problems, by name."""
+        greedy = Sampling(temperature=0.0, max_tokens=self.recipe.evaluate.sampling.max_tokens, seed=self.recipe.seed)
+        stages = {}
+        for model in self.recipe.curate.unsolved_by:
+            given = SampleSet(
+                label=f"reference {model} / train",
+                problems=self.problem_file("train"),
+                folder=self.folder / "evaluations" / f"reference-{content_id(model)[:8]}-train",
+                template=self.student_template,
+                strategy=self.student_strategy,
+                sampling=greedy,
+                beside=self.recipe_folder,
+            )
+            reference = replace(self.recipe.student, model=model, model_id=None)
+            stages[model] = self._stage(reference, (given,))
+        return stages
+
+    def ifd(self) -> IfdStage:
+        """The scores of instruction-following difficulty by a small model."""
+        knobs = self.recipe.curate.ifd
+        student = self.recipe.student
+        model = replace(student, model=knobs.model or "", model_id=None, engine=knobs.engine, max_context=_IFD_CONTEXT)
+        return IfdStage(
+            label=f"IFD by {knobs.model}",
+            engine=engine_options(model),
+            problems=self.problem_file("train"),
+            folder=self.folder,
+            template=self.student_template,
+            beside=self.recipe_folder,
+            max_tokens=knobs.max_tokens,
+        )
 
     def after(self, arm: Arm, fingerprint: str) -> SampleStage:
         """A trained student on the held-out sets; its weights' fingerprint is part of its name."""

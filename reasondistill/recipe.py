@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .curation.embedding import TFIDF
 from .curation.near_duplicates import NearDuplicateOptions
 from .curation.quality import QualityOptions
+from .curation.small_set import SmallSetOptions
 from .generation.budget import BudgetOptions
 from .generation.forcing_options import ForcingOptions
 from .generation.tir_options import TirOptions
@@ -162,6 +164,20 @@ class PassRateRecipe:
 
 
 @dataclass
+class IfdRecipe:
+    """Keep what a small model finds hard to say after its question; see curation.ifd."""
+
+    model: str | None = None
+    """The small model: catalogue name, hub id or directory. None is off."""
+    engine: str = "auto"
+    """vllm or transformers, which can score."""
+    share: float = 0.1
+    """Of the rollouts that come to this step, those with the highest IFD below 1."""
+    max_tokens: int = 1024
+    """Of a completion, beyond which the rest is not read."""
+
+
+@dataclass
 class CurateRecipe:
     """Which rollouts become training examples."""
 
@@ -181,6 +197,9 @@ class CurateRecipe:
     """An n-gram that stands in so many problems of one benchmark is a phrase and counts for nothing."""
     against: list[str] = field(default_factory=list)
     """Benchmarks to decontaminate against besides the held-out sets: files, or any other source of problems."""
+    unsolved_by: list[str] = field(default_factory=list)
+    """Reference models; a problem that any of them solves, asked once and greedily, is dropped (s1 takes two)."""
+    ifd: IfdRecipe = field(default_factory=IfdRecipe)
     max_per_problem: int | None = None
     choose: str = "first"
     """Which rollouts of a problem those are: first, shortest, longest, random or diverse."""
@@ -188,9 +207,19 @@ class CurateRecipe:
     """Draw so many rollouts as s1K was drawn: a domain uniformly, in it the longer ones more often."""
     domain: str = "subject"
     """Key of a problem's metadata that names its domain in that procedure; its source where there is none."""
+    diverse: int | None = None
+    """Keep so many rollouts, which together stand nearest to all (facility location, Superfiltering.D)."""
+    embedding: str = TFIDF
+    """Vectors for that: tfidf, or a model whose hidden states are averaged."""
+    small_set: SmallSetOptions = field(default_factory=SmallSetOptions)
     max_tokens: int | None = None
     """Completion tokens of all that is kept."""
     pass_rate: PassRateRecipe = field(default_factory=PassRateRecipe)
+
+    def models(self) -> list[str]:
+        """Return the models that curation asks, besides the student."""
+        embedding = [] if self.diverse is None or self.embedding == TFIDF else [self.embedding]
+        return [*filter(None, (self.pass_rate.model, *self.unsolved_by, self.ifd.model)), *embedding]
 
 
 @dataclass

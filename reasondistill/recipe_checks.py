@@ -102,6 +102,9 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "curate.boilerplate": recipe.curate.boilerplate,
         "curate.max_per_problem": recipe.curate.max_per_problem,
         "curate.s1k": recipe.curate.s1k,
+        "curate.diverse": recipe.curate.diverse,
+        "curate.small_set.count": recipe.curate.small_set.count,
+        "curate.ifd.max_tokens": recipe.curate.ifd.max_tokens,
         "curate.max_tokens": recipe.curate.max_tokens,
         "curate.pass_rate.samples": recipe.curate.pass_rate.samples,
     }
@@ -111,6 +114,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     above_zero = {
         "generate.budget.max_cost": recipe.generate.budget.max_cost,
         "verify.timeout": recipe.verify.timeout,
+        "curate.small_set.temperature": recipe.curate.small_set.temperature,
+        "curate.ifd.share": recipe.curate.ifd.share,
     }
     for key, seconds in above_zero.items():
         if seconds is not None and not seconds > 0:
@@ -118,6 +123,7 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     shares = {
         "curate.coverage": recipe.curate.coverage,
         "curate.similarity": recipe.curate.similarity,
+        "curate.ifd.share": recipe.curate.ifd.share,
         "curate.quality.repetition": recipe.curate.quality.repetition,
         "curate.quality.foreign_letters": recipe.curate.quality.foreign_letters,
         "curate.near_duplicates.problems": recipe.curate.near_duplicates.problems,
@@ -152,6 +158,7 @@ def _check_words(recipe: Recipe, where: str) -> None:
         "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),
         "evaluate.thinking": ([recipe.evaluate.thinking], EFFORTS),
         "until": ([recipe.until], STEPS),
+        "curate.ifd.engine": ([recipe.curate.ifd.engine], ("auto", "vllm", "transformers")),
     }
     for key, (words, accepted) in choices.items():
         for word in words:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from verifiers import BAD_GOLD, Outcome, Verdict
@@ -38,7 +39,7 @@ class SetResult:
 def measure(folder: Path, *, only: Sequence[str] | None = None) -> SetResult | None:
     """Measure the rollouts of a folder, or None where there are none; `only` names the rollouts that count."""
     wanted = None if only is None else set(only)
-    outcome_of = {
+    outcome_of: dict[str, tuple[str, float | None]] = {
         row["rollout_id"]: _outcome(Verdict.from_row(row))
         for row in Table(folder / "verdicts", key="rollout_id")
         if wanted is None or row["rollout_id"] in wanted
@@ -106,4 +107,10 @@ def pool(results: Sequence[SetResult]) -> SetResult:
 def _outcome(verdict: Verdict) -> tuple[str, float | None]:
     """Return the outcome and the score; an error of our side has none, a bad reference counts as not right."""
     scored = verdict.outcome is not Outcome.ERROR or verdict.reason.startswith(BAD_GOLD)
-    return str(verdict.outcome), float(verdict.outcome is Outcome.CORRECT) if scored else None
+    return _scored(str(verdict.outcome), scored)
+
+
+@cache
+def _scored(outcome: str, scored: bool) -> tuple[str, float | None]:
+    """Return one tuple for all rollouts of an outcome."""
+    return outcome, float(outcome == Outcome.CORRECT) if scored else None

@@ -1,0 +1,163 @@
+"""`curate` and `export` killed at what they do to the disk, here and there: run again, they leave the same bytes.
+
+A driver in a process of its own imports the package once and forks for each run; a fork kills itself with SIGKILL right
+before the n-th change of the disk.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reasondistill.pipeline import Pipeline
+from reasondistill.recipe_file import load_recipe
+
+pytestmark = pytest.mark.timeout(300)
+
+RECIPE = """
+name: killed
+until: export
+problems: {source: procedural, split: train, count: 40}
+held_out:
+  seen: {source: procedural, split: seen, count: 6}
+teacher: {model: recorded, engine: replay}
+generate: {template: math-zero-shot, samples: 3, sampling: {temperature: 0.7, max_tokens: 64}}
+curate: {near_duplicates: {problems: 0.9}, choose: diverse}
+arms: {match: problems}
+"""
+
+DRIVER = """
+import hashlib, json, os, random, shutil, signal, sys, traceback
+from pathlib import Path
+
+from reasondistill import store
+from reasondistill.cli import main
+import reasondistill.commands, reasondistill.curation.bands, reasondistill.curation.shingles, reasondistill.pipeline
+import pyarrow.parquet, rensa, verifiers.math
+
+CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree")
+folder, work = Path(sys.argv[1]), Path(sys.argv[2])
+
+
+def forked(run):
+    pid = os.fork()
+    if pid:
+        return os.waitpid(pid, 0)[1]
+    try:
+        os.close(1)  # what the command prints is not asked for
+        os.open(os.devnull, os.O_WRONLY)
+        status = run()
+    except BaseException:
+        traceback.print_exc()
+        status = 70
+    os._exit(status)
+
+
+def counting(place, at, names):
+    # Kill before change number `at`; note what the changes are.
+    def change(name):
+        names.append(name)
+        if len(names) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def hook(event, given):
+        writes = event == "open" and isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR)
+        if (event in CHANGES or writes) and str(given[0]).startswith(str(place)):
+            change(event)
+
+    write = store._OpenShard.write
+    store._OpenShard.write = lambda self, line: (change("append"), write(self, line))
+    sys.addaudithook(hook)
+
+
+def command(place, words, at=0, noted=None):
+    def run():
+        sys.argv = ["reasondistill", "export", "run", *words]
+        names = []
+        counting(place, at, names)
+        status = main(["export", str(place), *words])
+        if noted is not None:
+            noted.write_text(json.dumps(names))
+        return status
+
+    return forked(run)
+
+
+def bytes_of(place):
+    found = {}
+    for part in ("dataset", "drops"):
+        for path in sorted((place / part).rglob("*")):
+            if path.is_file():
+                found[str(path.relative_to(place))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def moments(names, draw):
+    # One among the appends of drops, two before them, and three at the end, where folders are exchanged and noted.
+    appends = [n for n, name in enumerate(names, 1) if name == "append"]
+    others = [n for n, name in enumerate(names, 1) if name != "append"]
+    return sorted([draw.choice(appends), *draw.sample(others[:-20], 2), *draw.sample(others[-20:], 3)])
+
+
+results = []
+place, noted, draw = work / "run", work / "names.json", random.Random(11)
+WORDS = ["curate.max_per_problem=2", "arms.controls=[wrong,random]"]
+OTHER = ["curate.max_per_problem=1", "arms.controls=[all]"]
+for started_from, killed_words in (("nothing", WORDS), ("the finished dataset", OTHER)):
+    # A finished folder is killed while another recipe is tried, which is then given up.
+    start = folder if killed_words is WORDS else work / "finished"
+    shutil.copytree(start, place)
+    assert command(place, killed_words, noted=noted) == 0
+    if killed_words is WORDS:
+        whole = bytes_of(place)
+        shutil.copytree(place, work / "finished")
+    else:
+        assert bytes_of(place) != whole
+    for at in moments(json.loads(noted.read_text()), draw):
+        shutil.rmtree(place)
+        shutil.copytree(start, place)
+        killed = command(place, killed_words, at)
+        again = command(place, WORDS)
+        left = [str(p.relative_to(place)) for p in place.rglob("*") if p.name.endswith((".tmp", ".old", ".part"))]
+        results.append({"from": started_from, "at": at, "killed": killed, "again": again,
+                        "same": bytes_of(place) == whole, "left": left})
+    shutil.rmtree(place)
+print(json.dumps(results))
+"""
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with rollouts and verdicts."""
+    place = Path(__file__).with_name("conftest.py")
+    spec = importlib.util.spec_from_file_location("recordings", place)
+    assert spec is not None and spec.loader is not None
+    recordings: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recordings)
+    folder = tmp_path_factory.mktemp("sampled")
+    recipe, answers = folder / "killed.yaml", folder / "teacher.jsonl"
+    recipe.write_text(RECIPE)
+    recordings.record(recipe, [f"teacher.replay={answers}"], answers)
+    loaded = load_recipe(recipe, [f"teacher.replay={answers}", f"out={folder / 'run'}"])
+    pipeline = Pipeline(loaded, recipe_folder=folder, say=lambda _: None)
+    with pipeline.writing():
+        pipeline.problems()
+        pipeline.generate()
+        pipeline.verify()
+    return folder / "run"
+
+
+def test_killed_anywhere_and_run_again_the_bytes_are_the_same(sampled: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(sampled), str(tmp_path)],
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert len(results) == 12
+    assert [r for r in results if r["killed"] != 9] == [], "a run ended before it was killed"
+    assert [r for r in results if r["again"] != 0 or not r["same"] or r["left"]] == []
