@@ -22,6 +22,7 @@ from verifiers import Outcome
 from verifiers.rewards import code_reward, math_reward
 
 WRONG = Outcome.INCORRECT
+CALL = {"id": "call_0", "type": "function", "function": {"name": "python", "arguments": '{"code": "1 + 1"}'}}
 
 
 @pytest.fixture
@@ -255,6 +256,18 @@ def test_many_rows_are_several_shards(tmp_path, monkeypatch):
     rows = ({"a": str(n)} for n in range(4))
     assert write_shards(tmp_path / "data", {"a": "text"}, rows) == 4
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == [f"train-{n:05d}-of-00002.parquet" for n in (0, 1)]
+
+
+def test_half_characters_in_code_and_metadata_are_replaced_one_by_one(tmp_path, coded, candidate, material, load):
+    call = {**CALL, "function": {"name": "python", "arguments": json.dumps({"code": "print('\ud800')"})}}
+    odd = Problem(id="odd", question="?", answer="1", metadata={"solution": "a\udc00b"})
+    given = material([coded(call=call), candidate(problem=odd)])
+    write_formats(tmp_path / "formats", list(FORMATS), given, PairOptions())
+    row = load(str(tmp_path / "formats" / "numina-tir" / "data"))[0]
+    outputs = [row["solution"][span["start"] : span["end"]] for span in row["tool_output_spans"]]
+    assert outputs == ["```output\n2\n```\n", "```output\n2\n```\nnot the end\n```\n"]
+    assert "print('\ufffd')" in row["solution"]
+    assert load(str(tmp_path / "formats" / "open-r1" / "data"))["solution"][1] == "a\ufffdb"
 
 
 def test_only_some_formats_read_the_wrong_rollouts():
