@@ -258,6 +258,13 @@ def test_many_rows_are_several_shards(tmp_path, monkeypatch):
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == [f"train-{n:05d}-of-00002.parquet" for n in (0, 1)]
 
 
+def test_a_format_without_rows_has_its_columns(tmp_path, load, candidate, material):
+    assert write_formats(tmp_path / "formats", ["dpo"], material([candidate()]), PairOptions()) == {"dpo": 0}
+    empty = load(str(tmp_path / "formats" / "dpo" / "data"), streaming=True)
+    assert list(empty) == []
+    assert set(empty.column_names) == FORMATS["dpo"].columns.keys() - {"tools"}
+
+
 def test_half_characters_in_code_and_metadata_are_replaced_one_by_one(tmp_path, coded, candidate, material, load):
     call = {**CALL, "function": {"name": "python", "arguments": json.dumps({"code": "print('\ud800')"})}}
     odd = Problem(id="odd", question="?", answer="1", metadata={"solution": "a\udc00b"})
