@@ -7,7 +7,7 @@ from ..records import Row
 
 _SHOWN = 10
 """Matches that stand on the card."""
-_LETTERS = 300
+_LETTERS = 600
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

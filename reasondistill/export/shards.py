@@ -1,6 +1,7 @@
 """Rows of named columns to Parquet shards, a few rows in memory at a time."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,8 @@ from ..records import Row
 SHARD_ROWS = 50_000
 GROUP_ROWS = 1_000
 """Rows that are held in memory at once while a shard is written."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 Column = Literal[
     "text", "texts", "flag", "flags", "number", "messages", "messages_with_calls", "tools", "turns", "spans"
@@ -41,17 +44,34 @@ def write_shards(folder: Path, columns: Mapping[str, Column], rows: Iterator[Row
 
 
 def _write_shard(path: Path, schema: Any, rows: Iterator[Row]) -> int:
-    import pyarrow as pa
     import pyarrow.parquet as parquet
 
     written = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         while written < SHARD_ROWS and (group := list(islice(rows, min(GROUP_ROWS, SHARD_ROWS - written)))):
-            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            writer.write_table(_table(group, schema))
             written += len(group)
     with path.open("rb") as file:
         os.fsync(file.fileno())
     return written
+
+
+def _table(rows: list[Row], schema: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except UnicodeEncodeError:
+        return pa.Table.from_pylist([_encodable(row) for row in rows], schema=schema)
+
+
+def _encodable(value: Any) -> Any:
+    """Return a JSON value with U+FFFD for each half of a surrogate pair: no text gets longer or shorter."""
+    if isinstance(value, dict):
+        return {key: _encodable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_encodable(inner) for inner in value]
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
 
 
 def _schema(columns: Mapping[str, Column]) -> Any:

@@ -1,6 +1,6 @@
 """What decontamination and labels told, from the run folder's JSON to what the page shows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..curation.decontamination import ANY_HIT
 from ..records import Estimate, Row
@@ -9,6 +9,7 @@ from .data import BenchmarkHits, ContaminationView, MatchView, VerifierRate
 MATCHES = 200
 """Matches that the page shows side by side; all stand in decontamination.json."""
 _LETTERS = 2000
+_RULES = [f"any {n}-gram" for n in ANY_HIT]
 _RATES = {
     "true_accept": "accepted of the rollouts labelled right",
     "false_accept": "accepted of the rollouts labelled wrong",
@@ -28,6 +29,7 @@ def contamination_view(found: Row) -> ContaminationView:
         questions=found["questions"],
         flagged=found["flagged"],
         benchmarks=[_hits(name, counts, found["questions"]) for name, counts in found["benchmarks"].items()],
+        rules=_RULES,
         matches=[_match(match) for match in found["matches"][:MATCHES]],
         more=max(0, len(found["matches"]) - MATCHES),
     )
@@ -40,11 +42,6 @@ def verifier_rates(agreement: Row) -> Iterator[VerifierRate]:
             yield VerifierRate(label=label, estimate=Estimate.from_row(agreement[name]))
 
 
-def rules() -> Sequence[str]:
-    """Return the names of the any-hit rules, in the order of `BenchmarkHits.others`."""
-    return [f"any shared {n}-gram" for n in ANY_HIT]
-
-
 def _hits(name: str, counts: Row, questions: int) -> BenchmarkHits:
     return BenchmarkHits(
         name=name,
@@ -52,7 +49,7 @@ def _hits(name: str, counts: Row, questions: int) -> BenchmarkHits:
         repeated=counts["benchmark_problems"],
         of=questions,
         dropped=counts["questions"],
-        others={rule: counts[f"any_{n}_gram"]["questions"] for rule, n in zip(rules(), ANY_HIT, strict=True)},
+        others={rule: counts[f"any_{n}_gram"]["questions"] for rule, n in zip(_RULES, ANY_HIT, strict=True)},
     )
 
 

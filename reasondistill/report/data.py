@@ -182,6 +182,8 @@ class ContaminationView:
     questions: int
     flagged: int
     benchmarks: Sequence[BenchmarkHits]
+    rules: Sequence[str] = ()
+    """Keys of the benchmarks' `others`, in the order in which they are shown."""
     matches: Sequence[MatchView] = ()
     more: int = 0
     """Matches that are not among `matches`."""

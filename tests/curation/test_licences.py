@@ -1,5 +1,7 @@
 """Which statements are given on: the words of licences, who names them, and what is done with the others."""
 
+from pathlib import Path
+
 import pytest
 
 from reasondistill.curation.candidates import Candidate
@@ -8,7 +10,8 @@ from reasondistill.curation.ledger import Ledger
 from reasondistill.curation.licences import LicenceRule, forbids, keep_licensed, licence_of
 from reasondistill.curation.select import SelectOptions
 from reasondistill.evaluation.benchmark import benchmark_names, find_benchmark
-from reasondistill.recipe import CONTROLS, ProblemSource
+from reasondistill.plan import Plan
+from reasondistill.recipe import CONTROLS, GenerateRecipe, ProblemSource, Recipe
 from reasondistill.source_licences import licence_of_source
 from verifiers import Outcome, Verdict
 
@@ -80,3 +83,20 @@ def test_the_recipe_wins_over_the_table():
 def test_a_source_without_a_licence_is_hashed_as_before_there_was_one():
     assert "licence" not in ProblemSource().to_row()
     assert ProblemSource(licence="MIT").to_row()["licence"] == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "licence"),
+    [
+        (Recipe(), "Apache-2.0"),
+        (Recipe(generate=GenerateRecipe(rollouts=["made.jsonl"])), ""),
+        (Recipe(generate=GenerateRecipe(rollouts=["made.jsonl"]), problems=ProblemSource(licence="MIT")), "MIT"),
+        (
+            Recipe(generate=GenerateRecipe(rollouts=["made.jsonl"]), problems=ProblemSource(source="aime24.jsonl.gz")),
+            "problem texts (c) MAA",
+        ),
+    ],
+)
+def test_imported_rollouts_bring_their_own_licence(recipe, licence):
+    plan = Plan(recipe=recipe, folder=Path("run"), recipe_folder=Path())
+    assert plan.select("correct").licence.source == licence

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasondistill.audit.foreign import text_findings, transcript_of
+from reasondistill.audit.foreign_rows import to_foreign
 from reasondistill.curation.decontamination import HeldOut
 from reasondistill.curation.near_duplicates import NearDuplicateOptions
 from reasondistill.curation.quality import QualityOptions
@@ -21,6 +23,7 @@ from verifiers import Outcome
 from verifiers.rewards import code_reward, math_reward
 
 WRONG = Outcome.INCORRECT
+CALL = {"id": "call_0", "type": "function", "function": {"name": "python", "arguments": '{"code": "1 + 1"}'}}
 
 
 @pytest.fixture
@@ -217,6 +220,16 @@ def test_numina_rows_cut_out_what_tools_wrote(coded, material):
     assert (open_math["inference_mode"], open_math["generated_solution"]) == ("tir", row["solution"])
 
 
+@pytest.mark.parametrize("name", ["numina-tir", "sharegpt"])
+def test_an_audit_of_the_rows_finds_their_outputs_masked(coded, material, name):
+    (row,) = rows_of(name, material([coded()]))
+    (read,) = to_foreign(row, 0)
+    assert len(transcript_of(read.trained).spans) == 2
+    assert "mask" not in [finding.check for finding in text_findings(read)]
+    (bare,) = to_foreign({**row, "tool_output_spans": []}, 0)
+    assert "mask" in [finding.check for finding in text_findings(bare)]
+
+
 def _card(names):
     configs = "".join(
         f"- config_name: {n}\n  data_files:\n  - {{split: train, path: {n}/data/*.parquet}}\n" for n in names
@@ -251,6 +264,18 @@ def test_many_rows_are_several_shards(tmp_path, monkeypatch):
     rows = ({"a": str(n)} for n in range(4))
     assert write_shards(tmp_path / "data", {"a": "text"}, rows) == 4
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == [f"train-{n:05d}-of-00002.parquet" for n in (0, 1)]
+
+
+def test_half_characters_in_code_and_metadata_are_replaced_one_by_one(tmp_path, coded, candidate, material, load):
+    call = {**CALL, "function": {"name": "python", "arguments": json.dumps({"code": "print('\ud800')"})}}
+    odd = Problem(id="odd", question="?", answer="1", metadata={"solution": "a\udc00b"})
+    given = material([coded(call=call), candidate(problem=odd)])
+    write_formats(tmp_path / "formats", list(FORMATS), given, PairOptions())
+    row = load(str(tmp_path / "formats" / "numina-tir" / "data"))[0]
+    outputs = [row["solution"][span["start"] : span["end"]] for span in row["tool_output_spans"]]
+    assert outputs == ["```output\n2\n```\n", "```output\n2\n```\nnot the end\n```\n"]
+    assert "print('\ufffd')" in row["solution"]
+    assert load(str(tmp_path / "formats" / "open-r1" / "data"))["solution"][1] == "a\ufffdb"
 
 
 def test_only_some_formats_read_the_wrong_rollouts():

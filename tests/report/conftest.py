@@ -87,9 +87,10 @@ def page_data() -> PageData:
                     repeated=1,
                     of=381,
                     dropped=1,
-                    others={"any shared 8-gram": 7, "any shared 13-gram": 2},
+                    others={"any 8-gram": 7, "any 13-gram": 2},
                 )
             ],
+            rules=["any 8-gram", "any 13-gram"],
             matches=[
                 MatchView(
                     benchmark="math500",

@@ -121,6 +121,7 @@ def test_hostile_words_stay_words(hostile: str) -> None:
             questions=2,
             flagged=1,
             benchmarks=[BenchmarkHits(name=hostile, problems=1, repeated=1, of=2, dropped=1, others={hostile: 1})],
+            rules=[hostile],
             matches=[
                 MatchView(
                     benchmark=hostile,
@@ -235,14 +236,13 @@ def test_contamination_stands_side_by_side(page_data: PageData) -> None:
     text = render_page(page_data)
     page = Reader(text)
     assert {"contamination", "verifier"} <= set(page.ids)
-    words = " ".join("".join(page.words).split())
+    words = " ".join(" ".join(page.words).split())
     for told in (
         "1 of 381 questions",
         "How far does the train go?",
         "How far does a train go?",
         "math500: ngram_coverage, 75.0 %",
-        "any shared 8-gram 7",
-        "any shared 13-gram 2",
+        "any 8-gram any 13-gram math500 500 1 1 7 2",
         "3 more stand in decontamination.json",
         "accepted of those labelled wrong",
     ):
