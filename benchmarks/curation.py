@@ -1,31 +1,33 @@
-"""Rows a second of each curation step on synthetic rows, MinHash beside datasketch's, and the memory that it takes.
+"""Rows a second of each curation step on synthetic rows, each step alone, and the memory that all of them take.
 
-    python benchmarks/curation.py [steps] [--rows 20000] [--benchmarks DIR]
-    python benchmarks/curation.py minhash [--rows 20000] [--rounds 3]
+    python benchmarks/curation.py [--rows 20000] [--benchmarks DIR]
 
-`steps`: quality, near-duplicates of problems, decontamination against every .jsonl.gz in DIR (or nothing without it)
-and choosing one rollout a problem, each alone on rows of about 2 KB that are made on the way, and the peak of memory.
-`minhash`: the same texts, 3-grams, 128 permutations and threshold through ours and datasketch's LSH (which must be
-installed beside), in turns; the paired ratio is what counts. Nothing here asserts a speed.
+Quality, deduplication, near-duplicates of problems and of traces, choosing, decontamination against every .jsonl.gz in
+DIR (or nothing without it), and writing the dataset, on rows of about 2 KB that are made on the way.
+`near_duplicates.py` stands beside peers, `curation_scale.py` goes the whole way on a million stored rows. Nothing here
+asserts a speed.
 """
 
 import argparse
 import random
 import resource
-import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.choosing import limit_per_problem
+from reasondistill.curation.choosing import choose_s1k, domain, fit_tokens, limit_per_problem
 from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.decontamination import HeldOut, read_benchmarks
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.near_duplicates import NearDuplicateOptions, Seen, drop_near_duplicates
+from reasondistill.curation.near_duplicates import NearDuplicateOptions, drop_near_duplicates
 from reasondistill.curation.quality import QualityOptions, keep_quality
-from reasondistill.curation.steps import drop_contaminated
-from reasondistill.curation.text import normalise, words
+from reasondistill.curation.source import Kept, Key
+from reasondistill.curation.steps import drop_contaminated, drop_duplicates
+from reasondistill.export.dataset import Examples, to_example, write_dataset
+from reasondistill.generation.prompts import load_template
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage
 from verifiers import Outcome, Verdict
 
@@ -37,14 +39,12 @@ THRESHOLD = 0.9
 
 
 def main() -> None:
-    """Run one part."""
+    """Run the steps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", nargs="?", default="steps", choices=("steps", "minhash"))
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--benchmarks", type=Path)
     given = parser.parse_args()
-    _minhash(given.rows, given.rounds) if given.part == "minhash" else _steps(given.rows, given.benchmarks)
+    _steps(given.rows, given.benchmarks)
 
 
 def _steps(rows: int, folder: Path | None) -> None:
@@ -52,12 +52,20 @@ def _steps(rows: int, folder: Path | None) -> None:
     began = time.perf_counter()
     held_out = HeldOut(read_benchmarks([str(path) for path in files]))
     print(f"benchmarks: {sum(held_out.sizes.values())} problems of {len(files)} files in {_since(began)} s")
-    near, quality = NearDuplicateOptions(problems=THRESHOLD), QualityOptions(repetition=0.5, one_answer=True)
+    near, traces = NearDuplicateOptions(problems=THRESHOLD), NearDuplicateOptions(traces=THRESHOLD)
+    quality = QualityOptions(repetition=0.5, one_answer=True)
     steps: dict[str, Callable[[Iterable[Candidate]], Iterator[Candidate]]] = {
         "quality (2 checks)": lambda given: keep_quality(given, quality, Ledger()),
-        "near-duplicates": lambda given: drop_near_duplicates(given, near, Ledger()),
-        "choose 1 a problem": lambda given: limit_per_problem(given, 1, Ledger(), choose="shortest"),
+        "deduplicate": lambda given: drop_duplicates(given, Ledger()),
+        "near-duplicate problems": lambda given: drop_near_duplicates(given, near, Ledger()),
+        "near-duplicate traces": lambda given: drop_near_duplicates(given, traces, Ledger()),
+        "choose 1 a problem": lambda given: limit_per_problem(
+            given, 1, Ledger(), choose="shortest", again=Made(rows).only
+        ),
+        "choose 1000 as s1K": lambda given: choose_s1k(given, 1000, domain("subject"), Ledger(), again=Made(rows).only),
+        "token budget": lambda given: fit_tokens(given, rows * TRACE_WORDS // 4, Ledger(), again=Made(rows).only),
         "decontaminate": lambda given: drop_contaminated(given, ContaminationReport(held_out), Ledger()),
+        "export": lambda _given: _export(rows),
     }
     alone = _rate(lambda given: given, rows)
     print(f"making the rows alone: {alone[0]:,.0f} rows/s")
@@ -72,6 +80,29 @@ def _rate(step: Callable[[Iterable[Candidate]], Iterable[Candidate]], rows: int)
     began = time.perf_counter()
     kept = sum(1 for _ in step(_candidates(rows)))
     return rows / (time.perf_counter() - began), kept
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The rows, made anew each time: a source that holds none."""
+
+    rows: int
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return _candidates(self.rows)
+
+    def only(self, ids: Collection[str]) -> Iterator[Candidate]:
+        """Yield those whose rollouts have these ids."""
+        return (candidate for candidate in self if candidate.rollout.id in ids)
+
+
+def _export(rows: int) -> Iterable[Candidate]:
+    template, source = load_template("math-zero-shot"), Made(rows)
+    kept = Kept(source, [Key.of(candidate) for candidate in source])
+    examples = Examples(kept=kept, make=lambda candidate: to_example(candidate, template))
+    with tempfile.TemporaryDirectory() as folder:
+        write_dataset(Path(folder) / "dataset", examples, {}, "")
+    return source
 
 
 def _candidates(rows: int) -> Iterator[Candidate]:
@@ -107,45 +138,6 @@ def _rollout(problem: Problem, index: int, text: str) -> Rollout:
 
 def _text(draw: random.Random, count: int) -> str:
     return " ".join(draw.choices(WORDS, k=count))
-
-
-def _minhash(rows: int, rounds: int) -> None:
-    draw = random.Random(1)
-    texts = [_text(draw, TRACE_WORDS) for _ in range(rows)]
-    texts[1::10] = texts[0 : len(texts[1::10]) * 10 : 10]
-    ratios = []
-    for number in range(rounds):
-        order = (_ours, _datasketch) if number % 2 == 0 else (_datasketch, _ours)
-        rates = {}
-        for run in order:
-            began = time.perf_counter()
-            dropped = run(texts)
-            rates[run] = rows / (time.perf_counter() - began)
-            print(f"{run.__name__.strip('_')}: {rates[run]:,.0f} rows/s, {dropped} dropped")
-        ratios.append(rates[_ours] / rates[_datasketch])
-    print(
-        f"ours / datasketch: median {statistics.median(ratios):.2f} of {rounds} ({min(ratios):.2f}-{max(ratios):.2f})"
-    )
-
-
-def _ours(texts: list[str]) -> int:
-    seen = Seen(THRESHOLD)
-    return sum(seen.twin(str(number), text) is not None for number, text in enumerate(texts))
-
-
-def _datasketch(texts: list[str]) -> int:
-    from datasketch import MinHash, MinHashLSH
-
-    lsh, dropped = MinHashLSH(threshold=THRESHOLD, num_perm=128), 0
-    for number, text in enumerate(texts):
-        tokens = words(normalise(text))
-        minhash = MinHash(num_perm=128)
-        minhash.update_batch([" ".join(tokens[i : i + 3]).encode() for i in range(len(tokens) - 2)])
-        if lsh.query(minhash):
-            dropped += 1
-        else:
-            lsh.insert(number, minhash)
-    return dropped
 
 
 def _since(began: float) -> str:

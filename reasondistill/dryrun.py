@@ -20,7 +20,7 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
     problems = dict(plan.read_sources(warn=say))
     stages = [("generate", plan.teacher())] if until >= STEPS.index("generate") else []
     there = len(Table(plan.folder / "rollouts", key="id")) if plan.imports else 0
-    if plan.recipe.curate.pass_rate.enabled and until >= STEPS.index("curate"):
+    if plan.rates_problems and until >= STEPS.index("curate"):
         stages.append(("pass rate", plan.pass_rate()))
     if until >= STEPS.index("curate"):
         stages += [(f"reference {model}", stage) for model, stage in plan.references().items()]

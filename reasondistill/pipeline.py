@@ -232,7 +232,7 @@ class Pipeline:
     def _ask_references(self) -> None:
         """Have the models that curation asks for sample or score."""
         curate = self.recipe.curate
-        if curate.pass_rate.enabled:
+        if self.plan.rates_problems:
             self._sample("pass rate", self.plan.pass_rate())
         for model, stage in self.plan.references().items():
             self._sample(f"reference {model}", stage)
@@ -253,7 +253,7 @@ class Pipeline:
             solved |= {p: model for p, rate in pass_rates(stage.sets[0].folder).items() if rate > 0 and p not in solved}
         scores = self.folder.table("ifd", key="rollout_id") if curate.ifd.model else ()
         return Measured(
-            rates=pass_rates(evaluations / "reference-train") if curate.pass_rate.enabled else {},
+            rates=pass_rates(evaluations / "reference-train") if self.plan.rates_problems else {},
             solved_by=solved,
             ifd={row["rollout_id"]: row["ifd"] for row in scores},
         )
@@ -330,7 +330,15 @@ class Pipeline:
             kept=selection.kept,
             make=examples.make,
             select=self.plan.select(self.recipe.curate.keep),
+            rl_problems=self._rl_problems(),
         )
+
+    def _rl_problems(self) -> frozenset[str] | None:
+        """Return the problems within the pass-rate band, which rows for RL are held to; None where nobody rates."""
+        if not self.plan.rates_problems:
+            return None
+        band, rates = self.recipe.curate.pass_rate, self._measured().rates
+        return frozenset(problem for problem, rate in rates.items() if band.low < rate < band.high)
 
     def _described(self) -> Row:
         """Return what the dataset's manifest says beside its counts."""

@@ -10,6 +10,7 @@ from .curation.decontamination import DecontaminationOptions
 from .curation.licences import LicenceRule
 from .curation.select import SelectOptions
 from .engines import EngineOptions
+from .export.format_names import GRPO
 from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
 from .ifd_stage import IfdStage
@@ -137,7 +138,9 @@ class Plan:
     def select(self, keep: str) -> SelectOptions:
         """The curation of one arm. Arms differ in the outcome they keep; `random` leaves out the steps that choose."""
         curate = self.recipe.curate
-        band = (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
+        band = (
+            (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
+        )  # not where it is only for RL
         own = SelectOptions(
             keep=curate.keep,
             quality=curate.quality,
@@ -251,6 +254,13 @@ class Plan:
             beside=self.recipe_folder,
         )
         return self._stage(reference, (given,))
+
+    @property
+    def rates_problems(self) -> bool:
+        """Whether a reference model samples the training problems, for curation or for rows for RL."""
+        knobs = self.recipe.curate.pass_rate
+        named = knobs.model or self.recipe.student.model
+        return knobs.enabled or (knobs.enabled is None and GRPO in self.recipe.export.formats and bool(named))
 
     def references(self) -> dict[str, SampleStage]:
         """The reference models that must not solve a problem, each greedily on the training problems, by name."""

@@ -155,7 +155,9 @@ class VerifyRecipe:
 class PassRateRecipe:
     """Keep problems that the student, or a named model, solves sometimes. Meant for RL data; off for SFT."""
 
-    enabled: bool = False
+    enabled: bool | None = None
+    """true: in everything; false: nowhere; null: in the rows for RL alone (export.formats grpo), where this names a
+    model or the recipe a student."""
     low: float = 0.1
     high: float = 0.9
     samples: int = 4

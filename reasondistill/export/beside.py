@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -28,11 +28,15 @@ class FormatsBeside:
     make: Callable[[Candidate], Example]
     select: SelectOptions
     """The curation that `kept` came from."""
+    rl_problems: frozenset[str] | None = None
+    """Problems that rows for RL may be of; None: all."""
 
     @property
     def identity(self) -> list[str]:
         """Changes when what is written may; empty without a format, as before there was a choice."""
-        return [content_id(self.names, asdict(self.options), self._material.hash)] if self.names else []
+        held_to = [] if self.rl_problems is None else [sorted(self.rl_problems)]
+        made_of = (self.names, asdict(self.options), self._material.hash, *held_to)
+        return [content_id(*made_of)] if self.names else []
 
     def write(self, place: Path) -> tuple[dict[str, Path], dict[str, int]]:
         """Write the formats beside `place`; return the folders to move into it and the rows of each format."""
@@ -50,4 +54,4 @@ class FormatsBeside:
     @cached_property
     def _material(self) -> Material:
         wrong = wrong_beside(self.kept, self.select) if needs_wrong(self.names) else None
-        return gather(self.kept, self.make, wrong)
+        return replace(gather(self.kept, self.make, wrong), rl_problems=self.rl_problems)

@@ -12,9 +12,14 @@ from .rendering import chat, one_text
 
 
 def grpo_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
-    """Yield the student's prompt and what `verifiers.rewards` needs to judge its answers."""
+    """Yield the student's prompt and what `verifiers.rewards` needs to judge its answers.
+
+    Where a reference model has rated the problems, one that it always or hardly ever solves teaches nothing.
+    """
     for sample in material.problems():
         problem = sample.candidate.problem
+        if material.rl_problems is not None and problem.id not in material.rl_problems:
+            continue
         context = {key: problem.metadata[key] for key in CODE_CONTEXT if problem.metadata.get(key) is not None}
         is_code = problem.kind is Kind.CODE
         yield {

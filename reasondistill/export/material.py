@@ -59,6 +59,8 @@ class Material:
     """Verified wrong rollouts of the same problems, that curation left out for nothing else."""
     tools: bool = False
     """Whether some rollout called a tool."""
+    rl_problems: frozenset[str] | None = None
+    """Problems that rows for RL may be of; None: all."""
     hash: str = ""
     """Of all texts in it: the same material has the same one."""
 

@@ -38,10 +38,14 @@ from pathlib import Path
 from reasondistill import store
 from reasondistill.cli import main
 import reasondistill.commands, reasondistill.curation.bands, reasondistill.curation.shingles, reasondistill.pipeline
-import pyarrow.parquet, rensa, verifiers.math
+import pyarrow.parquet, reasondistill.report.assemble, rensa, verifiers.math
+from reasondistill.provenance import versions
+from reasondistill.recipe_file import load_recipe
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree")
 folder, work = Path(sys.argv[1]), Path(sys.argv[2])
+# What forks would import, each for itself.
+load_recipe(folder / "recipe.yaml", ["curate.choose=diverse"]), versions()
 
 
 def forked(run):

@@ -1,6 +1,7 @@
 """The export formats: what each row holds, that `datasets` opens them, and that trainers take them as they are."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -131,6 +132,13 @@ def test_what_chooses_right_rollouts_does_not_choose_wrong_ones(run, material):
     problems = {entry.problem_id for entry in given.kept}
     assert len(problems) == 1
     assert {entry.problem_id for entry in given.wrong} <= problems
+
+
+def test_grpo_rows_are_held_to_the_pass_rate_band(run, material):
+    assert [row["problem_id"] for row in rows_of("grpo", material(run))] == ["p0", "p1"]
+    held = replace(material(run), rl_problems=frozenset({"p1", "p2"}))
+    assert [row["problem_id"] for row in rows_of("grpo", held)] == ["p1"]
+    assert [row["problem_id"] for row in rows_of("kd", held)] == ["p0", "p1"]
 
 
 def test_grpo_rows_are_judged_by_the_rewards(run, material, candidate):
