@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from ..engines.models import weights_directory
 from ..errors import RecipeError
 
@@ -31,6 +29,8 @@ def _by_tfidf(texts: Iterable[str]) -> Any:
             "curate.diverse needs scikit-learn for TF-IDF; install reasondistill[diversity], or name a model as "
             "curate.embedding"
         ) from None
+    import numpy as np
+
     # Numbers and signs are words here: of two problems they may be all that differs.
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+|[^\w\s]", dtype=np.float32)
     return vectorizer.fit_transform(texts)
@@ -39,6 +39,7 @@ def _by_tfidf(texts: Iterable[str]) -> Any:
 def _by_model(texts: Iterable[str], name: str) -> Any:
     """Average the last hidden states over the tokens of each text, as most sentence models do."""
     try:
+        import numpy as np
         import torch
         from transformers import AutoModel, AutoTokenizer
     except ImportError:
