@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .engines import ENGINES
+from .export.command import add_options as add_export
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .scaling.arguments import add_forcing
@@ -148,6 +149,8 @@ def _add_steps(commands: Any) -> None:
         parser.add_argument(
             "recipe", type=Path, metavar="RUN", help="a run folder, or its recipe; of report also a folder of evaluate"
         )
+        if step == "export":
+            add_export(parser)
         _overrides(parser)
 
 

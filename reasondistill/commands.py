@@ -47,14 +47,20 @@ def step(given: Namespace) -> int:
         from .comparing import write_evaluation_page
 
         return write_evaluation_page(given)
-    pipeline = _pipeline_of(given.recipe, given.overrides)
+    from .export.command import finish, words
+
+    pipeline = _pipeline_of(given.recipe, [*given.overrides, *words(given)])
     with pipeline.writing():
         if given.step == "report":
             report, page = pipeline.report()
         else:
             for name in ("verify", "curate", "export")[: 2 if given.step == "curate" else 3]:
                 getattr(pipeline, name)()
-            return _print(given, *_curated(pipeline))
+            result, lines = _curated(pipeline)
+            if given.step == "export":
+                more, said = finish(given, pipeline.folder.path / "dataset")
+                result, lines = {**result, **more}, [*lines, *said]
+            return _print(given, result, lines)
     if given.json:
         print(json.dumps(report))
     else:

@@ -8,7 +8,7 @@ from .recipe import STEPS
 from .records import Problem, Row
 from .rollouts import open_rollouts
 from .stage import SampleSet, SampleStage
-from .store import RunFolder
+from .store import RunFolder, Table
 
 CHARACTERS_PER_TOKEN = 3.5
 """A rough guess for prompts, whose tokenizer is not loaded here; a little low for English, so the guess is high."""
@@ -19,8 +19,11 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
     until = STEPS.index(plan.recipe.until)
     problems = dict(plan.read_sources(warn=say))
     stages = [("generate", plan.teacher())] if until >= STEPS.index("generate") else []
-    if plan.recipe.curate.pass_rate.enabled and until >= STEPS.index("curate"):
+    there = len(Table(plan.folder / "rollouts", key="id")) if plan.imports else 0
+    if plan.rates_problems and until >= STEPS.index("curate"):
         stages.append(("pass rate", plan.pass_rate()))
+    if until >= STEPS.index("curate"):
+        stages += [(f"reference {model}", stage) for model, stage in plan.references().items()]
     current = plan.trained(RunFolder(plan.folder))
     trained = list(_trainings(plan, current)) if until >= STEPS.index("train") else []
     if until >= STEPS.index("evaluate"):
@@ -31,6 +34,7 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
         "folder": str(plan.folder),
         "problems": {k: len(v) for k, v in problems.items()},
         "sample": sampled,
+        "import": {"files": list(plan.recipe.generate.rollouts), "there": there},
         "train": trained,
     }
     return result, list(_lines(result))
@@ -74,6 +78,8 @@ def _trainings(plan: Plan, current: Mapping[str, str]) -> Iterator[Row]:
 def _lines(result: Row) -> Iterator[str]:
     yield f"run folder: {result['folder']}"
     yield "problems: " + ", ".join(f"{name} {n}" for name, n in result["problems"].items())
+    if result["import"]["files"]:
+        yield f"generate: rollouts from {', '.join(result['import']['files'])}; {result['import']['there']} there"
     for row in result["sample"]:
         there = f"{row['step']}: {row['set']}: {row['there']} of {row['wanted']} rollouts there"
         cost = (

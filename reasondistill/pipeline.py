@@ -17,14 +17,18 @@ from .curation.contamination import render_contamination
 from .curation.controls import match_problems
 from .curation.decontamination import HeldOut, read_benchmarks
 from .curation.gold_audit import audit_gold
-from .curation.select import Selection, select
+from .curation.licences import count_licences
+from .curation.select import Measured, Selection, select
 from .curation.source import Kept, Source, Stored
 from .engines.fetch_progress import fetch_progress
 from .engines.models import resolve, weights_directory
 from .errors import EngineError
+from .evaluation.agreement import Agreement
 from .evaluation.results import pass_rates
+from .export.beside import FormatsBeside
 from .export.card import CardFacts, render_card
 from .export.dataset import Examples, survey, to_example, write_dataset
+from .export.format_pairs import PairOptions
 from .export.receipts import Judged, sandbox_layer
 from .export.thinking import thinking_before_box
 from .generation.prompts import load_template
@@ -32,7 +36,7 @@ from .plan import Plan
 from .problems import load_problems, write_problems
 from .progress import say
 from .provenance import input_hash, is_local, model_row, versions
-from .recipe import STEPS, Recipe, dump_recipe
+from .recipe import STEPS, ModelRecipe, Recipe, dump_recipe
 from .records import Example, Problem, Row, content_id, rows_id
 from .report.assemble import assemble_page, assemble_report
 from .report.data import PageData
@@ -86,25 +90,31 @@ class Pipeline:
         """Write the training problems and the held-out sets."""
         sources = {"train": self.recipe.problems, **self.recipe.held_out}
         hashes = {name: input_hash(source) for name, source in sources.items()}
-        wanted = content_id([asdict(s) for s in sources.values()], hashes, self.recipe.seed)
+        imported = [self.plan.sampling_fingerprint()] if self.plan.imports else []
+        wanted = content_id([s.to_row() for s in sources.values()], hashes, self.recipe.seed, *imported)
         there = all(self.plan.problem_file(name).exists() for name in sources)
         if there and self._manifest("problems") == wanted:
             return
         with self._timed("problems"):
             for name, found in self.plan.read_sources(warn=self._say):
                 write_problems(self.plan.problem_file(name), found)
-                self._say(f"problems: {len(found)} for {name} from {sources[name].source}")
+                own = self.plan.imports and name == "train"
+                where = ", ".join(self.recipe.generate.rollouts) if own else sources[name].source
+                self._say(f"problems: {len(found)} for {name} from {where}")
         self.folder.update_manifest(inputs=hashes)
         self._remember(problems=wanted)
 
     def generate(self) -> None:
-        """Sample the teacher on the training problems and on the held-out ones."""
+        """Sample the teacher on the training problems and on the held-out ones, or take rollouts made elsewhere."""
         self._selections.clear()
         wanted = self.plan.sampling_fingerprint()
         if self._manifest("generate") not in (None, wanted):
             for name in ("rollouts", "verdicts", *(f"evaluations/teacher-{s}" for s in self.recipe.held_out)):
                 self.folder.supersede(name)
         self._remember(generate=wanted)
+        if self.plan.imports:
+            self._import(wanted)
+            return
         self.folder.update_manifest(teacher=model_row(self.recipe.teacher))
         self._sample("generate", self.plan.teacher())
 
@@ -120,13 +130,14 @@ class Pipeline:
 
     def curate(self) -> None:
         """Choose the rollouts that become examples and write the drop ledger."""
-        if self.recipe.curate.pass_rate.enabled:
-            self._sample("pass rate", self.plan.pass_rate())
+        self._ask_references()
         with self._timed("curate"):
             selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
-            suspects = [suspect.to_row() for suspect in audit_gold(selection.kept.source)]
+            agreement = Agreement()
+            suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(selection.kept.source))]
             self.folder.write_json("gold_audit.json", {"suspects": suspects})
+            self.folder.write_json("agreement.json", agreement.to_row())
             drops = selection.ledger.drops
             wanted = rows_id(drop.to_row() for drop in drops)
             if self._manifest("drops") == wanted and (self.folder.path / "drops").exists():
@@ -150,12 +161,16 @@ class Pipeline:
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
             # The command stands on the card, but another one that makes the same rows does not change the dataset.
             receipts = {name: each.receipts for name, each in surveys.items()}
-            wanted = content_id(hashes, receipts, render_card(replace(card, command="")))
+            beside = self._formats(selection, examples)
+            same = replace(card, command="", versions={})
+            wanted = content_id(hashes, receipts, render_card(same), *beside.identity)
             place = self.folder.path / "dataset"
             if self._manifest("export") != wanted or not place.exists():
                 self._remember(export=None)
-                described = self._described()
-                write_dataset(place, examples, controls, render_card(card), described, surveys=surveys)
+                folders, rows = beside.write(place)
+                described = {**self._described(), **({"formats": rows} if rows else {})}
+                text = render_card(replace(card, formats=rows))
+                write_dataset(place, examples, controls, text, described, surveys=surveys, beside=folders)
         self._remember(export=wanted, dataset=hashes, settings=self.plan.dataset_fingerprint())
         self._say(f"export: {len(examples)} examples in {self.folder.path / 'dataset'}")
 
@@ -194,7 +209,9 @@ class Pipeline:
     def _fetch_models(self) -> None:
         """Fetch what is missing before the first step, so that a wrong name or a dead network costs no work."""
         trains = STEPS.index(self.recipe.until) >= STEPS.index("train")
-        for model in (self.recipe.teacher, *([self.recipe.student] if trains else [])):
+        curates = STEPS.index(self.recipe.until) >= STEPS.index("curate")
+        asked = [ModelRecipe(model=name) for name in self.recipe.curate.models()] if curates else []
+        for model in (self.recipe.teacher, *([self.recipe.student] if trains else []), *asked):
             if model.model and is_local(model):
                 with fetch_progress() as progress:
                     if resolve(model.model, progress=progress).kind == "hub":
@@ -212,28 +229,63 @@ class Pipeline:
                     "what finished is kept, the same command asks for the rest again"
                 )
 
+    def _ask_references(self) -> None:
+        """Have the models that curation asks for sample or score."""
+        curate = self.recipe.curate
+        if self.plan.rates_problems:
+            self._sample("pass rate", self.plan.pass_rate())
+        for model, stage in self.plan.references().items():
+            self._sample(f"reference {model}", stage)
+        if curate.ifd.model:
+            ifd = self.plan.ifd()
+            wanted = content_id(ifd.engine.model, ifd.template, ifd.max_tokens, self.plan.sampling_fingerprint())
+            if self._manifest("ifd") not in (None, wanted):
+                self.folder.supersede("ifd")
+            self._remember(ifd=wanted)
+            with self._timed("ifd"):
+                self.folder.log("scored", **run_stage(ifd, lock_fd=self.folder.lock_fd))
+
+    def _measured(self) -> Measured:
+        """Return what the models said that curation asks."""
+        curate, evaluations = self.recipe.curate, self.plan.folder / "evaluations"
+        solved: dict[str, str] = {}
+        for model, stage in self.plan.references().items():
+            solved |= {p: model for p, rate in pass_rates(stage.sets[0].folder).items() if rate > 0 and p not in solved}
+        scores = self.folder.table("ifd", key="rollout_id") if curate.ifd.model else ()
+        return Measured(
+            rates=pass_rates(evaluations / "reference-train") if self.plan.rates_problems else {},
+            solved_by=solved,
+            ifd={row["rollout_id"]: row["ifd"] for row in scores},
+        )
+
+    def _import(self, wanted: str) -> None:
+        """Store the rollouts made elsewhere, unless they are all there."""
+        if self._manifest("imported") == wanted:
+            return
+        with self._timed("generate"), open_rollouts(self.folder.path, writable=True, warn=self._say) as table:
+            given = self.plan.imported(warn=self._say)
+            given.problems()
+            models = given.store(table, {p.id for p in self._read_problems("train")})
+            self._say(f"generate: {len(table)} rollouts of {len(models)} models from {len(given.paths)} files")
+        names = ", ".join(sorted(models))
+        self.folder.update_manifest(teacher={"name": names, "licence": None, "source": "rollouts made elsewhere"})
+        self._remember(imported=wanted)
+
     def _select(self, keep: str) -> Selection:
         if keep not in self._selections:
             known = next(iter(self._selections.values()), None)
             source = known.kept.source if known else self._source()
-            rates = (
-                pass_rates(self.plan.folder / "evaluations" / "reference-train")
-                if self.recipe.curate.pass_rate.enabled
-                else None
-            )
-            self._selections[keep] = select(source, self.plan.select(keep), self._held_out, rates)
+            self._selections[keep] = select(source, self.plan.select(keep), self._held_out, self._measured())
         return self._selections[keep]
 
     def _source(self) -> Source:
         """Return every judged rollout that the recipe asks for, in the recipe's order."""
-        stage = self.plan.teacher()
-        plan = stage.sets[0].plan(stage.model)
         rollouts = self.folder.table("rollouts", key="id")
         return Stored(
-            problems={problem.id: problem for problem in plan.problems},
+            problems={problem.id: problem for problem in self._read_problems("train")},
             rollouts=rollouts,
             verdicts=self.folder.table("verdicts", key="rollout_id"),
-            ids=[identifier for identifier, _, _ in plan.wanted() if identifier in rollouts],
+            ids=[identifier for identifier in self.plan.train_rollouts() if identifier in rollouts],
         )
 
     @cached_property
@@ -268,6 +320,26 @@ class Pipeline:
 
         return Examples(kept=kept, make=make)
 
+    def _formats(self, selection: Selection, examples: Examples) -> FormatsBeside:
+        wanted = self.recipe.export
+        return FormatsBeside(
+            names=list(dict.fromkeys(wanted.formats)),
+            options=PairOptions(
+                per_problem=wanted.pairs_per_problem, length_matched=wanted.length_matched, seed=self.recipe.seed
+            ),
+            kept=selection.kept,
+            make=examples.make,
+            select=self.plan.select(self.recipe.curate.keep),
+            rl_problems=self._rl_problems(),
+        )
+
+    def _rl_problems(self) -> frozenset[str] | None:
+        """Return the problems within the pass-rate band, which rows for RL are held to; None where nobody rates."""
+        if not self.plan.rates_problems:
+            return None
+        band, rates = self.recipe.curate.pass_rate, self._measured().rates
+        return frozenset(problem for problem, rate in rates.items() if band.low < rate < band.high)
+
     def _described(self) -> Row:
         """Return what the dataset's manifest says beside its counts."""
         return {"name": self.recipe.name, "versions": versions(), "verify": asdict(self.plan.verify())}
@@ -279,7 +351,7 @@ class Pipeline:
             strict=verify.strict,
             timeout=verify.timeout,
             isolation=sandbox_layer(teacher.tir.isolation) if runs_code else "",
-            tir=teacher.tir if teacher.name == "tir" else None,
+            tir=teacher.tir if teacher.name == "tir" or self.plan.imports else None,
         )
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
@@ -291,11 +363,12 @@ class Pipeline:
             teacher=teacher.get("name", ""),
             teacher_licence=teacher.get("licence") or "not known",
             teacher_terms=teacher.get("terms") or "",
-            sources=[self.recipe.problems.source],
-            template=template.name,
-            template_hash=template.hash,
+            sources=self.recipe.generate.rollouts or [self.recipe.problems.source],
+            template="not known" if self.plan.imports else template.name,
+            template_hash="none" if self.plan.imports else template.hash,
             verifier=first.verdict.verifier if first else "no verifier",
             rollouts=examples + len(selection.ledger.drops),
+            problems=len(self._read_problems("train")),
             examples=examples,
             controls=controls,
             ledger=selection.ledger,
@@ -306,8 +379,30 @@ class Pipeline:
             if self.recipe.curate.decontaminate
             else [],
             command=self._command,
-            sampling=str(self.plan.train_set().sampling.identity()),
+            sampling="not known" if self.plan.imports else str(self.plan.train_set().sampling.identity()),
+            licences=self._licences(selection.kept),
+            licence_forced=self.recipe.export.force_licence,
+            prompts=self._prompts(),
+            agreement=self.folder.read_json("agreement.json") or {},
+            waterfall=selection.waterfall,
+            contamination=selection.contamination.to_row() if selection.contamination else None,
+            versions=versions(),
         )
+
+    def _licences(self, kept: Kept) -> dict[str, int]:
+        """Return the problems of the main split by the licence of their statements."""
+        used = {key.problem_id for key in kept.keys}
+        rule = self.plan.select(self.recipe.curate.keep).licence
+        counts = count_licences((p for p in self._read_problems("train") if p.id in used), rule)
+        return dict(counts.most_common())
+
+    def _prompts(self) -> dict[str, str]:
+        """Return what teacher and student are asked with, by who is."""
+        names = {"Student": self.plan.student_template}
+        if not self.plan.imports:
+            names = {"Teacher": self.plan.teacher_template, **names}
+        found = {who: load_template(name, beside=self.plan.recipe_folder) for who, name in names.items()}
+        return {who: "\n\n".join(filter(None, (t.system, t.user))) for who, t in found.items()}
 
     def _read_problems(self, name: str) -> list[Problem]:
         return load_problems(self.plan.problem_file(name))

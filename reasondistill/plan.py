@@ -7,18 +7,28 @@ from typing import Any
 
 from .curation.controls import control_options
 from .curation.decontamination import DecontaminationOptions
+from .curation.licences import LicenceRule
 from .curation.select import SelectOptions
 from .engines import EngineOptions
+from .export.format_names import GRPO
 from .generation.prompts import load_template
 from .generation.strategies import TEMPLATES, StrategyOptions, make_strategy
+from .ifd_stage import IfdStage
+from .imported import ImportedRollouts
 from .problems import get_problems
 from .provenance import input_hash, model_name, model_weights
 from .recipe import ExportRecipe, ModelRecipe, ProblemSource, Recipe
 from .records import Problem, Sampling, content_id
+from .source_licences import licence_of_source
 from .stage import SampleSet, SampleStage, TrainStage
-from .store import RunFolder
+from .store import RunFolder, Table
 from .training.options import TrainOptions
 from .verification import VerifyOptions
+
+_OWN_PROBLEMS = ProblemSource().source
+"""The source of problems that leaves rollouts made elsewhere to state their own."""
+_IFD_CONTEXT = 2048
+"""Tokens of a question and an answer that IFD reads; longer ones have no score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,9 @@ class Plan:
         """Yield each set's name and problems: held-out sets first, since training problems are made to differ."""
         seen: set[str] = set()
         for name, source in {**self.recipe.held_out, "train": self.recipe.problems}.items():
+            if name == "train" and self.imports:
+                yield name, self.imported(warn=warn).problems()[: source.count]
+                continue
             found = get_problems(
                 source.source,
                 count=source.count,
@@ -79,6 +92,25 @@ class Plan:
             )
             seen |= {p.content_hash for p in found}
             yield name, found
+
+    @property
+    def imports(self) -> bool:
+        """Whether the rollouts are taken from files, and no teacher is asked."""
+        return bool(self.recipe.generate.rollouts)
+
+    def imported(self, *, warn: Callable[[str], None]) -> ImportedRollouts:
+        """Return the rollouts made elsewhere. Raises DataError for a source of problems that cannot be read."""
+        source = self.recipe.problems
+        known = [] if source.source == _OWN_PROBLEMS else get_problems(source.source, split=source.split, warn=warn)
+        paths = [Path(path) for path in self.recipe.generate.rollouts]
+        return ImportedRollouts(paths=paths, references={p.id: p for p in known}, warn=warn)
+
+    def train_rollouts(self) -> list[str]:
+        """Return the ids of the rollouts of the training problems that the recipe asks for, in curation's order."""
+        if self.imports:
+            return [*Table(self.folder / "rollouts", key="id").in_order()]
+        stage = self.teacher()
+        return [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
 
     def evaluation(self, who: str, held_out: str) -> Path:
         """Folder with the rollouts and verdicts of one model on one held-out set."""
@@ -106,7 +138,9 @@ class Plan:
     def select(self, keep: str) -> SelectOptions:
         """The curation of one arm. Arms differ in the outcome they keep; `random` leaves out the steps that choose."""
         curate = self.recipe.curate
-        band = (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
+        band = (
+            (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
+        )  # not where it is only for RL
         own = SelectOptions(
             keep=curate.keep,
             quality=curate.quality,
@@ -119,8 +153,19 @@ class Plan:
             max_tokens=curate.max_tokens,
             seed=self.recipe.seed,
             pass_rate=band,
+            ifd=curate.ifd.share if curate.ifd.model else None,
+            diverse=curate.diverse,
+            embedding=curate.embedding,
+            small_set=curate.small_set,
+            licence=self._licence(),
         )
         return control_options(own, keep)
+
+    def _licence(self) -> LicenceRule:
+        """Which statements may be given on; imported rollouts that bring their own problems say it themselves."""
+        source = self.recipe.problems
+        unsaid = self.imports and source.source == _OWN_PROBLEMS and not source.licence
+        return LicenceRule(source="" if unsaid else licence_of_source(source), force=self.recipe.export.force_licence)
 
     def decontamination(self) -> DecontaminationOptions:
         """How a question is compared with the benchmarks'."""
@@ -177,7 +222,9 @@ class Plan:
         )
 
     def teacher(self) -> SampleStage:
-        """The teacher on the training problems and, greedily, on the held-out ones."""
+        """The teacher on the training problems and, greedily, on the held-out ones; nothing where none is asked."""
+        if self.imports:
+            return SampleStage(engine=engine_options(self.recipe.teacher), model="", sets=(), verify=self.verify())
         greedy = Sampling(temperature=0.0, max_tokens=self.recipe.generate.sampling.max_tokens, seed=self.recipe.seed)
         count = self.recipe.evaluate.teacher_count
         measured = self._held_out("teacher", self.teacher_template, greedy, self.teacher_strategy, count=count)
@@ -207,6 +254,46 @@ class Plan:
             beside=self.recipe_folder,
         )
         return self._stage(reference, (given,))
+
+    @property
+    def rates_problems(self) -> bool:
+        """Whether a reference model samples the training problems, for curation or for rows for RL."""
+        knobs = self.recipe.curate.pass_rate
+        named = knobs.model or self.recipe.student.model
+        return knobs.enabled or (knobs.enabled is None and GRPO in self.recipe.export.formats and bool(named))
+
+    def references(self) -> dict[str, SampleStage]:
+        """The reference models that must not solve a problem, each greedily on the training problems, by name."""
+        greedy = Sampling(temperature=0.0, max_tokens=self.recipe.evaluate.sampling.max_tokens, seed=self.recipe.seed)
+        stages = {}
+        for model in self.recipe.curate.unsolved_by:
+            given = SampleSet(
+                label=f"reference {model} / train",
+                problems=self.problem_file("train"),
+                folder=self.folder / "evaluations" / f"reference-{content_id(model)[:8]}-train",
+                template=self.student_template,
+                strategy=self.student_strategy,
+                sampling=greedy,
+                beside=self.recipe_folder,
+            )
+            reference = replace(self.recipe.student, model=model, model_id=None)
+            stages[model] = self._stage(reference, (given,))
+        return stages
+
+    def ifd(self) -> IfdStage:
+        """The scores of instruction-following difficulty by a small model."""
+        knobs = self.recipe.curate.ifd
+        student = self.recipe.student
+        model = replace(student, model=knobs.model or "", model_id=None, engine=knobs.engine, max_context=_IFD_CONTEXT)
+        return IfdStage(
+            label=f"IFD by {knobs.model}",
+            engine=engine_options(model),
+            problems=self.problem_file("train"),
+            folder=self.folder,
+            template=self.student_template,
+            beside=self.recipe_folder,
+            max_tokens=knobs.max_tokens,
+        )
 
     def after(self, arm: Arm, fingerprint: str) -> SampleStage:
         """A trained student on the held-out sets; its weights' fingerprint is part of its name."""
@@ -263,11 +350,14 @@ class Plan:
         arms = (recipe.arms.controls, recipe.arms.match)
         # What there was before it had a choice of format: a dataset made then stays good.
         written = [] if recipe.export == ExportRecipe() else [asdict(recipe.export)]
-        rows = [asdict(k) for k in knobs]
+        rows = [k.to_row() if isinstance(k, ProblemSource) else asdict(k) for k in knobs]
         return content_id(self.sampling_fingerprint(), prompt, rows, counts, arms, *written)
 
     def sampling_fingerprint(self) -> str:
         """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""
+        if self.imports:
+            files = [input_hash(ProblemSource(source=path)) for path in self.recipe.generate.rollouts]
+            return content_id("imported", files, input_hash(self.recipe.problems), self.recipe.problems.count)
         given = self.train_set()
         template = load_template(given.template, beside=given.beside)
         strategy = make_strategy(given.strategy, template)

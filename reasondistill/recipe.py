@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .curation.embedding import TFIDF
 from .curation.near_duplicates import NearDuplicateOptions
 from .curation.quality import QualityOptions
+from .curation.small_set import SmallSetOptions
 from .generation.budget import BudgetOptions
 from .generation.forcing_options import ForcingOptions
 from .generation.tir_options import TirOptions
@@ -41,6 +43,14 @@ class ProblemSource:
     """How many problems at most; procedural sets need it."""
     skip_bad: bool = False
     """Leave out rows that cannot be read instead of stopping."""
+    licence: str | None = None
+    """Of the statements that name none themselves; None: the table of benchmarks knows it, or nobody. `third-party`
+    and the like keep them from being exported."""
+
+    def to_row(self) -> Row:
+        """Return the fields; the licence, which came later, only where it is given."""
+        row = asdict(self)
+        return row if self.licence else {key: value for key, value in row.items() if key != "licence"}
 
 
 @dataclass
@@ -111,6 +121,9 @@ class BudgetRecipe:
 class GenerateRecipe:
     """What is asked of the teacher."""
 
+    rollouts: list[str] = field(default_factory=list)
+    """Files of rollouts made elsewhere, taken instead of asking a teacher; rows as `evaluate --rollouts` takes them.
+    With problems.source left at procedural they state their own problems, else they are attempts at those of it."""
     strategy: str = "cot"
     """cot: one turn; code: one program for tests; tir: text and code that is run; budget: thinking of a forced length.
     """
@@ -142,12 +155,28 @@ class VerifyRecipe:
 class PassRateRecipe:
     """Keep problems that the student, or a named model, solves sometimes. Meant for RL data; off for SFT."""
 
-    enabled: bool = False
+    enabled: bool | None = None
+    """true: in everything; false: nowhere; null: in the rows for RL alone (export.formats grpo), where this names a
+    model or the recipe a student."""
     low: float = 0.1
     high: float = 0.9
     samples: int = 4
     model: str | None = None
     """Reference model; None is the untrained student."""
+
+
+@dataclass
+class IfdRecipe:
+    """Keep what a small model finds hard to say after its question; see curation.ifd."""
+
+    model: str | None = None
+    """The small model: catalogue name, hub id or directory. None is off."""
+    engine: str = "auto"
+    """vllm or transformers, which can score."""
+    share: float = 0.1
+    """Of the rollouts that come to this step, those with the highest IFD below 1."""
+    max_tokens: int = 1024
+    """Of a completion, beyond which the rest is not read."""
 
 
 @dataclass
@@ -170,6 +199,9 @@ class CurateRecipe:
     """An n-gram that stands in so many problems of one benchmark is a phrase and counts for nothing."""
     against: list[str] = field(default_factory=list)
     """Benchmarks to decontaminate against besides the held-out sets: files, or any other source of problems."""
+    unsolved_by: list[str] = field(default_factory=list)
+    """Reference models; a problem that any of them solves, asked once and greedily, is dropped (s1 takes two)."""
+    ifd: IfdRecipe = field(default_factory=IfdRecipe)
     max_per_problem: int | None = None
     choose: str = "first"
     """Which rollouts of a problem those are: first, shortest, longest, random or diverse."""
@@ -177,9 +209,19 @@ class CurateRecipe:
     """Draw so many rollouts as s1K was drawn: a domain uniformly, in it the longer ones more often."""
     domain: str = "subject"
     """Key of a problem's metadata that names its domain in that procedure; its source where there is none."""
+    diverse: int | None = None
+    """Keep so many rollouts, which together stand nearest to all (facility location, Superfiltering.D)."""
+    embedding: str = TFIDF
+    """Vectors for that: tfidf, or a model whose hidden states are averaged."""
+    small_set: SmallSetOptions = field(default_factory=SmallSetOptions)
     max_tokens: int | None = None
     """Completion tokens of all that is kept."""
     pass_rate: PassRateRecipe = field(default_factory=PassRateRecipe)
+
+    def models(self) -> list[str]:
+        """Return the models that curation asks, besides the student."""
+        embedding = [] if self.diverse is None or self.embedding == TFIDF else [self.embedding]
+        return [*filter(None, (self.pass_rate.model, *self.unsolved_by, self.ifd.model)), *embedding]
 
 
 @dataclass
@@ -189,6 +231,14 @@ class ExportRecipe:
     thinking: str = "as_written"
     """as_written, or before_box: what stands before the line of the final box becomes the thinking, so that the student
     learns to think and then to answer, and its thinking budget can be forced."""
+    formats: list[str] = field(default_factory=list)
+    """Formats to write beside the main split; names of export.format_names, such as dpo."""
+    pairs_per_problem: int = 1
+    """Pairs of a right and a wrong rollout at most, in dpo."""
+    length_matched: bool = True
+    """Pair rollouts whose lengths differ least; off: any."""
+    force_licence: bool = False
+    """Export statements whose licence forbids it, too."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from .engines.addresses import fault_of
 from .errors import RecipeError
+from .export.format_names import FORMATS
 from .generation.strategies import STRATEGIES
 from .generation.thinking import EFFORTS
 from .recipe import (
@@ -42,8 +43,11 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
         raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
+    imports = bool(recipe.generate.rollouts)
+    if imports and recipe.teacher.model:
+        raise RecipeError(f"{where}: generate.rollouts takes the place of a teacher; leave teacher.model or it out")
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
-        if not model and (trains or key == "teacher.model"):
+        if not model and (trains or key == "teacher.model") and not (imports and key == "teacher.model"):
             raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
     if trains and not recipe.held_out:
         raise RecipeError(f"{where}: held_out names no evaluation set; add one under held_out.seen")
@@ -93,10 +97,14 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
         "evaluate.sampling.max_tokens": recipe.evaluate.sampling.max_tokens,
         "evaluate.teacher_count": recipe.evaluate.teacher_count,
         "arms.seeds": recipe.arms.seeds,
+        "export.pairs_per_problem": recipe.export.pairs_per_problem,
         "curate.ngram": recipe.curate.ngram,
         "curate.boilerplate": recipe.curate.boilerplate,
         "curate.max_per_problem": recipe.curate.max_per_problem,
         "curate.s1k": recipe.curate.s1k,
+        "curate.diverse": recipe.curate.diverse,
+        "curate.small_set.count": recipe.curate.small_set.count,
+        "curate.ifd.max_tokens": recipe.curate.ifd.max_tokens,
         "curate.max_tokens": recipe.curate.max_tokens,
         "curate.pass_rate.samples": recipe.curate.pass_rate.samples,
     }
@@ -106,6 +114,8 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     above_zero = {
         "generate.budget.max_cost": recipe.generate.budget.max_cost,
         "verify.timeout": recipe.verify.timeout,
+        "curate.small_set.temperature": recipe.curate.small_set.temperature,
+        "curate.ifd.share": recipe.curate.ifd.share,
     }
     for key, seconds in above_zero.items():
         if seconds is not None and not seconds > 0:
@@ -113,6 +123,7 @@ def _check_numbers(recipe: Recipe, where: str) -> None:
     shares = {
         "curate.coverage": recipe.curate.coverage,
         "curate.similarity": recipe.curate.similarity,
+        "curate.ifd.share": recipe.curate.ifd.share,
         "curate.quality.repetition": recipe.curate.quality.repetition,
         "curate.quality.foreign_letters": recipe.curate.quality.foreign_letters,
         "curate.near_duplicates.problems": recipe.curate.near_duplicates.problems,
@@ -141,11 +152,13 @@ def _check_words(recipe: Recipe, where: str) -> None:
         "arms.controls": (recipe.arms.controls, CONTROLS),
         "arms.match": ([recipe.arms.match], MATCH),
         "export.thinking": ([recipe.export.thinking], THINKING),
+        "export.formats": (recipe.export.formats, FORMATS),
         "generate.strategy": ([recipe.generate.strategy], STRATEGIES),
         "generate.thinking": ([recipe.generate.thinking], EFFORTS),
         "evaluate.strategy": ([recipe.evaluate.strategy], STRATEGIES),
         "evaluate.thinking": ([recipe.evaluate.thinking], EFFORTS),
         "until": ([recipe.until], STEPS),
+        "curate.ifd.engine": ([recipe.curate.ifd.engine], ("auto", "vllm", "transformers")),
     }
     for key, (words, accepted) in choices.items():
         for word in words:

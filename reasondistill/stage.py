@@ -31,6 +31,7 @@ from .generation.partial import PartialLog
 from .generation.prompts import load_template
 from .generation.sampling import SamplingJob, SamplingPlan, sample
 from .generation.strategies import StrategyOptions, make_strategy
+from .ifd_stage import IfdStage
 from .problems import load_problems
 from .progress import StageProgress, say
 from .records import Rollout, Row, Sampling
@@ -165,8 +166,8 @@ class TrainStage:
         return cls(**{**row, **paths, "options": TrainOptions.from_row(row["options"])})
 
 
-Stage = SampleStage | TrainStage
-_STAGES: Mapping[str, type[SampleStage] | type[TrainStage]] = {"SampleStage": SampleStage, "TrainStage": TrainStage}
+Stage = SampleStage | TrainStage | IfdStage
+_STAGES: Mapping[str, type[Stage]] = {each.__name__: each for each in (SampleStage, TrainStage, IfdStage)}
 
 
 def run_stage(stage: Stage, *, lock_fd: int | None = None) -> Row:

@@ -111,6 +111,10 @@ class Table:
         """Return the ids that have a row."""
         return set(self._newest)
 
+    def in_order(self) -> Iterator[str]:
+        """Yield the ids in the order in which they first got a row."""
+        return iter(self._newest)
+
     def rows(self, ids: Iterable[str], *, held_bytes: int = HELD_BYTES) -> Iterator[Row]:
         """Yield the rows of these ids in their order, with about `held_bytes` of rows in memory.
 

@@ -122,6 +122,35 @@ def test_a_pass_rate_band_is_measured_on_the_student_or_a_named_model():
     assert plan.pass_rate().model == "smollm2-135m-instruct"
 
 
+@pytest.mark.parametrize(
+    ("enabled", "formats", "student", "rates", "drops"),
+    [
+        (None, [], "s", False, False),
+        (None, ["dpo"], "s", False, False),
+        (None, ["grpo"], "s", True, False),
+        (None, ["grpo"], "", False, False),
+        (False, ["grpo"], "s", False, False),
+        (True, [], "s", True, True),
+    ],
+)
+def test_rows_for_rl_are_held_to_the_band_by_default(enabled, formats, student, rates, drops):
+    recipe = _recipe()
+    recipe.curate.pass_rate.enabled, recipe.export.formats, recipe.student.model = enabled, formats, student
+    plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
+    assert plan.rates_problems == rates
+    assert (plan.select("correct").pass_rate is not None) == drops
+
+
+def test_reference_models_are_asked_once_and_greedily():
+    recipe = _recipe()
+    recipe.curate.unsolved_by = ["smollm2-135m-instruct", "qwen2.5-coder-0.5b-instruct"]
+    stages = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path()).references()
+    assert list(stages) == recipe.curate.unsolved_by
+    sets = [stage.sets[0] for stage in stages.values()]
+    assert {(given.samples, given.sampling.temperature) for given in sets} == {(1, 0.0)}
+    assert len({given.folder for given in sets}) == 2
+
+
 def _change(key, value):
     recipe = _recipe()
     *path, last = key.split(".")

@@ -16,7 +16,7 @@ from verifiers.thinking import split_thinking
 
 from ..export.receipts import Block
 from ..generation.syntax import SYNTAXES, Syntax, find_block, find_output
-from ..records import content_id
+from ..records import Row, content_id
 from .blocks import check_blocks
 from .foreign_rows import ForeignRow
 from .own import AuditOptions
@@ -98,9 +98,10 @@ def text_findings(row: ForeignRow) -> Iterator[Finding]:
     if (special := _SPECIAL.search(text)) is not None:
         yield Finding(check="special_token", detail=special[0])
     transcript = transcript_of(text)
-    if transcript.spans:
-        tokens = sum(end - start for start, end in transcript.spans)
-        yield Finding(check="mask", detail=f"{len(transcript.spans)} outputs, {tokens} of {len(text)} characters")
+    unmasked = [span for span in transcript.spans if not _is_masked(span, row.row)]
+    if unmasked:
+        tokens = sum(end - start for start, end in unmasked)
+        yield Finding(check="mask", detail=f"{len(unmasked)} outputs, {tokens} of {len(text)} characters")
     if transcript.invented:
         yield Finding(check="invented_output", detail=f"{transcript.invented} outputs")
     answers = {re.sub(r"\s+", "", a) for a in _BOX.findall(split_thinking(row.text).answer)}
@@ -153,6 +154,16 @@ def _read(text: str, syntax: Syntax) -> Transcript:
             start = output.end
     headings = len(re.findall(r"^[ \t]*```output", text, re.MULTILINE)) if "```output" in syntax.output_opening else 0
     return Transcript(blocks=tuple(blocks), spans=tuple(spans), invented=max(0, headings - len(spans)))
+
+
+def _is_masked(span: tuple[int, int], row: Row | None) -> bool:
+    """Tell whether the row itself says that these characters are a tool's, in a column `tool_output_spans`."""
+    given = (row or {}).get("tool_output_spans")
+    if not isinstance(given, list | tuple):
+        return False
+    parts = [(p.get("start"), p.get("end")) for p in given if isinstance(p, Mapping)]
+    known = [(a, b) for a, b in parts if isinstance(a, int) and isinstance(b, int)]
+    return any(start <= span[0] and span[1] <= end for start, end in known)
 
 
 def _is_cut(text: str) -> bool:

@@ -11,6 +11,7 @@ from ..records import content_id
 from .near_duplicates import NearDuplicateOptions
 from .quality import QualityOptions
 from .select import SelectOptions
+from .small_set import SmallSetOptions
 from .source import Kept
 
 RANDOM = "random"
@@ -27,6 +28,9 @@ def control_options(options: SelectOptions, control: str) -> SelectOptions:
         pass_rate=None,
         max_per_problem=None,
         s1k=None,
+        ifd=None,
+        diverse=None,
+        small_set=SmallSetOptions(),
         max_tokens=None,
     )
 

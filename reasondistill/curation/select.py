@@ -7,9 +7,14 @@ from .candidates import Candidate
 from .choosing import choose_s1k, domain, fit_tokens, limit_per_problem
 from .contamination import ContaminationReport
 from .decontamination import HeldOut
+from .diversity import choose_diverse
+from .embedding import TFIDF
+from .ifd import keep_ifd
 from .ledger import Fall, Ledger, waterfall
+from .licences import LicenceRule, keep_licensed
 from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
 from .quality import CHECKS, QualityOptions, keep_quality
+from .small_set import SmallSetOptions, choose_small_set
 from .source import Kept, Key, to_source
 from .steps import (
     ORDER,
@@ -18,6 +23,7 @@ from .steps import (
     keep_complete,
     keep_outcome,
     keep_pass_rate,
+    keep_unsolved,
 )
 
 
@@ -53,23 +59,43 @@ class SelectOptions:
     seed: int = 0
     pass_rate: tuple[float, float] | None = None
     """Open interval of the problem's pass rate under the reference model."""
+    ifd: float | None = None
+    """Share with the highest instruction-following difficulty."""
+    diverse: int | None = None
+    """Rollouts to keep by facility location."""
+    embedding: str = TFIDF
+    small_set: SmallSetOptions = field(default_factory=SmallSetOptions)
+    licence: LicenceRule = field(default_factory=LicenceRule)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What models said of the candidates before; see the steps that read it."""
+
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Pass rate of the reference model by problem."""
+    solved_by: Mapping[str, str] = field(default_factory=dict)
+    """A reference model by the problem that it has solved."""
+    ifd: Mapping[str, float | None] = field(default_factory=dict)
+    """By rollout."""
 
 
 def select(
     candidates: Iterable[Candidate],
     options: SelectOptions,
     held_out: HeldOut | None = None,
-    rates: Mapping[str, float] | None = None,
+    measured: Measured | None = None,
 ) -> Selection:
     """Run the steps; decontamination comes last, on what would be trained on. Each rollout is kept or in the ledger.
 
     Without `held_out` nothing is decontaminated. Candidates of a `Source` are read once more for each step that chooses
     among them; of a row no more than its key is held. Others are held.
     """
-    source = to_source(candidates)
-    again = source.only
+    source, known = to_source(candidates), measured or Measured()
+    again, seed = source.only, options.seed
     ledger, counted = Ledger(ORDER), _Counted(source)
-    stream = keep_complete(keep_outcome(counted, options.keep, ledger), ledger)
+    licensed = keep_licensed(counted, options.licence, ledger)
+    stream = keep_complete(keep_outcome(licensed, options.keep, ledger), ledger)
     if any(getattr(options.quality, knob) for knob, _ in CHECKS.values()):
         stream = keep_quality(stream, options.quality, ledger)
     if options.deduplicate:
@@ -77,15 +103,23 @@ def select(
     if options.near_duplicates.problems is not None or options.near_duplicates.traces is not None:
         stream = drop_near_duplicates(stream, options.near_duplicates, ledger)
     if options.pass_rate is not None:
-        stream = keep_pass_rate(stream, rates or {}, *options.pass_rate, ledger)
+        stream = keep_pass_rate(stream, known.rates, *options.pass_rate, ledger)
+    if known.solved_by:
+        stream = keep_unsolved(stream, known.solved_by, ledger)
+    if options.ifd is not None:
+        stream = keep_ifd(stream, known.ifd, options.ifd, ledger, again=again)
     if options.max_per_problem is not None:
         stream = limit_per_problem(
-            stream, options.max_per_problem, ledger, choose=options.choose, seed=options.seed, again=again
+            stream, options.max_per_problem, ledger, choose=options.choose, seed=seed, again=again
         )
     if options.s1k is not None:
-        stream = choose_s1k(stream, options.s1k, domain(options.domain), ledger, seed=options.seed, again=again)
+        stream = choose_s1k(stream, options.s1k, domain(options.domain), ledger, seed=seed, again=again)
+    if options.diverse is not None:
+        stream = choose_diverse(stream, options.diverse, ledger, embedding=options.embedding, seed=seed, again=again)
+    if options.small_set.count is not None:
+        stream = choose_small_set(stream, options.small_set, domain(options.domain), ledger, seed=seed, again=again)
     if options.max_tokens is not None:
-        stream = fit_tokens(stream, options.max_tokens, ledger, seed=options.seed, again=again)
+        stream = fit_tokens(stream, options.max_tokens, ledger, seed=seed, again=again)
     report = None if held_out is None else ContaminationReport(held_out)
     if report is not None:
         stream = drop_contaminated(stream, report, ledger)

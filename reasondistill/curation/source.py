@@ -40,6 +40,11 @@ class Listed:
         """Yield those whose rollouts have these ids."""
         return (candidate for candidate in self.candidates if candidate.rollout.id in ids)
 
+    def ordered(self, ids: Iterable[str]) -> Iterator[Candidate]:
+        """Yield those whose rollouts have these ids, in the ids' order."""
+        held = {candidate.rollout.id: candidate for candidate in self.candidates}
+        return (held[identifier] for identifier in ids)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
@@ -58,6 +63,10 @@ class Stored:
     def only(self, ids: Collection[str]) -> Iterator[Candidate]:
         """Yield those whose rollouts have these ids; the others are not even parsed."""
         return self._read(identifier for identifier in self.ids if identifier in ids)
+
+    def ordered(self, ids: Iterable[str]) -> Iterator[Candidate]:
+        """Yield those whose rollouts have these ids, in the ids' order."""
+        return self._read(ids)
 
     def _read(self, ids: Iterable[str]) -> Iterator[Candidate]:
         wanted = list(ids)
@@ -103,6 +112,12 @@ class Kept:
     def first(self, count: int) -> Iterator[Candidate]:
         """Yield the first few."""
         return self.source.only({key.rollout_id for key in self.keys[:count]})
+
+
+def in_order(source: Source, ids: Sequence[str]) -> Iterator[Candidate]:
+    """Yield the candidates of these ids in the ids' order; those of a source that cannot seek are held."""
+    found = source if isinstance(source, Stored | Listed) else Listed(list(source.only(set(ids))))
+    return found.ordered(ids)
 
 
 def to_source(candidates: Iterable[Candidate]) -> Source:

@@ -18,14 +18,19 @@ from .text import text_key
 Candidates = Iterable[Candidate]
 
 ORDER = (
+    "licence",
     "outcome",
     "complete",
     "quality",
     "duplicates",
     "near_duplicates",
     "pass_rate",
+    "references",
+    "ifd",
     "limit",
     "selection",
+    "diversity",
+    "small_set",
     "token_budget",
     "decontamination",
 )
@@ -97,6 +102,19 @@ def keep_pass_rate(
             yield candidate
         else:
             ledger.add(candidate.drop("pass_rate", "too_easy" if rate >= high else "too_hard", f"{rate:.3f}"))
+
+
+def keep_unsolved(candidates: Candidates, solved_by: Mapping[str, str], ledger: Ledger) -> Iterator[Candidate]:
+    """Drop rollouts of problems that a reference model has solved: too easy to teach by, after s1 (section 2.2).
+
+    `solved_by` names the model by problem.
+    """
+    for candidate in candidates:
+        model = solved_by.get(candidate.problem.id)
+        if model is None:
+            yield candidate
+        else:
+            ledger.add(candidate.drop("references", "solved_by_reference", model))
 
 
 def drop_contaminated(candidates: Candidates, report: ContaminationReport, ledger: Ledger) -> Iterator[Candidate]:

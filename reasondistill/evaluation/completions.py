@@ -24,6 +24,8 @@ SCORE_KEYS = ("rm_score", "score", "reward")
 LABEL_KEYS = ("is_correct", "correct", "label", "passed")
 ID_KEYS = ("problem_id", "task_id", "question_id", "unique_id", "doc_id")
 MOST_SHOWN = 5
+_ABOUT_KEYS = ("source", "licence", "license", "subject", "level")
+"""What a row may say of its problem besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +236,7 @@ def _raw_rows(path: Path) -> Iterator[tuple[int, object]]:
 
 def _own_problem(row: Row, identifier: str, where: str) -> Problem:
     """Return the problem that the row itself states, without a reference where it has none."""
-    wanted = {*QUESTION_KEYS, *ANSWER_KEYS, *CODE_KEYS, "kind", "starter_code"}
+    wanted = {*QUESTION_KEYS, *ANSWER_KEYS, *CODE_KEYS, *_ABOUT_KEYS, "kind", "starter_code"}
     given = {key: value for key, value in row.items() if key.lower() in wanted and value is not None}
     if "kind" in given and given["kind"] not in list(Kind):
         raise RowError(f"kind must be math or code, got {given['kind']!r}")

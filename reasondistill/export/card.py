@@ -1,10 +1,13 @@
 """The dataset card: YAML front matter that the hub accepts, and what a reader must know before using the rows."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..curation.ledger import Ledger
+from ..curation.ledger import Fall, Ledger
+from ..records import Estimate, Row
+from .card_front import front_matter
+from .card_tables import contamination_lines, table
+from .formats import FORMATS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,8 @@ class CardFacts:
     template_hash: str
     verifier: str
     rollouts: int
+    problems: int = 0
+    """Problems that the rollouts are of."""
     examples: int
     controls: Mapping[str, int]
     """Rows of each control split."""
@@ -29,26 +34,36 @@ class CardFacts:
     command: str
     sampling: str = ""
     notes: Sequence[str] = field(default_factory=tuple)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each format beside the main split."""
+    licences: Mapping[str, int] = field(default_factory=dict)
+    """Problems of the main split by the licence of their statements."""
+    licence_forced: bool = False
+    """Whether statements were exported against the words of their licence."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Texts of the prompts by who was asked with them."""
+    agreement: Row = field(default_factory=dict)
+    """The verifier's verdicts against labels that the rollouts came with; see evaluation.agreement."""
+    waterfall: Sequence[Fall] = field(default_factory=tuple)
+    contamination: Row | None = None
+    """What decontamination found; see curation.contamination."""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_card(facts: CardFacts) -> str:
     """Return the card as Markdown with front matter."""
-    return "\n".join([*_front_matter(facts), *_body(facts), *_drops(facts.ledger), *_reproduce(facts)]) + "\n"
-
-
-def _front_matter(facts: CardFacts) -> list[str]:
-    lines = [
-        "---",
-        f"pretty_name: {json.dumps(facts.name, ensure_ascii=False)}",
-        "language: [en]",
-        "tags: [reasoning, distillation, synthetic, reasondistill]",
-    ]
-    lines += ["configs:", "- config_name: default", "  data_files:", "  - {split: train, path: data/train-*.parquet}"]
-    # `datasets` opens no configuration without rows.
-    for control in (name for name, rows in facts.controls.items() if rows):
-        lines += [f"- config_name: control-{control}", "  data_files:"]
-        lines += [f"  - {{split: train, path: splits/{control}/data/train-*.parquet}}"]
-    return [*lines, "---", ""]
+    parts = (
+        front_matter(facts.name, facts.examples, facts.controls, facts.formats, facts.licences),
+        _body(facts),
+        _formats(facts),
+        _licences(facts),
+        _prompts(facts),
+        _verifier(facts),
+        _drops(facts),
+        contamination_lines(facts.contamination),
+        _reproduce(facts),
+    )
+    return "\n".join(line for part in parts for line in part) + "\n"
 
 
 def _body(facts: CardFacts) -> list[str]:
@@ -68,14 +83,72 @@ def _body(facts: CardFacts) -> list[str]:
     ]
 
 
-def _drops(ledger: Ledger) -> list[str]:
-    rows = [
-        f"| {step} | {reason} | {n} |"
-        for step, reasons in ledger.counts().items()
-        for reason, n in reasons.most_common()
+def _formats(facts: CardFacts) -> list[str]:
+    if not facts.formats:
+        return []
+    rows = [(f"`{name}`", f"{rows:,}", FORMATS[name].about) for name, rows in facts.formats.items()]
+    return [
+        *("## Other formats", ""),
+        "The problems of the main split once more, each format a configuration: `load_dataset(..., NAME)`. Wrong",
+        "rollouts are those of the same problems that were complete and verified wrong.",
+        *("", *table(("name", "rows", "what it is"), rows), ""),
     ]
-    return ["## What was left out", "", "| step | reason | rollouts |", "|---|---|---|", *rows, ""]
+
+
+def _licences(facts: CardFacts) -> list[str]:
+    rows = [(licence, f"{count:,}") for licence, count in facts.licences.items()]
+    left_out = sum(facts.ledger.counts().get("licence", {}).values())
+    said = [f"{left_out:,} rollouts are left out because their problems' statements may not be given on."]
+    forced = ["Statements were exported whatever their licence says: whoever made this set asked for that."]
+    lines = (said if left_out else []) + (forced if facts.licence_forced else [])
+    if not rows and not lines:
+        return []
+    listed = [*table(("licence", "problems"), rows), ""] if rows else []
+    return ["## Licences of the statements", "", *listed, *lines, *([""] if lines else [])]
+
+
+def _prompts(facts: CardFacts) -> list[str]:
+    if not facts.prompts:
+        return []
+    lines = ["## Prompts", ""]
+    for who, text in facts.prompts.items():
+        lines += [f"{who}:", "", *(f"    {line}" for line in text.splitlines()), ""]
+    return lines
+
+
+def _verifier(facts: CardFacts) -> list[str]:
+    labelled = facts.agreement.get("labelled", 0)
+    if not labelled:
+        return []
+    names = {"true_accept": "accepted of those labelled right", "false_accept": "accepted of those labelled wrong"}
+    rows = [
+        (words, str(Estimate.from_row(facts.agreement[name])))
+        for name, words in names.items()
+        if name in facts.agreement
+    ]
+    return [
+        *("## The verifier against labels", ""),
+        f"{labelled:,} rollouts came with a label of their own; rates with 95 % Wilson intervals.",
+        *("", *table(("rate", "value"), rows), ""),
+    ]
+
+
+def _drops(facts: CardFacts) -> list[str]:
+    rows = [
+        (step, reason, str(n)) for step, reasons in facts.ledger.counts().items() for reason, n in reasons.most_common()
+    ]
+    lines = ["## What was left out", "", *table(("step", "reason", "rollouts"), rows), ""]
+    if not facts.waterfall:
+        return lines
+    falls = [(f"after {fall.stage}", f"{fall.kept:,}", f"{fall.dropped:,}") for fall in facts.waterfall]
+    start = [("problems", f"{facts.problems:,}", ""), ("rollouts", f"{facts.rollouts:,}", "")]
+    end = ("examples", f"{facts.examples:,}", "")
+    return [*lines, *table(("stage", "kept", "dropped"), [*start, *falls, end]), ""]
 
 
 def _reproduce(facts: CardFacts) -> list[str]:
-    return ["## How to make it again", "", f"    {facts.command}"]
+    lines = ["## How to make it again", "", f"    {facts.command}"]
+    if facts.versions:
+        made = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+        lines += ["", f"Made with {made}. `reasondistill audit DIR` judges the rows again."]
+    return lines

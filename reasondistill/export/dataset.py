@@ -105,11 +105,13 @@ def write_dataset(
     manifest: Mapping[str, Any] | None = None,
     *,
     surveys: Mapping[str, Survey] | None = None,
+    beside: Mapping[str, Path] | None = None,
 ) -> None:
     """Replace the dataset folder, whole or not at all. Raises StoreError when it cannot be written.
 
     Examples are read twice, so an iterator that can be read once will not do; once where their `surveys` are given, by
-    split, `main` the first. `manifest` is written to manifest.json with the count and the digest of every split.
+    split, `main` the first. `beside` are folders that are moved into the dataset's by name. `manifest` is written to
+    manifest.json with the count and the digest of every split.
     """
     part = folder.with_name(folder.name + ".tmp")
     known = surveys or {}
@@ -119,6 +121,8 @@ def write_dataset(
         splits = {"main": _write_parquet(part / "data", examples, known.get("main"))}
         for name, rows in controls.items():
             splits[name] = _write_parquet(part / "splits" / name / "data", rows, known.get(name))
+        for name, place in (beside or {}).items():
+            place.replace(part / name)
         described = {"schema": SCHEMA, **(manifest or {}), "splits": {k: v.to_row() for k, v in splits.items()}}
         write_atomic(part / MANIFEST, json.dumps(described, indent=1) + "\n")
         write_atomic(part / "README.md", card)

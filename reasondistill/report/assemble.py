@@ -10,9 +10,10 @@ from ..plan import Arm, Plan
 from ..problems import load_problems
 from ..records import Estimate, Problem, Rollout, Row
 from ..rollouts import read_rollouts
-from ..stage import SampleStage
+from ..stage import SampleSet, SampleStage
 from ..store import RunFolder, Table
 from ..verification import read_verdicts
+from .contamination import contamination_row, contamination_view, verifier_rates
 from .data import Bar, Comparison, Count, Figure, LossPoint, PageData, RolloutView
 from .text import p_words, percent, points
 
@@ -36,12 +37,16 @@ def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
         "name": plan.recipe.name,
         "command": command,
         "headline": _headline_set(plan),
-        "teacher": _model_row(plan, measured.get("teacher", {}), plan.recipe.teacher.model),
+        "teacher": _model_row(plan, measured.get("teacher", {}), plan.recipe.teacher.model or _imported(manifest)),
         "counts": count_rows(plan, folder),
         "tokens": {who: _token_row(results) for who, results in measured.items()} | _train_tokens(plan, folder),
         "seconds": manifest.get("seconds", {}),
         "versions": manifest.get("versions", {}),
     }
+    if (found := _contamination(plan, folder)) is not None:
+        report["contamination"] = contamination_row(found)
+    if (agreement := _agreement(folder)).get("labelled"):
+        report["verifier"] = agreement
     if before:
         few_shot = {name: r.accuracy.to_row() for name, r in measured.get("few-shot", {}).items()}
         report["student_before"] = {**_model_row(plan, before, plan.recipe.student.model), "few_shot": few_shot}
@@ -61,12 +66,19 @@ def assemble_page(plan: Plan, folder: RunFolder, report: Row) -> PageData:
         accuracies=list(_bars(report)),
         comparisons=list(_comparisons(report)),
         waterfall=_waterfall(report["counts"]),
+        contamination=None if (found := _contamination(plan, folder)) is None else contamination_view(found),
+        verifier=list(verifier_rates(_agreement(folder))),
         loss=list(_loss(plan, folder)),
         seconds=list(report["seconds"].items()),
         tokens=[(who, row["prompt"], row["completion"]) for who, row in report["tokens"].items()],
         rollouts=list(_views(plan, folder)),
         provenance=_provenance(plan, folder, report),
     )
+
+
+def _imported(manifest: Row) -> str:
+    """Return whose the rollouts made elsewhere are."""
+    return str(manifest.get("teacher", {}).get("name", ""))
 
 
 def measure_all(plan: Plan, folder: RunFolder) -> dict[str, Results]:
@@ -141,11 +153,10 @@ def _arm_rows(plan: Plan, measured: dict[str, Results]) -> Row:
 
 def count_rows(plan: Plan, folder: RunFolder) -> Row:
     """Return the rows of every stage from problems to examples; kept and dropped add up."""
-    stage = plan.teacher()
     path = plan.problem_file("train")
     if not path.exists():
         return {"problems": 0, "rollouts": 0}
-    wanted = [identifier for identifier, _, _ in stage.sets[0].plan(stage.model).wanted()]
+    wanted = plan.train_rollouts()
     result = measure(plan.folder, only=wanted)
     curated = (folder.path / "drops").is_dir()
     drops: dict[str, Counter[str]] = {}
@@ -161,9 +172,15 @@ def count_rows(plan: Plan, folder: RunFolder) -> Row:
         "rollouts": rollouts,
         "outcomes": result.outcomes if result else {},
         **({"tool_use": used} if used else {}),
+        **({"formats": formats} if (formats := _format_rows(folder)) else {}),
         "drops": {step: dict(reasons) for step, reasons in drops.items()},
         "examples": rollouts - sum(reasons.total() for reasons in drops.values()) if curated else 0,
     }
+
+
+def _format_rows(folder: RunFolder) -> dict[str, int]:
+    """Return the rows of each format that stands beside the dataset's main split."""
+    return dict((folder.read_json("dataset/manifest.json") or {}).get("formats", {}))
 
 
 def _token_row(results: Results) -> Row:
@@ -175,8 +192,7 @@ def _token_row(results: Results) -> Row:
 
 
 def _train_tokens(plan: Plan, folder: RunFolder) -> Row:
-    stage = plan.teacher()
-    wanted = [i for i, _, _ in stage.sets[0].plan(stage.model).wanted()] if plan.problem_file("train").exists() else []
+    wanted = plan.train_rollouts() if plan.problem_file("train").exists() else []
     result = measure(plan.folder, only=wanted)
     return {"teacher / train": _token_row({"train": result})} if result else {}
 
@@ -283,6 +299,15 @@ def _waterfall(counts: Row) -> list[Count]:
     return [*rows, Count(stage="examples", kept=counts.get("examples", 0))]
 
 
+def _contamination(plan: Plan, folder: RunFolder) -> Row | None:
+    """Return what decontamination wrote, where it is on and was done."""
+    return folder.read_json("decontamination.json") if plan.recipe.curate.decontaminate else None
+
+
+def _agreement(folder: RunFolder) -> Row:
+    return folder.read_json("agreement.json") or {}
+
+
 def _loss(plan: Plan, folder: RunFolder) -> Iterator[LossPoint]:
     for arm in plan.arms() if plan.recipe.student.model else ():
         result = folder.read_json(f"models/{arm.name}/training.json")
@@ -296,21 +321,26 @@ def _views(plan: Plan, folder: RunFolder) -> Iterator[RolloutView]:
         row["rollout_id"]: f"{row['step']}: {row['reason']}" for row in Table(folder.path / "drops", key="rollout_id")
     }
     otherwise = "kept" if (folder.path / "drops").is_dir() else ""
-    stages = [plan.teacher()]
+    for given in _sampled(plan, folder):
+        if not given.problems.exists():
+            continue
+        problems = {p.id: p for p in load_problems(given.problems)}
+        verdicts = read_verdicts(Table(given.folder / "verdicts", key="rollout_id"))
+        training = given.folder == plan.folder
+        for rollout in read_rollouts(given.folder):
+            if rollout.problem_id in problems and rollout.id in verdicts:
+                fate = dropped.get(rollout.id, otherwise) if training else ""
+                verdict = verdicts[rollout.id].to_row()
+                yield view_rollout(rollout, problems[rollout.problem_id], verdict, given.label, fate)
+
+
+def _sampled(plan: Plan, folder: RunFolder) -> Iterator[SampleSet]:
+    """Yield every set of rollouts that a run may have."""
+    yield from plan.teacher().sets or (plan.train_set(),)
     if plan.recipe.student.model:
-        stages += [plan.before(), *(stage for _, stage in _trained(plan, folder))]
-    for stage in stages:
-        for given in stage.sets:
-            if not given.problems.exists():
-                continue
-            problems = {p.id: p for p in load_problems(given.problems)}
-            verdicts = read_verdicts(Table(given.folder / "verdicts", key="rollout_id"))
-            training = given.folder == plan.folder
-            for rollout in read_rollouts(given.folder):
-                if rollout.problem_id in problems and rollout.id in verdicts:
-                    fate = dropped.get(rollout.id, otherwise) if training else ""
-                    verdict = verdicts[rollout.id].to_row()
-                    yield view_rollout(rollout, problems[rollout.problem_id], verdict, given.label, fate)
+        yield from plan.before().sets
+        for _, stage in _trained(plan, folder):
+            yield from stage.sets
 
 
 def view_rollout(rollout: Rollout, problem: Problem, verdict: Row, label: str, fate: str = "") -> RolloutView:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .data import Bar, Count, LossPoint
+from .data import Bar, BenchmarkHits, Count, LossPoint
 from .svg import FAINT, GRID, INK, MUTED, SERIES, WIDTH, inline_svg, new_figure
 from .text import by_group, duration, interval, measured, one_line, percent
 
@@ -55,6 +55,17 @@ def counts_chart(counts: Sequence[Count]) -> str:
         for c in counts
     ]
     return inline_svg(_draw_rows(rows), name="counts", label="Rows kept and dropped by stage; numbers in the table")
+
+
+def hits_chart(benchmarks: Sequence[BenchmarkHits]) -> str:
+    """Return the share of questions dropped for each benchmark (full), and what the rules of others would (faint)."""
+    rows: list[_Lying] = []
+    for hits in benchmarks:
+        rows.append(_Lying(label=hits.name, head=True))
+        for label, n, color in [("dropped", hits.dropped, SERIES[0]), *((r, n, FAINT) for r, n in hits.others.items())]:
+            share = n / hits.of if hits.of else 0.0
+            rows.append(_Lying(label=label, value=f"{n:,} of {hits.of:,}", parts=((share, color),)))
+    return inline_svg(_draw_rows(rows), name="hits", label="Questions that repeat a benchmark; numbers in the table")
 
 
 def minutes_chart(seconds: Sequence[tuple[str, float]]) -> str:

@@ -148,6 +148,56 @@ class RolloutView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkHits:
+    """What one benchmark has in common with the questions that were to become examples."""
+
+    name: str
+    problems: int
+    repeated: int
+    """Of the benchmark's problems."""
+    of: int
+    """Questions that were looked up."""
+    dropped: int
+    others: Mapping[str, int]
+    """Questions that the rules of others would drop, by rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchView:
+    """A question and the benchmark's problem that it repeats."""
+
+    benchmark: str
+    reason: str
+    share: float
+    question_id: str
+    question: str
+    benchmark_id: str
+    benchmark_question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContaminationView:
+    """What decontamination found."""
+
+    questions: int
+    flagged: int
+    benchmarks: Sequence[BenchmarkHits]
+    rules: Sequence[str] = ()
+    """Keys of the benchmarks' `others`, in the order in which they are shown."""
+    matches: Sequence[MatchView] = ()
+    more: int = 0
+    """Matches that are not among `matches`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierRate:
+    """How often the verifier accepts rollouts of one label."""
+
+    label: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageData:
     """Everything that one report shows. A part that is empty is left out of the page."""
 
@@ -160,6 +210,8 @@ class PageData:
     comparisons: Sequence[Comparison] = ()
     waterfall: Sequence[Count] = ()
     """In the order of the stages: problems, rollouts, correct, curated, examples."""
+    contamination: ContaminationView | None = None
+    verifier: Sequence[VerifierRate] = ()
     loss: Sequence[LossPoint] = ()
     seconds: Sequence[tuple[str, float]] = ()
     """(stage, wall-clock seconds)."""

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from ..errors import StoreError
 from . import text
-from .charts import accuracy_chart, counts_chart, loss_chart, minutes_chart
+from .charts import accuracy_chart, counts_chart, hits_chart, loss_chart, minutes_chart
 from .data import Change, PageData, RolloutView
 from .scaling_chart import scaling_chart
 
@@ -124,6 +124,7 @@ def _charts(data: PageData) -> dict[str, str]:
         "accuracy": accuracy_chart(data.accuracies) if data.accuracies else "",
         "scaling": scaling_chart(data.scaling.curves) if data.scaling else "",
         "counts": counts_chart(data.waterfall) if data.waterfall else "",
+        "hits": hits_chart(data.contamination.benchmarks) if data.contamination else "",
         "loss": loss_chart(data.loss) if data.loss else "",
         "minutes": minutes_chart(data.seconds) if data.seconds else "",
     }

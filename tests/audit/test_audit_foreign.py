@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from reasondistill.audit.foreign import broken_thinking, transcript_of
+from reasondistill.audit.foreign import broken_thinking, text_findings, transcript_of
 from reasondistill.audit.foreign_rows import to_foreign
 from reasondistill.cli import main
 
@@ -156,3 +156,22 @@ def test_a_hostile_row_stays_text(tmp_path, capsys):
     assert main(["audit", str(tmp_path / "h.jsonl"), "--out", str(tmp_path / "o")]) == 1
     assert "\x1b" not in capsys.readouterr().out
     assert "<script>" not in (tmp_path / "o" / "audit.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("spans", "findings"),
+    [
+        (lambda start, end: [{"start": start, "end": end}], []),
+        (lambda start, end: [{"start": 0, "end": 1}, {"start": start, "end": end}], []),
+        (lambda start, end: [{"start": start, "end": end - 1}], ["mask"]),
+        (lambda _start, _end: [], ["mask"]),
+        (lambda _start, _end: "none", ["mask"]),
+        (lambda _start, _end: [{"start": None}, 3], ["mask"]),
+    ],
+)
+def test_outputs_that_a_row_marks_itself_can_be_masked(spans, findings):
+    text = TIR.format(out=42)
+    ((start, end),) = transcript_of(text).spans
+    row = {"question": "6*7?", "answer": "42", "completion": text, "tool_output_spans": spans(start, end)}
+    (read,) = to_foreign(row, 0)
+    assert [f.check for f in text_findings(read)] == findings

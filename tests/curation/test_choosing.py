@@ -6,24 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.choosing import CHOICES, choose_s1k, domain, fit_tokens, limit_per_problem
 from reasondistill.curation.ledger import Ledger
 from reasondistill.recipe import PER_PROBLEM
-from reasondistill.records import Usage
-from verifiers import Outcome, Verdict
-
-
-@pytest.fixture(scope="session")
-def candidate(make_problem, make_rollout):
-    """Return a builder of a candidate from its problem, index, tokens, domain and text."""
-
-    def build(number, index=0, tokens=10, subject="algebra", text=None):
-        problem = make_problem(number, metadata={"subject": subject})
-        rollout = make_rollout(problem, text, index=index, usage=Usage(completion_tokens=tokens))
-        return Candidate(problem=problem, rollout=rollout, verdict=Verdict(outcome=Outcome.CORRECT))
-
-    return build
 
 
 def _ids(candidates):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
 from reasondistill.curation.quality import QualityOptions
-from reasondistill.curation.select import SelectOptions, select
+from reasondistill.curation.select import Measured, SelectOptions, select
 from reasondistill.curation.steps import ORDER
 from reasondistill.recipe import PER_PROBLEM
 from reasondistill.records import FinishReason
@@ -68,7 +68,7 @@ def _held(problem, options):
 @given(SPECS, OPTIONS, HELD)
 def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_problem, specs, options, held):
     candidates = build(specs)
-    selection = select(candidates, options, _held(make_problem(3), held), RATES)
+    selection = select(candidates, options, _held(make_problem(3), held), Measured(rates=RATES))
     kept = [c.rollout.id for c in selection.kept]
     dropped = [d.rollout_id for d in selection.ledger.drops]
     everything = [c.rollout.id for c in candidates]
@@ -83,8 +83,8 @@ def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_probl
 @settings(deadline=None)
 @given(SPECS, OPTIONS, HELD)
 def test_selecting_twice_is_selecting_once(build, make_problem, specs, options, held):
-    first = select(build(specs), options, _held(make_problem(3), held), RATES)
-    again = select(first.kept, options, _held(make_problem(3), held), RATES)
+    first = select(build(specs), options, _held(make_problem(3), held), Measured(rates=RATES))
+    again = select(first.kept, options, _held(make_problem(3), held), Measured(rates=RATES))
     assert (list(again.kept), list(again.ledger.drops)) == (list(first.kept), [])
 
 

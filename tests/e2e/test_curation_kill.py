@@ -28,6 +28,7 @@ teacher: {model: recorded, engine: replay}
 generate: {template: math-zero-shot, samples: 3, sampling: {temperature: 0.7, max_tokens: 64}}
 curate: {near_duplicates: {problems: 0.9}, choose: diverse}
 arms: {match: problems}
+export: {formats: [dpo, open-r1]}
 """
 
 DRIVER = """

@@ -5,17 +5,21 @@ import pytest
 from reasondistill.records import Estimate
 from reasondistill.report.data import (
     Bar,
+    BenchmarkHits,
     Change,
     Comparison,
+    ContaminationView,
     Count,
     Curve,
     CurvePoint,
     Figure,
     LossPoint,
+    MatchView,
     PageData,
     RolloutView,
     ScalingView,
     TransitionView,
+    VerifierRate,
 )
 
 HOSTILE = (
@@ -73,6 +77,34 @@ def page_data() -> PageData:
             Count(stage="rollouts", kept=600),
             Count(stage="correct", kept=381, dropped=219, reasons={"incorrect": 219}),
         ],
+        contamination=ContaminationView(
+            questions=381,
+            flagged=1,
+            benchmarks=[
+                BenchmarkHits(
+                    name="math500",
+                    problems=500,
+                    repeated=1,
+                    of=381,
+                    dropped=1,
+                    others={"any 8-gram": 7, "any 13-gram": 2},
+                )
+            ],
+            rules=["any 8-gram", "any 13-gram"],
+            matches=[
+                MatchView(
+                    benchmark="math500",
+                    reason="ngram_coverage",
+                    share=0.75,
+                    question_id="p001",
+                    question="How far does the train go?",
+                    benchmark_id="m1",
+                    benchmark_question="How far does a train go?",
+                )
+            ],
+            more=3,
+        ),
+        verifier=[VerifierRate(label="accepted of those labelled wrong", estimate=_share(0.01))],
         loss=[LossPoint(step=step, loss=2.0 / step) for step in range(1, 9)],
         seconds=[("generate", 402.0), ("train", 90.0)],
         tokens=[("generate", 130800, 34200)],

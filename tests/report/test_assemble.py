@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from reasondistill.comparing import read_systems
+from reasondistill.curation.contamination import ContaminationReport
+from reasondistill.curation.decontamination import HeldOut
 from reasondistill.errors import DataError
 from reasondistill.evaluation.comparison import compare_systems
 from reasondistill.evaluation.statistics import mcnemar_exact, wilson
 from reasondistill.plan import Plan
 from reasondistill.problems import write_problems
 from reasondistill.recipe import ArmsRecipe, ModelRecipe, ProblemSource, Recipe, dump_recipe
-from reasondistill.records import FinishReason, Message, Usage
+from reasondistill.records import FinishReason, Message, Problem, Usage
 from reasondistill.report import assemble
 from reasondistill.report.assemble import assemble_page, assemble_report
 from reasondistill.report.page import build_page
@@ -342,3 +344,34 @@ def test_the_page_shows_the_code_of_a_rollout_and_what_it_printed(run, make_prob
 def test_a_difference_is_told_only_where_interval_and_test_agree(p, end):
     row = {"difference": 0.07, "low": 0.01, "high": 0.15, "n": 80, "p_value": p}
     assert assemble._comparison("a", "b", "all", row).words.endswith(end)
+
+
+def test_what_decontamination_and_labels_told_is_reported(finished):
+    report = ContaminationReport(HeldOut({"seen": [Problem(id="h", question="What is one plus two and three?")]}))
+    for number in range(205):
+        report.add(f"p{number}", "what is ONE plus two and three?" + " " * number)
+    report.add("other", "Is it?")
+    found = report.to_row()
+    match = found["matches"][0]
+    found["matches"] = [{**match, "id": f"p{n}"} for n in range(205)]
+    finished.folder.write_json("decontamination.json", found)
+    rate = wilson(9, 10).to_row()
+    agreement = {"labelled": 12, "true_accept": rate, "outcomes": {}}
+    finished.folder.write_json("agreement.json", agreement)
+    told = finished.report()
+    assert told["contamination"]["matches"] == 205
+    assert told["contamination"]["benchmarks"]["seen"]["any_8_gram"] == {"questions": 0, "benchmark_problems": 0}
+    assert told["verifier"] == agreement
+    page = finished.page()
+    assert (len(page.contamination.matches), page.contamination.more) == (200, 5)
+    assert page.contamination.matches[0].benchmark_question == "What is one plus two and three?"
+    assert [(rate.label, rate.estimate.n) for rate in page.verifier] == [
+        ("accepted of the rollouts labelled right", 10)
+    ]
+
+
+def test_contamination_of_an_earlier_recipe_is_not_told(finished):
+    finished.folder.write_json("decontamination.json", ContaminationReport(HeldOut({})).to_row())
+    finished.plan.recipe.curate.decontaminate = False
+    assert "contamination" not in finished.report()
+    assert finished.page().contamination is None

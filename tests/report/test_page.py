@@ -15,7 +15,18 @@ from hypothesis import strategies as st
 
 from reasondistill.errors import StoreError
 from reasondistill.records import Estimate
-from reasondistill.report.data import Bar, Count, Figure, LossPoint, PageData, RolloutView
+from reasondistill.report.data import (
+    Bar,
+    BenchmarkHits,
+    ContaminationView,
+    Count,
+    Figure,
+    LossPoint,
+    MatchView,
+    PageData,
+    RolloutView,
+    VerifierRate,
+)
 from reasondistill.report.page import build_page, embed, outcome_rows, outcomes_of, render_page
 
 NAN = float("nan")
@@ -106,6 +117,24 @@ def test_hostile_words_stay_words(hostile: str) -> None:
         headline=[Figure(label=hostile, value=hostile, note=hostile)],
         accuracies=[Bar(label=hostile, group=hostile, estimate=Estimate(value=0.5, low=0.4, high=0.6, n=9))],
         waterfall=[Count(stage=hostile, kept=1, dropped=1, reasons={hostile: 1})],
+        contamination=ContaminationView(
+            questions=2,
+            flagged=1,
+            benchmarks=[BenchmarkHits(name=hostile, problems=1, repeated=1, of=2, dropped=1, others={hostile: 1})],
+            rules=[hostile],
+            matches=[
+                MatchView(
+                    benchmark=hostile,
+                    reason=hostile,
+                    share=1.0,
+                    question_id=hostile,
+                    question=hostile,
+                    benchmark_id=hostile,
+                    benchmark_question=hostile,
+                )
+            ],
+        ),
+        verifier=[VerifierRate(label=hostile, estimate=Estimate(value=0.5, low=0.4, high=0.6, n=9))],
         loss=[LossPoint(step=1, loss=1.0, series=hostile), LossPoint(step=1, loss=1.0)],
         seconds=[(hostile, 1.0)],
         tokens=[(hostile, 1, 1)],
@@ -201,3 +230,25 @@ def test_a_page_that_cannot_be_written_is_one_line(page_data: PageData, tmp_path
     with pytest.raises(StoreError, match=r"cannot write the report \(.+\); free space or choose") as caught:
         build_page(page_data, tmp_path / "file" / "report.html")
     assert "\n" not in str(caught.value)
+
+
+def test_contamination_stands_side_by_side(page_data: PageData) -> None:
+    text = render_page(page_data)
+    page = Reader(text)
+    assert {"contamination", "verifier"} <= set(page.ids)
+    words = " ".join(" ".join(page.words).split())
+    for told in (
+        "1 of 381 questions",
+        "How far does the train go?",
+        "How far does a train go?",
+        "math500: ngram_coverage, 75.0 %",
+        "any 8-gram any 13-gram math500 500 1 1 7 2",
+        "3 more stand in decontamination.json",
+        "accepted of those labelled wrong",
+    ):
+        assert told in words
+
+
+def test_nothing_is_said_of_what_was_not_looked_for() -> None:
+    page = Reader(render_page(PageData(title="t")))
+    assert not {"contamination", "verifier"} & set(page.ids)

@@ -16,7 +16,7 @@ from .forms import BadTests, StdioTests, Tests, read_tests
 from .program_text import FoundProgram, code_of_prompt, find_program
 from .stdio import run_stdio_tests
 
-VERIFIER = "verifiers.code 0.2"
+VERIFIER = "verifiers.code 0.3"
 MOST_SECONDS = 8.0
 """The most that tests may allow a candidate; explicit `limits` may allow more."""
 ANSWER_SECONDS = 12.5

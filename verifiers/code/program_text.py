@@ -115,19 +115,27 @@ def _blocks(text: str) -> Iterator[_Block]:
             opening, lines = fence, []
         elif line.rstrip().endswith(opening[2]) and line.count(opening[2]) == 1 and line.strip() != opening[2]:
             lines.append(line.rstrip().removesuffix(opening[2]))  # a fence on the last line of code
-            yield _Block(tag=opening[3].lower(), text=_outdented(lines, opening[1]), closed=True)
+            yield _block(opening, lines, closed=True)
             opening = None
         elif fence and not fence[3] and fence[2].startswith(opening[2]) and line.strip() == fence[2]:
-            yield _Block(tag=opening[3].lower(), text=_outdented(lines, opening[1]), closed=True)
+            yield _block(opening, lines, closed=True)
             opening = None
         else:
             lines.append(line)
     if opening is not None:
-        yield _Block(tag=opening[3].lower(), text=_outdented(lines, opening[1]), closed=False)
+        yield _block(opening, lines, closed=False)
 
 
-def _outdented(lines: list[str], indent: str) -> str:
-    return "\n".join(line.removeprefix(indent) for line in lines)
+def _block(opening: re.Match[str], lines: list[str], *, closed: bool) -> _Block:
+    """Return a block; the word for the language may stand alone on the line after the fence, as small models have it.
+
+    >>> find_program("```\\npython\\nx = 1\\n```").text
+    'x = 1'
+    """
+    tag = opening[3].lower()
+    if not tag and lines and lines[0].strip().lower() in _PYTHON - {""}:
+        tag, lines = lines[0].strip().lower(), lines[1:]
+    return _Block(tag=tag, text="\n".join(line.removeprefix(opening[1]) for line in lines), closed=closed)
 
 
 def _choose(blocks: list[_Block], names: frozenset[str]) -> _Block | None:

@@ -1,0 +1,122 @@
+"""The stage that scores rollouts by a small model: how much more likely their text is after its question than alone.
+
+The two numbers of curation.ifd for each rollout, stored as they come, so that none is computed twice.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from .curation.candidates import told
+from .curation.ifd import ifd
+from .engines import Engine, EngineOptions, open_engine
+from .engines.models import weights_directory
+from .engines.rendering import Renderer
+from .errors import EngineError, RequestError
+from .generation.prompts import load_template
+from .problems import load_problems
+from .progress import StageProgress, say
+from .records import SCHEMA, Problem, Rollout, Row
+from .rollouts import open_rollouts
+from .store import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfdStage:
+    """Score every rollout of a run that has no score yet."""
+
+    label: str
+    engine: EngineOptions
+    problems: Path
+    folder: Path
+    """The run folder, with a table `rollouts`; the scores go to its table `ifd`."""
+    template: str
+    """What the question is asked with."""
+    beside: Path | None = None
+    max_tokens: int = 1024
+    """Of an answer, beyond which the rest is not read (Li et al. 2024)."""
+
+    def run(self) -> Row:
+        """Score what is missing; return `{scored, unscored}`. Raises EngineError where the engine cannot score."""
+        return asyncio.run(self._run())
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Rebuild from the JSON form of `asdict`."""
+        paths = {k: Path(row[k]) for k in ("problems", "folder")}
+        beside = Path(row["beside"]) if row["beside"] else None
+        return cls(**{**row, **paths, "engine": EngineOptions(**row["engine"]), "beside": beside})
+
+    async def _run(self) -> Row:
+        with (
+            Table(self.folder / "ifd", key="rollout_id", writable=True, warn=say) as table,
+            StageProgress() as progress,
+        ):
+            rollouts = open_rollouts(self.folder)
+            total, missing = len(rollouts), [i for i in rollouts.in_order() if i not in table]
+            progress.start(self.label, total, done=total - len(missing))
+            if not missing:
+                return {"scored": total, "unscored": 0}
+            problems = {p.id: p for p in load_problems(self.problems)}
+            reader = _Reader(self, Renderer.load(weights_directory(self.engine.model)), problems)
+            engine = await open_engine(self.engine, say=say)
+            try:
+                await self._score(
+                    engine, reader, table, (Rollout.from_row(r) for r in rollouts.rows(missing)), progress
+                )
+            finally:
+                await engine.aclose()
+            unscored = sum(row["ifd"] is None for row in table)
+            return {"scored": len(table) - unscored, "unscored": unscored}
+
+    async def _score(
+        self, engine: Engine, reader: "_Reader", table: Table, rollouts: Iterator[Rollout], progress: StageProgress
+    ) -> None:
+        async def worker() -> None:
+            for rollout in rollouts:
+                row = await reader.score(engine, rollout)
+                table.append(row)
+                progress.advance(self.label)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self.engine.concurrency):
+                    group.create_task(worker())
+        except* EngineError as errors:
+            raise errors.exceptions[0] from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    stage: IfdStage
+    renderer: Renderer
+    problems: Mapping[str, Problem]
+
+    async def score(self, engine: Engine, rollout: Rollout) -> Row:
+        """Return a rollout's row; its IFD is None where the texts are too long for the model, or empty."""
+        messages = load_template(self.stage.template, beside=self.stage.beside).messages(
+            self.problems[rollout.problem_id]
+        )
+        prompt = self.renderer.prompt_ids(messages)
+        text = "\n".join(map(told, rollout.completion)).strip()
+        answer = self.renderer.prompt_ids(messages, prefix=text)[len(prompt) :][: self.stage.max_tokens] if text else []
+        row: Row = {"rollout_id": rollout.id, "schema": SCHEMA, "tokens": len(answer), "ifd": None}
+        if not answer:
+            return row
+        try:
+            after, alone = [await self._mean_nll(engine, given, answer) for given in (prompt, prompt[:1])]
+        except RequestError as error:
+            if error.reason == "unsupported":
+                raise EngineError(str(error)) from None
+            return row
+        if not math.isfinite(after - alone):
+            return row
+        return row | {"after_question": round(after, 6), "alone": round(alone, 6), "ifd": round(ifd(after, alone), 6)}
+
+    async def _mean_nll(self, engine: Engine, prompt: list[int], answer: list[int]) -> float:
+        """Return the mean negative log-likelihood of the answer's tokens; alone it still has the template's first."""
+        score = await engine.score(prompt, answer)
+        return -sum(score.logprobs) / len(answer)
