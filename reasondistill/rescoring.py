@@ -1,7 +1,7 @@
 """Judging rollouts that were made elsewhere: rows with `messages` or `completion`, and a reference of their own or from
 a problem file."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -27,25 +27,46 @@ def verify_file(given: Path, out: Path, *, problems: Path | None, options: Verif
     """
     files = [problems] if problems else sorted((given / "problems").glob("*.jsonl"))
     references = {p.id: p.to_row() for file in files for p in load_problems(file)}
-    rows = [_case(number, row, references, given) for number, row in enumerate(_read(given), 1)]
-    _name(rows, given)
-    hashes = {row["rollout_id"]: content_id(row, asdict(options)) for row in rows}
+    # All rows are looked at before the first is judged; then they are read again, so that none need be held.
+    hashes, is_math = dict[str, str](), True
+    for case in _cases(given, references):
+        hashes[case["rollout_id"]] = content_id(case, asdict(options))
+        is_math = is_math and case["kind"] == "math"
     with RunFolder(out) as folder, folder.table("verdicts", key="rollout_id", writable=True, warn=say) as table:
-        judged = {row["rollout_id"]: row.get("case_hash") for row in table}
-        todo = [row for row in rows if judged.get(row["rollout_id"]) != hashes[row["rollout_id"]]]
+        done = {row["rollout_id"] for row in table if row.get("case_hash") == hashes.get(row["rollout_id"])}
         with StageProgress() as progress:
-            progress.start("verify", len(rows), done=len(rows) - len(todo))
-            for row, verdict in zip(todo, _judge(todo, options), strict=True):
-                head = {"rollout_id": row["rollout_id"], "schema": SCHEMA, "case_hash": hashes[row["rollout_id"]]}
+            progress.start("verify", len(hashes), done=len(done))
+            todo = (case for case in _cases(given, references) if case["rollout_id"] not in done)
+            for identifier, verdict in _judge(todo, options, is_math=is_math):
+                head = {"rollout_id": identifier, "schema": SCHEMA, "case_hash": hashes[identifier]}
                 table.append({**head, **verdict.to_row()})
                 progress.advance("verify")
         counts = OutcomeCounts()
-        wanted = {row["rollout_id"] for row in rows}
         for stored in table:
-            if stored["rollout_id"] in wanted:
+            if stored["rollout_id"] in hashes:
                 counts.add(Verdict.from_row(stored).outcome)
     outcomes = {str(outcome): n for outcome, n in counts.outcomes.items()}
-    return {"rollouts": len(rows), "outcomes": outcomes, "accuracy": counts.accuracy}
+    return {"rollouts": len(hashes), "outcomes": outcomes, "accuracy": counts.accuracy}
+
+
+def _cases(given: Path, references: Mapping[str, Row]) -> Iterator[Row]:
+    """Yield `{rollout_id, completion, kind, answer|tests}` of every row; a row without an id has one by its content.
+
+    Equal rows are told apart by their order.
+    """
+    seen: Counter[str] = Counter()
+    for number, row in enumerate(_read(given), 1):
+        case = _case(number, row, references, given)
+        name = case["rollout_id"] or content_id(case)
+        seen[name] += 1
+        if case["rollout_id"] is None:
+            case["rollout_id"] = content_id(name, seen[name])
+        elif seen[name] > 1:
+            raise DataError(
+                f"{given}:{number}: the id {name!r} stands for an earlier rollout too; give each its own `id` "
+                "and name the problem in `problem_id`"
+            )
+        yield case
 
 
 def _read(given: Path) -> Iterator[Row]:
@@ -78,21 +99,6 @@ def _case(number: int, row: Row, references: Mapping[str, Row], where: Path) -> 
     }
 
 
-def _name(rows: list[Row], where: Path) -> None:
-    """Give a content id to the rows without an id; equal rows are told apart by their order."""
-    seen: Counter[str] = Counter()
-    for number, row in enumerate(rows, 1):
-        name = row["rollout_id"] or content_id(row)
-        seen[name] += 1
-        if row["rollout_id"] is None:
-            row["rollout_id"] = content_id(name, seen[name])
-        elif seen[name] > 1:
-            raise DataError(
-                f"{where}:{number}: the id {name!r} stands for an earlier rollout too; give each its own `id` "
-                "and name the problem in `problem_id`"
-            )
-
-
 def _completion(row: Row) -> str | None:
     if isinstance(row.get("completion"), str):
         return str(row["completion"])
@@ -104,11 +110,20 @@ def _completion(row: Row) -> str | None:
     return None
 
 
-def _judge(rows: list[Row], options: VerifyOptions) -> Iterator[Verdict]:
-    if all(row["kind"] == "math" for row in rows):
-        cases = ((row["completion"], str(row["answer"])) for row in rows)
-        return grade_many(cases, strict=options.strict, timeout=options.timeout)
-    return (verify(row, row["completion"]) for row in rows)
+def _judge(cases: Iterator[Row], options: VerifyOptions, *, is_math: bool) -> Iterator[tuple[str, Verdict]]:
+    """Yield id and verdict of each case, in order; mathematics alone is judged on all cores."""
+    if not is_math:
+        yield from ((case["rollout_id"], verify(case, case["completion"])) for case in cases)
+        return
+    ahead: deque[str] = deque()
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        for case in cases:
+            ahead.append(case["rollout_id"])
+            yield case["completion"], str(case["answer"])
+
+    for verdict in grade_many(pairs(), strict=options.strict, timeout=options.timeout):
+        yield ahead.popleft(), verdict
 
 
 def _keys(row: Row) -> str:

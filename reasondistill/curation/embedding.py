@@ -24,6 +24,7 @@ def embed(texts: Iterable[str], name: str = TFIDF) -> Any:
 def _by_tfidf(texts: Iterable[str]) -> Any:
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.preprocessing import normalize
     except ImportError:
         raise RecipeError(
             "curate.diverse needs scikit-learn for TF-IDF; install reasondistill[diversity], or name a model as "
@@ -32,8 +33,11 @@ def _by_tfidf(texts: Iterable[str]) -> Any:
     import numpy as np
 
     # Numbers and signs are words here: of two problems they may be all that differs.
-    vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+|[^\w\s]", dtype=np.float32)
-    return vectorizer.fit_transform(texts)
+    vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+|[^\w\s]", dtype=np.float32, norm=None)
+    vectors = vectorizer.fit_transform(texts)
+    # A row lists its words as the texts brought them up: sums over it would round by the order of the texts.
+    vectors.sort_indices()
+    return normalize(vectors)
 
 
 def _by_model(texts: Iterable[str], name: str) -> Any:

@@ -14,12 +14,12 @@ from .description import Description, shared_with
 def stats(given: Namespace) -> int:
     """Print what is in a dataset."""
     description = Description(seed=given.seed)
-    own: set[str] = set()
     for one in read_foreign(given.dataset, limit=given.limit):
         description.add(one)
-        if given.against:
-            own.add(one.question)
-    shared = {other: shared_with(own, _questions(other)) for other in given.against or ()}
+    shared = {
+        other: shared_with((one.question for one in read_foreign(given.dataset, limit=given.limit)), _questions(other))
+        for other in given.against or ()
+    }
     row = {"dataset": given.dataset, **description.to_row(), "shared": shared}
     print(json.dumps(row) if given.json else "\n".join(_lines(row)))
     return 0

@@ -7,6 +7,7 @@ other looks at a seeded sample of them, whose size is told.
 import random
 import statistics
 import zlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from itertools import combinations, islice
 
 from ..audit.foreign import transcript_of
 from ..audit.foreign_rows import ForeignRow
-from ..curation.text import normalise, words
+from ..curation.text import normalise, text_key, words
 from ..records import SCHEMA, Problem, Row
 
 SAMPLE = 2000
@@ -46,7 +47,9 @@ class Description:
     finish_reasons: Counter[str] = field(default_factory=Counter)
     with_code: int = 0
     blocks: int = 0
-    lengths: dict[str, list[int]] = field(default_factory=lambda: {"question": [], "completion": [], "tokens": []})
+    lengths: dict[str, "array[int]"] = field(
+        default_factory=lambda: {name: array("q") for name in ("question", "completion", "tokens")}
+    )
     sample: list[tuple[int, str]] = field(default_factory=list)
     """Question hash and completion of rows drawn alike (reservoir sampling)."""
     _random: random.Random = field(init=False)
@@ -141,9 +144,14 @@ def shared_with(own: Iterable[str], other: Iterable[str]) -> Row:
 
     theirs = {question for question in other if question.strip()}
     held_out = HeldOut({"other": [Problem(id=str(i), question=q) for i, q in enumerate(sorted(theirs))]})
-    questions = {question for question in own if question.strip()}
-    found = Counter(match.reason for q in sorted(questions) if (match := held_out.match(q)) is not None)
-    return {"questions": len(questions), "shared": found.total(), "reasons": dict(found), "of": len(theirs)}
+    seen, found = set[bytes](), Counter[str]()
+    for question in own:
+        key = text_key(question)
+        if question.strip() and key not in seen:
+            seen.add(key)
+            if (match := held_out.match(question)) is not None:
+                found[match.reason] += 1
+    return {"questions": len(seen), "shared": found.total(), "reasons": dict(sorted(found.items())), "of": len(theirs)}
 
 
 def _outcome(one: ForeignRow) -> str:
@@ -153,7 +161,7 @@ def _outcome(one: ForeignRow) -> str:
     return {None: "not judged", True: "correct", False: "incorrect"}[one.label]
 
 
-def _spread(values: list[int]) -> Row | None:
+def _spread(values: Sequence[int]) -> Row | None:
     """Return `{mean, p5, median, p95, max, total}`, or None of nothing."""
     if not values:
         return None
