@@ -31,6 +31,7 @@ _EQUALS = re.compile(r"(?<![<>!:=])(=|≈|\\approx(?![A-Za-z])|\\simeq(?![A-Za-z
 _ROWS = re.compile(r"\\\\|\\begin\{[a-z*]+\}|\\end\{[a-z*]+\}|\n")
 _WORDS = re.compile(r"\\(?:text|mathrm|textbf)\s*\{[^{}]*\}|(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])|(?<=[0-9]) ?°")
 _TIMES = re.compile(r"(?<=[0-9)])(?: ?× ?| x |x(?=[0-9(]))")
+_BRACKETED = re.compile(r"[(\[]\s*-?[0-9.,]+\s*[)\]]\s*[=≈]")
 _DECIMAL = re.compile(r"-?\$?\s*[0-9][0-9,]*\.([0-9]+)")
 
 
@@ -158,8 +159,16 @@ def _stands_alone(text: str, start: int, end: int, found: str) -> bool:
     is_bullet = found.startswith("- ") and before in ("", "\n")
     if found[0] in "+*/×÷=x.,)" or (found[0] == "-" and not is_bullet and before.isalnum()):
         return False
-    adjoins = text[start : start + 1].isdigit() and before.isalnum()
-    if adjoins or before in ("^", "_", "\\", "<", ">", "#") or text[end - 1 : end] in ("+", "*", "/", "-", "="):
+    first = text[start : start + 1]
+    # `f(2) = 7` and `a[0] = 1` say what a function or a list holds, and so does the tail of `f(1) + f (2) = 7`.
+    is_call = (first in "([" and (before.isalnum() or before in (")", "]", "'"))) or _BRACKETED.match(found)
+    adjoins = first.isdigit() and before.isalnum()
+    if (
+        is_call
+        or adjoins
+        or before in ("^", "_", "\\", "<", ">", "#")
+        or text[end - 1 : end] in ("+", "*", "/", "-", "=")
+    ):
         return False
     return not ((after.isalpha() and not text[end - 1].isspace()) or after in ("^", "\\", "_"))
 

@@ -54,7 +54,7 @@ class QualityOptions:
     no_figures: bool = False
     """Drop questions that rest on a figure."""
     right_steps: bool = False
-    """Drop completions in which an equation is false (verifiers.steps)."""
+    """Drop mathematics in which an equation is false (verifiers.steps); what a program holds is no step."""
     no_made_up_output: bool = False
     """Drop completions in which the assistant itself wrote a block of tool output."""
     no_spying: bool = False
@@ -100,8 +100,12 @@ def _several_answers(candidate: Candidate, _options: QualityOptions) -> str | No
     text = candidate.rollout.text
     joined, rest = normalise(joined_boxes(text) or ""), text
     boxes: list[str] = []
-    while len(boxes) < _MOST_BOXES and (box := last_boxed(rest)) is not None:
-        boxes.append(box)
+    for _ in range(_MOST_BOXES):
+        if (box := last_boxed(rest)) is None:
+            break
+        # A box that the question prints is a blank to fill in, not an answer.
+        if f"boxed{{{box}}}" not in candidate.problem.question:
+            boxes.append(box)
         rest = rest[: max(rest.rfind("\\boxed"), rest.rfind("\\fbox"), 0)]
     others = {normalise(box) for box in boxes}
     if len(others) < 2 or all(other in joined for other in others):
@@ -137,6 +141,8 @@ def _rests_on_a_figure(candidate: Candidate, _options: QualityOptions) -> str | 
 
 
 def _wrong_step(candidate: Candidate, _options: QualityOptions) -> str | None:
+    if candidate.problem.kind is not Kind.MATH:
+        return None
     steps = check_steps(candidate.rollout.written).steps
     return next((f"{s.text}: {s.reason}" for s in steps if s.judged is Judged.FALSE), None)
 

@@ -144,12 +144,76 @@ def test_every_check_has_a_knob():
     assert {knob for knob, _ in CHECKS.values()} == set(QualityOptions.__dataclass_fields__)
 
 
-def test_real_right_completions_are_no_loops():
-    path = TRACES / "gsm8k_rho1.jsonl.gz"
+def traces(name):
+    path = TRACES / f"{name}.jsonl.gz"
     if not path.exists():
         pytest.skip(f"traces not beside this checkout: {path.name}")
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for _, line in zip(range(1500), file, strict=False)]
+        return [json.loads(line) for line in file]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        # File, kind, and of its numbered rows (from 1) why each is dropped; None: it stays.
+        (
+            "gsm8k_rho1",
+            Kind.MATH,
+            {1: "made_up_output", 1331: "wrong_step", 1431: "loop", 1504: "loop", 1332: "wrong_step", 1321: None},
+        ),
+        ("gsm8k_openai_gpt3", Kind.MATH, {84: "wrong_step", 210: "wrong_step", 3027: "loop", 1: None, 2: None}),
+        (
+            "math100x8_qwen",
+            Kind.MATH,
+            {
+                49: "figure",
+                105: None,
+                132: "wrong_step",
+                202: "mixed_languages",
+                366: "mixed_languages",
+                388: "mixed_languages",
+                442: "made_up_output",
+                1: None,
+            },
+        ),
+        # Their docstrings say `tri(1) = 3`: an example, no false equation.
+        ("code_llmdebugger", Kind.CODE, {152: None, 787: None, 663: "loop", 2238: "loop", 1: None}),
+    ],
+)
+def test_real_rows(candidate, name, kind, expected):
+    rows = dict(enumerate(traces(name), start=1))
+    found = {}
+    for number in expected:
+        row = rows[number]
+        question = row.get("question") or row.get("prompt") or "?"
+        _, drops = _dropped([candidate(row["completion"], question=question, kind=kind)])
+        found[number] = drops[0][0] if drops else None
+    assert found == expected
+
+
+def test_a_blank_in_the_question_is_no_second_answer(candidate):
+    question = r"Fill in: $11x - 3 = 11x - 7 + \boxed{\phantom{2}}$"
+    text = r"So $11x - 7 + \boxed{\phantom{2}} = 11x - 3$, and the box holds $\boxed{4}$."
+    assert not _dropped([candidate(text, question=question)])[1]
+    assert _dropped([candidate(text)])[1][0][0] == "several_answers"
+
+
+def test_programs_that_cheat_by_reading_what_is_expected_are_found(candidate):
+    folder = TRACES.parent / "sandbox" / "attacks"
+    if not folder.is_dir():
+        pytest.skip("the attacks are not beside this checkout")
+    readers = {
+        path.name
+        for path in folder.glob("v*.py")
+        if _dropped([candidate(path.read_text(), kind=Kind.CODE)], QualityOptions(no_spying=True))[1]
+    }
+    assert readers == {"v12_frame_read_expected.py", "v15_caller_code_consts.py"}
+    programs = [row["completion"] for row in traces("code_llmdebugger")]
+    assert not _dropped([candidate(text, kind=Kind.CODE) for text in programs], QualityOptions(no_spying=True))[1]
+
+
+def test_real_right_completions_are_no_loops():
+    rows = traces("gsm8k_rho1")[:1500]
     right = [row["completion"] for row in rows if row["is_correct"]]
     assert len(right) > 300 and sum(repeated_share(text) > 0.5 for text in right) <= len(right) // 200
 

@@ -31,6 +31,8 @@ TRACES = Path(__file__).parents[3] / "shared" / "data" / "traces"
         ("$2 * 9 = $19", "false"),
         ("5 x 3 = 15", "true"),
         ("- 34 ÷ 2 = 17", "true"),
+        ("so (3 + 4) = 8", "false"),
+        ("(3) + (4) = 7", "true"),
         ("$x - 5 = 8$", "not_checkable"),
         ("$1 \\text{ km} = 1000 \\text{ m}$", "not_checkable"),
         ("$\\sqrt{2} = 1.5$", "not_checkable"),
@@ -43,7 +45,21 @@ def test_one_step(text: str, judged: str) -> None:
     assert [str(step.judged) for step in steps] == [judged]
 
 
-@pytest.mark.parametrize("text", ["x - 5 = 8", "t/5 = 110", "2x-5 = 33", "n = 5", "no equation", "a <= 5", "31 = 7a"])
+CALLS = (
+    "f(2) = 7",
+    "so tri(1) = 3.",
+    "a[0] = 1",
+    "P (3) = 0.5",
+    "f(1) + f(2) = 9",
+    "f(1 + 1) = 7",
+    "f'(2) = 4",
+    "[2] = 1",
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["x - 5 = 8", "t/5 = 110", "2x-5 = 33", "n = 5", "no equation", "a <= 5", "31 = 7a", *CALLS]
+)
 def test_no_step_is_seen_where_variables_are(text: str) -> None:
     assert all(step.judged is Judged.NOT_CHECKABLE for step in check_steps(text).steps)
 
