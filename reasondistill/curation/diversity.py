@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .candidates import Candidate, told
 from .embedding import TFIDF, embed
-from .facility import choose_near_all
 from .ledger import Ledger
 from .passes import Again, Key, Reason, two_passes
 
@@ -27,6 +26,8 @@ def choose_diverse(
     def refuse(keys: Sequence[Key], again: Again) -> Mapping[str, Reason]:
         if len(keys) <= count:
             return {}
+        from .facility import choose_near_all  # loads numpy, which most runs need not wait for
+
         vectors = embed(map(_text, again({key.id for key in keys})), embedding)
         order = sorted(range(len(keys)), key=lambda row: keys[row].id)
         chosen = {keys[order[row]].id for row in choose_near_all(vectors[order], count, seed=seed)}
