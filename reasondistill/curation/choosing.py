@@ -9,7 +9,7 @@ import math
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from ..records import Problem, content_id
 from .candidates import Candidate, told
-from .ledger import Drop, Ledger
-from .source import Listed
+from .ledger import Ledger
+from .passes import Again, Reason, two_passes
 from .text import words
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 Classify = Callable[[Problem], str]
 """Names the domain of a problem."""
-Again = Callable[[Collection[str]], Iterable[Candidate]]
-"""Reads the candidates of these rollouts once more, in the order in which they came: `Source.only`."""
 
 
 def limit_per_problem(
@@ -44,7 +42,7 @@ def limit_per_problem(
 
     with Shingles() if choose == "diverse" else nullcontext() as shingles:
 
-        def choice(entries: Iterable[_Entry]) -> tuple[set[str], str]:
+        def choice(entries: Sequence[_Entry]) -> tuple[set[str], str]:
             groups: dict[str, list[_Entry]] = defaultdict(list)
             for entry in entries:
                 groups[entry.problem_id].append(entry)
@@ -71,9 +69,9 @@ def choose_s1k(
     longest trace. One rollout of a problem is chosen at most.
     """
 
-    def choice(entries: Iterable[_Entry]) -> tuple[set[str], str]:
+    def choice(entries: Sequence[_Entry]) -> tuple[set[str], str]:
         domains: dict[str, list[_Entry]] = defaultdict(list)
-        for entry in _longest(list(entries), seed):
+        for entry in _longest(entries, seed):
             domains[entry.domain].append(entry)
         ranked = {name: _Ranked(group) for name, group in domains.items()}
         draw = random.Random(content_id("s1k", seed))
@@ -98,7 +96,7 @@ def fit_tokens(
     fit is passed over, a smaller one after it may fit.
     """
 
-    def choice(entries: Iterable[_Entry]) -> tuple[set[str], str]:
+    def choice(entries: Sequence[_Entry]) -> tuple[set[str], str]:
         turns: dict[str, int] = defaultdict(int)
         queue = []
         for entry in entries:
@@ -163,24 +161,20 @@ class _Describe:
 def _chosen(
     candidates: Iterable[Candidate],
     describe: Callable[[Candidate], _Entry],
-    choice: Callable[[Iterable[_Entry]], tuple[set[str], str]],
+    choice: Callable[[Sequence[_Entry]], tuple[set[str], str]],
     ledger: Ledger,
     named: tuple[str, str],
     again: Again | None,
 ) -> Iterator[Candidate]:
     """Yield the candidates that the choice names and enter the others as drops of the `named` step and reason."""
-    if again is None:
-        held = candidates = list(candidates)
-        again = Listed(held).only
-    entries = [describe(candidate) for candidate in candidates]
-    chosen, evidence = choice(entries)
-    for entry in entries:
-        if entry.id not in chosen:
-            step, reason = named
-            drop = Drop(rollout_id=entry.id, problem_id=entry.problem_id, step=step, reason=reason, evidence=evidence)
-            ledger.add(drop)
-    entries.clear()
-    yield from again(chosen)
+    step, reason = named
+
+    def refuse(entries: Sequence[_Entry], _again: Again) -> dict[str, Reason]:
+        chosen, evidence = choice(entries)
+        why = Reason(reason, evidence)
+        return {entry.id: why for entry in entries if entry.id not in chosen}
+
+    return two_passes(candidates, describe, refuse, ledger, step, again)
 
 
 class _Ranked:
