@@ -4,6 +4,7 @@ import itertools
 import json
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -61,6 +62,17 @@ def test_the_value_is_near_the_best_of_all_sets(rows, count):
     similar, count = np.maximum(rows @ rows.T, 0), min(count, len(rows))
     best = max(_value(similar, chosen) for chosen in itertools.combinations(range(len(rows)), count))
     assert _value(similar, choose_near_all(rows, count)) >= (1 - 1 / np.e) * best - 1e-4
+
+
+@given(vectors, st.integers(1, 6), st.integers(1, 3))
+@settings(deadline=None)
+def test_sparse_rows_and_rows_in_parts_are_chosen_alike(rows, count, at_once):
+    sparse = pytest.importorskip("scipy.sparse", reason="scikit-learn is not installed")
+    rows = np.maximum(rows, 0)
+    chosen = choose_near_all(rows, count)
+    assert choose_near_all(sparse.csr_matrix(rows), count) == chosen
+    with mock.patch("reasondistill.curation.facility._AT_ONCE", at_once):
+        assert choose_near_all(rows, count) == chosen
 
 
 def test_a_drawn_ground_set_still_finds_the_groups():
