@@ -19,6 +19,7 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
     until = STEPS.index(plan.recipe.until)
     problems = dict(plan.read_sources(warn=say))
     stages = [("generate", plan.teacher())] if until >= STEPS.index("generate") else []
+    scores = plan.recipe.curate.ifd.model if until >= STEPS.index("curate") else None
     there = len(Table(plan.folder / "rollouts", key="id")) if plan.imports else 0
     if plan.rates_problems and until >= STEPS.index("curate"):
         stages.append(("pass rate", plan.pass_rate()))
@@ -34,6 +35,7 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
         "folder": str(plan.folder),
         "problems": {k: len(v) for k, v in problems.items()},
         "sample": sampled,
+        "score": scores,
         "import": {"files": list(plan.recipe.generate.rollouts), "there": there},
         "train": trained,
     }
@@ -87,6 +89,8 @@ def _lines(result: Row) -> Iterator[str]:
         )
         missing = row["wanted"] - row["there"]
         yield f"{there}, {missing} to sample with {row['model']} (about {cost})" if missing else there
+    if result["score"]:
+        yield f"curate: IFD of every rollout by {result['score']}, two texts each"
     for row in result["train"]:
         yield f"train {row['student']} on {row['rows']} rollouts: {'there' if row['there'] else 'to do'}"
     yield "nothing was written"

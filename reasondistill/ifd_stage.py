@@ -7,10 +7,10 @@ import asyncio
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from .curation.candidates import told
 from .curation.ifd import ifd
 from .engines import Engine, EngineOptions, open_engine
 from .engines.models import weights_directory
@@ -75,18 +75,11 @@ class IfdStage:
     async def _score(
         self, engine: Engine, reader: "_Reader", table: Table, rollouts: Iterator[Rollout], progress: StageProgress
     ) -> None:
-        async def worker() -> None:
-            for rollout in rollouts:
-                row = await reader.score(engine, rollout)
+        # In the rollouts' order, so that the table has the same bytes whenever it is made.
+        while batch := list(islice(rollouts, 2 * self.engine.concurrency)):
+            for row in await asyncio.gather(*(reader.score(engine, rollout) for rollout in batch)):
                 table.append(row)
                 progress.advance(self.label)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self.engine.concurrency):
-                    group.create_task(worker())
-        except* EngineError as errors:
-            raise errors.exceptions[0] from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +94,7 @@ class _Reader:
             self.problems[rollout.problem_id]
         )
         prompt = self.renderer.prompt_ids(messages)
-        text = "\n".join(map(told, rollout.completion)).strip()
+        text = rollout.written.strip()
         answer = self.renderer.prompt_ids(messages, prefix=text)[len(prompt) :][: self.stage.max_tokens] if text else []
         row: Row = {"rollout_id": rollout.id, "schema": SCHEMA, "tokens": len(answer), "ifd": None}
         if not answer:

@@ -35,7 +35,7 @@ from .generation.prompts import load_template
 from .plan import Plan
 from .problems import load_problems, write_problems
 from .progress import say
-from .provenance import input_hash, is_local, model_row, versions
+from .provenance import input_hash, is_local, model_row, model_weights, versions
 from .recipe import STEPS, ModelRecipe, Recipe, dump_recipe
 from .records import Example, Problem, Row, content_id, rows_id
 from .report.assemble import assemble_page, assemble_report
@@ -238,7 +238,9 @@ class Pipeline:
             self._sample(f"reference {model}", stage)
         if curate.ifd.model:
             ifd = self.plan.ifd()
-            wanted = content_id(ifd.engine.model, ifd.template, ifd.max_tokens, self.plan.sampling_fingerprint())
+            weights = model_weights(ModelRecipe(model=ifd.engine.model))
+            made_of = (ifd.engine.model, weights, ifd.template, ifd.max_tokens, self.plan.sampling_fingerprint())
+            wanted = content_id(*made_of)
             if self._manifest("ifd") not in (None, wanted):
                 self.folder.supersede("ifd")
             self._remember(ifd=wanted)
