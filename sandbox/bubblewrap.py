@@ -17,14 +17,14 @@ from .layers.visible import readable_paths
 _INSIDE_ID = "1000"
 
 
-def wrapped(command: Sequence[str], root: str, interpreter: str) -> list[str]:
+def wrapped(command: Sequence[str], root: str, interpreter: str, hidden: Sequence[str]) -> list[str]:
     """The command line that runs a zygote's command line inside bubblewrap; raises SandboxUnavailable without it.
 
-    `root` is the directory that holds this package.
+    `root` is the directory that holds this package, `hidden` what children must not see.
     """
     package = str(Path(root, __name__.partition(".")[0]))
     real = os.path.realpath(interpreter)
-    paths = {*readable_paths(flat=True, hidden=[root]), package, sys.prefix, str(Path(real).parent), interpreter}
+    paths = {*readable_paths(flat=True, hidden=hidden), package, sys.prefix, str(Path(real).parent), interpreter}
     binds = [part for path in sorted(paths) if _is_bound(path, paths) for part in ("--ro-bind", path, path)]
     walls = ["--unshare-all", "--die-with-parent", "--new-session", "--uid", _INSIDE_ID, "--gid", _INSIDE_ID]
     places = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/"]

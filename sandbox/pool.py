@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 import weakref
 from collections.abc import Sequence
@@ -217,12 +218,14 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     owner = os.pidfd_open(os.getpid())
     root = str(Path(__file__).resolve().parent.parent)
+    paths = _library_paths(prewarm)
+    hidden = [] if _is_library(root, paths) else [root]
     settings = {
         "mode": "full" if mode == "full" else "flat",
         "weaker": mode == "weaker",
         "prewarm": list(prewarm),
-        "root": root,
-        "paths": _library_paths(prewarm),
+        "hidden": hidden,
+        "paths": paths,
         "control": theirs.fileno(),
         "owner": owner,
     }
@@ -231,7 +234,7 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
         command = [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)]
         wrapper = mode == "bubblewrap"
         process = subprocess.Popen(
-            wrapped(command, root, sys.executable) if wrapper else command,
+            wrapped(command, root, sys.executable, hidden) if wrapper else command,
             executable=None if wrapper else _interpreter(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -258,6 +261,15 @@ def _environment() -> dict[str, str]:
     fixed |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
     libraries = os.environ.get("LD_LIBRARY_PATH")  # an interpreter built with a shared library may not start without it
     return fixed | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
+
+
+def _is_library(root: str, paths: Sequence[str]) -> bool:
+    """Whether the directory of this package holds the libraries too, as an installation has it.
+
+    A checkout that this package runs from is nobody's library, and is hidden from children.
+    """
+    own = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    return root in {os.path.realpath(path) for path in (*own, *paths)}
 
 
 def _library_paths(names: Sequence[str]) -> list[str]:

@@ -52,11 +52,11 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
     kernel.one_malloc_arena()
     settings["cgroups"] = [str(group) for group in cgroup.join()]
-    root = settings["root"]
-    sys.path[:] = [entry for entry in [*sys.path, *settings["paths"]] if entry != root]
+    # The first entry is the one that the boot has put there to find this package.
+    sys.path[:] = [e for e in dict.fromkeys([*sys.path[1:], *settings["paths"]]) if e not in settings["hidden"]]
     sys.argv[:] = [""]
     entries = load_entries()
-    readable = visible.readable_paths(flat=flat, hidden=[root])
+    readable = visible.readable_paths(flat=flat, hidden=settings["hidden"])
     own = "/box" if any(path.startswith("/tmp") for path in readable) else "/tmp"
     as_root = os.geteuid() == 0
     base, keep = None, 0
