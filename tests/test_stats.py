@@ -7,7 +7,11 @@ import sys
 import pytest
 
 from reasondistill.cli import main
+from reasondistill.curation.candidates import Candidate
+from reasondistill.export.dataset import to_example, write_dataset
+from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.stats.description import Description, shared_with
+from verifiers import Outcome, Verdict
 
 ROWS = [
     {
@@ -78,6 +82,18 @@ def test_nothing_has_no_figures():
     assert (row["rows"], row["pass_rate"], row["completion_words"]) == (0, None, None)
     assert row["diversity"]["compression_ratio"] is None
     assert shared_with([], [])["shared"] == 0
+
+
+def test_of_a_dataset_of_ours_the_main_split_is_described(tmp_path, make_problem, make_rollout, capsys):
+    candidates = [
+        Candidate(problem=(p := make_problem(n)), rollout=make_rollout(p), verdict=Verdict(outcome=Outcome.CORRECT))
+        for n in range(3)
+    ]
+    template = PromptTemplate(name="student", user="Solve: {question}")
+    rows = [to_example(candidate, template) for candidate in candidates]
+    write_dataset(tmp_path / "d", rows, {"all": rows}, "card")
+    assert main(["stats", str(tmp_path / "d"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 3
 
 
 def test_people_get_lines(file, capsys):

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..curation.contamination import ContaminationReport
 from ..errors import DataError, RecipeError
+from ..export.dataset import is_own
 from ..progress import StageProgress
 from ..records import SCHEMA, Row
 from ..store import read_rows, write_atomic
-from .own import AuditOptions, audit_own, is_own, split_folders
+from .own import AuditOptions, audit_own, split_folders
 from .results import CHECKS, RowResult, Tally, diff_audits
 
 

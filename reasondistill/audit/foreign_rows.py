@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..export.dataset import MANIFEST, is_own
 from ..problems.rows import last_boxed
 from ..records import Row
 from ..store import read_rows
@@ -189,7 +190,9 @@ def _at(values: Any, i: int) -> Any:
 def _rows(place: str) -> Iterator[Row]:
     path = Path(place)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.name.endswith(_SUFFIXES) and p.name != "manifest.json")
+        # What stands beside the main split of a dataset of ours, controls and formats, repeats its rows.
+        found = (path / "data" if is_own(path) else path).rglob("*")
+        files = sorted(p for p in found if p.name.endswith(_SUFFIXES) and p.name != MANIFEST)
         if not files:
             raise DataError(f"{place}: holds no {', '.join(_SUFFIXES)} file")
     elif path.is_file():

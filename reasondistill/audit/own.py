@@ -56,11 +56,6 @@ class _Work:
     rerun: "Future[Finding | None] | None" = None
 
 
-def is_own(place: Path) -> bool:
-    """Return whether a folder is a dataset that this package wrote."""
-    return place.is_dir() and (place / MANIFEST).is_file() and (place / "data").is_dir()
-
-
 def split_folders(folder: Path) -> dict[str, Path]:
     """Return the folders of Parquet shards by split: main, then the controls."""
     controls = {p.parent.name: p for p in sorted((folder / "splits").glob("*/data"))}

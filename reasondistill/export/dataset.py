@@ -138,6 +138,11 @@ def write_dataset(
         raise disk_error(error, folder) from None
 
 
+def is_own(place: Path) -> bool:
+    """Return whether a folder is a dataset that this package wrote."""
+    return place.is_dir() and (place / MANIFEST).is_file() and (place / "data").is_dir()
+
+
 def read_examples(folder: Path) -> list[Row]:
     """Return the rows of a dataset folder's main split, messages rebuilt."""
     return list(iter_rows(folder / "data"))
