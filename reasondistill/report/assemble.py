@@ -43,6 +43,9 @@ def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
         "seconds": manifest.get("seconds", {}),
         "versions": manifest.get("versions", {}),
     }
+    suspects = (folder.read_json("gold_audit.json") or {}).get("suspects", [])
+    if suspects:
+        report["suspect_golds"] = suspects
     if (found := _contamination(plan, folder)) is not None:
         report["contamination"] = contamination_row(found)
     if (agreement := _agreement(folder)).get("labelled"):
@@ -203,6 +206,13 @@ def _sentences(report: Row) -> Iterator[str]:
         f"{counts['rollouts']:,} rollouts of {report['teacher']['model']} on {counts['problems']:,} problems "
         f"gave {counts.get('examples', 0):,} examples."
     )
+    if suspects := report.get("suspect_golds"):
+        one = suspects[0]
+        yield (
+            f"{len(suspects):,} references are contradicted by most rollouts of their problems, such as "
+            f"{one['problem_id']}: {one['gold']!r}, where {one['votes']} of {one['rollouts']} say {one['answer']!r} "
+            "(gold_audit.json names all)."
+        )
     if "student_after" not in report:
         return
     before, after = (Estimate.from_row(report[k]["accuracy"]) for k in ("student_before", "student_after"))

@@ -375,3 +375,12 @@ def test_contamination_of_an_earlier_recipe_is_not_told(finished):
     finished.plan.recipe.curate.decontaminate = False
     assert "contamination" not in finished.report()
     assert finished.page().contamination is None
+
+
+def test_references_that_rollouts_contradict_are_told(finished):
+    suspect = {"problem_id": "p1", "question": "?", "gold": "<b>4", "answer": "5", "votes": 7, "rollouts": 8}
+    assert "suspect_golds" not in finished.report()
+    finished.folder.write_json("gold_audit.json", {"suspects": [suspect, {**suspect, "problem_id": "p2"}]})
+    assert [each["problem_id"] for each in finished.report()["suspect_golds"]] == ["p1", "p2"]
+    [said] = [s for s in finished.page().summary if "contradicted" in s]
+    assert said.startswith("2 references") and "p1: '<b>4', where 7 of 8 say '5'" in said
