@@ -16,11 +16,11 @@ from .engines import Engine, EngineOptions, open_engine
 from .engines.models import weights_directory
 from .engines.rendering import Renderer
 from .errors import EngineError, RequestError
-from .generation.prompts import load_template
+from .generation.prompts import PromptTemplate, load_template
 from .problems import load_problems
 from .progress import StageProgress, say
 from .records import SCHEMA, Problem, Rollout, Row
-from .rollouts import open_rollouts
+from .rollouts import completion_hash, open_rollouts
 from .store import Table
 
 
@@ -56,12 +56,19 @@ class IfdStage:
             StageProgress() as progress,
         ):
             rollouts = open_rollouts(self.folder)
-            total, missing = len(rollouts), [i for i in rollouts.in_order() if i not in table]
+            # A rollout that was gone on with since has another text.
+            there = {row["rollout_id"]: row["completion_hash"] for row in table}
+            missing = [head["id"] for head in rollouts.heads() if there.get(head["id"]) != head["completion_hash"]]
+            total = len(rollouts)
             progress.start(self.label, total, done=total - len(missing))
             if not missing:
                 return {"scored": total, "unscored": 0}
-            problems = {p.id: p for p in load_problems(self.problems)}
-            reader = _Reader(self, Renderer.load(weights_directory(self.engine.model)), problems)
+            reader = _Reader(
+                problems={p.id: p for p in load_problems(self.problems)},
+                template=load_template(self.template, beside=self.beside),
+                renderer=Renderer.load(weights_directory(self.engine.model)),
+                max_tokens=self.max_tokens,
+            )
             engine = await open_engine(self.engine, say=say)
             try:
                 await self._score(
@@ -82,29 +89,32 @@ class IfdStage:
                 progress.advance(self.label)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
-    stage: IfdStage
-    renderer: Renderer
     problems: Mapping[str, Problem]
+    template: PromptTemplate
+    renderer: Renderer
+    max_tokens: int
 
     async def score(self, engine: Engine, rollout: Rollout) -> Row:
-        """Return a rollout's row; its IFD is None where the texts are too long for the model, or empty."""
-        messages = load_template(self.stage.template, beside=self.stage.beside).messages(
-            self.problems[rollout.problem_id]
-        )
+        """Return a rollout's row; its IFD is None where the texts are too long for the model, or empty.
+
+        Raises EngineError for any other refusal: it says nothing of the rollout.
+        """
+        messages = self.template.messages(self.problems[rollout.problem_id])
         prompt = self.renderer.prompt_ids(messages)
         text = rollout.written.strip()
-        answer = self.renderer.prompt_ids(messages, prefix=text)[len(prompt) :][: self.stage.max_tokens] if text else []
-        row: Row = {"rollout_id": rollout.id, "schema": SCHEMA, "tokens": len(answer), "ifd": None}
+        answer = self.renderer.prompt_ids(messages, prefix=text)[len(prompt) :][: self.max_tokens] if text else []
+        known = {"rollout_id": rollout.id, "schema": SCHEMA, "completion_hash": completion_hash(rollout)}
+        row: Row = {**known, "tokens": len(answer), "ifd": None}
         if not answer:
             return row
         try:
             after, alone = [await self._mean_nll(engine, given, answer) for given in (prompt, prompt[:1])]
         except RequestError as error:
-            if error.reason == "unsupported":
-                raise EngineError(str(error)) from None
-            return row
+            if error.reason == "prompt_too_long":
+                return row
+            raise EngineError(f"IFD: {error}") from None
         if not math.isfinite(after - alone):
             return row
         return row | {"after_question": round(after, 6), "alone": round(alone, 6), "ifd": round(ifd(after, alone), 6)}

@@ -239,7 +239,8 @@ class Pipeline:
         if curate.ifd.model:
             ifd = self.plan.ifd()
             weights = model_weights(ModelRecipe(model=ifd.engine.model))
-            made_of = (ifd.engine.model, weights, ifd.template, ifd.max_tokens, self.plan.sampling_fingerprint())
+            asked = load_template(ifd.template, beside=ifd.beside).hash
+            made_of = (ifd.engine.model, weights, asked, ifd.max_tokens, self.plan.sampling_fingerprint())
             wanted = content_id(*made_of)
             if self._manifest("ifd") not in (None, wanted):
                 self.folder.supersede("ifd")

@@ -39,19 +39,6 @@ def example(make_problem, make_rollout):
     return build
 
 
-@pytest.fixture
-def load(monkeypatch, tmp_path):
-    """Return `datasets.load_dataset` with a cache of its own and no network."""
-    for name in ("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
-        monkeypatch.setenv(name, "1")
-    import datasets
-
-    datasets.disable_progress_bars()
-    return lambda *given, **options: datasets.load_dataset(
-        *given, cache_dir=str(tmp_path / "cache"), split="train", **options
-    )
-
-
 def test_an_example_asks_with_the_students_prompt(example, make_problem):
     built = example(3)
     assert built.prompt == TEMPLATE.messages(make_problem(3))
