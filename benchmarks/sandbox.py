@@ -109,6 +109,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--settle", type=float, default=SETTLE_SECONDS, help="seconds before each measurement")
     parser.add_argument("--isolation", nargs="+", default=["flat", "full"])
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter that has the peers")
     given = parser.parse_args()
@@ -117,7 +118,7 @@ def main() -> None:
     for isolation in given.isolation:
         with Pool(isolation=isolation) as pool:
             print(f"\n{isolation}: {given.rounds} rounds, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
-            report(measure(ways(pool, given.peers), given.rounds))
+            report(measure(ways(pool, given.peers), given.rounds, given.settle))
             print(f"{'programs a second, 4 threads':34}{rate(pool):9.0f}")
 
 
@@ -192,11 +193,11 @@ def split(pool: Pool, code: str) -> None:
     assert found.outcome.value == "passed", found
 
 
-def measure(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def measure(ways: dict[str, Callable[[], float]], rounds: int, settle: float) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 3):
         for name in ways if number % 2 else reversed(ways):
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(settle)
             took = ways[name]() * 1000
             if number >= 3:
                 times[name].append(took)
