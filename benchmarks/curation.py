@@ -17,15 +17,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reasondistill.curation.candidate_source import Kept, Key
 from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.choosing import choose_s1k, domain, fit_tokens, limit_per_problem
 from reasondistill.curation.contamination import ContaminationReport
-from reasondistill.curation.decontamination import HeldOut, read_benchmarks
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.near_duplicates import NearDuplicateOptions, drop_near_duplicates
-from reasondistill.curation.quality import QualityOptions, keep_quality
-from reasondistill.curation.source import Kept, Key
-from reasondistill.curation.steps import drop_contaminated, drop_duplicates
+from reasondistill.curation.steps.basic import drop_contaminated, drop_duplicates
+from reasondistill.curation.steps.choosing import choose_s1k, domain, fit_tokens, limit_per_problem
+from reasondistill.curation.steps.decontaminate import HeldOut, read_benchmarks
+from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, drop_near_duplicates
+from reasondistill.curation.steps.quality import QualityOptions, keep_quality
 from reasondistill.export.dataset import Examples, to_example, write_dataset
 from reasondistill.generation.prompts import load_template
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage

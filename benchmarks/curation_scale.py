@@ -18,13 +18,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from reasondistill.pipeline import Pipeline
 from reasondistill.problems import write_problems
-from reasondistill.recipe_file import load_recipe
+from reasondistill.recipe.read import load_recipe
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Usage
-from reasondistill.rollouts import open_rollouts
+from reasondistill.run.pipeline import Pipeline
 from reasondistill.store import Table
-from reasondistill.verification import verdict_row
+from reasondistill.store.rollout_table import open_rollouts
+from reasondistill.verification.judging import verdict_row
 from verifiers import Outcome, Verdict
 
 WORDS = [

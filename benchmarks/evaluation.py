@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reasondistill.cli import main as reasondistill
+from reasondistill.cli.main import main as reasondistill
 from reasondistill.store import Table
 from verifiers.code.mutants import mutants
 

@@ -51,7 +51,7 @@ def mock(given: argparse.Namespace) -> None:
     """Compare against the mock server, each contestant in a process of its own."""
     given.rows = given.rows or 2000
     names = ["ours", "ours-verdicts", "bare", *(["curator"] if given.curator else [])]
-    command = [sys.executable, "-m", "reasondistill.engines.hostile_server", "--faults", "none", "--port", "0"]
+    command = [sys.executable, "-m", "tests.hostile_server", "--faults", "none", "--port", "0"]
     with subprocess.Popen([*command, "--latency", str(given.latency)], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
@@ -97,7 +97,7 @@ def ours(given: argparse.Namespace, judged: bool = False) -> None:
 
     from reasondistill.engines import EngineOptions
     from reasondistill.records import Sampling
-    from reasondistill.sampling_run import SamplingRun
+    from reasondistill.run.sample_folder import SamplingRun
 
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "problems.jsonl"
@@ -207,9 +207,9 @@ async def with_ours(opened: Any, problems: Any, template: Any, sampling: Any, gi
     """Sample into a table, with verdicts, as a stage does."""
     from reasondistill.generation.partial import PartialLog
     from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-    from reasondistill.generation.strategy import Cot
+    from reasondistill.generation.strategies.base import Cot
     from reasondistill.store import Table
-    from reasondistill.verification import VerdictStream, VerifyOptions
+    from reasondistill.verification.judging import VerdictStream, VerifyOptions
 
     plan = SamplingPlan(problems=tuple(problems), strategy=Cot(template=template), sampling=sampling, model=given.model)
     with (
@@ -247,10 +247,10 @@ async def simulated(samples: int, target: int | None) -> tuple[int, int]:
     from collections import Counter
 
     from reasondistill.engines import Completion
-    from reasondistill.generation.budget import BudgetOptions
     from reasondistill.generation.prompts import PromptTemplate
     from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-    from reasondistill.generation.strategy import Cot
+    from reasondistill.generation.spending import BudgetOptions
+    from reasondistill.generation.strategies.base import Cot
     from reasondistill.records import FinishReason, Problem, Sampling, Usage
     from reasondistill.store import Table
 

@@ -100,7 +100,7 @@ def write_texts(path: Path, rows: int) -> None:
 
 def ours() -> Callable[[list[str]], int]:
     """The index of `curation.near_duplicates`."""
-    from reasondistill.curation.near_duplicates import Seen, minhash
+    from reasondistill.curation.steps.near_duplicates import Seen, minhash
 
     minhash("warm up")
 

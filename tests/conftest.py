@@ -1,6 +1,7 @@
 """Builders of small records for the tests of every part. Their results depend on the arguments alone."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,9 @@ from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampl
 # A busy machine is no fault of the code: no example is held against a clock.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# Benchmark files, where the checkout has a shared folder beside it; tests skip with a reason where they are absent.
+os.environ.setdefault("REASONDISTILL_BENCHMARKS", str(Path(__file__).parents[2] / "shared" / "data" / "benchmarks"))
 
 
 def _problem(number: int = 0, **fields: Any) -> Problem:

@@ -41,13 +41,13 @@ def _loaded_by(code: str) -> set[str]:
     "module",
     [
         "reasondistill",
-        "reasondistill.cli",
-        "reasondistill.commands",
+        "reasondistill.cli.main",
+        "reasondistill.cli.commands",
         "reasondistill.records",
-        "reasondistill.recipe",
-        "reasondistill.store",
-        "reasondistill.pipeline",
-        "reasondistill.stage",
+        "reasondistill.recipe.records",
+        "reasondistill.store.table",
+        "reasondistill.run.pipeline",
+        "reasondistill.run.child_process",
         "reasondistill.engines",
         "reasondistill.training",
         "verifiers",
@@ -61,7 +61,7 @@ def test_import_is_light(module):
 
 HELP = """
 import contextlib, io
-from reasondistill.cli import main
+from reasondistill.cli.main import main
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main({arguments})
 """

@@ -2,10 +2,10 @@
 
 import pytest
 
-from reasondistill.cli import main
-from reasondistill.pipeline import Pipeline
+from reasondistill.cli.main import main
 from reasondistill.problems import write_problems
-from reasondistill.recipe_file import load_recipe
+from reasondistill.recipe.read import load_recipe
+from reasondistill.run.pipeline import Pipeline
 
 KEY = "sk-hunter2-and-more"
 ADDRESS = "http://me:hunter2@127.0.0.1:9/v1?api_key=hunter2"

@@ -12,8 +12,8 @@ from typing import Any
 from sandbox import Execution, Limits, SandboxError, Session, Status
 
 from ..export.receipts import Block
-from ..generation.outputs import shown
-from ..generation.tir_options import NOTICES, TirOptions
+from ..generation.strategies.tir.options import NOTICES, TirOptions
+from ..generation.strategies.tir.tool_output import shown
 from .results import Finding
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")

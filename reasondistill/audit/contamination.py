@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from ..curation.contamination import ContaminationReport
-from ..curation.decontamination import HeldOut, read_benchmarks
+from ..curation.steps.decontaminate import HeldOut, read_benchmarks
 from .results import Contaminated, Finding
 
 

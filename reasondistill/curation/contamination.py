@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 
 from ..records import SCHEMA, Row
-from .decontamination import ANY_HIT, HeldOut, Lookup, Match
-from .text import text_key
+from .lookup.normalise import text_key
+from .steps.decontaminate import ANY_HIT, HeldOut, Lookup, Match
 
 _SHOWN = 1200
 """Characters of a question in the Markdown report."""

@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import replace
 
 from ..records import content_id
-from .near_duplicates import NearDuplicateOptions
-from .quality import QualityOptions
+from .candidate_source import Kept
 from .select import SelectOptions
-from .small_set import SmallSetOptions
-from .source import Kept
+from .steps.near_duplicates import NearDuplicateOptions
+from .steps.quality import QualityOptions
+from .steps.small_set import SmallSetOptions
 
 RANDOM = "random"
 

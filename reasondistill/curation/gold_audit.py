@@ -11,7 +11,7 @@ from verifiers import Outcome
 
 from ..records import Kind, Problem, Row
 from .candidates import Candidate
-from .text import normalise
+from .lookup.normalise import normalise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

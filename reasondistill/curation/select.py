@@ -3,20 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from .candidate_source import Kept, Key, to_source
 from .candidates import Candidate
-from .choosing import choose_s1k, domain, fit_tokens, limit_per_problem
 from .contamination import ContaminationReport
-from .decontamination import HeldOut
-from .diversity import choose_diverse
-from .embedding import TFIDF
-from .ifd import keep_ifd
 from .ledger import Fall, Ledger, waterfall
-from .licences import LicenceRule, keep_licensed
-from .near_duplicates import NearDuplicateOptions, drop_near_duplicates
-from .quality import CHECKS, QualityOptions, keep_quality
-from .small_set import SmallSetOptions, choose_small_set
-from .source import Kept, Key, to_source
-from .steps import (
+from .lookup.embedding import TFIDF
+from .steps.basic import (
     ORDER,
     drop_contaminated,
     drop_duplicates,
@@ -25,6 +17,14 @@ from .steps import (
     keep_pass_rate,
     keep_unsolved,
 )
+from .steps.choosing import choose_s1k, domain, fit_tokens, limit_per_problem
+from .steps.decontaminate import HeldOut
+from .steps.diverse import choose_diverse
+from .steps.ifd import keep_ifd
+from .steps.licence import LicenceRule, keep_licensed
+from .steps.near_duplicates import NearDuplicateOptions, drop_near_duplicates
+from .steps.quality import CHECKS, QualityOptions, keep_quality
+from .steps.small_set import SmallSetOptions, choose_small_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

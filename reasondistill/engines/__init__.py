@@ -48,7 +48,7 @@ async def open_engine(
 
         return await open_llamacpp(options)
     if name == "openai":
-        from .openai_engine import open_openai
+        from .openai.engine import open_openai
 
         return await open_openai(options, say=say, known=known)
     if name == "replay":

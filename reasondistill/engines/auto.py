@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import EngineError
+from ..models.catalogue import CATALOGUE
+from ..models.fetch import cached
 from .base import EngineOptions
-from .catalogue import CATALOGUE
-from .fetch import cached
 
 _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 

@@ -17,10 +17,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import EngineError, ModelError, RequestError
+from ..models.gguf.metadata import read_metadata, sampling_defaults
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
 from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_logprobs, no_score
-from .gguf_metadata import read_metadata, sampling_defaults
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
 _CONTROL = 3
@@ -155,7 +155,7 @@ class LlamaCppEngine:
 
 
 def _load(options: EngineOptions) -> LlamaCppEngine:
-    from .models import resolve
+    from ..models.resolve import resolve
 
     files = resolve(options.model)
     if files.kind != "gguf" or files.path is None:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError, RequestError
+from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Sampling, Usage
 from .auto import choose_dtype, cuda
 from .base import PLAIN, Abilities, Completion, Engine, EngineOptions, Extras, Score, Traffic, scored_ids
-from .models import resolve, weights_directory
 from .rendering import Renderer, ended_at_stop, generation_defaults
 from .vllm_cpu_norms import register_norms
 

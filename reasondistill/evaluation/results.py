@@ -9,8 +9,8 @@ from pathlib import Path
 from verifiers import BAD_GOLD, Outcome, Verdict
 
 from ..records import Estimate, Usage
-from ..rollouts import open_rollouts
 from ..store import Table
+from ..store.rollout_table import open_rollouts
 from .statistics import PairedResult, bootstrap_mean, paired, wilson
 
 

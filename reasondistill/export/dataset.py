@@ -14,19 +14,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..curation.candidate_source import Kept
 from ..curation.candidates import Candidate
-from ..curation.source import Kept
 from ..errors import DataError, StoreError
 from ..generation.prompts import PromptTemplate
-from ..generation.strategies import StrategyOptions, asking
+from ..generation.strategies.registry import StrategyOptions, asking
 from ..records import SCHEMA, Example, Message, Row, to_messages
 from ..store import disk_error, write_atomic
+from ..store.dataset_folder import MANIFEST
 from .receipts import RECEIPT, Digest, Judged, make_receipt, receipt_of
 
 SHARD_ROWS = 50_000
 GROUP_ROWS = 2_000
 """Rows that are held in memory at once while a shard is written."""
-MANIFEST = "manifest.json"
 
 
 def to_example(
@@ -136,11 +136,6 @@ def write_dataset(
         raise
     except OSError as error:
         raise disk_error(error, folder) from None
-
-
-def is_own(place: Path) -> bool:
-    """Return whether a folder is a dataset that this package wrote."""
-    return place.is_dir() and (place / MANIFEST).is_file() and (place / "data").is_dir()
 
 
 def read_examples(folder: Path) -> list[Row]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from verifiers import Verdict
 
+from ..generation.strategies.tir.options import TirOptions
 from ..generation.syntax import code_of_call
-from ..generation.tir_options import TirOptions
 from ..records import Kind, Message, Problem, Rollout, Row, content_id
 
 RECEIPT = "receipt"

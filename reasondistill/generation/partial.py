@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ..records import Message, Row, Usage, to_messages
 from ..store import read_rows, store_errors, write_atomic
-from .strategy import LASTING_MARKS, Attempt
+from .strategies.base import LASTING_MARKS, Attempt
 
 FLUSH_SECONDS = 0.02
 """What comes within this time is written together; a kill costs no more."""

@@ -13,11 +13,11 @@ from ..engines.base import Engine
 from ..errors import RequestError, UserError
 from ..records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage, rollout_namer, with_seed
 from ..store import Table
-from .agenda import Agenda, Task
-from .budget import BudgetOptions, Purse
 from .partial import Begun, PartialLog, of_attempt
 from .prompts import PromptTemplate
-from .strategy import Strategy
+from .sampling_queue import Agenda, Task
+from .spending import BudgetOptions, Purse
+from .strategies.base import Strategy
 
 _MAY_GO_AWAY = {"timeout", "connection", "server_error", "rate_limit", "invalid_json", "no_choices", "empty_answer"}
 """Failures that are tried once more when all else is done: the server may have recovered."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..errors import DataError, RecipeError
 from ..records import Kind, Problem
-from .files import to_kind
-from .rows import RowRules, collect
-from .warn import to_stderr
+from ..rows.files import to_kind
+from ..rows.problem import RowRules, collect
+from ..rows.warn import to_stderr
 
 
 def load_hub(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from ..errors import DataError, RecipeError
 from ..records import Kind, Problem
-from .files import SUFFIXES, load_problems
+from ..rows.files import SUFFIXES, load_problems
+from ..rows.warn import to_stderr
 from .gym import load_gym
 from .hub import load_hub
 from .procedural import generate_procedural
-from .warn import to_stderr
 
 FORMS = "procedural, gym:NAME, hub:ORG/NAME[:CONFIG[:SPLIT]], ORG/NAME, or a file ending in " + ", ".join(SUFFIXES)
 DEFAULT_COUNT = 100

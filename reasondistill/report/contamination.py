@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..curation.decontamination import ANY_HIT
+from ..curation.steps.decontaminate import ANY_HIT
 from ..records import Estimate, Row
 from .data import BenchmarkHits, ContaminationView, MatchView, VerifierRate
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..evaluation.comparison import Pair, System, words
-from ..evaluation.scoring import read_measured, read_problems
+from ..evaluation.read import read_measured, read_problems
 from ..records import Estimate, Row
 from ..store import RunFolder, Table
-from ..verification import read_verdicts
-from .assemble import view_rollout
+from ..verification.judging import read_verdicts
 from .data import Bar, Comparison, Count, Figure, PageData, RolloutView
+from .rollout_view import view_rollout
 from .text import percent
 
 HEADLINES = ("pass", "maj", "rm")

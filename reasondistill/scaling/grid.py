@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..generation.strategies import StrategyOptions
+from ..generation.strategies.registry import StrategyOptions
 from ..records import Sampling
-from ..stage import SampleSet
+from ..run.child_process import SampleSet
 from .recipe import REJECTION, ScalingRecipe
 
 

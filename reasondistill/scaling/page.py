@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from ..problems import load_problems
 from ..records import Row
-from ..report.assemble import view_rollout
 from ..report.data import (
     Change,
     Comparison,
@@ -16,11 +15,12 @@ from ..report.data import (
     ScalingView,
     TransitionView,
 )
+from ..report.rollout_view import view_rollout
 from ..report.text import percent
-from ..rollouts import read_rollouts
-from ..stage import SampleSet
+from ..run.child_process import SampleSet
 from ..store import Table
-from ..verification import read_verdicts
+from ..store.rollout_table import read_rollouts
+from ..verification.judging import read_verdicts
 from .curves import Curves
 from .grid import Cell
 from .recipe import ScalingRecipe

@@ -13,7 +13,7 @@ from ..evaluation.metrics import best_at_k, maj_at_k, pass_at_k, weighted_vote_a
 from ..evaluation.statistics import mean_estimate
 from ..records import Estimate, Rollout, Row
 from ..store import Table
-from ..verification import read_verdicts
+from ..verification.judging import read_verdicts
 from .grid import Cell
 from .measures import control, within_length
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..engines.options import ModelRecipe
 from ..errors import RecipeError
-from ..generation.forcing_options import SENTENCES, ForcingOptions
-from ..generation.tir_options import TirOptions
-from ..recipe import ModelRecipe, ProblemSource, VerifyRecipe
-from ..recipe_checks import check_model
-from ..recipe_file import read_structured
+from ..generation.decoding.forcing_options import SENTENCES, ForcingOptions
+from ..generation.strategies.tir.options import TirOptions
+from ..problems.source import ProblemSource
+from ..recipe.check import check_model
+from ..recipe.read import read_structured
+from ..recipe.records import VerifyRecipe
 
 REJECTION = "rejection"
 VOTES = ("majority", "confidence", "surest", "steps", "judge", "select")

@@ -8,22 +8,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..engines.fetch_progress import fetch_progress
-from ..engines.models import resolve, weights_directory
+from ..engines.identity import is_local, model_name, model_weights
+from ..engines.options import ModelRecipe
 from ..errors import EngineError, RecipeError
-from ..evaluation.benchmark import find_benchmark
-from ..plan import engine_options
+from ..models.fetch_progress import fetch_progress
+from ..models.resolve import resolve, weights_directory
 from ..problems import get_problems, load_problems, write_problems
+from ..problems.benchmarks.benchmark import find_benchmark
+from ..problems.fingerprint import input_hash
 from ..progress import say
-from ..provenance import input_hash, is_local, model_name, model_weights, versions
-from ..recipe import ModelRecipe, dump_recipe
+from ..recipe.records import dump_recipe
 from ..records import Row
 from ..report.data import PageData
 from ..report.page import build_page
 from ..report.scaling_chart import scaling_figure
-from ..stage import SampleSet, SampleStage, failures, run_stage
+from ..run.child_process import SampleSet, SampleStage, failures, run_stage
+from ..run.plan import engine_options
 from ..store import RunFolder, write_atomic
-from ..verification import VerifyOptions
+from ..store.versions import versions
+from ..verification.judging import VerifyOptions
 from .curves import Curves
 from .grid import Cell, cells, sample_set
 from .page import scaling_page

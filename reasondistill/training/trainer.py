@@ -12,7 +12,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTTrainer
 
 from ..records import Row
-from .tokenization import IGNORED
+from .preflight.tokenization import IGNORED
 
 
 class CompletionTrainer(SFTTrainer):  # type: ignore[misc]

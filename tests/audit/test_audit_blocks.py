@@ -4,7 +4,7 @@ import pytest
 
 from reasondistill.audit.blocks import check_blocks, same_output
 from reasondistill.export.receipts import Block
-from reasondistill.generation.tir_options import NOTICES
+from reasondistill.generation.strategies.tir.options import NOTICES
 
 TRACE = (
     "Traceback (most recent call last):\n  File \"<cell 1>\", line 1, in <module>\nNameError: name 'q' is not defined"

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from reasondistill.audit.foreign import broken_thinking, text_findings, transcript_of
-from reasondistill.audit.foreign_rows import to_foreign
-from reasondistill.cli import main
+from reasondistill.audit.dataset_audit import broken_thinking, text_findings, transcript_of
+from reasondistill.cli.main import main
+from reasondistill.rows.datasets import to_foreign
 
 TRACES = Path(__file__).resolve().parents[3] / "shared" / "data" / "traces"
 TIR = "Compute.\n```python\nprint(6*7)\n```\n```output\n{out}\n```\nSo $\\boxed{{{out}}}$."

@@ -7,15 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from reasondistill.cli import main
-from reasondistill.curation.steps import Candidate
+from reasondistill.cli.main import main
+from reasondistill.curation.steps.basic import Candidate
 from reasondistill.export.dataset import to_example, write_dataset
 from reasondistill.export.receipts import Judged, messages_hash, receipt_of
 from reasondistill.generation.prompts import PromptTemplate
-from reasondistill.generation.tir_options import TirOptions
+from reasondistill.generation.strategies.tir.options import TirOptions
 from reasondistill.generation.transcripts import parse
 from reasondistill.records import Kind, Message, Problem, to_messages
-from reasondistill.verification import VerifyOptions, judge
+from reasondistill.verification.judging import VerifyOptions, judge
 
 TEMPLATE = PromptTemplate(name="student", user="Solve: {question}")
 TRANSCRIPT = "I add.\n```python\nx = {n} + 1\nx\n```\n```output\n{told}\n```\nIt is $\\boxed{{{told}}}$."

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.curation.choosing import CHOICES, choose_s1k, domain, fit_tokens, limit_per_problem
 from reasondistill.curation.ledger import Ledger
-from reasondistill.recipe import PER_PROBLEM
+from reasondistill.curation.steps.choosing import CHOICES, choose_s1k, domain, fit_tokens, limit_per_problem
+from reasondistill.recipe.records import PER_PROBLEM
 
 
 def _ids(candidates):

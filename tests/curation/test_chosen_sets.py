@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.cli import main
-from reasondistill.curation.choosing import domain
-from reasondistill.curation.diversity import choose_diverse
-from reasondistill.curation.embedding import embed
-from reasondistill.curation.facility import choose_near_all
-from reasondistill.curation.ifd import ifd, keep_ifd
+from reasondistill.cli.main import main
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.small_set import SmallSetOptions, choose_small_set
-from reasondistill.curation.steps import keep_unsolved
-from reasondistill.engines.models import weights_directory
+from reasondistill.curation.lookup.embedding import embed
+from reasondistill.curation.lookup.facility import choose_near_all
+from reasondistill.curation.steps.basic import keep_unsolved
+from reasondistill.curation.steps.choosing import domain
+from reasondistill.curation.steps.diverse import choose_diverse
+from reasondistill.curation.steps.ifd import ifd, keep_ifd
+from reasondistill.curation.steps.small_set import SmallSetOptions, choose_small_set
 from reasondistill.errors import ModelError, RecipeError
+from reasondistill.models.resolve import weights_directory
 from reasondistill.store import Table
 
 SUMS = [f"Add {n} and {n + 1}: {n} + {n + 1} = {2 * n + 1}." for n in range(6)]
@@ -56,7 +56,7 @@ def _is_greedy(rows, chosen):
 @settings(deadline=None)
 def test_each_row_taken_has_the_largest_gain(rows, count, at_once):
     sparse = pytest.importorskip("scipy.sparse", reason="scikit-learn is not installed")
-    with mock.patch("reasondistill.curation.facility._AT_ONCE", at_once):
+    with mock.patch("reasondistill.curation.lookup.facility._AT_ONCE", at_once):
         for given_ in (rows, sparse.csr_matrix(np.maximum(rows, 0))):
             chosen = choose_near_all(given_, count)
             assert len(chosen) == len(set(chosen)) == min(count, len(rows))

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasondistill.curation.candidate_source import Kept
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.controls import control_options, match_problems
-from reasondistill.curation.quality import QualityOptions
 from reasondistill.curation.select import SelectOptions, select
-from reasondistill.curation.source import Kept
+from reasondistill.curation.steps.quality import QualityOptions
 from verifiers import Outcome, Verdict
 
 

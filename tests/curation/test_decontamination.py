@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.contamination import ContaminationReport, render_contamination
-from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
+from reasondistill.curation.steps.decontaminate import DecontaminationOptions, HeldOut
 from reasondistill.problems import generate_procedural, load_problems
 from reasondistill.records import Problem
 

@@ -7,12 +7,13 @@ import pytest
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.controls import control_options
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.licences import LicenceRule, forbids, keep_licensed, licence_of
 from reasondistill.curation.select import SelectOptions
-from reasondistill.evaluation.benchmark import benchmark_names, find_benchmark
-from reasondistill.plan import Plan
-from reasondistill.recipe import CONTROLS, GenerateRecipe, ProblemSource, Recipe
-from reasondistill.source_licences import licence_of_source
+from reasondistill.curation.steps.licence import LicenceRule, forbids, keep_licensed, licence_of
+from reasondistill.problems.benchmarks.benchmark import benchmark_names, find_benchmark
+from reasondistill.problems.licences import licence_of_source
+from reasondistill.problems.source import ProblemSource
+from reasondistill.recipe.records import CONTROLS, GenerateRecipe, Recipe
+from reasondistill.run.plan import Plan
 from verifiers import Outcome, Verdict
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.near_duplicates import NearDuplicateOptions, Seen, drop_near_duplicates
+from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, Seen, drop_near_duplicates
 from reasondistill.errors import RecipeError
 from verifiers import Outcome, Verdict
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.gold_audit import audit_gold
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.quality import CHECKS, QualityOptions, keep_quality, repeated_share
+from reasondistill.curation.steps.quality import CHECKS, QualityOptions, keep_quality, repeated_share
 from reasondistill.records import Kind, Message
 from verifiers import Outcome, Verdict
 

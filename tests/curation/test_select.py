@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.decontamination import DecontaminationOptions, HeldOut
-from reasondistill.curation.quality import QualityOptions
 from reasondistill.curation.select import Measured, SelectOptions, select
-from reasondistill.curation.steps import ORDER
-from reasondistill.recipe import PER_PROBLEM
+from reasondistill.curation.steps.basic import ORDER
+from reasondistill.curation.steps.decontaminate import DecontaminationOptions, HeldOut
+from reasondistill.curation.steps.quality import QualityOptions
+from reasondistill.recipe.records import PER_PROBLEM
 from reasondistill.records import FinishReason
 from verifiers import Outcome, Verdict
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasondistill.curation.candidate_source import Listed, Source, Stored, to_source
 from reasondistill.curation.candidates import Candidate
 from reasondistill.curation.select import SelectOptions, select
-from reasondistill.curation.source import Listed, Source, Stored, to_source
-from reasondistill.recipe import PER_PROBLEM
+from reasondistill.recipe.records import PER_PROBLEM
 from reasondistill.records import Usage
 from reasondistill.store import Table
 from verifiers import Outcome, Verdict

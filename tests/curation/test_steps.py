@@ -3,17 +3,17 @@
 import pytest
 
 from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.choosing import limit_per_problem
 from reasondistill.curation.contamination import ContaminationReport
-from reasondistill.curation.decontamination import HeldOut
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.steps import (
+from reasondistill.curation.steps.basic import (
     drop_contaminated,
     drop_duplicates,
     keep_complete,
     keep_outcome,
     keep_pass_rate,
 )
+from reasondistill.curation.steps.choosing import limit_per_problem
+from reasondistill.curation.steps.decontaminate import HeldOut
 from reasondistill.records import FinishReason, Message, Usage
 from verifiers import Outcome, Verdict
 

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from reasondistill.export.dataset import read_examples
-from reasondistill.pipeline import Pipeline
 from reasondistill.problems import get_problems
-from reasondistill.recipe_file import load_recipe
+from reasondistill.recipe.read import load_recipe
 from reasondistill.records import Problem, Row, with_seed
+from reasondistill.run.pipeline import Pipeline
 from reasondistill.store import read_rows
 
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

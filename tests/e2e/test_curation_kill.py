@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from reasondistill.pipeline import Pipeline
-from reasondistill.recipe_file import load_recipe
+from reasondistill.recipe.read import load_recipe
+from reasondistill.run.pipeline import Pipeline
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -36,11 +36,12 @@ import hashlib, json, os, random, shutil, signal, sys, traceback
 from pathlib import Path
 
 from reasondistill import store
-from reasondistill.cli import main
-import reasondistill.commands, reasondistill.curation.bands, reasondistill.curation.shingles, reasondistill.pipeline
-import pyarrow.parquet, reasondistill.report.assemble, rensa, verifiers.math
-from reasondistill.provenance import versions
-from reasondistill.recipe_file import load_recipe
+from reasondistill.cli.main import main
+import reasondistill.cli.commands, reasondistill.run.pipeline
+import reasondistill.curation.lookup.minhash_index, reasondistill.curation.lookup.shingles
+import pyarrow.parquet, reasondistill.run.report_assembly, rensa, verifiers.math
+from reasondistill.models.provenance import versions
+from reasondistill.recipe.read import load_recipe
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree")
 folder, work = Path(sys.argv[1]), Path(sys.argv[2])

@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("REASONDISTILL_KILLS", "3"))
 class Server:
     def __init__(self, *options: object) -> None:
         options = ("--port", 0, *options)  # a port among the options wins
-        command = [sys.executable, "-m", "reasondistill.engines.hostile_server", *map(str, options)]
+        command = [sys.executable, "-m", "tests.hostile_server", *map(str, options)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()

@@ -14,7 +14,7 @@ from reasondistill.generation.transcripts import parse, render
 from reasondistill.problems import get_problems
 from reasondistill.records import Row
 from reasondistill.training.options import TrainOptions
-from reasondistill.training.preflight import preflight
+from reasondistill.training.preflight.preflight import preflight
 
 pytestmark = pytest.mark.timeout(300)
 RECIPE = Path(__file__).parents[2] / "configs" / "tir.yaml"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from reasondistill.engines.base import EngineOptions
-from reasondistill.engines.connection_pools import POOL, PooledTransport, pooled_transport
-from reasondistill.engines.openai_engine import open_openai
+from reasondistill.engines.openai.connection_pools import POOL, PooledTransport, pooled_transport
+from reasondistill.engines.openai.engine import open_openai
 from reasondistill.records import Message, Sampling
 
 URL = "https://api.example.com/v1"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from reasondistill.engines.base import EngineOptions
-from reasondistill.engines.endpoints import Endpoint, Endpoints
-from reasondistill.engines.limits import RateLimits
-from reasondistill.engines.openai_engine import open_openai
-from reasondistill.engines.retry import Retry
+from reasondistill.engines.openai.endpoints import Endpoint, Endpoints
+from reasondistill.engines.openai.engine import open_openai
+from reasondistill.engines.openai.limits import RateLimits
+from reasondistill.engines.openai.retry import Retry
 from reasondistill.errors import EngineError
 from reasondistill.records import Message, Sampling, Usage
 

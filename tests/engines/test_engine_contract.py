@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from reasondistill.engines import Completion, Engine, EngineOptions, Extras, open_engine
-from reasondistill.engines.models import weights_directory
 from reasondistill.engines.rendering import Renderer
 from reasondistill.engines.replay_engine import ReplayEngine
 from reasondistill.errors import ModelError, RequestError
+from reasondistill.models.resolve import weights_directory
 from reasondistill.records import FinishReason, Message, Sampling
 
 QUESTION = (Message(role="user", content="What is 2 + 2?"),)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.addresses import masked
 from reasondistill.engines.base import Completion, EngineOptions, Extras, Traffic
-from reasondistill.engines.openai_engine import open_openai
-from reasondistill.engines.retry import Retry
+from reasondistill.engines.openai.addresses import masked
+from reasondistill.engines.openai.engine import open_openai
+from reasondistill.engines.openai.retry import Retry
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.records import FinishReason, Message, Sampling, Usage
 

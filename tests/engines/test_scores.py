@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reasondistill.engines import EngineOptions, Score, open_engine
-from reasondistill.engines.models import weights_directory
 from reasondistill.engines.rendering import Renderer
 from reasondistill.errors import ModelError, RequestError
+from reasondistill.models.resolve import weights_directory
 from reasondistill.records import Message
 
 MODEL = "smollm2-135m-instruct"

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from reasondistill.engines import Completion, Engine, EngineOptions, Extras, open_engine
-from reasondistill.engines.models import weights_directory
 from reasondistill.engines.rendering import Renderer
 from reasondistill.errors import ModelError, RequestError
+from reasondistill.models.resolve import weights_directory
 from reasondistill.records import FinishReason, Message, Rollout, Sampling
 from reasondistill.store import read_rows
 

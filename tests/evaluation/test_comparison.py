@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reasondistill.cli import main
+from reasondistill.cli.main import main
 from reasondistill.errors import DataError
 from reasondistill.evaluation.comparison import System, compare_systems, words
 from reasondistill.evaluation.statistics import holm, mcnemar_exact

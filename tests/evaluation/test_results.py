@@ -6,9 +6,9 @@ from reasondistill.evaluation.results import SetResult, compare, measure, pass_r
 from reasondistill.evaluation.scorecard import Group, Judged, scorecard
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
 from reasondistill.records import FinishReason, Usage
-from reasondistill.rollouts import read_rollouts
 from reasondistill.store import Table
-from reasondistill.verification import VerifyOptions, verdict_row
+from reasondistill.store.rollout_table import read_rollouts
+from reasondistill.verification.judging import VerifyOptions, verdict_row
 from verifiers import Outcome, Verdict
 
 RIGHT, WRONG, NONE, ERROR = Outcome.CORRECT, Outcome.INCORRECT, Outcome.NO_ANSWER, Outcome.ERROR

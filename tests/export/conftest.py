@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.rejected import wrong_beside
 from reasondistill.curation.select import SelectOptions, select
+from reasondistill.curation.wrong_rollouts import wrong_beside
 from reasondistill.export.dataset import to_example
-from reasondistill.export.material import gather
+from reasondistill.export.formats.inputs import gather
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.records import Message, Usage
 from verifiers import Outcome, Verdict

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from reasondistill.curation.agreement import Agreement
 from reasondistill.curation.contamination import ContaminationReport
-from reasondistill.curation.decontamination import HeldOut
 from reasondistill.curation.ledger import Drop, Ledger, waterfall
-from reasondistill.evaluation.agreement import Agreement
+from reasondistill.curation.steps.decontaminate import HeldOut
 from reasondistill.evaluation.statistics import wilson
-from reasondistill.export.card import CardFacts, render_card
+from reasondistill.export.card.card import CardFacts, render_card
 from reasondistill.records import Problem
 from verifiers import Outcome
 

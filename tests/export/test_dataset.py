@@ -8,8 +8,8 @@ from reasondistill.curation.candidates import Candidate
 from reasondistill.errors import StoreError
 from reasondistill.export.dataset import read_examples, survey, to_example, write_dataset
 from reasondistill.generation.prompts import PromptTemplate
-from reasondistill.generation.strategies import StrategyOptions
-from reasondistill.generation.tir_options import INSTRUCTIONS, TirOptions
+from reasondistill.generation.strategies.registry import StrategyOptions
+from reasondistill.generation.strategies.tir.options import INSTRUCTIONS, TirOptions
 from reasondistill.records import Message, content_id
 from verifiers import Outcome, Verdict
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from reasondistill.export.format_names import FORMATS
-from reasondistill.pipeline import Pipeline
-from reasondistill.recipe_file import load_recipe
+from reasondistill.export.formats.names import FORMATS
+from reasondistill.recipe.read import load_recipe
+from reasondistill.run.pipeline import Pipeline
 from reasondistill.store import read_rows
 
 HELD = "A train leaves the station at noon and travels for seven hours at forty miles an hour; how far does it go?"

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasondistill.audit.foreign import text_findings, transcript_of
-from reasondistill.audit.foreign_rows import to_foreign
-from reasondistill.curation.decontamination import HeldOut
-from reasondistill.curation.near_duplicates import NearDuplicateOptions
-from reasondistill.curation.quality import QualityOptions
+from reasondistill.audit.dataset_audit import text_findings, transcript_of
 from reasondistill.curation.select import SelectOptions
-from reasondistill.export.format_pairs import PairOptions, choose_pairs, match
-from reasondistill.export.format_steps import told_steps
-from reasondistill.export.formats import FORMATS, needs_wrong, write_formats
-from reasondistill.export.material import Entry
+from reasondistill.curation.steps.decontaminate import HeldOut
+from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions
+from reasondistill.curation.steps.quality import QualityOptions
+from reasondistill.export.formats.inputs import Entry
+from reasondistill.export.formats.pairs import PairOptions, choose_pairs, match
+from reasondistill.export.formats.steps import told_steps
+from reasondistill.export.formats.table import FORMATS, needs_wrong, write_formats
 from reasondistill.export.shards import write_shards
 from reasondistill.records import FinishReason, Kind, Problem
+from reasondistill.rows.datasets import to_foreign
 from verifiers import Outcome
 from verifiers.rewards import code_reward, math_reward
 

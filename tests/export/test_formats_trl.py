@@ -2,8 +2,8 @@
 
 import pytest
 
-from reasondistill.export.format_pairs import PairOptions
-from reasondistill.export.formats import FORMATS, write_formats
+from reasondistill.export.formats.pairs import PairOptions
+from reasondistill.export.formats.table import FORMATS, write_formats
 from reasondistill.records import Message
 from verifiers import Outcome
 

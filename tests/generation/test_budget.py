@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasondistill.engines import PLAIN, Completion
-from reasondistill.generation.budget import BudgetOptions, Purse, at_least, decide
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-from reasondistill.generation.strategy import Cot
+from reasondistill.generation.spending import BudgetOptions, Purse, at_least, decide
+from reasondistill.generation.strategies.base import Cot
 from reasondistill.records import FinishReason, Sampling, Usage
 from reasondistill.store import Table
 

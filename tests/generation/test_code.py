@@ -2,10 +2,10 @@
 
 import pytest
 
-from reasondistill.generation.code import FORMS, Code, form_of
 from reasondistill.generation.prompts import load_template
-from reasondistill.generation.strategies import STRATEGIES, TEMPLATES, StrategyOptions, make_strategy
-from reasondistill.generation.tir_options import TirOptions
+from reasondistill.generation.strategies.code import FORMS, Code, form_of
+from reasondistill.generation.strategies.registry import STRATEGIES, TEMPLATES, StrategyOptions, make_strategy
+from reasondistill.generation.strategies.tir.options import TirOptions
 
 
 @pytest.mark.parametrize(

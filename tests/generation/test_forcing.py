@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from reasondistill.engines import PLAIN, Abilities, Completion
 from reasondistill.errors import EngineError, RecipeError, RequestError
 from reasondistill.generation.confidence import confidence
-from reasondistill.generation.forcing import Budget
-from reasondistill.generation.forcing_options import ForcingOptions
+from reasondistill.generation.decoding.forcing import Budget
+from reasondistill.generation.decoding.forcing_options import ForcingOptions
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.records import FinishReason, Message, Sampling, Usage
 

@@ -10,7 +10,7 @@ from reasondistill.engines import PLAIN, Completion
 from reasondistill.errors import EngineError, RequestError, StoreError
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-from reasondistill.generation.strategy import Cot
+from reasondistill.generation.strategies.base import Cot
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
 

@@ -6,7 +6,7 @@ import pytest
 
 from reasondistill.engines import PLAIN, Extras
 from reasondistill.generation.prompts import PromptTemplate
-from reasondistill.generation.strategy import Cot
+from reasondistill.generation.strategies.base import Cot
 from reasondistill.records import FinishReason, Message, Sampling
 
 TEMPLATE = PromptTemplate(name="t", user="{question}", system="Be brief.")

@@ -9,9 +9,9 @@ import pytest
 from reasondistill.engines import Completion
 from reasondistill.errors import RecipeError, RequestError
 from reasondistill.generation.prompts import load_template
+from reasondistill.generation.strategies.tir.options import INSTRUCTIONS, NOTICES, TirOptions
+from reasondistill.generation.strategies.tir.strategy import Tir
 from reasondistill.generation.syntax import SYNTAXES
-from reasondistill.generation.tir import Tir
-from reasondistill.generation.tir_options import INSTRUCTIONS, NOTICES, TirOptions
 from reasondistill.generation.transcripts import render
 from reasondistill.records import FinishReason, Problem, Sampling, Usage
 
@@ -336,7 +336,7 @@ def test_code_in_a_thought_is_run_there(attempt, said):
 
 
 def test_a_broken_sandbox_fails_the_request_and_not_the_answer(attempt, monkeypatch):
-    monkeypatch.setattr("reasondistill.generation.interpreters._WAITS", (0.0, 0.0))
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.interpreters._WAITS", (0.0, 0.0))
     with pytest.raises(RequestError) as caught:
         attempt(["```python\n1"], isolation="http://127.0.0.1:9")
     assert caught.value.reason == "sandbox_error"

@@ -7,11 +7,11 @@ import pytest
 
 from reasondistill.engines import PLAIN, Completion
 from reasondistill.errors import EngineError, RequestError
-from reasondistill.generation.interpreters import Cell, Interpreters
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-from reasondistill.generation.tir import Tir
-from reasondistill.generation.tir_options import MOST_LIVE, TirOptions
+from reasondistill.generation.strategies.tir.interpreters import Cell, Interpreters
+from reasondistill.generation.strategies.tir.options import MOST_LIVE, TirOptions
+from reasondistill.generation.strategies.tir.strategy import Tir
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
 from sandbox import Limits, SandboxError, SandboxUnavailable, Session, Status
@@ -140,7 +140,7 @@ def test_many_interpreters_share_few_sessions_and_keep_their_states():
 
 
 def test_a_state_that_took_long_is_given_up_last(monkeypatch):
-    monkeypatch.setattr("reasondistill.generation.interpreters._REPLAY_SECONDS", 0.2)
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.interpreters._REPLAY_SECONDS", 0.2)
 
     async def work(interpreters):
         slow = interpreters.open()
@@ -213,7 +213,7 @@ def test_a_machine_that_cannot_isolate_is_an_error_of_the_engine_kind(monkeypatc
     def refuse(*_, **__):
         raise SandboxUnavailable("needs Linux")
 
-    monkeypatch.setattr("reasondistill.generation.interpreters.Session", refuse)
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.interpreters.Session", refuse)
 
     async def work(interpreters):
         with pytest.raises(EngineError, match="needs Linux"):
@@ -231,8 +231,8 @@ def test_a_sandbox_that_fails_now_and_then_is_asked_again(monkeypatch):
                 raise SandboxError("more than 256 children at once")
             return super().execute(code, **given)
 
-    monkeypatch.setattr("reasondistill.generation.interpreters.Session", Shaky)
-    monkeypatch.setattr("reasondistill.generation.interpreters._WAITS", (0.0, 0.0))
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.interpreters.Session", Shaky)
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.interpreters._WAITS", (0.0, 0.0))
 
     async def work(interpreters):
         one = interpreters.open()
@@ -268,8 +268,8 @@ def test_a_cell_is_checkpointed_only_where_its_state_could_not_be_made_again(mon
             taken.append((code, checkpoint))
             return super().execute(code, checkpoint=checkpoint)
 
-    monkeypatch.setattr("reasondistill.generation.interpreters.Session", Watched)
-    monkeypatch.setattr("reasondistill.generation.interpreters._REPLAY_SECONDS", 0.2)
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.interpreters.Session", Watched)
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.interpreters._REPLAY_SECONDS", 0.2)
 
     async def work(interpreters):
         quick, slow, broken = (interpreters.open() for _ in range(3))
@@ -286,7 +286,7 @@ def test_a_cell_is_checkpointed_only_where_its_state_could_not_be_made_again(mon
 
 
 def test_beginnings_of_half_groups_do_not_pile_up(tmp_path, make_problem, monkeypatch):
-    monkeypatch.setattr("reasondistill.generation.tir._TRUNKS", 3)
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.strategy._TRUNKS", 3)
     strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=2))
 
     async def run():

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from reasondistill.cli import main
+from reasondistill.cli.main import main
 from reasondistill.records import Rollout
 from reasondistill.store import Table
 

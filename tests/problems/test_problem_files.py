@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from reasondistill.errors import DataError, RecipeError, StoreError
 from reasondistill.problems import load_problems, write_problems
-from reasondistill.problems.rows import last_boxed
 from reasondistill.records import Kind, Problem, content_id
+from reasondistill.rows.problem import last_boxed
 
 ROW = {"question": "What is 2 + 2?", "answer": "4"}
 

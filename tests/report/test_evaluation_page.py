@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reasondistill.cli import main
+from reasondistill.cli.main import main
 from reasondistill.errors import DataError
 from reasondistill.report.evaluation_page import evaluation_page
 

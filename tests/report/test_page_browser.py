@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.evaluation.scoring import ScoringRun
 from reasondistill.report.data import PageData, RolloutView
 from reasondistill.report.evaluation_page import evaluation_page
 from reasondistill.report.page import build_page, outcome_rows
 from reasondistill.report.text import visible
+from reasondistill.run.score_folder import ScoringRun
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path")

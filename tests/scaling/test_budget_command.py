@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reasondistill.cli import main
+from reasondistill.cli.main import main
 from reasondistill.store import Table
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from reasondistill.engines import Completion, Engine, EngineOptions, Extras, open_engine
 from reasondistill.errors import ModelError, RequestError
-from reasondistill.generation.forcing import Budget
-from reasondistill.generation.forcing_options import FORMATS, ForcingOptions
+from reasondistill.generation.decoding.forcing import Budget
+from reasondistill.generation.decoding.forcing_options import FORMATS, ForcingOptions
 from reasondistill.generation.prompts import PromptTemplate
-from reasondistill.generation.strategy import Attempt
+from reasondistill.generation.strategies.base import Attempt
 from reasondistill.records import FinishReason, Message, Problem, Sampling
 
 MODEL = "smollm2-135m-instruct"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from reasondistill.cli import main
+from reasondistill.cli.main import main
 from reasondistill.scaling.selectors import picked, rated
 
 RECIPE = """

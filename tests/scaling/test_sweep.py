@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.cli import main
+from reasondistill.cli.main import main
 from reasondistill.store import Table
 
 RECIPE = """

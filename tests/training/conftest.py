@@ -87,8 +87,8 @@ def real_tokenizer() -> Callable[[str], Any]:
     def load(name: str) -> Any:
         from transformers import AutoTokenizer
 
-        from reasondistill.engines.models import resolve, weights_directory
         from reasondistill.errors import ModelError
+        from reasondistill.models.resolve import resolve, weights_directory
 
         try:
             if resolve(name, fetch_missing=False).path is None:

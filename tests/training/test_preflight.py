@@ -9,8 +9,8 @@ from reasondistill.errors import DataError
 from reasondistill.generation.transcripts import parse
 from reasondistill.records import Message
 from reasondistill.training.options import TrainOptions
-from reasondistill.training.preflight import PreflightReport, preflight
-from reasondistill.training.trained_text import is_rendering
+from reasondistill.training.preflight.preflight import PreflightReport, preflight
+from reasondistill.training.preflight.trained_text import is_rendering
 
 OPTIONS = TrainOptions()
 USER = {"role": "user", "content": "What is 2+3?"}

@@ -14,7 +14,7 @@ import pytest
 
 from reasondistill.errors import DataError
 from reasondistill.training.options import TrainOptions
-from reasondistill.training.preflight import preflight
+from reasondistill.training.preflight.preflight import preflight
 
 ASKED = "the model is asked with"
 """Prompt and completion do not meet: the thinking block that the prompt opens is not the one that the answer has."""

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from reasondistill.errors import DataError, RecipeError, StoreError
+from reasondistill.training.methods.sft import train_sft
 from reasondistill.training.options import TrainOptions
 from reasondistill.training.result import TrainResult
-from reasondistill.training.sft import train_sft
 
 Rows = list[dict[str, Any]]
 STEPS = TrainOptions(max_steps=3, batch_size=4, learning_rate=1e-2, dtype="float32")
@@ -129,7 +129,7 @@ def test_the_loss_on_a_cpu_is_trls_own(toy_student: Path, toy_tokenizer: Any, su
     from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
 
-    from reasondistill.training.preflight import preflight
+    from reasondistill.training.preflight.preflight import preflight
     from reasondistill.training.trainer import CompletionTrainer
 
     examples = preflight(toy_tokenizer, sums, options=STEPS).examples
@@ -189,7 +189,7 @@ RUN = """
 import sys
 from pathlib import Path
 from reasondistill.training.options import TrainOptions
-from reasondistill.training.sft import train_sft
+from reasondistill.training.methods.sft import train_sft
 
 student, dataset, out, steps = sys.argv[1:]
 options = TrainOptions(max_steps=int(steps), batch_size=2, save_steps=2, learning_rate=1e-2, dtype="float32")

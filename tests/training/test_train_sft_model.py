@@ -19,7 +19,7 @@ RUN = """
 import sys
 from pathlib import Path
 from reasondistill.training.options import TrainOptions
-from reasondistill.training.sft import train_sft
+from reasondistill.training.methods.sft import train_sft
 
 student, dataset, out, mode = sys.argv[1:]
 options = TrainOptions(max_steps=2, batch_size=2, save_steps=1, mode=mode)
@@ -31,7 +31,7 @@ print("resumed from", result.resumed_from, "trained", result.preflight["sample"]
 
 @pytest.fixture
 def student() -> str:
-    from reasondistill.engines.models import weights_directory
+    from reasondistill.models.resolve import weights_directory
 
     try:
         weights_directory(STUDENT)

@@ -1,0 +1,118 @@
+"""What this machine can do: one line for each thing that a run needs, and whether the quickstart can run."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import sandbox
+from verifiers.clash import clash
+
+from ..engines.auto import fast_bfloat16
+from ..models.resolve import list_models
+from ..records import Row
+from ..store.versions import versions
+
+NEEDED_MODULES = ("torch", "transformers", "trl", "datasets", "accelerate")
+NEEDED_MEMORY_GB = 8.0
+NEEDED_DISK_GB = 12.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the doctor's answer."""
+
+    name: str
+    value: str
+    ok: bool = True
+    """False where this keeps the quickstart from running."""
+
+    def to_row(self) -> Row:
+        """Return `{name, value, ok}`."""
+        return asdict(self)
+
+
+def examine(folder: Path = Path()) -> list[Finding]:
+    """Look at this machine; `folder` is where runs would be written. Loads no model and asks no network."""
+    return [
+        _python(),
+        Finding(name="cores", value=f"{os.cpu_count()}{', bfloat16 in hardware' if fast_bfloat16() else ''}"),
+        _memory(),
+        _disk(folder),
+        _gpu(),
+        *_libraries(),
+        *_models(),
+        _sandbox(),
+        _clash(),
+    ]
+
+
+def _python() -> Finding:
+    return Finding(
+        name="python", value=f"{platform.python_version()} on {platform.system()}", ok=sys.version_info >= (3, 11)
+    )
+
+
+def _memory() -> Finding:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (ValueError, OSError, AttributeError):
+        return Finding(name="memory", value="not known")
+    enough = total >= NEEDED_MEMORY_GB
+    return Finding(
+        name="memory",
+        value=f"{total:.1f} GB{'' if enough else f', the quickstart needs {NEEDED_MEMORY_GB:.0f}'}",
+        ok=enough,
+    )
+
+
+def _disk(folder: Path) -> Finding:
+    existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    enough = free >= NEEDED_DISK_GB
+    need = "" if enough else f", the quickstart needs {NEEDED_DISK_GB:.0f}"
+    return Finding(name="disk", value=f"{free:.1f} GB free{need}", ok=enough)
+
+
+def _gpu() -> Finding:
+    if importlib.util.find_spec("torch") is None:
+        return Finding(name="gpu", value="not known, torch is not installed")
+    import torch
+
+    if not torch.cuda.is_available():
+        return Finding(name="gpu", value="none, models run on the CPU")
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return Finding(name="gpu", value=", ".join(names))
+
+
+def _libraries() -> list[Finding]:
+    found = versions()
+    shown = [Finding(name=name, value=value) for name, value in found.items() if name not in ("python", "platform")]
+    missing = [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]
+    how = "pip install 'reasondistill[train]'"
+    return shown + [Finding(name=name, value=f"not installed: {how}", ok=False) for name in missing]
+
+
+def _models() -> list[Finding]:
+    return [
+        Finding(name=f"model {m.name}", value=str(m.path) if m.path else f"not fetched ({m.size / 2**20:.0f} MB)")
+        for m in list_models()
+    ]
+
+
+def _sandbox() -> Finding:
+    isolation = sandbox.available()
+    return Finding(
+        name="sandbox",
+        value=f"{isolation} isolation for what models write"
+        if isolation
+        else "none, code cannot be run here: `python -m sandbox doctor` says why",
+    )
+
+
+def _clash() -> Finding:
+    found = clash()
+    return Finding(name="import name `verifiers`", value=found or "no clash", ok=found is None)

@@ -1,0 +1,125 @@
+"""The stage that scores rollouts by a small model: how much more likely their text is after its question than alone.
+
+The two numbers of curation.ifd for each rollout, stored as they come, so that none is computed twice.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from ..engines import Engine, EngineOptions, open_engine
+from ..engines.rendering import Renderer
+from ..errors import EngineError, RequestError
+from ..generation.prompts import PromptTemplate, load_template
+from ..models.resolve import weights_directory
+from ..problems import load_problems
+from ..progress import StageProgress, say
+from ..records import SCHEMA, Problem, Rollout, Row
+from ..store import Table
+from ..store.rollout_table import completion_hash, open_rollouts
+from .steps.ifd import ifd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfdStage:
+    """Score every rollout of a run that has no score yet."""
+
+    label: str
+    engine: EngineOptions
+    problems: Path
+    folder: Path
+    """The run folder, with a table `rollouts`; the scores go to its table `ifd`."""
+    template: str
+    """What the question is asked with."""
+    beside: Path | None = None
+    max_tokens: int = 1024
+    """Of an answer, beyond which the rest is not read (Li et al. 2024)."""
+
+    def run(self) -> Row:
+        """Score what is missing; return `{scored, unscored}`. Raises EngineError where the engine cannot score."""
+        return asyncio.run(self._run())
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Rebuild from the JSON form of `asdict`."""
+        paths = {k: Path(row[k]) for k in ("problems", "folder")}
+        beside = Path(row["beside"]) if row["beside"] else None
+        return cls(**{**row, **paths, "engine": EngineOptions(**row["engine"]), "beside": beside})
+
+    async def _run(self) -> Row:
+        with (
+            Table(self.folder / "ifd", key="rollout_id", writable=True, warn=say) as table,
+            StageProgress() as progress,
+        ):
+            rollouts = open_rollouts(self.folder)
+            # A rollout that was gone on with since has another text.
+            there = {row["rollout_id"]: row["completion_hash"] for row in table}
+            missing = [head["id"] for head in rollouts.heads() if there.get(head["id"]) != head["completion_hash"]]
+            total = len(rollouts)
+            progress.start(self.label, total, done=total - len(missing))
+            if not missing:
+                return {"scored": total, "unscored": 0}
+            reader = _Reader(
+                problems={p.id: p for p in load_problems(self.problems)},
+                template=load_template(self.template, beside=self.beside),
+                renderer=Renderer.load(weights_directory(self.engine.model)),
+                max_tokens=self.max_tokens,
+            )
+            engine = await open_engine(self.engine, say=say)
+            try:
+                await self._score(
+                    engine, reader, table, (Rollout.from_row(r) for r in rollouts.rows(missing)), progress
+                )
+            finally:
+                await engine.aclose()
+            unscored = sum(row["ifd"] is None for row in table)
+            return {"scored": len(table) - unscored, "unscored": unscored}
+
+    async def _score(
+        self, engine: Engine, reader: "_Reader", table: Table, rollouts: Iterator[Rollout], progress: StageProgress
+    ) -> None:
+        # In the rollouts' order, so that the table has the same bytes whenever it is made.
+        while batch := list(islice(rollouts, 2 * self.engine.concurrency)):
+            for row in await asyncio.gather(*(reader.score(engine, rollout) for rollout in batch)):
+                table.append(row)
+                progress.advance(self.label)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    problems: Mapping[str, Problem]
+    template: PromptTemplate
+    renderer: Renderer
+    max_tokens: int
+
+    async def score(self, engine: Engine, rollout: Rollout) -> Row:
+        """Return a rollout's row; its IFD is None where the texts are too long for the model, or empty.
+
+        Raises EngineError for any other refusal: it says nothing of the rollout.
+        """
+        messages = self.template.messages(self.problems[rollout.problem_id])
+        prompt = self.renderer.prompt_ids(messages)
+        text = rollout.written.strip()
+        answer = self.renderer.prompt_ids(messages, prefix=text)[len(prompt) :][: self.max_tokens] if text else []
+        known = {"rollout_id": rollout.id, "schema": SCHEMA, "completion_hash": completion_hash(rollout)}
+        row: Row = {**known, "tokens": len(answer), "ifd": None}
+        if not answer:
+            return row
+        try:
+            after, alone = [await self._mean_nll(engine, given, answer) for given in (prompt, prompt[:1])]
+        except RequestError as error:
+            if error.reason == "prompt_too_long":
+                return row
+            raise EngineError(f"IFD: {error}") from None
+        if not math.isfinite(after - alone):
+            return row
+        return row | {"after_question": round(after, 6), "alone": round(alone, 6), "ifd": round(ifd(after, alone), 6)}
+
+    async def _mean_nll(self, engine: Engine, prompt: list[int], answer: list[int]) -> float:
+        """Return the mean negative log-likelihood of the answer's tokens; alone it still has the template's first."""
+        score = await engine.score(prompt, answer)
+        return -sum(score.logprobs) / len(answer)

@@ -1,0 +1,50 @@
+"""The word 3-grams of many texts, as hashes in a temporary file: a million texts fit where their words would not."""
+
+import tempfile
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from ..candidates import Candidate, told
+from .ngrams import Hashes, gram_hashes
+from .normalise import normalise, words
+
+_N = 3
+
+
+class Shingles:
+    """Numbered sets of hashes. Use as a context manager: the file goes at its end."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._ends = [0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, candidate: Candidate) -> int:
+        """Keep the 3-grams of a completion; return their number."""
+        tokens = words(normalise("\n".join(told(m) for m in candidate.rollout.completion)))
+        # A shorter text is one gram.
+        hashes = gram_hashes(tokens, min(_N, len(tokens))) if tokens else np.zeros(1, np.uint64)
+        self._file.seek(8 * self._ends[-1])
+        self._file.write(hashes.tobytes())
+        self._ends.append(self._ends[-1] + len(hashes))
+        return len(self._ends) - 2
+
+    def __getitem__(self, number: int) -> Hashes:
+        start, end = self._ends[number : number + 2]
+        self._file.seek(8 * start)
+        return np.frombuffer(self._file.read(8 * (end - start)), np.uint64)
+
+
+def alike(a: Hashes, b: Hashes) -> float:
+    """Return the Jaccard index of two sets."""
+    common = len(np.intersect1d(a, b, assume_unique=True))
+    return common / (len(a) + len(b) - common)

@@ -1,0 +1,177 @@
+"""Quality filters: what makes a rollout that was judged right a bad one to learn from. Each has a knob of its own.
+
+Truncated and empty completions, and those that their strategy pruned, have gone before (steps.keep_complete). A check
+looks at one rollout alone, so the order of the rollouts makes no difference.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from verifiers.math.extract import joined_boxes, last_boxed
+from verifiers.steps import Judged, check_steps
+
+from ...records import Kind
+from ..candidates import Candidate
+from ..ledger import Ledger
+from ..lookup.normalise import normalise
+
+_GRAM = 8
+_SHORTEST_LOOP = 60
+"""Words below which nothing counts as a loop."""
+_MOST_BOXES = 20
+_FOREIGN_LETTERS = 3
+"""Letters of another script that are needed at least: one is a name or a symbol."""
+_MATHEMATICAL = {"LATIN", "GREEK", "MATHEMATICAL", "DOUBLE-STRUCK", "SCRIPT", "BLACK-LETTER", "MICRO", "FEMININE"}
+_FIGURE = re.compile(
+    r"\[asy\]|\\includegraphics|\\begin\{(?:tikzpicture|asy)\}|<image|!\[[^\]]*\]\("
+    r"|\b(?:figure|diagram|picture|graph)\s+(?:below|above)\b|\bin\s+the\s+(?:figure|diagram|picture)\b"
+    r"|\bas\s+shown\b|\bshown\s+(?:below|in\s+the\s+(?:figure|diagram|picture|graph))\b",
+    re.IGNORECASE,
+)
+_OUTPUT = re.compile(r"^\s*```output\b", re.MULTILINE)
+_SPYING = re.compile(
+    r"open\(\s*__file__|\binspect\.(?:getsource\w*|stack|currentframe)|\bsys\._getframe|\bgc\.get_(?:objects|referrers)"
+    r"|/proc/self|\bsys\.modules\[\s*['\"]__main__|\bimport\s+__main__|\bglobals\(\)\s*\[\s*['\"](?:check|candidate|test)"
+    r"|\btraceback\.extract_stack|open\([^)\n]*\btest"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityOptions:
+    """The knobs of `keep_quality`; the recipe's `curate.quality`. All are off unless asked for."""
+
+    need_answer: bool = False
+    """Drop mathematics without an extracted answer (under keep: all)."""
+    one_answer: bool = False
+    """Drop completions with several different boxed answers that are no list."""
+    repetition: float | None = None
+    """Share of word 8-grams that repeat an earlier one, above which a completion is a loop; 0.5 is usual."""
+    foreign_letters: float | None = None
+    """Share of letters in a script that the question does not use, above which languages are mixed; 0.01 is usual."""
+    no_figures: bool = False
+    """Drop questions that rest on a figure."""
+    right_steps: bool = False
+    """Drop mathematics in which an equation is false (verifiers.steps); what a program holds is no step."""
+    no_made_up_output: bool = False
+    """Drop completions in which the assistant itself wrote a block of tool output."""
+    no_spying: bool = False
+    """Drop programs that look at their tests or at their own source."""
+
+
+Check = Callable[[Candidate, QualityOptions], str | None]
+"""Returns the evidence against a rollout, or None."""
+
+
+def keep_quality(candidates: Iterable[Candidate], options: QualityOptions, ledger: Ledger) -> Iterator[Candidate]:
+    """Drop what fails a check that is on; the first one that fails stands in the ledger."""
+    checks = [(reason, check) for reason, (knob, check) in CHECKS.items() if getattr(options, knob)]
+    for candidate in candidates:
+        for reason, check in checks:
+            evidence = check(candidate, options)
+            if evidence is not None:
+                ledger.add(candidate.drop("quality", reason, evidence))
+                break
+        else:
+            yield candidate
+
+
+def repeated_share(text: str) -> float:
+    """Return the share of word 8-grams that repeat an earlier one; 0 for short texts.
+
+    >>> repeated_share("so the answer is two and we are done " * 20) > 0.9
+    True
+    """
+    words = text.split()
+    if len(words) < _SHORTEST_LOOP:
+        return 0.0
+    grams = [tuple(words[i : i + _GRAM]) for i in range(len(words) - _GRAM + 1)]
+    return 1 - len(set(grams)) / len(grams)
+
+
+def _no_answer(candidate: Candidate, _options: QualityOptions) -> str | None:
+    is_missing = candidate.problem.kind is Kind.MATH and not candidate.verdict.extracted
+    return "nothing was extracted" if is_missing else None
+
+
+def _several_answers(candidate: Candidate, _options: QualityOptions) -> str | None:
+    text = candidate.rollout.text
+    joined, rest = normalise(joined_boxes(text) or ""), text
+    boxes: list[str] = []
+    for _ in range(_MOST_BOXES):
+        if (box := last_boxed(rest)) is None:
+            break
+        # A box that the question prints is a blank to fill in, not an answer.
+        if f"boxed{{{box}}}" not in candidate.problem.question:
+            boxes.append(box)
+        rest = rest[: max(rest.rfind("\\boxed"), rest.rfind("\\fbox"), 0)]
+    others = {normalise(box) for box in boxes}
+    if len(others) < 2 or all(other in joined for other in others):
+        return None
+    return " | ".join(dict.fromkeys(reversed(boxes)))
+
+
+def _loops(candidate: Candidate, options: QualityOptions) -> str | None:
+    text = candidate.rollout.written
+    share = repeated_share(text)
+    if share <= (options.repetition or 0):
+        return None
+    words = text.split()
+    gram, times = Counter(" ".join(words[i : i + _GRAM]) for i in range(len(words) - _GRAM + 1)).most_common(1)[0]
+    return f"{share:.2f} of the 8-grams repeat; {times} times: {gram}"
+
+
+def _mixes_languages(candidate: Candidate, options: QualityOptions) -> str | None:
+    own = _MATHEMATICAL | {_script(c) for c in candidate.problem.question if c.isalpha()}
+    text = candidate.rollout.written
+    foreign = Counter(_script(c) for c in text if ord(c) > 0x24F and c.isalpha()) if not text.isascii() else Counter()
+    for script in own:
+        del foreign[script]
+    letters = sum(c.isalpha() for c in text)
+    if foreign.total() < _FOREIGN_LETTERS or foreign.total() <= (options.foreign_letters or 0) * letters:
+        return None
+    return f"{foreign.total()} of {letters} letters: {', '.join(sorted(foreign)).lower()}"
+
+
+def _rests_on_a_figure(candidate: Candidate, _options: QualityOptions) -> str | None:
+    found = _FIGURE.search(candidate.problem.question)
+    return found[0] if found else None
+
+
+def _wrong_step(candidate: Candidate, _options: QualityOptions) -> str | None:
+    if candidate.problem.kind is not Kind.MATH:
+        return None
+    steps = check_steps(candidate.rollout.written).steps
+    return next((f"{s.text}: {s.reason}" for s in steps if s.judged is Judged.FALSE), None)
+
+
+def _makes_up_output(candidate: Candidate, _options: QualityOptions) -> str | None:
+    for message in candidate.rollout.completion:
+        if message.role == "assistant" and (found := _OUTPUT.search(message.content)):
+            return message.content[found.start() : found.start() + 80].strip()
+    return None
+
+
+def _spies(candidate: Candidate, _options: QualityOptions) -> str | None:
+    found = _SPYING.search(candidate.rollout.text) if candidate.problem.kind is Kind.CODE else None
+    return found[0] if found else None
+
+
+def _script(letter: str) -> str:
+    """Return the first word of a letter's Unicode name, such as LATIN, CJK or CYRILLIC."""
+    return unicodedata.name(letter, "UNKNOWN").partition(" ")[0]
+
+
+CHECKS: dict[str, tuple[str, Check]] = {
+    "no_answer": ("need_answer", _no_answer),
+    "several_answers": ("one_answer", _several_answers),
+    "loop": ("repetition", _loops),
+    "mixed_languages": ("foreign_letters", _mixes_languages),
+    "figure": ("no_figures", _rests_on_a_figure),
+    "wrong_step": ("right_steps", _wrong_step),
+    "made_up_output": ("no_made_up_output", _makes_up_output),
+    "spying_code": ("no_spying", _spies),
+}
+"""Reason in the ledger: the knob that turns the check on, and the check. They run in this order."""

@@ -1,0 +1,46 @@
+"""The name of a model, as rollouts, manifests and cards record it."""
+
+from ..models.resolve import resolve
+from ..records import Row
+from .options import ModelRecipe
+
+
+def model_name(model: ModelRecipe) -> str:
+    """Return the name that rollouts record: `model_id`, a server's name for it, or the resolved name."""
+    if model.model_id:
+        return model.model_id
+    if not is_local(model):
+        return model.model
+    return resolve(model.model, fetch_missing=False).name
+
+
+def model_weights(model: ModelRecipe) -> str | None:
+    """Return what tells the model's weights from others of its name, where that does not: see ModelFiles.weights."""
+    if model.model_id or not is_local(model):
+        return None
+    return resolve(model.model, fetch_missing=False).weights
+
+
+def is_local(model: ModelRecipe) -> bool:
+    """Return whether the model's weights are loaded on this machine, and not by a server or replayed.
+
+    >>> is_local(ModelRecipe(model="smollm2-135m-instruct")), is_local(ModelRecipe(model="m", engine="openai"))
+    (True, False)
+    """
+    return not (model.base_url or model.replay or model.engine in ("openai", "replay"))
+
+
+def model_row(model: ModelRecipe) -> Row:
+    """Return what the manifest and the dataset card say of a model."""
+    if not is_local(model):
+        return {"name": model.model_id or model.model, "licence": None, "source": "server"}
+    files = resolve(model.model, fetch_missing=False)
+    return {
+        "name": files.name,
+        "licence": files.licence,
+        "source": files.source,
+        "hub_id": files.hub_id,
+        "revision": files.revision,
+        "sha256": files.sha256,
+        "quantisation": files.quantisation,
+    }

@@ -1,0 +1,397 @@
+"""OpenAI-compatible chat servers, over HTTP. Faults of servers and network are tried again, within bounds.
+
+A begun answer is sent as a last assistant message with vLLM's fields to continue it. Where these are refused, the
+server is asked to go on in a further turn. A server that ignores the fields and starts anew cannot be told apart from
+one that continues: `continuation: turns` is for those. A stream that breaks off is gone on with in the same way.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...errors import EngineError, RequestError
+from ...records import FinishReason, Message, Sampling, Usage
+from ...store import mask_secrets
+from ..base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
+from .addresses import fault_of, masked
+from .client import CHAT_PATH, open_client, post, streamed, timed, wire_faults, without_key
+from .endpoints import Clock, Endpoint, Endpoints
+from .limits import CHARACTERS_PER_TOKEN, RateLimits
+from .retry import Retry, RetryBudget, retry_after
+from .score import PATH as SCORE_PATH
+from .score import Scored, Scoring
+from .wire import (
+    CAP_FIELD,
+    CONTINUE_FIELDS,
+    NEW_CAP_FIELD,
+    REASONING_FIELDS,
+    SEED_FIELD,
+    STOP_FIELD,
+    STREAM_FIELD,
+    Answer,
+    Draft,
+    Unusable,
+    body,
+    completion,
+    read_answer,
+    read_event,
+    what_it_said,
+)
+
+STREAM_FROM = 2000
+"""Cap from which `stream: auto` streams: a shorter completion that is lost costs less than streaming all of them."""
+_PROGRESS_SECONDS = 0.02
+_ONE_TOKEN = Sampling(max_tokens=1)
+_RETRIED = {408, 409, 425, 429}
+_REASONS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "prompt_too_long"}
+_TOO_LONG = ("context_length_exceeded", "context length", "context size", "context window", "prompt is too long")
+_REFUSING = ("unknown", "unrecognized", "unsupported", "extra", "not permitted", "not supported", "unexpected")
+
+
+async def open_openai(
+    options: EngineOptions,
+    *,
+    retry: Retry | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Clock = time.monotonic,
+    say: Callable[[str], None] | None = None,
+    known: bool = False,
+) -> "OpenAIEngine":
+    """Make a client for each of the options' addresses, or for OpenAI's own service. Nothing is sent yet.
+
+    `known` says that the addresses are right, so that a server which is down is waited for from the first request.
+
+    The key comes from OPENAI_API_KEY only; a server in the local network needs none.
+    """
+    urls = options.addresses or ("https://api.openai.com/v1",)
+    for url in urls:
+        if not options.model:
+            raise EngineError(
+                f"no model named for the server at {masked(url)}: give --model NAME as the server calls it"
+            )
+        if fault := fault_of(url):
+            raise EngineError(f"{mask_secrets(url)!r} is no address of a server: {fault}")
+    clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
+    retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
+    endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
+    return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Request:
+    """One sample on its way, with what is there of it already; or one completion to score."""
+
+    messages: Sequence[Message] = ()
+    sampling: Sampling = _ONE_TOKEN
+    extras: Extras = PLAIN
+    prefix: str = ""
+    began: float
+    scoring: Scoring | None = None
+    draft: Draft = field(default_factory=Draft)
+    shown: float = -1.0
+    """When `progress` was told last."""
+
+    @property
+    def begun(self) -> str:
+        return self.prefix + self.draft.written
+
+    @property
+    def left(self) -> Sampling:
+        """The sampling of the next try: what a broken stream brought counts against the cap."""
+        return replace(self.sampling, max_tokens=self.sampling.max_tokens - self.draft.tokens)
+
+    @property
+    def characters(self) -> int:
+        scored = len(self.scoring.ids) * CHARACTERS_PER_TOKEN if self.scoring else 0
+        return sum(len(m.content) for m in self.messages) + len(self.begun) + round(scored)
+
+
+class OpenAIEngine:
+    """Chat servers of one model. At most `options.concurrency` requests are under way at once."""
+
+    name = "openai"
+    abilities = Abilities(logprobs=True, streams=True)
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        options: EngineOptions,
+        *,
+        retry: Retry,
+        sleep: Callable[[float], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        self.model = options.model_id or options.model
+        self.chat_template: str | None = None
+        # Only who runs the server can be sure; what fields it takes says nothing of what it does with them.
+        self.continues = options.continuation == "prefix"
+        self.traffic = Traffic()
+        self._endpoints, self._options = endpoints, options
+        self._retry, self._sleep, self._clock = retry, sleep, clock
+        self._budget = RetryBudget(retry)
+        self._limits = RateLimits(requests=options.requests_per_minute, tokens=options.tokens_per_minute, clock=clock)
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._refused: set[str] = set()
+        """Fields that the server takes offence at; they are not sent again."""
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefix: str = "",
+        n: int = 1,
+        extras: Extras = PLAIN,
+    ) -> list[Completion]:
+        """Return n completions, each from a request of its own, since many servers ignore `n`."""
+        if n == 1:
+            return [await self._one(messages, sampling, prefix, extras)]
+        samplings = [replace(sampling, seed=sampling.seed + i) for i in range(n)]
+        tasks = [asyncio.create_task(self._one(messages, each, prefix, extras)) for each in samplings]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
+        """Ask a vLLM server for the log-probabilities; other servers have no common way. See Engine.score."""
+        ids = scored_ids(prompt_ids, completion_ids, top_k=top_k)
+        scoring = Scoring(ids=ids, start=len(prompt_ids), top_k=top_k)
+        scored: Scored = await self._persist(_Request(began=self._clock(), scoring=scoring))
+        return scored.score
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for endpoint in self._endpoints.all:
+            await endpoint.client.close()
+
+    async def _one(self, messages: Sequence[Message], sampling: Sampling, prefix: str, extras: Extras) -> Completion:
+        request = _Request(messages=messages, sampling=sampling, extras=extras, prefix=prefix, began=self._clock())
+        completion: Completion = await self._persist(request)
+        return completion
+
+    async def _persist(self, request: _Request) -> Any:
+        """Ask again and again, within bounds, and return what the request asks for: a Completion or Scored."""
+        rng = random.Random(request.sampling.seed)
+        failures = tries = 0
+        while True:
+            have = request.draft.tokens
+            if have >= request.sampling.max_tokens:
+                return self._of_draft(request)
+            try:
+                async with self._slots:
+                    return await self._try(request)
+            except _Relearnt:
+                continue
+            except Unusable as fault:
+                self.traffic.retries[fault.reason] += 1
+                self.traffic.wasted_tokens += fault.tokens
+                # A stream that brought something is no failure in a row, however short it was.
+                failures, tries = (1, 1) if request.draft.tokens > have else (failures + 1, tries)
+                if not fault.down:
+                    tries += fault.reason != "rate_limit" and request.draft.tokens == have
+                    await self._pause(fault, request, tries, self._retry.wait(failures, rng))
+
+    async def _pause(self, fault: Unusable, request: _Request, tries: int, backoff: float) -> None:
+        """Wait before the next try. Raises RequestError when there will be none."""
+        wait = fault.wait if fault.wait is not None else backoff
+        late = self._clock() - request.began + wait > self._retry.total_seconds
+        if tries >= self._retry.tries or late or not self._budget.take():
+            places = ", ".join(e.address for e in self._endpoints.all)
+            if request.extras.progress is None:
+                self.traffic.wasted_tokens += request.draft.tokens
+            self.traffic.retries[fault.reason] -= 1
+            raise RequestError(
+                f"{without_key(str(fault))}, after {tries} tries at {places}", reason=fault.reason
+            ) from fault
+        await self._sleep(wait)
+
+    async def _try(self, request: _Request) -> Completion | Scored:
+        """Ask once. Raises Unusable for what may go away, _Relearnt for a refused field, RequestError for the rest."""
+        endpoint = await self._endpoints.pick()
+        usage: Usage | None = None
+        booked = 0.0
+        try:
+            wait, booked = self._limits.take(request.characters, request.left.max_tokens)
+            if wait:
+                await self._sleep(wait)
+            self.traffic.requests += 1
+            made = await self._ask(endpoint, request)
+            self._endpoints.well(endpoint)
+            self._budget.answers += 1
+            usage = made.usage
+            return made
+        except Unusable as fault:
+            self._note(endpoint, fault)
+            raise
+        finally:
+            self._limits.settle(booked, usage)
+            self._endpoints.done(endpoint)
+
+    def _note(self, endpoint: Endpoint, fault: Unusable) -> None:
+        """Tell the address's record what went wrong; another address may be asked at once."""
+        if fault.down:
+            self._endpoints.refused(endpoint, _one_line(str(fault)))
+            return
+        self._endpoints.heard(endpoint, _one_line(without_key(str(fault))))
+        if fault.wait is not None and fault.wait <= self._retry.total_seconds:
+            self._endpoints.limit(endpoint, fault.wait)
+        elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
+            fault.wait = 0.0
+
+    async def _ask(self, endpoint: Endpoint, request: _Request) -> Completion | Scored:
+        """Send the request and read its answer."""
+        import openai
+
+        in_turns = self._in_turns()
+        row = self._row(request, in_turns)
+        try:
+            with wire_faults(self._options.request_timeout):
+                if row.get("stream"):
+                    return await self._read_stream(endpoint.client, row, request, in_turns)
+                async with asyncio.timeout(self._options.request_timeout):
+                    data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
+        except openai.APIStatusError as error:
+            raise self._refusal(endpoint, error, row) from error
+        if request.scoring:
+            return request.scoring.read(data)
+        return self._finished(read_answer(data), request, in_turns)
+
+    def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
+        """Return the JSON object to send."""
+        if request.scoring:
+            return request.scoring.row(self._options.model)
+        return body(
+            self._options.model,
+            request.messages,
+            request.left,
+            request.extras,
+            prefix=request.begun,
+            in_turns=in_turns,
+            stream=self._streams(request),
+            refused=self._refused,
+        )
+
+    async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request, in_turns: bool) -> Completion:
+        """Read a streamed answer; what a broken one brought stays in the request's draft."""
+        answer = Answer()
+        try:
+            async with timed(streamed(client, row), self._options.request_timeout) as (response, lines):
+                if "event-stream" not in response.headers.get("content-type", ""):
+                    # A server that does not stream has ignored the wish.
+                    answer = read_answer("\n".join([line async for line in lines]).encode())
+                    return self._finished(answer, request, in_turns)
+                async for line in lines:
+                    if read_event(line, answer):
+                        break
+                    self._show(answer, request, in_turns)
+                else:
+                    if answer.finish is None:
+                        raise Unusable("the stream broke off", reason="connection")
+            return self._finished(answer, request, in_turns)
+        except BaseException:
+            self._keep(answer, request, in_turns)
+            raise
+
+    def _finished(self, answer: Answer, request: _Request, in_turns: bool) -> Completion:
+        if request.extras.logprobs and answer.logprobs is None:
+            raise RequestError("this server returns no log-probabilities", reason="unsupported")
+        seconds = self._clock() - request.began
+        return self._so_far(answer, request, in_turns, seconds=seconds)
+
+    def _so_far(self, answer: Answer, request: _Request, in_turns: bool, **more: Any) -> Completion:
+        draft, left = request.draft, request.left
+        return completion(answer, left, request.extras, prefix=request.prefix, draft=draft, in_turns=in_turns, **more)
+
+    def _show(self, answer: Answer, request: _Request, in_turns: bool) -> None:
+        """Tell the caller what is there, now and then."""
+        now = self._clock()
+        if request.extras.progress is not None and now - request.shown >= _PROGRESS_SECONDS:
+            request.shown = now
+            request.extras.progress(self._so_far(answer, request, in_turns, whole=False))
+
+    def _keep(self, answer: Answer, request: _Request, in_turns: bool) -> None:
+        """Make what a broken stream brought the draft of the next try."""
+        if not answer.chunks or answer.calls or answer.finish is not None:
+            self.traffic.wasted_tokens += answer.tokens if answer.calls else 0
+            return
+        made = self._so_far(answer, request, in_turns, whole=False)
+        request.draft = Draft(text=made.text, reasoning=made.reasoning, tokens=made.usage.completion_tokens)
+        if request.extras.progress is not None:
+            request.extras.progress(made)
+
+    def _of_draft(self, request: _Request) -> Completion:
+        """Return a draft that has used up the cap."""
+        draft = request.draft
+        return Completion(
+            text=draft.text,
+            reasoning=draft.reasoning,
+            finish_reason=FinishReason.LENGTH,
+            usage=Usage(completion_tokens=draft.tokens),
+            seconds=self._clock() - request.began,
+        )
+
+    def _streams(self, request: _Request) -> bool:
+        if self._options.stream == "never" or "stream" in self._refused:
+            return False
+        wanted = request.extras.progress is not None and request.sampling.max_tokens >= STREAM_FROM
+        return wanted or self._options.stream == "always"
+
+    def _in_turns(self) -> bool:
+        if self._options.continuation == "auto":
+            return CONTINUE_FIELDS[0] in self._refused
+        return self._options.continuation == "turns"
+
+    def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
+        """Return what an HTTP error status means for this request."""
+        status, said = int(error.status_code), without_key(what_it_said(error.response.text))
+        if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
+            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): see to the account there"
+            return EngineError(f"{message}, then run the same command again")
+        if status in _RETRIED or status >= 500:
+            reason = "rate_limit" if status == 429 else "server_error"
+            return Unusable(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))
+        if status in (400, 422) and self._learn(row, said.lower()):
+            return _Relearnt()
+        if any(phrase in said.lower() for phrase in _TOO_LONG):
+            return RequestError(said, reason="prompt_too_long")
+        if status in (401, 403, 404) and not any(e.served for e in self._endpoints.all):
+            advice = _advice(status, self._options.model)
+            return EngineError(f"{endpoint.address} answers HTTP {status} ({said}): {advice}")
+        return RequestError(f"HTTP {status}: {said}", reason=_REASONS.get(status, f"http_{status}"))
+
+    def _learn(self, row: dict[str, Any], said: str) -> bool:
+        """Note which of the fields that a server may do without it refuses; False when it is none of them."""
+        if CAP_FIELD in row and NEW_CAP_FIELD in said:
+            self._refused.add(CAP_FIELD)  # the other name is sent instead
+            return True
+        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream") if f in row]
+        sent += [f for f in REASONING_FIELDS if any(f in message for message in row.get("messages", ()))]
+        named = [f for f in sent if re.search(rf"\b{f}\b", said)]
+        if not named and any(word in said for word in _REFUSING):
+            named = [f for f in sent if f not in ("stream", SEED_FIELD)]
+        if any(f in named for f in CONTINUE_FIELDS):
+            if self._options.continuation == "prefix":
+                return False
+            named += CONTINUE_FIELDS
+        self._refused.update(named)
+        return bool(named)
+
+
+class _Relearnt(Exception):
+    """The server refuses a field that it can do without: the request is sent again, without."""
+
+
+def _advice(status: int, model: str) -> str:
+    if status == 404:
+        return f"is {model!r} the model's name there, and does --base-url end in /v1?"
+    return "set OPENAI_API_KEY to a key that this server takes"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

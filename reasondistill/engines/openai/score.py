@@ -1,0 +1,70 @@
+"""Scoring by a vLLM server: a completion is sent as a prompt, and the answer holds the prompt's log-probabilities.
+
+Other servers have no common way; one that ignores the wish is told apart by what it leaves out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import RequestError
+from ...records import Row, Usage
+from ..base import Score
+from .wire import Unusable, read_usage
+
+PATH = "/completions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A score and what it cost."""
+
+    score: Score
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """A completion to score."""
+
+    ids: Sequence[int]
+    """The prompt and the completion."""
+    start: int
+    """Where the completion starts."""
+    top_k: int
+
+    def row(self, model: str) -> Row:
+        """Return the request's JSON object; one further token is written, since no server writes none."""
+        return {
+            "model": model,
+            "prompt": list(self.ids),
+            "max_tokens": 1,
+            "temperature": 0.0,
+            "prompt_logprobs": self.top_k,
+        }
+
+    def read(self, data: bytes) -> Scored:
+        """Return the score in a response's body. Raises Unusable, and RequestError where the server has none."""
+        try:
+            payload = json.loads(data)
+            choice = payload["choices"][0]
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise Unusable("the answer holds no choices", reason="no_choices") from error
+        if not isinstance(choice, Mapping) or choice.get("prompt_logprobs") is None:
+            message = "this server cannot score given completions: it returns no prompt_logprobs, as vLLM's does"
+            raise RequestError(message, reason="unsupported")
+        try:
+            places = [_place(at) for at in choice["prompt_logprobs"][self.start :]]
+            logprobs = tuple(at[token] for at, token in zip(places, self.ids[self.start :], strict=True))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Unusable("the prompt_logprobs do not fit the tokens sent", reason="invalid_json") from error
+        top = tuple(map(self._likeliest, places)) if self.top_k else ()
+        return Scored(score=Score(logprobs=logprobs, top=top), usage=read_usage(payload.get("usage")))
+
+    def _likeliest(self, place: Mapping[int, float]) -> dict[int, float]:
+        return dict(sorted(place.items(), key=lambda pair: -pair[1])[: self.top_k])
+
+
+def _place(at: Mapping[str, Any]) -> dict[int, float]:
+    return {int(token): float(each["logprob"]) for token, each in at.items()}

@@ -1,0 +1,356 @@
+"""What is written to an OpenAI-compatible server, and what its answers mean: JSON and server-sent events, no network.
+
+`Unusable` is raised for an answer that another try may mend; what servers say in many ways comes out in our words.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...records import FinishReason, Message, Row, Sampling, Usage
+from ..base import Completion, Extras
+from ..rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
+
+REASONING_FIELDS = ("reasoning", "reasoning_content")
+"""What servers call the thinking of an earlier turn: vLLM the first, DeepSeek, SGLang and llama.cpp the second."""
+CONTINUE_FIELDS = ("continue_final_message", "add_generation_prompt")
+CAP_FIELD, NEW_CAP_FIELD, SEED_FIELD = "max_tokens", "max_completion_tokens", "seed"
+STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
+GO_ON = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
+"""The turn that asks a server to go on which cannot continue a message."""
+_SAID = 300
+"""Characters of an error's message that are told."""
+_OVERLAP = 200
+"""A server that goes on in a new turn may repeat this many characters of the end of what it had written."""
+_FINISH = {
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "safety": FinishReason.CONTENT_FILTER,
+    "refusal": FinishReason.CONTENT_FILTER,
+}
+_CUT = {reason for reason, meaning in _FINISH.items() if meaning is FinishReason.LENGTH}
+_BROKEN_OFF = {"abort", "error", "cancelled", "insufficient_system_resource"}
+"""Finish reasons of servers that gave up: what they sent is no whole answer."""
+
+
+class Unusable(Exception):
+    """An answer that cannot be used, or none at all; the request is tried again."""
+
+    def __init__(
+        self, message: str, *, reason: str, tokens: int = 0, wait: float | None = None, down: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.tokens = tokens
+        """Completion tokens that were made for nothing, if the server says so."""
+        self.wait = wait
+        """Seconds that the server asks to wait."""
+        self.down = down
+        """No connection was made at all."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What of a completion is there already, from a stream that broke off."""
+
+    text: str = ""
+    reasoning: str | None = None
+    tokens: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.reasoning)
+
+    @property
+    def written(self) -> str:
+        """The draft as one text; a thought without content stays open."""
+        if self.reasoning is None:
+            return self.text
+        return f"{OPEN}{self.reasoning}{CLOSE}{self.text}" if self.text else f"{OPEN}{self.reasoning}"
+
+
+def body(
+    model: str,
+    messages: Sequence[Message],
+    sampling: Sampling,
+    extras: Extras,
+    *,
+    prefix: str,
+    in_turns: bool,
+    stream: bool,
+    refused: Iterable[str] = (),
+) -> Row:
+    """Return the request's JSON object; fields that the server has refused before are left out."""
+    rows = message_rows(messages, refused=refused)
+    arguments = dict(extras.arguments)
+    effort = arguments.pop("reasoning_effort", None)
+    optional: Row = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "stop": list(sampling.stop) or None,
+        "tools": list(extras.tools) or None,
+        "reasoning_effort": effort,
+        "chat_template_kwargs": arguments or None,
+        "logprobs": extras.logprobs or None,
+        "thinking_token_budget": extras.thinking_budget,
+        STOP_FIELD: (extras.include_stop and bool(sampling.stop)) or None,
+    }
+    if stream:
+        optional |= {"stream": True, STREAM_FIELD: {"include_usage": True}}
+    if prefix:
+        rows.append({"role": "assistant", "content": prefix})
+        if in_turns:
+            rows.append({"role": "user", "content": GO_ON})
+        else:
+            optional |= dict(zip(CONTINUE_FIELDS, (True, False), strict=True))
+    left_out = set(refused)
+    cap = NEW_CAP_FIELD if CAP_FIELD in left_out else CAP_FIELD
+    optional |= {cap: sampling.max_tokens, SEED_FIELD: sampling.seed}
+    return {
+        "model": model,
+        "messages": rows,
+        **{k: v for k, v in optional.items() if v is not None and k not in left_out},
+    }
+
+
+def message_rows(messages: Sequence[Message], *, refused: Iterable[str] = ()) -> list[Row]:
+    """Return the messages as servers take them: tool results are joined to their calls by id, in order."""
+    names = [name for name in REASONING_FIELDS if name not in set(refused)]
+    rows: list[Row] = []
+    calls: list[Any] = []
+    for message in messages:
+        row: Row = {"role": message.role, "content": message.content}
+        if message.reasoning:
+            row |= dict.fromkeys(names, message.reasoning)
+        if message.tool_calls:
+            row["tool_calls"] = list(message.tool_calls)
+            calls = [call.get("id") for call in message.tool_calls]
+        if message.role == "tool" and calls:
+            row["tool_call_id"] = calls.pop(0)
+        rows.append(row)
+    return rows
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """One answer, whole or as far as its stream has come."""
+
+    content: str = ""
+    thinking: str | None = None
+    """Thinking that the server keeps apart."""
+    calls: list[Row] = field(default_factory=list)
+    finish: str | None = None
+    stop: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    logprobs: list[float] | None = None
+    refusal: str | None = None
+    chunks: int = 0
+    """Pieces of text that a stream has brought; about as many as tokens."""
+
+    @property
+    def tokens(self) -> int:
+        """Completion tokens, guessed from a stream's pieces where the server does not count."""
+        return self.usage.completion_tokens or (self.chunks if self.chunks > 1 else 0)
+
+
+def read_answer(data: bytes) -> Answer:
+    """Return the answer in a response's body. Raises Unusable."""
+    try:
+        payload = json.loads(data)
+    except ValueError as error:
+        raise Unusable("the answer is not JSON", reason="invalid_json") from error
+    try:
+        choice = payload["choices"][0]
+        message = choice["message"]
+        answer = Answer(usage=read_usage(payload.get("usage")))
+        _take(answer, message, choice)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise Unusable("the answer holds no choices", reason="no_choices") from error
+    return answer
+
+
+def read_event(line: str, answer: Answer) -> bool:
+    """Add one line of an event stream to the answer; return whether it was the last. Raises Unusable."""
+    if not line.startswith("data:"):
+        return False
+    data = line[5:].strip()
+    if data == "[DONE]":
+        return True
+    try:
+        event = json.loads(data)
+        if "error" in event:
+            raise Unusable(f"the stream broke off: {str(event['error'])[:200]}", reason="server_error")
+        if event.get("usage"):
+            answer.usage = read_usage(event["usage"])
+        for choice in event.get("choices") or ():
+            if choice.get("index", 0) == 0:
+                _take(answer, choice.get("delta") or {}, choice)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unusable("the stream holds no JSON", reason="invalid_json") from error
+    return False
+
+
+def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
+    """Add a message, or a piece of one, to the answer."""
+    content = _text(message.get("content"))
+    thinking = message.get("reasoning_content") or message.get("reasoning")
+    answer.content += content
+    if isinstance(thinking, str):
+        answer.thinking = (answer.thinking or "") + thinking
+    answer.chunks += bool(content or thinking)
+    if isinstance(message.get("refusal"), str):
+        answer.refusal = (answer.refusal or "") + message["refusal"]
+    for call in message.get("tool_calls") or ():
+        _take_call(answer.calls, call)
+    finish, stop = choice.get("finish_reason"), choice.get("stop_reason")
+    answer.finish = finish if isinstance(finish, str) and finish else answer.finish
+    answer.stop = stop if isinstance(stop, str) else answer.stop
+    tokens = (choice.get("logprobs") or {}).get("content")
+    if tokens:
+        answer.logprobs = (answer.logprobs or []) + [float(token["logprob"]) for token in tokens]
+
+
+def _take_call(calls: list[Row], piece: Mapping[str, Any]) -> None:
+    """Add a tool call, or the next piece of its arguments."""
+    at = piece.get("index")
+    if not isinstance(at, int) or at >= len(calls):
+        calls.append({k: v for k, v in piece.items() if k != "index"})
+        return
+    more, function = piece.get("function") or {}, calls[at].setdefault("function", {})
+    function["arguments"] = str(function.get("arguments") or "") + str(more.get("arguments") or "")
+
+
+def completion(
+    answer: Answer,
+    sampling: Sampling,
+    extras: Extras,
+    *,
+    prefix: str = "",
+    draft: Draft | None = None,
+    in_turns: bool = False,
+    seconds: float = 0.0,
+    whole: bool = True,
+) -> Completion:
+    """Return the completion that an answer makes with the draft that it continues. Raises Unusable.
+
+    `whole` is False for a stream under way: then nothing is amiss with an empty text.
+    """
+    draft = draft or Draft()
+    begun = prefix + draft.written
+    content = _after(begun, answer.content, in_turns=in_turns, whole=whole)
+    if answer.finish in _CUT:
+        content = content.rstrip("\ufffd")  # the first bytes of a character that the cap has cut
+    content, stop = _stopped(content, answer, sampling, extras)
+    inline, text = split_reasoning(content, OPEN in begun and CLOSE not in begun)
+    thinking = answer.thinking if answer.thinking is not None else inline
+    if answer.refusal and not text:
+        text, answer.finish = answer.refusal, "refusal"
+    finish = _finish(answer, sampling)
+    if whole:
+        _check(answer, text, thinking, finish, begun, sampling)
+    joined = None if thinking is None and draft.reasoning is None else (draft.reasoning or "") + (thinking or "")
+    usage = replace(answer.usage, completion_tokens=answer.tokens)
+    return Completion(
+        text=draft.text + text,
+        reasoning=joined,
+        tool_calls=tuple(answer.calls),
+        logprobs=None if answer.logprobs is None or draft else tuple(answer.logprobs),
+        stop=stop,
+        finish_reason=finish,
+        usage=usage + Usage(completion_tokens=draft.tokens),
+        seconds=seconds,
+    )
+
+
+def _after(begun: str, content: str, *, in_turns: bool, whole: bool) -> str:
+    """Return what the answer adds: some servers repeat the text that they continue, or the end of it."""
+    if not begun or content.startswith(begun):
+        return content[len(begun) :]
+    if not whole and begun.startswith(content):
+        return ""
+    if in_turns:
+        most = min(_OVERLAP, len(begun), len(content))
+        size = next((n for n in range(most, 11, -1) if begun.endswith(content[:n])), 0)
+        return content[size:]
+    return content
+
+
+def _stopped(content: str, answer: Answer, sampling: Sampling, extras: Extras) -> tuple[str, str | None]:
+    """Return the text with or without its stop string, as asked, and the stop string."""
+    text, stop = ended_at_stop(content, sampling.stop, keep=extras.include_stop)
+    if stop is None and answer.stop in sampling.stop:
+        stop = answer.stop
+        text += (stop or "") if extras.include_stop else ""
+    return text, stop
+
+
+def _check(
+    answer: Answer, text: str, thinking: str | None, finish: FinishReason, begun: str, sampling: Sampling
+) -> None:
+    """Raise Unusable for what is no whole answer: broken off, or empty."""
+    if answer.finish in _BROKEN_OFF:
+        raise Unusable(f"the server broke the answer off ({answer.finish})", reason="server_error")
+    if text.strip() or answer.calls or begun or finish is FinishReason.CONTENT_FILTER:
+        return
+    # A thought that used up the cap, shown or hidden, is truncated and not empty: another try would pay it again.
+    used_up = finish is FinishReason.LENGTH and (
+        bool(thinking) or answer.usage.completion_tokens >= sampling.max_tokens
+    )
+    if not used_up:
+        raise Unusable("the answer is empty", reason="empty_answer", tokens=answer.tokens)
+
+
+def what_it_said(text: str) -> str:
+    """Return the message in the body of an error, on one line.
+
+    >>> what_it_said('{"error": {"message": "no such model", "code": 404}}')
+    'no such model'
+    >>> what_it_said("<html><title>404</title><body>Not <b>here</b></body></html>")
+    '404 Not here'
+    """
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+    for key in ("error", "message", "detail"):
+        said = said.get(key, said) if isinstance(said, dict) else said
+    line = said if isinstance(said, str) else json.dumps(said)
+    return " ".join(line.split())[:_SAID] or "without a word"
+
+
+def _text(content: Any) -> str:
+    """Return a message's content as one string; some servers send a list of parts, or null."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content)
+    if content is not None and not isinstance(content, str):
+        raise TypeError
+    return content or ""
+
+
+def read_usage(row: Any) -> Usage:
+    """Return the token counts in an answer; zeros where the server does not count."""
+    row = row if isinstance(row, Mapping) else {}
+    details = row.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
+    return Usage(
+        prompt_tokens=row.get("prompt_tokens") or 0,
+        cached_tokens=cached or 0,
+        completion_tokens=row.get("completion_tokens") or 0,
+    )
+
+
+def _finish(answer: Answer, sampling: Sampling) -> FinishReason:
+    """Return the reason in our words; a server that gives none has stopped unless the cap is used up."""
+    if answer.finish:
+        return _FINISH.get(answer.finish.lower(), FinishReason.STOP)
+    if answer.calls:
+        return FinishReason.TOOL_CALLS
+    used_up = answer.usage.completion_tokens >= sampling.max_tokens
+    return FinishReason.LENGTH if used_up else FinishReason.STOP

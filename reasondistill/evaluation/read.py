@@ -1,0 +1,64 @@
+"""Read an evaluation's folder: its problems, rollouts and verdicts."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from verifiers import BAD_GOLD, Outcome
+
+from ..records import Kind, Problem, Rollout
+from ..store import RunFolder, Table, read_rows
+from .scorecard import Group, Judged
+
+PROBLEMS = Path("problems") / "problems.jsonl"
+MEASURED = "measured.json"
+"""Ids of the rollouts that count, in a folder whose table may hold others too."""
+LONGEST_ANSWER = 400
+"""Characters of an answer that votes compare; a longer one is hardly ever given twice."""
+
+
+def read_measured(place: Path) -> Iterator[Rollout]:
+    """Yield an evaluation's rollouts: of a folder that was sampled in several ways, those of the last one."""
+    measured = RunFolder(place).read_json(MEASURED)
+    wanted = None if measured is None else set(measured)
+    for row in Table(place / "rollouts", key="id"):
+        if wanted is None or row["id"] in wanted:
+            yield Rollout.from_row(row)
+
+
+def read_problems(place: Path) -> dict[str, Problem]:
+    """Return the problems of an evaluation's folder by id; their questions may be unknown."""
+    files = sorted((place / "problems").glob("*.jsonl"))
+    return {row["id"]: Problem.from_row(row) for path in files for row in read_rows(path)}
+
+
+def read_groups(place: Path, problems: Mapping[str, Problem]) -> dict[str, Group]:
+    """Return the judged rollouts of an evaluation's folder by problem, in the order in which they were made."""
+    verdicts = {
+        row["rollout_id"]: (Outcome(row["outcome"]), row.get("extracted"), str(row.get("reason") or ""))
+        for row in Table(place / "verdicts", key="rollout_id")
+    }
+    groups: dict[str, Group] = {}
+    order: dict[str, list[int]] = {}
+    for rollout in read_measured(place):
+        if rollout.id not in verdicts or rollout.problem_id not in problems:
+            continue
+        kind = problems[rollout.problem_id].kind
+        group = groups.setdefault(rollout.problem_id, Group(kind=kind))
+        group.rollouts.append(_judged(rollout, *verdicts[rollout.id], kind))
+        order.setdefault(rollout.problem_id, []).append(rollout.index)
+    for identifier, group in groups.items():
+        ranks = order[identifier]
+        group.rollouts[:] = [group.rollouts[i] for i in sorted(range(len(ranks)), key=ranks.__getitem__)]
+    return groups
+
+
+def _judged(rollout: Rollout, outcome: Outcome, extracted: str | None, reason: str, kind: Kind) -> Judged:
+    answer = extracted if kind is Kind.MATH and extracted else None
+    return Judged(
+        outcome=outcome,
+        answer=answer[:LONGEST_ANSWER] if answer else None,
+        score=rollout.marks.get("score"),
+        tokens=rollout.usage.completion_tokens,
+        truncated=rollout.finish_reason == "length",
+        bad_gold=reason.startswith(BAD_GOLD),
+    )

@@ -1,0 +1,98 @@
+"""Preference data: right against wrong rollouts of one problem, paired (DPO) or single (KTO)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...records import Row, content_id
+from ..rendering import chat
+from .inputs import Entry, Material, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOptions:
+    """How pairs are chosen."""
+
+    per_problem: int = 1
+    """Pairs of one problem at most."""
+    length_matched: bool = True
+    """Take the pairs whose lengths differ least, so that length does not tell right from wrong; else any."""
+    seed: int = 0
+
+
+def dpo_rows(material: Material, options: PairOptions) -> Iterator[Row]:
+    """Yield `prompt`, `chosen` and `rejected`, problems in the order of the main split."""
+    pairs = list(choose_pairs(material, options))
+    samples = material.read(entry for pair in pairs for entry in pair)
+    for (right, wrong), chosen, rejected in zip(pairs, samples, samples, strict=False):
+        problem = chosen.candidate.problem
+        yield {
+            "prompt": chat(chosen.example.prompt),
+            "chosen": chat(chosen.example.completion),
+            "rejected": chat(rejected.example.completion),
+            **_tools(chosen),
+            "chosen_id": right.rollout_id,
+            "rejected_id": wrong.rollout_id,
+            "chosen_tokens": right.length,
+            "rejected_tokens": wrong.length,
+            "problem_id": problem.id,
+            "source": problem.source,
+        }
+
+
+def kto_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
+    """Yield `prompt`, `completion` and `label`; what was verified neither right nor wrong has no row."""
+    entries = [entry for entry in (*material.kept, *material.wrong) if entry.right is not None]
+    for sample in material.read(entries):
+        problem = sample.candidate.problem
+        yield {
+            "prompt": chat(sample.example.prompt),
+            "completion": chat(sample.example.completion),
+            **_tools(sample),
+            "label": sample.right,
+            "rollout_id": sample.candidate.rollout.id,
+            "problem_id": problem.id,
+            "source": problem.source,
+        }
+
+
+def choose_pairs(material: Material, options: PairOptions) -> Iterator[tuple[Entry, Entry]]:
+    """Yield pairs of a right and a wrong rollout of one problem."""
+    right: dict[str, list[Entry]] = defaultdict(list)
+    wrong: dict[str, list[Entry]] = defaultdict(list)
+    for entry in (*material.kept, *material.wrong):
+        if entry.right is not None:
+            (right if entry.right else wrong)[entry.problem_id].append(entry)
+    for problem, chosen in right.items():
+        yield from match(chosen, wrong.get(problem, ()), options)
+
+
+def match(right: Sequence[Entry], wrong: Sequence[Entry], options: PairOptions) -> list[tuple[Entry, Entry]]:
+    """Pair the rollouts of one problem, each at most once; ids and seed decide among equals.
+
+    >>> def entry(name: str, length: int) -> Entry:
+    ...     return Entry(rollout_id=name, problem_id="p", length=length, right=None)
+    >>> pairs = match([entry("a", 9), entry("b", 5)], [entry("c", 6)], PairOptions())
+    >>> [(chosen.rollout_id, rejected.rollout_id) for chosen, rejected in pairs]
+    [('b', 'c')]
+    """
+
+    def rank(pair: tuple[Entry, Entry]) -> tuple[float, str]:
+        one, other = pair
+        apart = abs(one.length - other.length) / max(one.length, other.length, 1)
+        return apart if options.length_matched else 0.0, content_id(options.seed, one.rollout_id, other.rollout_id)
+
+    used: set[str] = set()
+    pairs: list[tuple[Entry, Entry]] = []
+    for one, other in sorted(((a, b) for a in right for b in wrong), key=rank):
+        if len(pairs) == options.per_problem:
+            break
+        if not used & {one.rollout_id, other.rollout_id}:
+            pairs.append((one, other))
+            used |= {one.rollout_id, other.rollout_id}
+    return pairs
+
+
+def _tools(sample: Sample) -> Row:
+    return {"tools": json.dumps(list(sample.example.tools))} if sample.example.tools else {}

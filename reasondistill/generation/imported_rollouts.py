@@ -1,0 +1,107 @@
+"""Rollouts made elsewhere as a run's own: what the files of `generate.rollouts` hold takes the place of a teacher.
+
+Rows are read as `evaluate --rollouts` reads them. A transcript with outputs of code in it is taken apart into roles.
+The files are streamed, twice; of their texts none is held.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from verifiers import Outcome
+from verifiers.math import grade
+
+from ..errors import DataError
+from ..records import Kind, Message, Problem, Rollout
+from ..rows.completion import CompletionFile
+from ..store import Table
+from .syntax import SYNTAXES
+from .transcripts import parse
+
+
+@dataclass(slots=True, kw_only=True)
+class ImportedRollouts:
+    """Some files of rollouts, and the problems that they are attempts at."""
+
+    paths: Sequence[Path]
+    references: Mapping[str, Problem] = field(default_factory=dict)
+    """Problems by the ids that the rows name; without any, the rows state their own."""
+    warn: Callable[[str], None] = print
+    _files: list[CompletionFile] = field(default_factory=list, init=False)
+
+    def problems(self) -> list[Problem]:
+        """Read every file once and return the problems, in the order in which they are first named.
+
+        Raises DataError for a row that cannot be used, for a problem without a question, and for one that two files
+        give different references.
+        """
+        merged: dict[str, tuple[Problem, Path]] = {}
+        for path in self.paths:
+            file = CompletionFile(path=path, references=self.references, warn=self.warn)
+            file.scan()
+            self._files.append(file)
+            for identifier, problem in file.problems.items():
+                known, where = merged.setdefault(identifier, (problem, path))
+                if not _same_reference(known, problem):
+                    raise DataError(f"{path}: the problem {identifier!r} has another reference than in {where}")
+                if problem.question and not known.question:
+                    merged[identifier] = (problem, path)
+        for identifier, (problem, path) in merged.items():
+            if not problem.question:
+                raise DataError(
+                    f"{path}: the problem {identifier!r} has no question, which a student would be asked; "
+                    "add `question` to its rows, or name a file that has it as problems.source"
+                )
+        return [problem for problem, _ in merged.values()]
+
+    def store(self, table: Table, problems: Collection[str]) -> Counter[str]:
+        """Append the rollouts of these problems that the table lacks; return how many there are of each model.
+
+        The table is left as it is where it holds them all. Call `problems` before.
+        """
+        models: Counter[str] = Counter()
+        number: Counter[str] = Counter()
+        for rollout in self._rollouts():
+            if rollout.problem_id not in problems:
+                continue
+            models[rollout.model or "not named"] += 1
+            if rollout.id not in table:
+                table.append(replace(rollout, index=number[rollout.problem_id]).to_row())
+            number[rollout.problem_id] += 1
+        return models
+
+    def _rollouts(self) -> Iterator[Rollout]:
+        for file in self._files:
+            yield from map(in_roles, file)
+
+
+def in_roles(rollout: Rollout) -> Rollout:
+    r"""Return a rollout whose last turn, a transcript with code and its outputs in one text, is taken apart.
+
+    >>> text = "```python\nprint(4)\n```\n```output\n4\n```\nIt is $\\boxed{4}$."
+    >>> turns = (Message(role="assistant", content=text),)
+    >>> from .records import FinishReason, Sampling
+    >>> given = Rollout(id="r", problem_id="p", index=0, strategy="imported", messages=turns, model="", engine="",
+    ...     finish_reason=FinishReason.STOP, sampling=Sampling(), prompt_hash="")
+    >>> [m.role for m in in_roles(given).messages], in_roles(given).marks["executions"]
+    (['assistant', 'tool', 'assistant'], 1)
+    """
+    before, last = rollout.messages[:-1], rollout.messages[-1]
+    turns: tuple[Message, ...] = (last,)
+    if last.reasoning is None and not any(m.role == "tool" for m in before):
+        turns = next((made for s in SYNTAXES.values() if len(made := parse(last.content, s)) > 1), turns)
+    executions = sum(m.role == "tool" for m in (*before, *turns))
+    if not executions:
+        return rollout
+    call = next((call for m in turns for call in m.tool_calls), {})
+    marks = {"syntax": call.get("syntax", "native"), "executions": executions, **rollout.marks}
+    return replace(rollout, messages=(*before, *turns), strategy="tir", marks=marks)
+
+
+def _same_reference(one: Problem, other: Problem) -> bool:
+    """Return whether two files mean the same: 2,125 and 2125 are one answer."""
+    if one.kind is other.kind is Kind.MATH and one.answer and other.answer:
+        same = one.answer == other.answer or grade(other.answer, one.answer).outcome is Outcome.CORRECT
+        return bool(same)
+    return (one.kind, one.answer, one.tests) == (other.kind, other.answer, other.tests)

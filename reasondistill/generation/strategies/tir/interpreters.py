@@ -1,0 +1,217 @@
+"""Interpreters for rollouts: many rollouts share few live sandbox sessions, and no cell blocks the event loop.
+
+An interpreter gets its session at its first cell. When there are too many live ones, the session that has waited
+longest is closed, and if its rollout comes back its cells are run again; the same brings back a state that a cell took
+with it. So a cell needs a checkpoint only where that would take long or could come out differently.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sandbox import Execution, Limits, SandboxError, SandboxUnavailable, Session, Status
+
+from ....errors import EngineError, RequestError
+
+T = TypeVar("T")
+
+_REPLAY_SECONDS = 0.5
+"""A state that took longer to make is kept by a checkpoint before each further cell."""
+_WAITS = (0.1, 0.3, 1.0, 3.0)
+"""Seconds before a cell's next tries when the sandbox fails: it may have to clean up after ended sessions first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A cell that is part of a state."""
+
+    code: str
+    seconds: float = 0.0
+
+
+class Interpreters:
+    """Sessions for any number of rollouts: at most `live` exist and at most `busy` run a cell, at a time.
+
+    With `fresh` every cell runs in a session of its own, as in NuminaMath's protocol.
+    """
+
+    def __init__(
+        self, *, limits: Limits, isolation: str = "auto", live: int = 64, busy: int | None = None, fresh: bool = False
+    ) -> None:
+        self.limits, self.isolation, self.fresh = limits, isolation, fresh
+        self._busy = busy or 2 * (os.cpu_count() or 1)
+        self._room = max(live, self._busy)
+        self._threads = ThreadPoolExecutor(self._busy, thread_name_prefix="cells")
+        self._slots = asyncio.Semaphore(self._busy)
+        self._coming = 0
+        """Sessions that are being made."""
+        self._live: dict[Interpreter, None] = {}
+        """Interpreters with a session; the one used longest ago comes first."""
+
+    def open(self, cells: Sequence[Cell] = ()) -> "Interpreter":
+        """Return an interpreter in the state that these cells make. Nothing runs before its first own cell."""
+        return Interpreter(self, cells)
+
+    @property
+    def live(self) -> int:
+        """Sessions that exist now."""
+        return len(self._live)
+
+    async def aclose(self) -> None:
+        """End every session."""
+        for interpreter in list(self._live):
+            interpreter.close()
+        await asyncio.to_thread(self._threads.shutdown)
+
+    @asynccontextmanager
+    async def turn(self, interpreter: "Interpreter", *, sessions: int | None = None) -> AsyncIterator[None]:
+        """Wait for a turn, with room for that many further sessions; by default for its own, where it has none."""
+        async with interpreter.lock, self._slots:
+            interpreter.running = True
+            sessions = 1 if sessions is None and not interpreter.holds_session else sessions or 0
+            try:
+                self._make_room(sessions)
+                self._coming += sessions
+                yield
+            finally:
+                self._coming -= sessions
+                interpreter.running = False
+                self.note(interpreter)
+
+    def note(self, interpreter: "Interpreter") -> None:
+        """Take note that an interpreter was just used, and of whether it holds a session."""
+        self._live.pop(interpreter, None)
+        if interpreter.holds_session:
+            self._live[interpreter] = None
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Run blocking work in a thread; a cancelled caller waits until it is through."""
+        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])
+            raise
+
+    def _make_room(self, sessions: int) -> None:
+        idle = [one for one in self._live if not one.running]
+        idle.sort(key=lambda one: one.precious)  # stable: the one used longest ago is closed first
+        surplus = len(self._live) + self._coming + sessions - self._room
+        for one in idle[: max(0, surplus)]:
+            one.rest()
+
+
+class Interpreter:
+    """The Python state of one rollout."""
+
+    def __init__(self, owner: Interpreters, cells: Sequence[Cell], session: Session | None = None) -> None:
+        self.cells = list(cells)
+        """The cells that made the state."""
+        self.repeatable = True
+        """Whether running the cells again makes the same state: not after a cell that was interrupted."""
+        self.running = False
+        self.lock = asyncio.Lock()
+        """One cell or branching at a time."""
+        self._owner, self._session = owner, session
+
+    @property
+    def holds_session(self) -> bool:
+        """Whether a live session stands behind it now."""
+        return self._session is not None
+
+    @property
+    def precious(self) -> bool:
+        """Whether its state would take long to make again, or could come out differently."""
+        return not self.repeatable or sum(cell.seconds for cell in self.cells) > _REPLAY_SECONDS
+
+    async def run(self, code: str) -> Execution:
+        """Run a cell. Raises RequestError when the sandbox broke and EngineError when none can be had."""
+        async with self._owner.turn(self):
+            return await self._owner.call(lambda: _said(lambda: self._run_surely(code)))
+
+    async def fork(self, n: int) -> "list[Interpreter]":
+        """Return n interpreters that start from this state; one that rests has its cells run once for all of them."""
+        if n and self.cells and not self._owner.fresh:
+            async with self._owner.turn(self, sessions=n + (not self.holds_session)):
+                branches = await self._owner.call(lambda: self._fork(n))
+        else:
+            branches = [Interpreter(self._owner, self.cells) for _ in range(n)]
+        for branch in branches:
+            branch.repeatable = self.repeatable
+            self._owner.note(branch)
+        return branches
+
+    def rest(self) -> None:
+        """Give the session up; the cells are run again if there is another one."""
+        self._drop_session()
+        self._owner.note(self)
+
+    def close(self) -> None:
+        """End the state."""
+        self.cells.clear()
+        self.rest()
+
+    # What follows runs in a thread.
+
+    def _run_surely(self, code: str) -> Execution:
+        """Run a cell, and again in the same state made anew when not the cell but the sandbox failed."""
+        for seconds in _WAITS:
+            try:
+                return self._run(code)
+            except SandboxUnavailable:
+                raise
+            except SandboxError:
+                time.sleep(seconds)
+        return self._run(code)
+
+    def _run(self, code: str) -> Execution:
+        try:
+            session = self._restored()
+            execution = session.execute(code, checkpoint=self.precious)
+            if execution.status is Status.SANDBOX_ERROR:
+                raise SandboxError(execution.reason)
+        except SandboxError:
+            self._drop_session()
+            raise
+        if self._owner.fresh or not session.holds_state:
+            self._drop_session()
+        if not execution.reason:
+            self.cells.append(Cell(code=code, seconds=execution.wall_seconds))
+        elif execution.reason.endswith("and interrupted"):
+            self.repeatable = False
+        # Else the sandbox had to end the cell, and the state is that before it.
+        return execution
+
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _restored(self) -> Session:
+        if self._session is None:
+            self._session = Session(isolation=self._owner.isolation, limits=self._owner.limits)
+            for cell in () if self._owner.fresh else self.cells:
+                self._session.execute(cell.code, checkpoint=False)
+        return self._session
+
+    def _fork(self, n: int) -> "list[Interpreter]":
+        try:
+            sessions = self._restored().fork(n)
+        except SandboxError:  # a session has a bounded number of branches; their state can be made again
+            return [Interpreter(self._owner, self.cells) for _ in range(n)]
+        return [Interpreter(self._owner, self.cells, session) for session in sessions]
+
+
+def _said(work: Callable[[], T]) -> T:
+    """Do the work; tell the sandbox's failures in this package's words."""
+    try:
+        return work()
+    except SandboxUnavailable as error:
+        raise EngineError(f"code of rollouts cannot be run: {error}") from error
+    except SandboxError as error:
+        raise RequestError(f"the sandbox broke: {error}", reason="sandbox_error") from error

@@ -1,1 +1,0 @@
-"""What is in a dataset: `description` measures it and `command` prints it for `reasondistill stats`."""

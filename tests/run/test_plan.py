@@ -1,0 +1,246 @@
+"""A recipe as stages and paths: who is sampled on what, where it goes, and what makes earlier work stale."""
+
+from pathlib import Path
+
+import pytest
+
+from reasondistill.engines.options import ModelRecipe
+from reasondistill.problems.source import ProblemSource
+from reasondistill.recipe.records import ArmsRecipe, Recipe
+from reasondistill.run.plan import Arm, Plan, engine_options
+from reasondistill.store import RunFolder, write_atomic
+
+
+def _recipe(**changed):
+    """Return a recipe whose models are served or recorded: none is looked for."""
+    given = {
+        "name": "test",
+        "held_out": {"seen": ProblemSource(split="seen", count=3), "unseen": ProblemSource(split="unseen", count=2)},
+        "problems": ProblemSource(count=5),
+        "teacher": ModelRecipe(model="t", engine="openai", base_url="http://127.0.0.1:1/v1"),
+        "student": ModelRecipe(model="s", engine="replay", concurrency=7, max_context=99),
+    }
+    return Recipe(**{**given, **changed})
+
+
+def _plan(**changed):
+    return Plan(recipe=_recipe(**changed), folder=Path("runs/test"), recipe_folder=Path("configs"))
+
+
+def test_everything_stands_in_the_run_folder():
+    plan = _plan()
+    main, control = Arm(keep="correct", seed=0, main=True), Arm(keep="all", seed=2, main=False)
+    assert plan.problem_file("seen") == Path("runs/test/problems/seen.jsonl")
+    assert plan.evaluation("before", "seen") == Path("runs/test/evaluations/before-seen")
+    assert (plan.model(main), plan.model(control)) == (
+        Path("runs/test/models/student"),
+        Path("runs/test/models/control-all-seed2"),
+    )
+    assert (plan.dataset(main), plan.dataset(control)) == (
+        Path("runs/test/dataset"),
+        Path("runs/test/dataset/splits/all"),
+    )
+
+
+def test_each_seed_trains_the_main_arm_and_then_the_controls():
+    plan = _plan(arms=ArmsRecipe(controls=["all", "wrong"], seeds=2))
+    assert [arm.name for arm in plan.arms()] == [
+        "student",
+        "control-all",
+        "control-wrong",
+        "student-seed1",
+        "control-all-seed1",
+        "control-wrong-seed1",
+    ]
+
+
+def test_the_teacher_is_sampled_on_training_and_greedily_on_held_out_problems():
+    recipe = _recipe()
+    recipe.generate.samples, recipe.generate.sampling.temperature = 4, 0.7
+    recipe.evaluate.teacher_count = 2
+    stage = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path()).teacher()
+    train, *held_out = stage.sets
+    assert (train.samples, train.sampling.temperature, train.count) == (4, 0.7, None)
+    assert [(s.label, s.samples, s.sampling.temperature, s.count) for s in held_out] == [
+        ("teacher / seen", 1, 0.0, 2),
+        ("teacher / unseen", 1, 0.0, 2),
+    ]
+    assert {s.template for s in stage.sets} == {"math-few-shot"}
+    assert (stage.model, stage.engine.base_url) == ("t", "http://127.0.0.1:1/v1")
+
+
+@pytest.mark.parametrize(("few_shot", "labels"), [(True, ["before", "few-shot"]), (False, ["before"])])
+def test_the_untrained_student_is_measured_with_its_own_prompt_and_the_teachers(few_shot, labels):
+    plan = _plan(arms=ArmsRecipe(few_shot=few_shot))
+    sets = plan.before().sets
+    assert [s.label for s in sets] == [f"{who} / {name}" for who in labels for name in ("seen", "unseen")]
+    templates = {"before": "math-zero-shot", "few-shot": "math-few-shot"}
+    assert all(s.template == templates[s.label.split(" / ")[0]] for s in sets)
+    assert all(s.sampling.temperature == 0.0 for s in sets)
+
+
+def test_a_trained_students_name_holds_its_fingerprint():
+    plan = _plan()
+    [arm] = plan.arms()
+    stage = plan.after(arm, "0123456789abcdef")
+    assert stage.model == "test/student@01234567"
+    assert stage.engine.model == "runs/test/models/student"
+    assert (stage.engine.concurrency, stage.engine.max_context) == (7, 99)
+    before, after = plan.before().sets[0], stage.sets[0]
+    assert (before.template, before.sampling) == (after.template, after.sampling)
+
+
+def test_controls_are_trained_on_as_many_tokens_with_the_seeds_of_their_arm():
+    recipe = _recipe(seed=10)
+    recipe.train.epochs = 3.0
+    plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
+    stage = plan.training(Arm(keep="all", seed=2, main=False), 1234)
+    assert (stage.options.tokens, stage.options.seed, stage.options.epochs, stage.student) == (1234, 12, 3.0, "s")
+    assert plan.training(Arm(keep="correct", seed=0, main=True), None).options.tokens is None
+
+
+def test_controls_of_as_many_problems_are_trained_on_all_their_tokens():
+    plan = _plan(arms=ArmsRecipe(controls=["random"], match="problems"))
+    assert plan.training(Arm(keep="random", seed=0, main=False), 1234).options.tokens is None
+
+
+def test_curation_of_the_arms_differs_in_the_outcome_only():
+    plan = _plan()
+    one, two = plan.select("correct"), plan.select("wrong")
+    assert (one.keep, two.keep) == ("correct", "wrong")
+    assert {f: getattr(one, f) for f in one.__slots__ if f != "keep"} == {
+        f: getattr(two, f) for f in two.__slots__ if f != "keep"
+    }
+    assert one.pass_rate is None
+
+
+def test_a_pass_rate_band_is_measured_on_the_student_or_a_named_model():
+    recipe = _recipe()
+    recipe.curate.pass_rate.enabled = True
+    plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
+    assert plan.select("correct").pass_rate == (0.1, 0.9)
+    assert (plan.pass_rate().model, plan.pass_rate().sets[0].samples) == ("s", 4)
+    recipe.curate.pass_rate.model = "smollm2-135m-instruct"
+    assert plan.pass_rate().model == "smollm2-135m-instruct"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "formats", "student", "rates", "drops"),
+    [
+        (None, [], "s", False, False),
+        (None, ["dpo"], "s", False, False),
+        (None, ["grpo"], "s", True, False),
+        (None, ["grpo"], "", False, False),
+        (False, ["grpo"], "s", False, False),
+        (True, [], "s", True, True),
+    ],
+)
+def test_rows_for_rl_are_held_to_the_band_by_default(enabled, formats, student, rates, drops):
+    recipe = _recipe()
+    recipe.curate.pass_rate.enabled, recipe.export.formats, recipe.student.model = enabled, formats, student
+    plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
+    assert plan.rates_problems == rates
+    assert (plan.select("correct").pass_rate is not None) == drops
+
+
+def test_reference_models_are_asked_once_and_greedily():
+    recipe = _recipe()
+    recipe.curate.unsolved_by = ["smollm2-135m-instruct", "qwen2.5-coder-0.5b-instruct"]
+    stages = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path()).references()
+    assert list(stages) == recipe.curate.unsolved_by
+    sets = [stage.sets[0] for stage in stages.values()]
+    assert {(given.samples, given.sampling.temperature) for given in sets} == {(1, 0.0)}
+    assert len({given.folder for given in sets}) == 2
+
+
+def _change(key, value):
+    recipe = _recipe()
+    *path, last = key.split(".")
+    part = recipe
+    for name in path:
+        part = getattr(part, name)
+    setattr(part, last, value)
+    return Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stale"),
+    [
+        ("teacher.model", "u", True),
+        ("teacher.model_id", "u", True),
+        ("generate.template", "math-zero-shot", True),
+        ("generate.sampling.temperature", 0.3, True),
+        ("seed", 1, True),
+        ("teacher.base_url", "http://127.0.0.1:2/v1", False),
+        ("teacher.concurrency", 3, False),
+        ("generate.samples", 9, False),
+        ("generate.sampling.max_tokens", 9, False),
+        ("verify.strict", False, False),
+        ("curate.keep", "all", False),
+    ],
+)
+def test_rollouts_are_stale_when_model_prompt_or_sampling_changed(key, value, stale):
+    assert (_change(key, value).sampling_fingerprint() != _plan().sampling_fingerprint()) is stale
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stale"),
+    [
+        ("generate.samples", 9, True),
+        ("generate.sampling.max_tokens", 9, True),
+        ("verify.strict", False, True),
+        ("curate.keep", "all", True),
+        ("problems.count", 9, True),
+        ("evaluate.template", "math-few-shot", True),
+        ("export.thinking", "before_box", True),
+        ("train.epochs", 9.0, False),
+        ("teacher.base_url", "http://127.0.0.1:2/v1", False),
+    ],
+)
+def test_the_dataset_may_change_with_what_decides_its_rows(key, value, stale):
+    assert (_change(key, value).dataset_fingerprint() != _plan().dataset_fingerprint()) is stale
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stale"),
+    [("train.epochs", 9.0, True), ("student.model", "v", True), ("seed", 1, True), ("student.concurrency", 3, False)],
+)
+def test_a_student_is_trained_anew_when_options_student_or_rows_changed(key, value, stale):
+    [arm] = _plan().arms()
+    before = _plan().training_fingerprint(arm, None, "rows")
+    assert (_change(key, value).training_fingerprint(arm, None, "rows") != before) is stale
+    assert _plan().training_fingerprint(arm, None, "other rows") != before
+
+
+def test_only_students_that_this_recipe_would_make_count_as_trained(tmp_path):
+    plan = Plan(recipe=_recipe(), folder=tmp_path, recipe_folder=Path())
+    folder = RunFolder(tmp_path)
+    assert plan.trained(folder) == {}
+    [arm] = plan.arms()
+    fingerprint = plan.training_fingerprint(arm, None, "rows")
+    steps = {"dataset": {"main": "rows"}, "settings": plan.dataset_fingerprint()}
+    folder.update_manifest(models={"student": fingerprint}, steps=steps)
+    assert plan.trained(folder) == {"student": fingerprint}
+    folder.update_manifest(steps={**steps, "dataset": {"main": "others"}})
+    assert plan.trained(folder) == {}
+
+
+def test_held_out_problems_are_read_first_and_training_problems_differ_from_them(tmp_path):
+    same = ProblemSource(source="procedural", split="train", count=20)
+    plan = _plan(held_out={"seen": same}, problems=same)
+    sets = dict(plan.read_sources(warn=print))
+    assert list(sets) == ["seen", "train"]
+    assert not {p.content_hash for p in sets["seen"]} & {p.content_hash for p in sets["train"]}
+
+
+def test_a_recipes_own_template_is_found_beside_it(tmp_path):
+    write_atomic(tmp_path / "mine.yaml", "user: 'Q: {question}'")
+    recipe = _recipe()
+    recipe.generate.template = "mine.yaml"
+    plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=tmp_path)
+    assert plan.sampling_fingerprint() != _plan().sampling_fingerprint()
+
+
+def test_engine_options_are_the_models_block():
+    options = engine_options(ModelRecipe(model="m", engine="vllm", concurrency=3, dtype="float32"))
+    assert (options.model, options.engine, options.concurrency, options.dtype) == ("m", "vllm", 3, "float32")

@@ -1,0 +1,165 @@
+"""Judging rollouts made elsewhere: which rows are taken, what they are called, and when they are judged again."""
+
+import json
+
+import pytest
+
+from reasondistill.errors import DataError
+from reasondistill.problems import write_problems
+from reasondistill.store import Table
+from reasondistill.verification.judging import VerifyOptions
+from reasondistill.verification.rescoring import verify_file
+
+LENIENT = VerifyOptions(strict=False)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a writer of a file of rollouts."""
+
+    def rows(*given):
+        path = tmp_path / "rollouts.jsonl"
+        path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in given))
+        return path
+
+    return rows
+
+
+@pytest.fixture
+def verify(tmp_path):
+    def run(path, options=LENIENT, problems=None):
+        return verify_file(path, tmp_path / "out", problems=problems, options=options)
+
+    return run
+
+
+def _verdicts(tmp_path):
+    return list(Table(tmp_path / "out" / "verdicts", key="rollout_id"))
+
+
+def test_rows_are_judged_and_counted(write, verify, tmp_path):
+    path = write(
+        {"id": "a", "completion": r"\boxed{2}", "answer": "2"},
+        {"id": "b", "completion": r"\boxed{3}", "gold": 2},
+        {"id": "c", "completion": "", "expected_answer": "2"},
+    )
+    result = verify(path)
+    assert result == {
+        "rollouts": 3,
+        "outcomes": {"correct": 1, "incorrect": 1, "no_answer": 1},
+        "accuracy": 1 / 3,
+    }
+    assert [(v["rollout_id"], v["outcome"]) for v in _verdicts(tmp_path)] == [
+        ("a", "correct"),
+        ("b", "incorrect"),
+        ("c", "no_answer"),
+    ]
+
+
+def test_a_conversations_last_assistant_turn_is_the_completion(write, verify):
+    turns = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": r"\boxed{2}"},
+        {"role": "tool", "content": "9"},
+    ]
+    assert verify(write({"id": "a", "messages": turns, "answer": "2"}))["outcomes"] == {"correct": 1}
+
+
+def test_answers_come_from_a_problem_file_by_id(write, verify, make_problem, tmp_path):
+    write_problems(tmp_path / "problems.jsonl", [make_problem(1)])
+    path = write({"problem_id": "p1", "completion": r"\boxed{2}", "answer": "not this one"})
+    assert verify(path, problems=tmp_path / "problems.jsonl")["outcomes"] == {"correct": 1}
+
+
+def test_a_run_folder_brings_rollouts_and_problems(verify, make_problem, make_rollout, tmp_path):
+    run = tmp_path / "run"
+    write_problems(run / "problems" / "train.jsonl", [make_problem(1)])
+    with Table(run / "rollouts", key="id", writable=True) as table:
+        table.append(make_rollout(make_problem(1)).to_row())
+    assert verify(run)["outcomes"] == {"correct": 1}
+
+
+def test_what_was_judged_is_left_alone(write, verify, tmp_path):
+    path = write({"id": "a", "completion": "2", "answer": "2"})
+    verify(path)
+    size = sum(p.stat().st_size for p in (tmp_path / "out" / "verdicts").glob("*.jsonl"))
+    assert verify(path)["outcomes"] == {"correct": 1}
+    assert sum(p.stat().st_size for p in (tmp_path / "out" / "verdicts").glob("*.jsonl")) == size
+
+
+def test_a_changed_row_or_option_is_judged_again(write, verify):
+    row = {"id": "a", "completion": "2", "answer": "2"}
+    assert verify(write(row))["outcomes"] == {"correct": 1}
+    assert verify(write({**row, "answer": "3"}))["outcomes"] == {"incorrect": 1}
+    assert verify(write(row), VerifyOptions(strict=True))["outcomes"] == {"no_answer": 1}
+
+
+def test_equal_rows_without_ids_are_so_many_rollouts(write, verify, tmp_path):
+    row = {"problem_id": "p", "completion": "2", "answer": "2"}
+    path = write(row, row, {**row, "completion": "3"})
+    assert verify(path) == {"rollouts": 3, "outcomes": {"correct": 2, "incorrect": 1}, "accuracy": 2 / 3}
+    assert len(_verdicts(tmp_path)) == 3
+    assert verify(path)["rollouts"] == len(_verdicts(tmp_path)) == 3
+
+
+def test_only_the_files_rows_are_counted(write, verify):
+    verify(write({"id": "a", "completion": "2", "answer": "2"}))
+    assert verify(write({"id": "b", "completion": "3", "answer": "2"}))["outcomes"] == {"incorrect": 1}
+
+
+def test_programs_and_answers_may_stand_in_one_file(write, verify):
+    path = write(
+        {"id": "a", "completion": "def f(): ...", "tests": "assert f() == 1"},
+        {"id": "b", "completion": "2", "answer": "2"},
+        {"id": "c", "completion": "```python\ndef f():\n    return 1\n```", "tests": "assert f() == 1"},
+    )
+    result = verify(path)
+    assert (result["outcomes"], result["accuracy"]) == ({"incorrect": 1, "correct": 2}, 2 / 3)
+
+
+def test_any_text_can_be_an_id(write, verify, tmp_path):
+    path = write(*({"id": f"{i}\u2028\ud800\n", "completion": "2", "answer": "2"} for i in range(3)))
+    assert verify(path)["outcomes"] == {"correct": 3}
+    assert [v["rollout_id"] for v in _verdicts(tmp_path)] == [f"{i}\u2028\ud800\n" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [{"id": "a", "answer": "2"}],
+            r":1: neither `completion` nor `messages` with an assistant turn; it has id, answer",
+        ),
+        ([{"completion": None, "answer": "2"}], ":1: neither `completion`"),
+        ([{"messages": [{"role": "user", "content": "?"}], "answer": "2"}], ":1: neither `completion`"),
+        ([{"completion": "2", "answer": None}], r":1: no reference; add `answer` or `tests` to the row, or --problems"),
+        ([{}], ":1: neither `completion` nor `messages`"),
+        (
+            [{"id": "a", "completion": "2", "answer": "2"}, {"id": "a", "completion": "3", "answer": "2"}],
+            ":2: the id 'a' stands for an earlier rollout too",
+        ),
+        (["[1]", {"completion": "2", "answer": "2"}], ":1: a JSON object was expected"),
+        (["{broken", {"completion": "2", "answer": "2"}], ":1: not a JSON object"),
+    ],
+)
+def test_a_row_that_cannot_be_judged_is_named(write, verify, rows, message):
+    with pytest.raises(DataError) as caught:
+        verify(write(*rows))
+    assert message in str(caught.value) and "rollouts.jsonl" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "messages", ["text", [3], [{"content": "?"}], {"role": "assistant"}, [{"role": "assistant", "content": [1]}]]
+)
+def test_messages_of_another_form_are_refused(write, verify, messages):
+    with pytest.raises(DataError, match=":1: neither `completion`"):
+        verify(write({"messages": messages, "answer": "2"}))
+
+
+def test_a_missing_file_is_named(verify, tmp_path):
+    with pytest.raises(DataError, match="no such file or folder of rollouts"):
+        verify(tmp_path / "none.jsonl")
+
+
+def test_an_empty_file_has_nothing_to_judge(write, verify):
+    assert verify(write()) == {"rollouts": 0, "outcomes": {}, "accuracy": 0.0}
