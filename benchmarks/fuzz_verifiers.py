@@ -98,13 +98,13 @@ def _violations(a: str, b: str) -> list[str]:
     check_steps(a)
     first, second = read_answer(a), read_answer(b)
     found = []
-    there = compare_readings(first, second, Comparison(DEFAULT, perf_counter() + 0.3))
-    back = compare_readings(second, first, Comparison(DEFAULT, perf_counter() + 0.3))
+    there = compare_readings(first, second, Comparison(DEFAULT))
+    back = compare_readings(second, first, Comparison(DEFAULT))
     one_way = any(sign in a + b for sign in ("%", "percent", "pct", "％"))  # 0.5 is accepted for 0.5 %, not the reverse
     if there.equal is not back.equal and None not in (there.equal, back.equal) and not one_way:
         found.append(f"not symmetric: {there} {back}")
     if first.node is not None and not is_undefined(first.node):
-        itself = Comparison(DEFAULT, perf_counter() + 0.3).judge(first.node, first.node)
+        itself = Comparison(DEFAULT).judge(first.node, first.node)
         if itself.equal is False and itself.reason != "contradiction" and "undefined" not in itself.reason:
             found.append(f"not reflexive: {itself}")
     return found

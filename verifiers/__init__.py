@@ -1,4 +1,4 @@
-"""Decides whether a completion's answer is right. `from verifiers import Outcome, Verdict, verify`.
+"""Decides whether a completion's answer is right. `from verifiers import Outcome, Verdict, verify, verify_many`.
 
 Light to import: what computes lies in `verifiers.math` and is loaded when it is used.
 """
@@ -11,6 +11,7 @@ from .clash import refuse_mixed_files  # noqa: E402 - must run before anything e
 refuse_mixed_files()
 
 from .dispatch import verify  # noqa: E402
+from .many import verify_many  # noqa: E402
 from .verdict import BAD_GOLD, Outcome, Verdict  # noqa: E402
 
-__all__ = ["BAD_GOLD", "OWNER", "Outcome", "Verdict", "verify"]
+__all__ = ["BAD_GOLD", "OWNER", "Outcome", "Verdict", "verify", "verify_many"]

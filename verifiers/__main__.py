@@ -10,17 +10,19 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from io import BufferedReader
 from queue import Queue
 from threading import Event, Thread
 from typing import Any, BinaryIO
 
 from . import Outcome, Verdict
-from .dispatch import verify_isolated
+from .dispatch import Options
+from .many import CaseExecutor, Pending
 
 _IN_FLIGHT = 256
 """Lines read ahead of the answer that is written next."""
+_Row = dict[str, Any]
+_Answers = Queue[tuple[_Row, Pending | Verdict] | None]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,27 +41,9 @@ def main(argv: list[str] | None = None) -> int:
         return strength(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m verifiers", description="Judge JSON Lines from stdin to stdout.")
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto", help="for cases of kind code")
-    isolation = parser.parse_args(argv).isolation
-    return _answer_all(_lines(sys.stdin.buffer), isolation)
-
-
-def answer_line(line: bytes, isolation: str = "auto") -> dict[str, Any]:
-    """Return the case with its verdict's fields; for code also the isolation that the program ran under.
-
-    >>> answer_line(b'{"kind": "math", "completion": "5", "answer": "5", "n": 1}')["correct"]
-    True
-    """
-    try:
-        case = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return _row({}, Verdict(outcome=Outcome.ERROR, reason=f"bad_line: not JSON: {error}"))
-    if not isinstance(case, dict):
-        return _row({}, Verdict(outcome=Outcome.ERROR, reason="bad_line: not a JSON object"))
-    if "completion" not in case:
-        return _row(case, Verdict(outcome=Outcome.ERROR, reason="bad_input: no `completion`"))
-    verdict, ran_under = verify_isolated(case, case["completion"], isolation=isolation)
-    row = _row(case, verdict)
-    return row if ran_under is None else {**row, "isolation": ran_under}
+    parser.add_argument("--strict", action="store_true", help="mathematics: only a marked answer counts")
+    given = parser.parse_args(argv)
+    return _answer_all(_lines(sys.stdin.buffer), Options(strict=given.strict, isolation=given.isolation))
 
 
 def _lines(stream: "BufferedReader | BinaryIO") -> Iterable[bytes]:
@@ -69,39 +53,51 @@ def _lines(stream: "BufferedReader | BinaryIO") -> Iterable[bytes]:
     return stream
 
 
-def _row(case: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
-    row = verdict.to_row()
-    kept = {key: row[key] for key in ("outcome", "extracted", "method", "reason", "seconds")}
-    return {**case, **kept, "correct": verdict.correct}
-
-
-def _answer_all(lines: Iterable[bytes], isolation: str) -> int:
-    pending: Queue[Future[dict[str, Any]] | None] = Queue(_IN_FLIGHT)
+def _answer_all(lines: Iterable[bytes], options: Options) -> int:
+    pending: _Answers = Queue(_IN_FLIGHT)
     closed = Event()
     writer = Thread(target=_write, args=(pending, closed), daemon=True)
     writer.start()
-    with ThreadPoolExecutor(os.cpu_count() or 1) as executor:
+    with CaseExecutor(options, inline=False) as executor:
         for line in lines:
             if closed.is_set():
                 break
             if line.strip():
-                pending.put(executor.submit(answer_line, line, isolation))
+                case, error = _read(line)
+                answer = Verdict(outcome=Outcome.ERROR, reason=error) if error else executor.submit(case)
+                pending.put((case, answer))
         pending.put(None)
         writer.join()
     return int(closed.is_set())
 
 
-def _write(pending: "Queue[Future[dict[str, Any]] | None]", closed: Event) -> None:
-    while (future := pending.get()) is not None:
-        row = future.result()
+def _read(line: bytes) -> tuple[_Row, str]:
+    """Return the case in a line, or the reason why there is none."""
+    try:
+        case = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return {}, f"bad_line: not JSON: {error}"
+    return (case, "") if isinstance(case, dict) else ({}, "bad_line: not a JSON object")
+
+
+def _write(pending: _Answers, closed: Event) -> None:
+    while (entry := pending.get()) is not None:
         if closed.is_set():
             continue  # the reader still puts lines into the queue: drain it, or it would block there
         try:
-            sys.stdout.write(json.dumps(row) + "\n")
+            sys.stdout.write(json.dumps(_row(*entry)) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             closed.set()
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's last flush has somewhere to go
+
+
+def _row(case: _Row, answer: Pending | Verdict) -> _Row:
+    """Return the case with its verdict's fields; for code also the isolation that the program ran under."""
+    verdict, isolation = (answer, None) if isinstance(answer, Verdict) else (answer.result(), answer.isolation)
+    row = verdict.to_row()
+    kept = {key: row[key] for key in ("outcome", "extracted", "method", "reason", "seconds")}
+    return {**case, **kept, "correct": verdict.correct} | ({} if isolation is None else {"isolation": isolation})
 
 
 if __name__ == "__main__":

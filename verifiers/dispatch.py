@@ -1,9 +1,65 @@
 """One entry for every kind of problem: reads kind and reference, and hands over to the verifier for it."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 from .verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from .math.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How cases are judged."""
+
+    strict: bool = False
+    """Mathematics: only a marked answer counts."""
+    timeout: float = 2.0
+    """Mathematics: seconds of processor time that a comparison may take."""
+    policy: "Policy | None" = None
+    """Mathematics: what counts as the same answer; None is the default policy."""
+    isolation: str = "auto"
+    """Code: auto, full or flat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MathCase:
+    """A completion and the reference answer."""
+
+    completion: str
+    answer: str
+
+    def judge(self, options: Options) -> Verdict:
+        """Return the verdict."""
+        from .math.grading import grade
+        from .math.policy import DEFAULT
+
+        policy = options.policy or DEFAULT
+        return grade(self.completion, self.answer, strict=options.strict, timeout=options.timeout, policy=policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCase:
+    """A completion and the problem that holds the tests."""
+
+    completion: str
+    problem: Any
+
+    def judge(self, options: Options) -> tuple[Verdict, str]:
+        """Return the verdict and the isolation that the program ran under, "" if none ran."""
+        from .code import BadTests, code_problem, judge_code
+
+        try:
+            read = code_problem(self.problem)
+            judged = judge_code(self.completion, read.tests, prompt=read.prompt, isolation=options.isolation)
+        except BadTests as error:
+            return error_verdict(f"bad_gold: {error}"), ""
+        except Exception as error:  # noqa: BLE001 - a fault of ours is a verdict that says so, and ends no run of millions
+            return error_verdict(f"verifier_failed: {type(error).__name__}: {error}"[:300]), ""
+        return judged.verdict, judged.isolation
 
 
 def verify(problem: Any, completion: str) -> Verdict:
@@ -15,48 +71,34 @@ def verify(problem: Any, completion: str) -> Verdict:
     >>> verify({"kind": "math", "answer": "5"}, "So the answer is 5.").outcome
     <Outcome.CORRECT: 'correct'>
     """
-    return verify_isolated(problem, completion)[0]
+    case = read_case(problem, completion)
+    if isinstance(case, MathCase):
+        return case.judge(Options())
+    return case.judge(Options())[0] if isinstance(case, CodeCase) else case
 
 
-def verify_isolated(problem: Any, completion: str, *, isolation: str = "auto") -> tuple[Verdict, str | None]:
-    """Judge as `verify` does; say also under which isolation a program ran, None where there is no program to run.
-
-    `isolation` is asked for: auto, full or flat.
-    """
-    kind = str(_field(problem, "kind") or "math")
+def read_case(problem: Any, completion: Any) -> MathCase | CodeCase | Verdict:
+    """Return the case that a problem and a completion make, or the verdict on one that cannot be judged."""
+    kind = str(field_of(problem, "kind") or "math")
     if not isinstance(completion, str):
-        return _error(f"bad_input: the completion must be text, got {type(completion).__name__}"), None
+        return error_verdict(f"bad_input: the completion must be text, got {type(completion).__name__}")
     if kind == "code":
-        return _verify_code(problem, completion, isolation)
+        return CodeCase(completion=completion, problem=problem)
     if kind != "math":
-        return _error(f"bad_input: kind must be math or code, got {kind!r}"), None
-    return _verify_math(_field(problem, "answer"), completion), None
-
-
-def _verify_code(problem: Any, completion: str, isolation: str) -> tuple[Verdict, str]:
-    from .code import BadTests, code_problem, judge_code
-
-    try:
-        given = code_problem(problem)
-    except BadTests as error:
-        return _error(f"bad_gold: {error}"), ""
-    judged = judge_code(completion, given.tests, prompt=given.prompt, isolation=isolation)
-    return judged.verdict, judged.isolation
-
-
-def _verify_math(answer: object, completion: str) -> Verdict:
-    from .math import grade
-
-    if isinstance(answer, (int, float)) and not isinstance(answer, bool):
-        answer = str(answer)
+        return error_verdict(f"bad_input: kind must be math or code, got {kind!r}")
+    answer = field_of(problem, "answer")
     if not isinstance(answer, str):
-        return _error(f"bad_gold: the answer of a math problem must be text, got {type(answer).__name__}")
-    return grade(completion, answer)
+        if isinstance(answer, Real) and not isinstance(answer, bool):
+            return MathCase(completion=completion, answer=str(answer))
+        return error_verdict(f"bad_gold: the answer of a math problem must be text, got {type(answer).__name__}")
+    return MathCase(completion=completion, answer=answer)
 
 
-def _field(problem: Any, name: str) -> Any:
-    return problem.get(name) if isinstance(problem, Mapping) else getattr(problem, name, None)
+def field_of(row: Any, name: str) -> Any:
+    """Return a field of a mapping, or an attribute of another object; None if it has none."""
+    return row.get(name) if isinstance(row, dict | Mapping) else getattr(row, name, None)
 
 
-def _error(reason: str) -> Verdict:
+def error_verdict(reason: str) -> Verdict:
+    """Return the verdict on a case that could not be judged."""
     return Verdict(outcome=Outcome.ERROR, reason=reason)

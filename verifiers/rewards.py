@@ -3,11 +3,10 @@
 None for `undecided` and `error`: such a completion is left out of the loss, never rewarded or punished.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from .many import verify_many
 from .thinking import split_message, split_thinking
 from .verdict import Verdict
 
@@ -31,8 +30,11 @@ def math_reward(
     """
     references = _references(columns)
     opened = [_ends_in_thinking(prompt) for prompt in prompts] if prompts is not None else [False] * len(completions)
-    rows = zip(completions, references, opened, strict=True)
-    return [_reward(_grade(completion, reference, inside, strict)) for completion, reference, inside in rows]
+    cases = [
+        {"kind": "math", "completion": _answer_part(completion, inside), "answer": reference}
+        for completion, reference, inside in zip(completions, references, opened, strict=True)
+    ]
+    return [_reward(verdict) for verdict in verify_many(cases, strict=strict)]
 
 
 def code_reward(
@@ -51,23 +53,21 @@ def code_reward(
     if tests is None:
         raise TypeError(f"the data set needs a column with the tests: one of {', '.join(TEST_COLUMNS)}")
     asked = [_prompt_text(prompt) for prompt in prompts] if prompts is not None else [""] * len(completions)
-    rows = [
-        {"kind": "code", "tests": tests[place], "prompt": prompt, **_beside_tests(columns, place)}
-        for place, prompt in enumerate(asked)
+    cases = [
+        {
+            "kind": "code",
+            "completion": _answer_part(completion, _ends_in_thinking(prompt)),
+            "tests": tests[place],
+            "prompt": prompt,
+            **_beside_tests(columns, place),
+        }
+        for place, (completion, prompt) in enumerate(zip(completions, asked, strict=True))
     ]
-    answers = [_answer_part(c, _ends_in_thinking(p)) for c, p in zip(completions, asked, strict=True)]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as executor:
-        return list(executor.map(lambda row, answer: _code_reward(row, answer, isolation), rows, answers))
+    return [_reward(verdict) for verdict in verify_many(cases, isolation=isolation)]
 
 
 def _beside_tests(columns: Mapping[str, Any], place: int) -> dict[str, Any]:
     return {name: columns[name][place] for name in _BESIDE_TESTS if columns.get(name) is not None}
-
-
-def _code_reward(row: dict[str, Any], answer: str, isolation: str) -> float | None:
-    from .dispatch import verify_isolated
-
-    return _reward(verify_isolated(row, answer, isolation=isolation)[0])
 
 
 def _references(columns: dict[str, Any]) -> Sequence[Any]:
@@ -76,12 +76,6 @@ def _references(columns: dict[str, Any]) -> Sequence[Any]:
             found: Sequence[Any] = columns[name]
             return found
     raise TypeError(f"the data set needs a column with the reference: one of {', '.join(REFERENCE_COLUMNS)}")
-
-
-def _grade(completion: Any, reference: Any, inside: bool, strict: bool) -> Verdict:
-    from .math import grade
-
-    return grade(_answer_part(completion, inside), "" if reference is None else str(reference), strict=strict)
 
 
 def _answer_part(completion: Any, inside: bool) -> str:

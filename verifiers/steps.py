@@ -7,19 +7,17 @@ whether a step is the right one to take.
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any
 
 from .math.canonical import TooHard, canonical
 from .math.extract import math_segments
 from .math.parser import read
 from .math.tokens import Unreadable
 from .math.tree import Mul, Node, Num, Quantity
-from .verdict import Verdict
 
 MAX_STEPS = 500
 _MAX_CHARACTERS = 200_000
@@ -62,11 +60,6 @@ class StepCheck:
     steps: tuple[Step, ...]
 
     @property
-    def first_wrong_step(self) -> int | None:
-        """The index of the first false step; None if none was found false."""
-        return next((n for n, step in enumerate(self.steps) if step.judged is Judged.FALSE), None)
-
-    @property
     def checked(self) -> int:
         """How many steps were found true or false."""
         return sum(step.judged is not Judged.NOT_CHECKABLE for step in self.steps)
@@ -85,20 +78,12 @@ class StepCheck:
 def check_steps(completion: str) -> StepCheck:
     """Judge every equation of a completion, its thinking among them.
 
-    >>> check_steps("3 + 4 = <<3+4=7>>7, and 7 * 2 = 15").first_wrong_step
-    1
+    >>> [str(step.judged) for step in check_steps("3 + 4 = <<3+4=7>>7, and 7 * 2 = 15").steps]
+    ['true', 'false']
     """
     found = sorted(_equations(completion[:_MAX_CHARACTERS]), key=itemgetter(0))
     steps = [step for at, text in found[:MAX_STEPS] for step in _judge_chain(at, text)]
     return StepCheck(steps=tuple(steps[:MAX_STEPS]))
-
-
-def with_steps(verdict: Verdict, completion: str) -> Verdict:
-    """Return the verdict with the judgements of the completion's steps as rows."""
-    rows: tuple[dict[str, Any], ...] = tuple(
-        {**asdict(step), "judged": str(step.judged)} for step in check_steps(completion).steps
-    )
-    return replace(verdict, steps=rows)
 
 
 def _equations(text: str) -> Iterator[tuple[int, str]]:

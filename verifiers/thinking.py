@@ -77,22 +77,6 @@ def split_message(message: Mapping[str, Any]) -> Split:
     return Split(thinking=thinking, answer=split.answer, truncated=split.truncated or not split.answer.strip())
 
 
-def completion_text(completion: Any) -> str:
-    """Return the answer part of a completion: a string, a message, or a list of messages (the last assistant's counts).
-
-    >>> completion_text([{"role": "assistant", "content": "<think>1</think>2"}])
-    '2'
-    """
-    if isinstance(completion, str):
-        return split_thinking(completion).answer
-    if isinstance(completion, Mapping):
-        return split_message(completion).answer
-    for message in reversed(list(completion)):
-        if isinstance(message, Mapping) and message.get("role", "assistant") == "assistant":
-            return split_message(message).answer
-    return ""
-
-
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     """Find the last match of a pattern that starts with one of the tags' first characters."""
     at = len(text)

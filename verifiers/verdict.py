@@ -1,7 +1,7 @@
 """What a verifier says about one completion: the outcome, what it read, and why. Knows nothing of how it is decided."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
@@ -56,12 +56,13 @@ class Verdict:
 
     def to_row(self) -> dict[str, Any]:
         """Return the JSON row."""
-        return {**asdict(self), "outcome": str(self.outcome), "steps": None if self.steps is None else list(self.steps)}
+        row = {name: getattr(self, name) for name in self.__slots__}
+        return {**row, "outcome": str(self.outcome), "steps": None if self.steps is None else list(self.steps)}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Rebuild from `to_row`'s object; other keys are left out."""
-        known = {f.name: row[f.name] for f in fields(cls) if f.name in row}
+        known = {name: row[name] for name in cls.__slots__ if name in row}
         known["outcome"] = Outcome(row["outcome"])
         known["steps"] = None if row.get("steps") is None else tuple(row["steps"])
         return cls(**known)

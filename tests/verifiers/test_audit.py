@@ -77,12 +77,10 @@ def test_math_verify_beside_ours() -> None:
     assert [(d["ours"], d["theirs"]) for d in report["disagreements"]] == [("incorrect", "correct")]
 
 
-def test_the_shadow_lists_what_differs() -> None:
+def test_math_verify_names_its_version() -> None:
     pytest.importorskip("math_verify")
-    from verifiers.math.peer import grade_with_math_verify, shadow
+    from verifiers.math.peer import grade_with_math_verify
 
-    pairs = list(shadow([("\\boxed{8 = 7}", "7"), ("\\boxed{7}", "7")]))
-    assert [d is None for _, d in pairs] == [False, True]
     assert grade_with_math_verify("\\boxed{7}", "7").verifier.startswith("math-verify 0.")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from verifiers import Outcome
 from verifiers.math import grade
-from verifiers.thinking import completion_text, split_message, split_thinking
+from verifiers.thinking import split_message, split_thinking
 
 FINAL = "The answer is \\boxed{4}."
 
@@ -64,18 +64,3 @@ def test_a_field_of_its_own(field: str) -> None:
     assert (split.thinking, split.answer, split.truncated) == ("is it 5?", FINAL, False)
     assert split_message({"content": "", field: "is it 5?"}).truncated
     assert split_message({"content": None, field: "is it 5?"}).answer == ""
-
-
-@pytest.mark.parametrize(
-    ("completion", "text"),
-    [
-        (FINAL, FINAL),
-        ([{"role": "assistant", "content": FINAL}], FINAL),
-        ([{"role": "assistant", "content": "one"}, {"role": "tool", "content": "two"}], "one"),
-        ([{"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}], "ab"),
-        ({"content": "<think>x</think>y"}, "y"),
-        ([], ""),
-    ],
-)
-def test_a_completion_is_text_or_messages(completion: object, text: str) -> None:
-    assert completion_text(completion) == text

@@ -1,10 +1,7 @@
-"""How long the tiers before sympy may take: processor time of their thread, as a busy machine is no reason to refuse.
-
-The end of the whole call is wall time: nobody waits longer.
-"""
+"""Time limits of a comparison, in processor time of its thread: a busy machine gives the verdicts of an idle one."""
 
 from dataclasses import dataclass
-from time import perf_counter, thread_time
+from time import thread_time
 
 
 class OutOfTime(Exception):
@@ -13,25 +10,24 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Ends at a processor time of this thread (`thread_time`) or at a wall time (`perf_counter`), the earlier one."""
+    """Ends at a processor time of this thread (`thread_time`)."""
 
-    processor_end: float
-    wall_end: float = float("inf")
+    end: float
 
     @classmethod
-    def of(cls, seconds: float, wall_end: float = float("inf")) -> "Allowance":
+    def of(cls, seconds: float) -> "Allowance":
         """Return an allowance that ends after so many seconds of this thread's processor time.
 
-        >>> Allowance.of(1).is_over, Allowance.of(1, perf_counter() - 1).is_over
+        >>> Allowance.of(1).is_over, Allowance.of(-1).is_over
         (False, True)
         """
-        return cls(thread_time() + seconds, wall_end)
+        return cls(thread_time() + seconds)
 
     @property
     def is_over(self) -> bool:
         """Whether the time has ended."""
-        return thread_time() > self.processor_end or perf_counter() > self.wall_end
+        return thread_time() > self.end
 
     def at_most(self, seconds: float) -> "Allowance":
         """Return an allowance that ends after so many seconds of processor time, and no later than this one."""
-        return Allowance(min(self.processor_end, thread_time() + seconds), self.wall_end)
+        return Allowance(min(self.end, thread_time() + seconds))

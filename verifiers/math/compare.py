@@ -6,7 +6,6 @@ compared in `expressions`, sets of numbers in `realset`, equations in `equations
 """
 
 from fractions import Fraction
-from time import perf_counter
 
 from .allowance import Allowance, OutOfTime
 from .amounts import amount, as_radians, letter_unit, times
@@ -57,19 +56,18 @@ _MOST_DIGITS = 1000
 _MOST_WORDS = 8
 """An answer of more words is prose, which may say anything."""
 _UNDEFINED = Sym("#nan")
-_OWN_SECONDS = 0.6
-"""What one comparison may take of the processor without sympy."""
+MAX_SECONDS = 0.6
+"""Processor time that one comparison may take without its last tier."""
 
 
 class Comparison:
-    """Compares answers under one policy, until a deadline (`perf_counter`)."""
+    """Compares answers under one policy; `symbolic` is the last tier, which has a time limit of its own."""
 
-    def __init__(self, policy: Policy, deadline: float, symbolic: Symbolic | None = None) -> None:
+    def __init__(self, policy: Policy, symbolic: Symbolic | None = None) -> None:
         self.policy = policy
-        self.deadline = deadline
         load()
-        self.allowance = Allowance.of(_OWN_SECONDS, deadline)
-        """When all tiers but sympy end."""
+        self.allowance = Allowance.of(MAX_SECONDS)
+        """When all tiers but the last one end."""
         self._symbolic = symbolic
         values_until(self.allowance)
 
@@ -338,14 +336,7 @@ class Comparison:
         if any(isinstance(n, Sym) and n.name.startswith("#set") for n in (a, b)):
             return no("structure", "another set of numbers")
         a, b = one_constant(*one_imaginary_unit(a, b))
-        symbolic = None if self._symbolic is None else self._ask_symbolic
-        return compare_expressions(a, b, self.policy, self.allowance, symbolic)
-
-    def _ask_symbolic(self, a: Node, b: Node) -> Ruling:
-        assert self._symbolic is not None
-        if perf_counter() > self.deadline:
-            return undecided("sympy", "out_of_time")
-        return self._symbolic(a, b, self.deadline)
+        return compare_expressions(a, b, self.policy, self.allowance, self._symbolic)
 
     def _matrices(self, a: Node, b: Node) -> Ruling:
         x, y = scaled_matrix(a), scaled_matrix(b)

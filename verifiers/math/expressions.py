@@ -11,12 +11,11 @@ from .policy import Policy
 from .ruling import Ruling, no, undecided, yes
 from .tree import Mul, Node, Num, Sym
 
-Symbolic = Callable[[Node, Node, float], Ruling]
-"""The last tier: two expressions and a deadline (`perf_counter`)."""
-AskSymbolic = Callable[[Node, Node], Ruling]
+Symbolic = Callable[[Node, Node], Ruling]
+"""The last tier."""
 
 
-def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, symbolic: AskSymbolic | None) -> Ruling:
+def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, symbolic: Symbolic | None) -> Ruling:
     """Return the ruling of the first tier that decides; the allowance is that of the tiers before the last one."""
     ruling = _infinite(a, b) or _exact(a, b)
     if ruling is None:

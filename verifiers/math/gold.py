@@ -8,7 +8,6 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from time import perf_counter
 
 from .compare import Comparison, is_undefined
 from .dates import read_date
@@ -75,12 +74,12 @@ class Gold:
         """Whether it is one value and no list, so that an answer with alternatives is ambiguous."""
         return self.reading is not None and not isinstance(self.reading.node, (Seq, Words))
 
-    def compare(self, answer: str, deadline: float, symbolic: Symbolic | None = None) -> Ruling:
-        """Return the ruling on an answer; deadline as of `perf_counter`, symbolic is the last tier."""
+    def compare(self, answer: str, symbolic: Symbolic | None = None) -> Ruling:
+        """Return the ruling on an answer; symbolic is the last tier."""
         assert self.reading is not None
         if self._is_as_written and _key(_trimmed(answer)) == self.reading.key:
             return yes("string")
-        return compare_readings(read_answer(answer), self.reading, Comparison(self.policy, deadline, symbolic))
+        return compare_readings(read_answer(answer), self.reading, Comparison(self.policy, symbolic))
 
     @property
     def _is_as_written(self) -> bool:
@@ -92,7 +91,7 @@ class Gold:
 def compile_gold(answer: str, policy: Policy = DEFAULT) -> Gold:
     r"""Return the compiled reference; what lies in a box or between dollar signs is taken out of them.
 
-    >>> compile_gold(r"$\frac{1}{2}$").compare("0.5", perf_counter() + 1).equal
+    >>> compile_gold(r"$\frac{1}{2}$").compare("0.5").equal
     True
     >>> compile_gold("").error
     'the reference is empty'
@@ -115,7 +114,7 @@ def _unusable(reading: Reading) -> str:
     assert reading.node is not None
     if is_undefined(reading.node):
         return "the reference is undefined"
-    if isinstance(reading.node, Relation) and contradicts(reading.node, Comparison(DEFAULT, perf_counter() + 0.5)):
+    if isinstance(reading.node, Relation) and contradicts(reading.node, Comparison(DEFAULT)):
         return "the reference contradicts itself"
     return ""
 

@@ -1,29 +1,41 @@
 """The last tier: two expressions are sent to a sympy process, as trees and never as text."""
 
-from time import perf_counter
 from typing import Any
 
 from .canonical import based_value
-from .pool import Answered, shared_pool
+from .processes import Answered, shared_pool
 from .ruling import Ruling, undecided
 from .tree import Add, Based, Big, Call, Mul, Node, Num, Pow, Quantity, Sym
+
+PATIENCE = 10.0
+"""Seconds of wall time, on top of its processor time, that a question waits for on a busy machine."""
+_MIN_SECONDS = 0.05
 
 
 class NoExpression(ValueError):
     """The tree holds what sympy has no counterpart of."""
 
 
-def ask_sympy(a: Node, b: Node, deadline: float) -> Ruling:
-    """Return sympy's ruling, undecided if it does not come by the deadline (`perf_counter`)."""
-    try:
-        left, right = encode(a), encode(b)
-    except (NoExpression, RecursionError) as error:
-        return undecided("sympy", f"no_expression: {error}")
-    reply = shared_pool().ask({"a": left, "b": right}, seconds=max(deadline - perf_counter(), 0.1))
-    if reply.answered in (Answered.YES, Answered.NO):
-        return Ruling(reply.answered is Answered.YES, "sympy")
-    prefix = "" if reply.answered is Answered.UNAVAILABLE else "sympy_"
-    return undecided("sympy", f"{prefix}{reply.answered}")
+class AskSympy:
+    """Asks sympy about the expressions of one answer; all questions together may take so much processor time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __call__(self, a: Node, b: Node) -> Ruling:
+        """Return sympy's ruling, undecided if there is none in time."""
+        try:
+            case = [encode(a), encode(b)]
+        except (NoExpression, RecursionError) as error:
+            return undecided("sympy", f"no_expression: {error}")
+        if self._seconds < _MIN_SECONDS:
+            return undecided("sympy", "sympy_timeout")
+        reply = shared_pool().ask(case, seconds=self._seconds, patience=self._seconds + PATIENCE)
+        self._seconds -= self._seconds if reply.answered is Answered.TOO_SLOW else reply.seconds
+        if reply.answered in (Answered.YES, Answered.NO):
+            return Ruling(reply.answered is Answered.YES, "sympy")
+        prefix = "" if reply.answered is Answered.UNAVAILABLE else "sympy_"
+        return undecided("sympy", f"{prefix}{reply.answered}")
 
 
 def encode(node: Node) -> list[Any]:

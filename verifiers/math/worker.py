@@ -1,36 +1,51 @@
-r"""The process of a worker: `python worker.py PROGRAM`, JSON Lines on stdin and stdout.
+"""The process of a worker: `python worker.py PROGRAM`, JSON Lines on stdin and stdout.
 
-PROGRAM is a file with `MEMORY_BYTES`, `load() -> str` (imports what it needs, returns its version) and `answer(case)`.
-Out: first `{"ready": VERSION}`, then `{"answer": ...}` for each case; every case has `seconds`. It runs as a file of
-its own and imports nothing of this package. It ends when stdin closes. Whoever started it kills it when a case takes
-too long; should that process be gone by then, an alarm with the system's default action ends it (Python code could not:
-a computation inside C may hold the interpreter, and PR_SET_PDEATHSIG would fire already when the *thread* that started
-it ends).
+PROGRAM is a file with `MEMORY_BYTES` (None: no limit), `load() -> str` (imports what it needs, returns its version) and
+`answer(case, options)`. Out: first `{"ready": VERSION}`. In: `{"cases": [...], "options": {...}, "seconds": PROCESSOR
+TIME, "patience": WALL TIME}`; out: lists of `{"answer": ..., "seconds": ...}`, together one for each case. It ends when
+stdin closes.
+
+A case that exceeds its time ends the process, by timers with the system's default action: Python code could not do it,
+as a computation inside C may hold the interpreter. So a worker that computes ends even when its owner is gone
+(PR_SET_PDEATHSIG would fire already when the *thread* that started it ends).
 """
 
 import json
 import os
+import signal
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import IO, Any
 
-_GRACE_SECONDS = 1.0
+_HOLD_SECONDS = 0.01
+"""How long a reply may wait for the next ones, so that quick ones are sent together."""
 
 
 def main(program: Path) -> None:
     """Answer cases until stdin closes."""
     channel = _take_stdout()
     module = _loaded(program)
+    if sys.platform != "win32":  # the default action: end the process
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _limit_memory(module.MEMORY_BYTES)
     _silence()
     _send(channel, {"ready": module.load()})
     for line in sys.stdin.buffer:
-        case = json.loads(line)
-        _alarm(case["seconds"] + _GRACE_SECONDS)
-        reply = {"answer": module.answer(case)}
-        _alarm(0)
-        _send(channel, reply)
+        request, sent = json.loads(line), perf_counter()
+        replies = []
+        for case in request["cases"]:
+            _limit_time(request["seconds"], request["patience"])
+            started = process_time()
+            replies.append({"answer": module.answer(case, request["options"]), "seconds": process_time() - started})
+            if perf_counter() - sent > _HOLD_SECONDS:
+                _send(channel, replies)
+                replies, sent = [], perf_counter()
+        _limit_time(0, 0)
+        if replies:
+            _send(channel, replies)
 
 
 def _loaded(program: Path) -> Any:
@@ -51,8 +66,8 @@ def _take_stdout() -> IO[bytes]:
     return channel
 
 
-def _limit_memory(size: int) -> None:
-    if sys.platform == "win32":
+def _limit_memory(size: int | None) -> None:
+    if sys.platform == "win32" or size is None:
         return
     import resource
 
@@ -64,13 +79,11 @@ def _limit_memory(size: int) -> None:
         return
 
 
-def _alarm(seconds: float) -> None:
-    if sys.platform == "win32":
-        return
-    import signal
-
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+def _limit_time(seconds: float, patience: float) -> None:
+    """Let the system end this process after so much processor time or wall time; 0 lifts the limits."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, patience)
 
 
 def _silence() -> None:
@@ -81,8 +94,8 @@ def _silence() -> None:
     warnings.simplefilter("ignore")
 
 
-def _send(channel: IO[bytes], reply: dict[str, Any]) -> None:
-    channel.write(json.dumps(reply).encode() + b"\n")
+def _send(channel: IO[bytes], replies: Any) -> None:
+    channel.write(json.dumps(replies).encode() + b"\n")
 
 
 if __name__ == "__main__":
