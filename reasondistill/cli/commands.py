@@ -208,7 +208,8 @@ def train(given: Namespace) -> int:
     """Fine-tune a student on a dataset folder."""
     from ..models.resolve import resolve
     from ..recipe.read import parse_options
-    from ..run.child_process import TrainStage, run_stage
+    from ..run.child_process import run_job
+    from ..training.train_stage import TrainStage
 
     options = parse_options(given.overrides)
     resolve(given.student)
@@ -218,7 +219,7 @@ def train(given: Namespace) -> int:
         label=f"train {label}", student=given.student, dataset=given.dataset, out=given.out, options=options
     )
     with RunFolder(given.out.parent / f".{label}-training") as folder:
-        result = run_stage(stage, lock_fd=folder.lock_fd)
+        result = run_job(stage, lock_fd=folder.lock_fd)
     return _print(
         given, result, [f"trained {given.out}: {result['steps']} steps, {result['trained_tokens']} trained tokens"]
     )

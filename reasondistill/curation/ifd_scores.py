@@ -39,6 +39,11 @@ class IfdStage:
     max_tokens: int = 1024
     """Of an answer, beyond which the rest is not read (Li et al. 2024)."""
 
+    @property
+    def loads_model(self) -> bool:
+        """Scoring always loads a model."""
+        return True
+
     def run(self) -> Row:
         """Score what is missing; return `{scored, unscored}`. Raises EngineError where the engine cannot score."""
         return asyncio.run(self._run())

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from ..generation.sample_stage import SampleSet, SampleStage
 from ..progress import say
 from ..recipe.records import STEPS
 from ..records import Problem, Row
 from ..store import RunFolder, Table
 from ..store.rollout_table import open_rollouts
-from .child_process import SampleSet, SampleStage
 from .plan import Plan
 
 CHARACTERS_PER_TOKEN = 3.5

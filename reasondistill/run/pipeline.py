@@ -32,6 +32,7 @@ from ..export.formats.write import FormatsBeside
 from ..export.receipts import Judged, sandbox_layer
 from ..export.split_thinking_at_box import thinking_before_box
 from ..generation.prompts import load_template
+from ..generation.sample_stage import SampleStage, failures
 from ..models.fetch_progress import fetch_progress
 from ..models.resolve import resolve, weights_directory
 from ..problems import load_problems, write_problems
@@ -45,7 +46,7 @@ from ..store import RunFolder, mask_secrets, write_atomic
 from ..store.rollout_table import open_rollouts
 from ..store.versions import versions
 from ..verification.judging import verify_stored
-from .child_process import SampleStage, failures, run_stage
+from .child_process import run_job
 from .plan import Plan
 from .report_assembly import assemble_page, assemble_report
 
@@ -189,7 +190,7 @@ class Pipeline:
                     self.folder.supersede(f"evaluations/{arm.name}-{held_out}")
             self.folder.update_manifest(models={**self._models(), arm.name: wanted})
             with self._timed(f"train {arm.name}"):
-                result = run_stage(stage, lock_fd=self.folder.lock_fd)
+                result = run_job(stage, lock_fd=self.folder.lock_fd)
             if arm.main and arm.seed == 0:
                 tokens = result["trained_tokens"]
 
@@ -222,7 +223,7 @@ class Pipeline:
 
     def _sample(self, step: str, stage: SampleStage) -> None:
         with self._timed(step):
-            result = run_stage(stage, lock_fd=self.folder.lock_fd)
+            result = run_job(stage, lock_fd=self.folder.lock_fd)
         self.folder.log("sampled", step=step, **result)
         for label, counts in result["sets"].items():
             if counts["failed_share"] > self.recipe.generate.max_failed_share:
@@ -249,7 +250,7 @@ class Pipeline:
                 self.folder.supersede("ifd")
             self._remember(ifd=wanted)
             with self._timed("ifd"):
-                self.folder.log("scored", **run_stage(ifd, lock_fd=self.folder.lock_fd))
+                self.folder.log("scored", **run_job(ifd, lock_fd=self.folder.lock_fd))
 
     def _measured(self) -> Measured:
         """Return what the models said that curation asks."""

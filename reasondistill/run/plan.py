@@ -16,6 +16,7 @@ from ..engines.options import ModelRecipe
 from ..export.formats.names import GRPO
 from ..generation.imported_rollouts import ImportedRollouts
 from ..generation.prompts import load_template
+from ..generation.sample_stage import SampleSet, SampleStage
 from ..generation.strategies.registry import TEMPLATES, StrategyOptions, make_strategy
 from ..problems import get_problems
 from ..problems.fingerprint import input_hash
@@ -25,8 +26,8 @@ from ..recipe.records import ExportRecipe, Recipe
 from ..records import Problem, Sampling, content_id
 from ..store import RunFolder, Table
 from ..training.options import TrainOptions
+from ..training.train_stage import TrainStage
 from ..verification.judging import VerifyOptions
-from .child_process import SampleSet, SampleStage, TrainStage
 
 _OWN_PROBLEMS = ProblemSource().source
 """The source of problems that leaves rollouts made elsewhere to state their own."""

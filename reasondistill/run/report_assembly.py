@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ..evaluation.results import SetResult, compare, measure, pool
 from ..evaluation.tool_use import tool_use
+from ..generation.sample_stage import SampleSet, SampleStage
 from ..problems import load_problems
 from ..records import Estimate, Row
 from ..report.contamination import contamination_row, contamination_view, verifier_rates
@@ -14,7 +15,6 @@ from ..report.text import p_words, percent, points
 from ..store import RunFolder, Table
 from ..store.rollout_table import read_rollouts
 from ..verification.judging import read_verdicts
-from .child_process import SampleSet, SampleStage
 from .plan import Arm, Plan
 
 HEADLINE = "seen"

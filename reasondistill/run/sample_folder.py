@@ -15,6 +15,7 @@ from ..evaluation.results import measure
 from ..evaluation.scorecard import scorecard
 from ..evaluation.tool_use import tool_use
 from ..generation.prompts import load_template
+from ..generation.sample_stage import SampleSet, SampleStage, failures
 from ..generation.spending import BudgetOptions
 from ..generation.strategies.registry import TEMPLATES, StrategyOptions
 from ..models.fetch_progress import fetch_progress
@@ -27,7 +28,7 @@ from ..store import RunFolder, mask_secrets, mask_url
 from ..store.rollout_table import open_rollouts, read_rollouts
 from ..store.versions import versions
 from ..verification.judging import VerifyOptions
-from .child_process import SampleSet, SampleStage, failures, run_stage
+from .child_process import run_job
 
 MAX_FAILED_SHARE = 0.02
 """Share of failed requests above which the command fails, with what it has kept."""
@@ -79,7 +80,7 @@ class SamplingRun:
                 with fetch_progress() as progress:
                     resolve(self.engine.model, progress=progress)
             stage = replace(self._stage(samples, judged), known=known)
-            result = run_stage(stage, lock_fd=folder.lock_fd)
+            result = run_job(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..generation.sample_stage import SampleSet
 from ..generation.strategies.registry import StrategyOptions
 from ..records import Sampling
-from ..run.child_process import SampleSet
 from .recipe import REJECTION, ScalingRecipe
 
 

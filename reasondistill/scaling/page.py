@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from ..generation.sample_stage import SampleSet
 from ..problems import load_problems
 from ..records import Row
 from ..report.data import (
@@ -17,7 +18,6 @@ from ..report.data import (
 )
 from ..report.rollout_view import view_rollout
 from ..report.text import percent
-from ..run.child_process import SampleSet
 from ..store import Table
 from ..store.rollout_table import read_rollouts
 from ..verification.judging import read_verdicts

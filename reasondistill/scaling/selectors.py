@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..generation.sample_stage import SampleSet
 from ..generation.strategies.registry import StrategyOptions
 from ..problems import load_problems, write_problems
 from ..records import Problem, Rollout, Sampling
-from ..run.child_process import SampleSet
 from ..store import Table
 from .grid import Cell
 from .points import Choices, Samples

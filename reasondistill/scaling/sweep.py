@@ -11,6 +11,7 @@ from pathlib import Path
 from ..engines.identity import is_local, model_name, model_weights
 from ..engines.options import ModelRecipe
 from ..errors import EngineError, RecipeError
+from ..generation.sample_stage import SampleSet, SampleStage, failures
 from ..models.fetch_progress import fetch_progress
 from ..models.resolve import resolve, weights_directory
 from ..problems import get_problems, load_problems, write_problems
@@ -22,7 +23,7 @@ from ..records import Row
 from ..report.data import PageData
 from ..report.page import build_page
 from ..report.scaling_chart import scaling_figure
-from ..run.child_process import SampleSet, SampleStage, failures, run_stage
+from ..run.child_process import run_job
 from ..run.plan import engine_options
 from ..store import RunFolder, write_atomic
 from ..store.versions import versions
@@ -173,7 +174,7 @@ class Sweep:
         policy = named.policy if named else "default"
         options = VerifyOptions(strict=given.strict, timeout=given.timeout, policy=policy)
         stage = SampleStage(engine=engine_options(model), model=name, sets=sets, verify=options)
-        result = run_stage(stage, lock_fd=self.folder.lock_fd)
+        result = run_job(stage, lock_fd=self.folder.lock_fd)
         self.folder.log("sampled", **result)
         for label, counts in result["sets"].items():
             if counts["failed_share"] > self.recipe.max_failed_share:

@@ -10,9 +10,9 @@ from verifiers import Verdict, verify
 from verifiers.math import grade_many
 
 from ..errors import DataError
-from ..problems import load_problems
 from ..progress import StageProgress, say
 from ..records import SCHEMA, Row, content_id
+from ..rows.files import load_problems
 from ..store import RunFolder, Table, read_rows
 from .judging import OutcomeCounts, VerifyOptions
 

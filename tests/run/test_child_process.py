@@ -11,12 +11,14 @@ import pytest
 
 from reasondistill.engines import EngineOptions
 from reasondistill.errors import DataError, EngineError, ModelError
+from reasondistill.generation.sample_stage import SampleSet, SampleStage
 from reasondistill.generation.strategies.registry import StrategyOptions
 from reasondistill.problems import write_problems
 from reasondistill.records import Rollout, Sampling
-from reasondistill.run.child_process import SampleSet, SampleStage, TrainStage, run_stage
+from reasondistill.run.child_process import run_job
 from reasondistill.store import Table
 from reasondistill.training.options import TrainOptions
+from reasondistill.training.train_stage import TrainStage
 from reasondistill.verification.judging import VerifyOptions
 
 
@@ -60,7 +62,7 @@ def _rows(folder, name):
 
 
 def test_a_stage_samples_and_judges_what_is_missing(stage, given):
-    result = run_stage(stage)
+    result = run_job(stage)
     counts = result["sets"]["teacher / train"]
     assert (result["engine"], counts["stored"], counts["failed"]) == ("replay", 10, {"not_recorded": 2})
     assert counts["failed_share"] == 2 / 12
@@ -71,31 +73,31 @@ def test_a_stage_samples_and_judges_what_is_missing(stage, given):
 
 
 def test_a_finished_stage_opens_no_engine(stage, given, problems):
-    run_stage(replace(stage, sets=(replace(given, count=5),)))
+    run_job(replace(stage, sets=(replace(given, count=5),)))
     done = replace(stage, sets=(replace(given, count=5),), engine=EngineOptions(engine="replay", replay="/nowhere"))
-    assert run_stage(done) == {"engine": None, "load_seconds": 0.0, "seconds": 0.0, "sets": {}}
+    assert run_job(done) == {"engine": None, "load_seconds": 0.0, "seconds": 0.0, "sets": {}}
 
 
 def test_what_a_killed_stage_left_unjudged_is_judged(stage, given):
-    run_stage(stage)
+    run_job(stage)
     before = {v["rollout_id"]: v["outcome"] for v in _rows(given.folder, "verdicts")}
     [shard] = (given.folder / "verdicts").glob("*.jsonl")
     shard.write_text("".join(shard.read_text().splitlines(keepends=True)[:3]))
-    run_stage(replace(stage, sets=(replace(given, count=5),)))
+    run_job(replace(stage, sets=(replace(given, count=5),)))
     assert {v["rollout_id"]: v["outcome"] for v in _rows(given.folder, "verdicts")} == before
 
 
 def test_other_options_judge_again_without_sampling(stage, given):
     finished = replace(stage, sets=(replace(given, count=5),))
-    run_stage(finished)
-    result = run_stage(replace(finished, verify=VerifyOptions(strict=False)))
+    run_job(finished)
+    result = run_job(replace(finished, verify=VerifyOptions(strict=False)))
     assert result["sets"] == {}
     assert {v["judged_with"]["strict"] for v in _rows(given.folder, "verdicts")} == {False}
 
 
 def test_several_sets_share_one_engine(stage, given, tmp_path):
     other = replace(given, label="teacher / seen", folder=tmp_path / "other", samples=1)
-    result = run_stage(replace(stage, sets=(replace(given, count=2), other)))
+    result = run_job(replace(stage, sets=(replace(given, count=2), other)))
     assert {label: counts["stored"] for label, counts in result["sets"].items()} == {
         "teacher / train": 4,
         "teacher / seen": 5,
@@ -111,13 +113,13 @@ def test_problems_without_a_reference_are_sampled_and_not_judged(stage, given, m
         for p in plan.problems
     ]
     Path(stage.engine.replay).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run_stage(replace(stage, sets=(unjudged,)))
+    run_job(replace(stage, sets=(unjudged,)))
     assert len(_rows(given.folder, "rollouts")) == 2
     assert not (given.folder / "verdicts").exists()
 
 
 def test_stored_rollouts_read_back_as_records(stage, given):
-    run_stage(stage)
+    run_job(stage)
     rollouts = [Rollout.from_row(row) for row in _rows(given.folder, "rollouts")]
     assert {(r.model, r.engine) for r in rollouts} == {("t", "replay")}
 
@@ -142,19 +144,19 @@ def _local(stage, **changed):
 
 
 def test_a_childs_result_comes_back(stage, given):
-    run_stage(replace(stage, sets=(replace(given, count=5),)))
-    assert run_stage(_local(stage, sets=(replace(given, count=5),)))["sets"] == {}
+    run_job(replace(stage, sets=(replace(given, count=5),)))
+    assert run_job(_local(stage, sets=(replace(given, count=5),)))["sets"] == {}
 
 
 def test_a_childs_error_is_raised_here_as_it_was_there(stage, given):
     given.problems.write_text("{broken\n")
     with pytest.raises(DataError, match=r"problems\.jsonl:1: not valid JSON"):
-        run_stage(_local(stage))
+        run_job(_local(stage))
 
 
 def test_an_unknown_model_is_told_by_the_child(stage):
     with pytest.raises(ModelError, match="unknown model 't'"):
-        run_stage(_local(stage))
+        run_job(_local(stage))
 
 
 def _child(monkeypatch, tmp_path, script):
@@ -180,21 +182,21 @@ def _child(monkeypatch, tmp_path, script):
 def test_a_child_that_dies_without_a_word_is_one_line(monkeypatch, tmp_path, stage, script, message):
     _child(monkeypatch, tmp_path, script)
     with pytest.raises(EngineError, match=message):
-        run_stage(_local(stage))
+        run_job(_local(stage))
 
 
 @pytest.mark.parametrize("script", ["exit 130", "kill -INT $$"])
 def test_an_interrupted_child_interrupts_us(monkeypatch, tmp_path, stage, script):
     _child(monkeypatch, tmp_path, script)
     with pytest.raises(KeyboardInterrupt):
-        run_stage(_local(stage))
+        run_job(_local(stage))
 
 
 def test_a_child_is_given_the_lock(monkeypatch, tmp_path, stage):
     held = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
     _child(monkeypatch, tmp_path, f'test -e /proc/$$/fd/{held} && echo \'{{"result": {{"held": true}}}}\'')
     try:
-        assert run_stage(_local(stage), lock_fd=held) == {"held": True}
+        assert run_job(_local(stage), lock_fd=held) == {"held": True}
     finally:
         os.close(held)
 
@@ -202,7 +204,7 @@ def test_a_child_is_given_the_lock(monkeypatch, tmp_path, stage):
 def test_a_childs_job_holds_no_secret_of_the_environment(monkeypatch, tmp_path, stage):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2-hunter2")
     _child(monkeypatch, tmp_path, "echo '{\"result\": {}}'")
-    run_stage(_local(stage))
+    run_job(_local(stage))
     assert "hunter2" not in (tmp_path / "job").read_text()
 
 
@@ -230,7 +232,7 @@ def test_while_rollouts_wait_for_their_code_others_keep_the_engine_busy(stage, m
     async def sample(engine, jobs, *, concurrency):
         seen.append(concurrency)
 
-    monkeypatch.setattr("reasondistill.run.child_process.sample", sample)
+    monkeypatch.setattr("reasondistill.generation.sample_stage.sample", sample)
     given = replace(stage.sets[0], strategy=StrategyOptions(name=strategy))
     replace(stage, sets=(given,), engine=replace(stage.engine, concurrency=8)).run()
     assert seen == [rollouts]
