@@ -28,6 +28,7 @@ HEAVY |= {
     "huggingface_hub",
     "zstandard",
     "jinja2",
+    "pydantic",
 }
 
 
@@ -45,6 +46,7 @@ def _loaded_by(code: str) -> set[str]:
         "reasondistill.cli.commands",
         "reasondistill.records",
         "reasondistill.recipe.records",
+        "reasondistill.store.options",
         "reasondistill.store.table",
         "reasondistill.run.pipeline",
         "reasondistill.run.child_process",
