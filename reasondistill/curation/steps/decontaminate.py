@@ -8,7 +8,9 @@ found: a question told in other words, or in another language.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Le
 
 from ...problems.sources import get_problems
 from ...records import Problem
@@ -27,15 +29,16 @@ _CERTAIN = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecontaminationOptions:
-    """The knobs of decontamination."""
+    """Options that decide when a question repeats a benchmark's problem."""
 
-    ngram: int = 8
-    coverage: float = 0.5
-    """Share of the question's n-grams that one benchmark problem holds, or of the benchmark problem's in it."""
-    similarity: float = 0.75
-    """Least Jaccard index of the character n-grams of two texts with equal quantities, names hidden."""
-    boilerplate: int = 5
-    """An n-gram that stands in so many problems of one benchmark says nothing about any of them."""
+    ngram: Annotated[int, Ge(1)] = 8
+    """Words of an n-gram (s1, open-r1)."""
+    coverage: Annotated[float, Ge(0), Le(1)] = 0.5
+    """Share of a question's n-grams in one benchmark problem, or of that problem's in it, that makes them the same."""
+    similarity: Annotated[float, Ge(0), Le(1)] = 0.75
+    """Jaccard index of character n-grams, names hidden and numbers equal, that makes a question a renamed problem."""
+    boilerplate: Annotated[int, Ge(1)] = 5
+    """Problems of one benchmark that share an n-gram from which it is a phrase and ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,28 @@ share by IFD is kept (the authors: 5, 10 and 15 %).
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
 
 from ..candidates import Candidate
 from ..ledger import Ledger
 from ..two_pass import Again, Key, Reason, two_passes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfdOptions:
+    """Options of instruction-following difficulty; the recipe's `curate.ifd`."""
+
+    model: str | None = None
+    """Small model that scores: catalogue name, hub id or directory. None turns the step off."""
+    engine: Literal["auto", "vllm", "transformers"] = "auto"
+    """Engine that can score."""
+    share: Annotated[float, Gt(0), Le(1)] = 0.1
+    """Share of the rollouts that is kept: those with the highest IFD below 1."""
+    max_tokens: Annotated[int, Ge(1)] = 1024
+    """Tokens of a completion that are scored; the rest is ignored (Li et al. 2024)."""
 
 
 def ifd(after_question: float, alone: float) -> float:

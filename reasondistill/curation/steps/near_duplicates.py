@@ -6,7 +6,9 @@ below 0.05); texts are compared in one spelling, by choice without their numbers
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Le
 
 from ...errors import RecipeError
 from ..candidates import Candidate, told
@@ -26,14 +28,14 @@ _MISSED = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearDuplicateOptions:
-    """The knobs of `drop_near_duplicates`; the recipe's `curate.near_duplicates`."""
+    """Options of near-duplicate detection; the recipe's `curate.near_duplicates`."""
 
-    problems: float | None = None
-    """Similarity from which a problem is left out for an earlier one; None is off. distilabel: 0.9."""
-    traces: float | None = None
-    """The same for traces of one problem."""
+    problems: Annotated[float, Ge(0), Le(1)] | None = None
+    """Similarity from which a problem is dropped in favour of an earlier one (distilabel: 0.9). None turns it off."""
+    traces: Annotated[float, Ge(0), Le(1)] | None = None
+    """Similarity from which a trace is dropped in favour of an earlier one of the same problem. None turns it off."""
     numerals: bool = True
-    """Off: texts that differ in their numbers only are equal."""
+    """Significance of numbers. Off, texts that differ in their numbers only are equal."""
 
 
 def drop_near_duplicates(

@@ -9,6 +9,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le
 
 from verifiers.math.extract import joined_boxes, last_boxed
 from verifiers.steps import Judged, check_steps
@@ -41,24 +44,24 @@ _SPYING = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityOptions:
-    """The knobs of `keep_quality`; the recipe's `curate.quality`. All are off unless asked for."""
+    """Switches and thresholds of the quality filters; the recipe's `curate.quality`. All are off by default."""
 
     need_answer: bool = False
-    """Drop mathematics without an extracted answer (under keep: all)."""
+    """Filter of mathematics without an extracted answer (under `keep: all`)."""
     one_answer: bool = False
-    """Drop completions with several different boxed answers that are no list."""
-    repetition: float | None = None
+    """Filter of completions with several different boxed answers that do not form a list."""
+    repetition: Annotated[float, Ge(0), Le(1)] | None = None
     """Share of word 8-grams that repeat an earlier one, above which a completion is a loop; 0.5 is usual."""
-    foreign_letters: float | None = None
+    foreign_letters: Annotated[float, Ge(0), Le(1)] | None = None
     """Share of letters in a script that the question does not use, above which languages are mixed; 0.01 is usual."""
     no_figures: bool = False
-    """Drop questions that rest on a figure."""
+    """Filter of questions that need a figure."""
     right_steps: bool = False
-    """Drop mathematics in which an equation is false (verifiers.steps); what a program holds is no step."""
+    """Filter of mathematics with a false equation (verifiers.steps). Code is not checked."""
     no_made_up_output: bool = False
-    """Drop completions in which the assistant itself wrote a block of tool output."""
+    """Filter of completions in which the assistant itself wrote a block of tool output."""
     no_spying: bool = False
-    """Drop programs that look at their tests or at their own source."""
+    """Filter of programs that read their tests or their own source."""
 
 
 Check = Callable[[Candidate, QualityOptions], str | None]

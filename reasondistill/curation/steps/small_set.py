@@ -9,6 +9,9 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt
 
 from ...records import content_id
 from ..candidates import Candidate, told
@@ -19,16 +22,17 @@ from .choosing import Classify, length
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallSetOptions:
-    """The knobs; the recipe's `curate.small_set` block."""
+    """Options of a small set; the recipe's `curate.small_set`."""
 
-    count: int | None = None
-    """Rollouts of the set, one a problem; None is off."""
-    shortest: int = 1200
+    count: Annotated[int, Ge(1)] | None = None
+    """Rollouts in the set, one per problem. None turns the step off."""
+    shortest: Annotated[int, Ge(0)] = 1200
     """Characters of a completion at least."""
-    longest: int = 4096
+    longest: Annotated[int, Ge(0)] = 4096
     """Characters of a completion at most."""
-    temperature: float = 3.0
-    """A domain of n problems is drawn with weight n ** (1 / temperature): 1 is their shares, much is uniform."""
+    temperature: Annotated[float, Gt(0)] = 3.0
+    """Temperature of the draw: a domain of n problems has weight n ** (1 / temperature). 1 keeps the domains' shares, a
+    high value draws uniformly."""
 
 
 @dataclass(frozen=True, slots=True)
