@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
 
 from ..engines import Engine, EngineOptions, open_engine
 from ..engines.rendering import Renderer
@@ -47,13 +46,6 @@ class IfdStage:
     def run(self) -> Row:
         """Score what is missing; return `{scored, unscored}`. Raises EngineError where the engine cannot score."""
         return asyncio.run(self._run())
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Rebuild from the JSON form of `asdict`."""
-        paths = {k: Path(row[k]) for k in ("problems", "folder")}
-        beside = Path(row["beside"]) if row["beside"] else None
-        return cls(**{**row, **paths, "engine": EngineOptions(**row["engine"]), "beside": beside})
 
     async def _run(self) -> Row:
         with (

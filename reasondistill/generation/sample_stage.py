@@ -6,11 +6,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from verifiers import Outcome
 
@@ -67,18 +67,6 @@ class SampleSet:
             budget=self.budget,
         )
 
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Rebuild from the JSON form of `asdict`."""
-        paths = {k: Path(row[k]) for k in ("problems", "folder")}
-        beside = Path(row["beside"]) if row["beside"] else None
-        rebuilt = {
-            "sampling": Sampling.from_row(row["sampling"]),
-            "strategy": StrategyOptions.from_row(row["strategy"]),
-            "budget": BudgetOptions.from_row(row["budget"]),
-        }
-        return cls(**{**row, **paths, **rebuilt, "beside": beside})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleStage:
@@ -109,17 +97,6 @@ class SampleStage:
     def run(self) -> Row:
         """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""
         return asyncio.run(_sample(self))
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Rebuild from the JSON form of `asdict`."""
-        return cls(
-            engine=EngineOptions(**row["engine"]),
-            model=row["model"],
-            sets=tuple(SampleSet.from_row(s) for s in row["sets"]),
-            verify=VerifyOptions(**row["verify"]),
-            known=row["known"],
-        )
 
 
 async def _sample(stage: SampleStage) -> Row:

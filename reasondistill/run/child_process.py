@@ -11,15 +11,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol
 
 from .. import errors
 from ..engines.auto import calm_threads
 from ..errors import EngineError, UserError
 from ..records import Row
+from ..store.options import dump_options, read_options
 
 
 class Job(Protocol):
@@ -34,10 +34,6 @@ class Job(Protocol):
     def run(self) -> Row:
         """Do the work and return a JSON object."""
 
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Rebuild the job from its JSON form."""
-
 
 def run_job(job: Job, *, lock_fd: int | None = None) -> Row:
     """Run a job: in a child process if it loads a model, in this one otherwise.
@@ -47,7 +43,7 @@ def run_job(job: Job, *, lock_fd: int | None = None) -> Row:
     if not job.loads_model:
         return job.run()
     kind = type(job)
-    text = json.dumps({"job": f"{kind.__module__}:{kind.__qualname__}", "options": asdict(job)}, default=str)
+    text = json.dumps({"job": f"{kind.__module__}:{kind.__qualname__}", "options": dump_options(job)})
     command = [sys.executable, "-m", "reasondistill.run.child_process", str(os.getpid())]
     fds = () if lock_fd is None else (lock_fd,)
     with _interrupts_held():
@@ -72,7 +68,7 @@ def main() -> None:
         request = json.loads(sys.stdin.read())
         module, _, name = request["job"].partition(":")
         kind: type[Job] = getattr(importlib.import_module(module), name)
-        result: Row = {"result": kind.from_row(request["options"]).run()}
+        result: Row = {"result": read_options(kind, request["options"], where="").run()}
     except UserError as error:
         result = {"error": type(error).__name__, "message": str(error)}
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from ..progress import StageProgress
 from ..records import Row
@@ -44,12 +44,6 @@ class TrainStage:
                 student=self.student, dataset=self.dataset, out=self.out, options=self.options, progress=show
             )
         return result.to_row()
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Rebuild from the JSON form of `asdict`."""
-        paths = {k: Path(row[k]) for k in ("dataset", "out")}
-        return cls(**{**row, **paths, "options": TrainOptions.from_row(row["options"])})
 
 
 def _loss_note(update: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from reasondistill.problems import write_problems
 from reasondistill.records import Rollout, Sampling
 from reasondistill.run.child_process import run_job
 from reasondistill.store import Table
+from reasondistill.store.options import dump_options, read_options
 from reasondistill.training.options import TrainOptions
 from reasondistill.training.train_stage import TrainStage
 from reasondistill.verification.judging import VerifyOptions
@@ -127,13 +128,13 @@ def test_stored_rollouts_read_back_as_records(stage, given):
 @pytest.mark.parametrize("beside", [None, Path("configs")])
 def test_a_sampling_job_survives_the_way_to_a_child(stage, given, beside):
     job = replace(stage, sets=(replace(given, beside=beside, sampling=Sampling(stop=("\n",))),))
-    assert SampleStage.from_row(json.loads(json.dumps(asdict(job), default=str))) == job
+    assert read_options(SampleStage, json.loads(json.dumps(dump_options(job)))) == job
 
 
 def test_a_training_job_survives_the_way_to_a_child(tmp_path):
     options = TrainOptions(mode="lora", tokens=12)
     job = TrainStage(label="train", student="s", dataset=tmp_path / "d", out=tmp_path / "o", options=options)
-    assert TrainStage.from_row(json.loads(json.dumps(asdict(job), default=str))) == job
+    assert read_options(TrainStage, json.loads(json.dumps(dump_options(job)))) == job
 
 
 # --- stages in a child process, as those have one that load a model ---------------------------------------------------
