@@ -57,8 +57,8 @@ class CurateOptions(DecontaminationOptions):
     pass_rate: PassRateOptions = field(default_factory=PassRateOptions)
     """Band of pass rates under a reference model."""
     custom: tuple[Choice, ...] = ()
-    """Your own curation steps, `{name: package.module:Name, key: value}`. They run after the built-in filters, before the
-    steps that choose a subset."""
+    """Your own curation steps, `{name: package.module:Name, key: value}`. They run after the built-in filters, before
+    the steps that choose a subset."""
 
     def models(self) -> list[str]:
         """Return the models that curation asks, besides the student."""

@@ -16,7 +16,7 @@ from verifiers import Outcome
 
 from ..engines import EngineOptions, open_engine
 from ..progress import StageProgress, say
-from ..records import Rollout, Row, Sampling
+from ..records import Problem, Rollout, Row, Sampling
 from ..rows.files import load_problems
 from ..store import Table
 from ..store.rollout_table import open_rollouts
@@ -54,11 +54,12 @@ class SampleSet:
     require_reference: bool = True
     """Off: problems without a reference are sampled too, and nothing is judged."""
 
-    def plan(self, model: str) -> SamplingPlan:
-        """Read problems and template. Raises DataError or RecipeError."""
-        problems = load_problems(self.problems, limit=self.count, require_reference=self.require_reference)
+    def plan(self, model: str, problems: tuple[Problem, ...] | None = None) -> SamplingPlan:
+        """Read the problems, unless they are handed in, and the template. Raises DataError or RecipeError."""
+        if problems is None:
+            problems = tuple(load_problems(self.problems, limit=self.count, require_reference=self.require_reference))
         return SamplingPlan(
-            problems=tuple(problems),
+            problems=problems,
             strategy=make_strategy(self.strategy, load_template(self.template, beside=self.beside)),
             sampling=self.sampling,
             samples=self.samples,

@@ -1,0 +1,229 @@
+"""The steps that sample a model: the teacher, a reference model, a student; and the one that imports rollouts."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EngineError
+from ..evaluation.read import MEASURED
+from ..evaluation.results import SetResult, measure
+from ..progress import say
+from ..records import Row, rows_id
+from ..rows.run_problems import TRAIN, stored_problems
+from ..store import write_atomic
+from ..store.options import dump_options
+from ..store.rollout_table import open_rollouts, read_rollouts
+from ..store.run_context import RunContext, Work
+from .imported_rollouts import ImportedRollouts
+from .prompts import load_template
+from .sample_stage import SampleSet, SampleStage, failures
+from .sampling import SamplingPlan
+
+CHARACTERS_PER_TOKEN = 3.5
+"""Estimate for prompts, whose tokenizer is not loaded in a dry run; low for English, so the tokens come out high."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleStep:
+    """Sample one model on one or several sets of problems, judge each rollout, and measure each set."""
+
+    name: str
+    stage: Callable[[str | None], SampleStage]
+    """Builder of the stage; a trained model is named by the key of its training, which the builder gets."""
+    who: Mapping[str, tuple[str, str]]
+    """Measured model and set by the label of a SampleSet, such as `("before", "seen")`."""
+    writes: tuple[str, ...]
+    reads: tuple[str, ...] = ("problems",)
+    trained_by: str | None = None
+    """Step that trained the model."""
+    max_failed_share: float = 0.02
+    describe: Callable[[], Row] = dict
+    """Row about the model for the manifest and the dataset card."""
+
+    def options(self) -> Row:
+        """Return what decides the rollouts and how many there are."""
+        stage = self.stage(None)
+        grown = [
+            {"samples": s.samples, "count": s.count, "cap": s.sampling.max_tokens, "budget": dump_options(s.budget)}
+            for s in stage.sets
+        ]
+        return {**self.identity(), "sets": grown, "verify": dump_options(stage.verify)}
+
+    def identity(self) -> Row:
+        """Return what makes stored rollouts usable: the model, the prompts and the way of sampling, without caps."""
+        stage = self.stage(None)
+        return {"model": stage.model, "sets": [_set_identity(one) for one in stage.sets]}
+
+    def work(self, run: RunContext) -> Work:
+        """Count stored and missing rollouts, and the tokens that the missing ones cost at most."""
+        stage = self._stage(run)
+        rows = [self._work(run, one, stage) for one in stage.sets]
+        return Work(
+            wanted=sum(row["wanted"] for row in rows),
+            stored=sum(row["stored"] for row in rows),
+            tokens=sum(row["completion_tokens_at_most"] for row in rows),
+            lines=tuple(_work_line(self.name, row) for row in rows),
+            rows=tuple(rows),
+        )
+
+    def run(self, run: RunContext) -> Row:
+        """Sample what is missing; raise EngineError when too many requests failed for good."""
+        stage = self._stage(run)
+        result = run.run_job(stage)
+        run.folder.log("sampled", step=self.name, **result)
+        refuse_failures(result["sets"], self.max_failed_share)
+        results: dict[str, Row] = {}
+        hashes = []
+        for one in stage.sets:
+            ids = [identifier for identifier, _, _ in one.plan(stage.model).wanted()]
+            write_atomic(one.folder / MEASURED, _json_list(ids))
+            who, held_out = self.who[one.label]
+            row = summary_row(measure(one.folder, only=ids)) | {"folder": _relative(one.folder, run.path)}
+            results.setdefault(who, {})[held_out] = row | self._measure(one, ids)
+            hashes.append(rollouts_hash(one.folder, ids))
+        return {
+            "model": stage.model,
+            "described": self.describe(),
+            "engine": result["engine"],
+            "results": results,
+            "missing": sum(sum(counts["failed"].values()) for counts in result["sets"].values()),
+            "output": rows_id({"hash": each} for each in hashes),
+        }
+
+    def _stage(self, run: RunContext) -> SampleStage:
+        return self.stage(run.state(self.trained_by) if self.trained_by else None)
+
+    def _work(self, run: RunContext, one: SampleSet, stage: SampleStage) -> Row:
+        plan = _plan(run, one, stage.model)
+        wanted = len(plan.problems) * plan.samples
+        missing = plan.missing(open_rollouts(one.folder))
+        characters = sum(len(m.content) for _, problem, _ in missing for m in plan.template.messages(problem))
+        return {
+            "set": one.label,
+            "model": stage.model,
+            "wanted": wanted,
+            "stored": wanted - len(missing),
+            "prompt_tokens_about": round(characters / CHARACTERS_PER_TOKEN),
+            "completion_tokens_at_most": len(missing) * one.sampling.max_tokens,
+        }
+
+    def _measure(self, one: SampleSet, ids: Iterable[str]) -> Row:
+        """Return what the strategy itself measures of its rollouts, such as how many ran code."""
+        from ..evaluation.tool_use import tool_use
+
+        wanted = set(ids)
+        used = tool_use(r for r in read_rollouts(one.folder) if r.id in wanted) if one.strategy.name == "tir" else {}
+        return {"tool_use": used} if used else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportStep:
+    """Store rollouts from files instead of sampling a teacher."""
+
+    rollouts: Callable[[], ImportedRollouts]
+    paths: tuple[Path, ...]
+    hashes: Callable[[], list[str]]
+    """Hashes of the files."""
+    name: str = "generate"
+    reads: tuple[str, ...] = ("problems:train",)
+    writes: tuple[str, ...] = ("rollouts", "verdicts")
+
+    def options(self) -> Row:
+        """Return the hashes of the files."""
+        return {"files": self.hashes()}
+
+    def work(self, run: RunContext) -> Work:
+        """Count the stored rollouts; the files are not read."""
+        stored = len(open_rollouts(run.path))
+        files = ", ".join(map(str, self.paths))
+        row: Row = {"files": [str(path) for path in self.paths], "stored": stored}
+        line = f"generate: rollouts from {files}; {stored} stored"
+        return Work(wanted=len(self.paths), stored=int(stored > 0), lines=(line,), rows=(row,))
+
+    def run(self, run: RunContext) -> Row:
+        """Store the rollouts of the training problems that the table lacks."""
+        source = self.rollouts()
+        source.problems()
+        with open_rollouts(run.path, writable=True, warn=say) as table:
+            models: Counter[str] = source.store(table, {p.id for p in stored_problems(run, TRAIN)})
+            ids = [*table.in_order()]
+        (run.path / "verdicts").mkdir(exist_ok=True)
+        write_atomic(run.path / MEASURED, _json_list(ids))
+        say(f"generate: {len(ids)} rollouts of {len(models)} models from {len(self.paths)} files")
+        described = {"name": ", ".join(sorted(models)), "licence": None, "source": "imported rollouts"}
+        return {
+            "model": described["name"],
+            "described": described,
+            "rollouts": len(ids),
+            "output": rollouts_hash(run.path, ids),
+        }
+
+
+def refuse_failures(sets: Mapping[str, Row], max_share: float) -> None:
+    """Raise EngineError when a larger share of a set's requests failed for good."""
+    for label, counts in sets.items():
+        if counts["failed_share"] > max_share:
+            raise EngineError(
+                f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good "
+                f"({failures(counts)}); finished rollouts are kept, the same command asks for the rest again"
+            )
+
+
+def summary_row(result: SetResult | None) -> Row:
+    """Return the measures of one set as a summary holds them."""
+    if result is None:
+        return {"rollouts": 0, "accuracy": None, "outcomes": {}, "truncated": 0, "tokens": {}}
+    return {
+        "rollouts": result.rollouts,
+        "accuracy": result.accuracy.to_row(),
+        "outcomes": result.outcomes,
+        "truncated": result.truncated,
+        "tokens": {
+            "prompt": result.prompt_tokens,
+            "cached": result.cached_tokens,
+            "completion": result.completion_tokens,
+        },
+    }
+
+
+def rollouts_hash(folder: Path, ids: Iterable[str]) -> str:
+    """Return a hash of the stored completions among these rollouts, in the order of the ids."""
+    hashes = {head["id"]: head["completion_hash"] for head in open_rollouts(folder).heads()}
+    return rows_id({"id": one, "hash": hashes[one]} for one in ids if one in hashes)
+
+
+def _plan(run: RunContext, one: SampleSet, model: str) -> SamplingPlan:
+    """Return a set's plan; in a dry run its problems may not have been written yet."""
+    problems = tuple(stored_problems(run, one.problems.stem)[: one.count])
+    return one.plan(model, problems)
+
+
+def _set_identity(one: SampleSet) -> Row:
+    sampling = {key: value for key, value in dump_options(one.sampling).items() if key != "max_tokens"}
+    return {
+        "label": one.label,
+        "prompt": load_template(one.template, beside=one.beside).hash,
+        "strategy": dump_options(one.strategy),
+        "sampling": sampling,
+        "weights": one.weights,
+    }
+
+
+def _work_line(step: str, row: Row) -> str:
+    stored = f"{step}: {row['set']}: {row['stored']} of {row['wanted']} rollouts stored"
+    missing = row["wanted"] - row["stored"]
+    if not missing:
+        return stored
+    cost = f"{row['prompt_tokens_about']:,} prompt and at most {row['completion_tokens_at_most']:,} completion tokens"
+    return f"{stored}, {missing} to sample with {row['model']} (about {cost})"
+
+
+def _relative(folder: Path, run: Path) -> str:
+    return "." if folder == run else str(folder.relative_to(run))
+
+
+def _json_list(ids: Iterable[str]) -> str:
+    import json
+
+    return json.dumps(list(ids)) + "\n"
