@@ -16,7 +16,7 @@ from threading import Event, Thread
 from typing import Any, BinaryIO
 
 from . import Outcome, Verdict
-from .dispatch import Options
+from .dispatch import Case, CaseOptions
 from .many import CaseExecutor, Pending
 
 _IN_FLIGHT = 256
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto", help="for cases of kind code")
     parser.add_argument("--strict", action="store_true", help="mathematics: only a marked answer counts")
     given = parser.parse_args(argv)
-    return _answer_all(_lines(sys.stdin.buffer), Options(strict=given.strict, isolation=given.isolation))
+    return _answer_all(_lines(sys.stdin.buffer), CaseOptions(strict=given.strict, isolation=given.isolation))
 
 
 def _lines(stream: "BufferedReader | BinaryIO") -> Iterable[bytes]:
@@ -53,18 +53,22 @@ def _lines(stream: "BufferedReader | BinaryIO") -> Iterable[bytes]:
     return stream
 
 
-def _answer_all(lines: Iterable[bytes], options: Options) -> int:
+def _answer_all(lines: Iterable[bytes], options: CaseOptions) -> int:
     pending: _Answers = Queue(_IN_FLIGHT)
     closed = Event()
     writer = Thread(target=_write, args=(pending, closed), daemon=True)
     writer.start()
-    with CaseExecutor(options, inline=False) as executor:
+    with CaseExecutor(inline=False) as executor:
         for line in lines:
             if closed.is_set():
                 break
             if line.strip():
                 case, error = _read(line)
-                answer = Verdict(outcome=Outcome.ERROR, reason=error) if error else executor.submit(case)
+                answer = (
+                    Verdict(outcome=Outcome.ERROR, reason=error)
+                    if error
+                    else executor.submit(Case(case, case.get("completion"), options))
+                )
                 pending.put((case, answer))
         pending.put(None)
         writer.join()

@@ -5,47 +5,21 @@ A row holds a completion (`completion` or `prediction_text`), a reference (`answ
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .dispatch import verify
 from .verdict import Outcome, Verdict
+from .wilson import wilson_interval
 
 Row = dict[str, Any]
 _COMPLETION = ("completion", "prediction_text", "prediction")
 _REFERENCE = ("answer", "gold", "expected_answer")
 _LABEL = ("expected", "is_correct", "label")
 _CATEGORY = ("category", "cls", "kind", "benchmark")
-_Z = 1.96
 _SHOWN = 160
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """A share with its 95 % interval (Wilson)."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-def rate(hits: int, n: int) -> Rate:
-    """Return a share with its Wilson interval; of nothing it is 0 between 0 and 1.
-
-    >>> rate(0, 100).high < 0.04
-    True
-    """
-    if n == 0:
-        return Rate(value=0.0, low=0.0, high=1.0, n=0)
-    share = hits / n
-    centre, spread = share + _Z**2 / (2 * n), _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
-    scale = 1 + _Z**2 / n
-    return Rate(value=share, low=max(0.0, (centre - spread) / scale), high=min(1.0, (centre + spread) / scale), n=n)
 
 
 def audit_file(path: Path, *, against: str | None = None, by: str | None = None) -> Row:
@@ -164,14 +138,15 @@ def _summary(count: Counter[str]) -> Row:
     return {
         "n": n,
         "counts": dict(count),
-        "false_accept_rate": _rate_row(rate(count["false_accept"], wrong_labels)),
-        "false_reject_rate": _rate_row(rate(count["false_reject"], right_labels)),
-        "undecided_rate": _rate_row(rate(count["undecided"], n)),
+        "false_accept_rate": _rate(count["false_accept"], wrong_labels),
+        "false_reject_rate": _rate(count["false_reject"], right_labels),
+        "undecided_rate": _rate(count["undecided"], n),
     }
 
 
-def _rate_row(found: Rate) -> Row:
-    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+def _rate(hits: int, n: int) -> Row:
+    low, high = wilson_interval(hits, n)
+    return {"value": hits / n if n else 0.0, "low": low, "high": high, "n": n}
 
 
 def _label(row: Row, number: int) -> bool:

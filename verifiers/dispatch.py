@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .verdict import Outcome, Verdict
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class CaseOptions:
     """How cases are judged."""
 
     strict: bool = False
@@ -25,6 +25,17 @@ class Options:
     """Code: auto, full or flat."""
 
 
+DEFAULT_OPTIONS = CaseOptions()
+
+
+class Case(NamedTuple):
+    """A problem and a completion, as `verify` takes them, and how to judge."""
+
+    problem: Any
+    completion: Any
+    options: CaseOptions = DEFAULT_OPTIONS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MathCase:
     """A completion and the reference answer."""
@@ -32,7 +43,7 @@ class MathCase:
     completion: str
     answer: str
 
-    def judge(self, options: Options) -> Verdict:
+    def judge(self, options: CaseOptions) -> Verdict:
         """Return the verdict."""
         from .math.grading import grade
         from .math.policy import DEFAULT
@@ -48,7 +59,7 @@ class CodeCase:
     completion: str
     problem: Any
 
-    def judge(self, options: Options) -> tuple[Verdict, str]:
+    def judge(self, options: CaseOptions) -> tuple[Verdict, str]:
         """Return the verdict and the isolation that the program ran under, "" if none ran."""
         from .code import BadTests, code_problem, judge_code
 
@@ -71,14 +82,20 @@ def verify(problem: Any, completion: str) -> Verdict:
     >>> verify({"kind": "math", "answer": "5"}, "So the answer is 5.").outcome
     <Outcome.CORRECT: 'correct'>
     """
-    case = read_case(problem, completion)
-    if isinstance(case, MathCase):
-        return case.judge(Options())
-    return case.judge(Options())[0] if isinstance(case, CodeCase) else case
+    return verify_case(Case(problem, completion))
 
 
-def read_case(problem: Any, completion: Any) -> MathCase | CodeCase | Verdict:
-    """Return the case that a problem and a completion make, or the verdict on one that cannot be judged."""
+def verify_case(case: Case) -> Verdict:
+    """Judge as `verify` does, with options."""
+    read = read_case(case)
+    if isinstance(read, MathCase):
+        return read.judge(case.options)
+    return read.judge(case.options)[0] if isinstance(read, CodeCase) else read
+
+
+def read_case(case: Case) -> MathCase | CodeCase | Verdict:
+    """Return a case ready to be judged, or the verdict on one that cannot be judged."""
+    problem, completion, _ = case
     kind = str(field_of(problem, "kind") or "math")
     if not isinstance(completion, str):
         return error_verdict(f"bad_input: the completion must be text, got {type(completion).__name__}")

@@ -13,7 +13,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from .dispatch import CodeCase, MathCase, Options, error_verdict, field_of, read_case
+from .dispatch import Case, CaseOptions, CodeCase, MathCase, error_verdict, field_of, read_case
 from .verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -55,18 +55,19 @@ def verify_many(
     >>> [str(verdict.outcome) for verdict in verify_many(cases)]
     ['correct', 'incorrect']
     """
-    options = Options(strict=strict, timeout=timeout, policy=policy, isolation=isolation)
-    for _, verdict in verify_each(cases, lambda case: case, options, workers=workers):
+    options = CaseOptions(strict=strict, timeout=timeout, policy=policy, isolation=isolation)
+    pairs = verify_each(cases, lambda case: Case(case, field_of(case, "completion"), options), workers=workers)
+    for _, verdict in pairs:
         assert verdict is not None
         yield verdict
 
 
 def verify_each(
-    items: Iterable[T], case_of: Callable[[T], Any], options: Options | None = None, *, workers: int | None = None
+    items: Iterable[T], case_of: Callable[[T], Case | None], *, workers: int | None = None
 ) -> Iterator[tuple[T, Verdict | None]]:
     """Pair each item with the verdict on its case, in order; an item whose case is None passes with None."""
     ahead: deque[tuple[T, Pending | None]] = deque()
-    with CaseExecutor(options or Options(), workers=workers) as executor:
+    with CaseExecutor(workers=workers) as executor:
         for item in items:
             case = case_of(item)
             ahead.append((item, None if case is None else executor.submit(case)))
@@ -84,11 +85,12 @@ def _next(ahead: "deque[tuple[T, Pending | None]]") -> tuple[T, Verdict | None]:
 class Pending:
     """A case that is being judged."""
 
-    __slots__ = ("_changed", "case", "isolation", "verdict")
+    __slots__ = ("_changed", "case", "isolation", "options", "verdict")
 
-    def __init__(self, case: MathCase | CodeCase | Verdict, changed: threading.Condition) -> None:
+    def __init__(self, case: MathCase | CodeCase | Verdict, options: CaseOptions, changed: threading.Condition) -> None:
         self._changed = changed
         self.case = case
+        self.options = options
         self.verdict: Verdict | None = None
         """None until it is judged."""
         self.isolation: str | None = None
@@ -109,15 +111,11 @@ class CaseExecutor:
     inline: the first cases of mathematics are judged in this process.
     """
 
-    def __init__(self, options: Options, *, workers: int | None = None, inline: bool = True) -> None:
-        from .math.policy import DEFAULT
+    def __init__(self, *, workers: int | None = None, inline: bool = True) -> None:
         from .math.processes import GRADING, WorkerPool, cores
 
-        self._options = options
         self._workers = workers or cores()
         self._inline_seconds = _INLINE_SECONDS if inline else 0.0
-        policy = asdict(options.policy or DEFAULT)
-        self._grading = {"strict": options.strict, "timeout": options.timeout, "policy": policy}
         self._pool = WorkerPool(self._workers, GRADING)
         self._math_threads = ThreadPoolExecutor(self._workers, "verify-math")
         self._code_threads = ThreadPoolExecutor(self._workers, "verify-code")
@@ -146,10 +144,10 @@ class CaseExecutor:
             threads.shutdown(wait=True, cancel_futures=True)
         self._pool.close()
 
-    def submit(self, case: Any) -> Pending:
+    def submit(self, case: Case) -> Pending:
         """Start to judge a case; waits while too many programs are ahead of it."""
-        read = read_case(case, field_of(case, "completion"))
-        pending = Pending(read, self._changed)
+        read = read_case(case)
+        pending = Pending(read, case.options, self._changed)
         if isinstance(read, Verdict):
             pending.verdict = read
         elif isinstance(read, CodeCase):
@@ -157,14 +155,14 @@ class CaseExecutor:
             self._code_threads.submit(self._run, read, pending)
         elif self._inline_seconds > 0:
             started = perf_counter()
-            pending.verdict = read.judge(self._options)
+            pending.verdict = read.judge(case.options)
             self._inline_seconds -= perf_counter() - started
         else:
             self._enqueue(pending)
         return pending
 
     def _run(self, case: CodeCase, pending: Pending) -> None:
-        verdict, pending.isolation = case.judge(self._options)
+        verdict, pending.isolation = case.judge(pending.options)
         self._programs.release()
         self._settle([pending], [verdict])
 
@@ -194,8 +192,10 @@ class CaseExecutor:
 
     def _taken(self) -> list[Pending]:
         with self._changed:
+            chunk: list[Pending] = []
             size = max(1, min(_CHUNK, len(self._waiting) // self._workers))
-            chunk = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
+            while self._waiting and len(chunk) < size and (not chunk or self._waiting[0].options == chunk[0].options):
+                chunk.append(self._waiting.popleft())
             self._serving -= not chunk
             return chunk
 
@@ -208,11 +208,19 @@ class CaseExecutor:
 
     def _ask(self, chunk: list[Pending]) -> tuple[list[Pending], bool]:
         """Judge a chunk; return the cases without a verdict, and whether the first of them exceeded its time."""
+        from .math.policy import DEFAULT
+
+        options = chunk[0].options
         cases = [(one.case.completion, one.case.answer) for one in chunk if isinstance(one.case, MathCase)]
-        seconds, patience = self._options.timeout + _SECONDS, self._options.timeout + _PATIENCE
+        given = {
+            "strict": options.strict,
+            "timeout": options.timeout,
+            "policy": asdict(options.policy or DEFAULT),
+        }
+        seconds, patience = options.timeout + _SECONDS, options.timeout + _PATIENCE
         done = 0
         with self._pool.lent() as worker:
-            for replies in worker.answers(cases, self._grading, seconds=seconds, patience=patience):
+            for replies in worker.answers(cases, given, seconds=seconds, patience=patience):
                 verdicts = [Verdict.from_row(reply["answer"]) for reply in replies]
                 self._settle(chunk[done : done + len(verdicts)], verdicts)
                 done += len(verdicts)

@@ -5,13 +5,13 @@ A row that the file itself calls wrong is not held against it. Where a row has n
 
 import os
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from verifiers import Outcome, Verdict, verify
-from verifiers.math import grade_many
+from verifiers import Outcome, Verdict
+from verifiers.dispatch import Case, CaseOptions
+from verifiers.many import verify_each
 from verifiers.thinking import split_thinking
 
 from ..export.receipts import Block
@@ -25,7 +25,6 @@ from .results import Contaminated, Finding, RowResult
 _OPENING, _CLOSING = re.compile(r"<think>", re.IGNORECASE), re.compile(r"</think>", re.IGNORECASE)
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|start_header_id|end|return)\|>|</s>")
 _BOX = re.compile(r"\\boxed\s*\{([^{}]*)\}")
-_PLACEHOLDER = ("\\boxed{0}", "0")
 _OPENMATH = "openmath"
 _DIALECTS: Mapping[str, Syntax] = {
     **SYNTAXES,
@@ -61,8 +60,6 @@ class _Work:
     number: int
     row: ForeignRow
     findings: list[Finding] = field(default_factory=list)
-    judged: bool = False
-    verdict: "Future[Verdict] | None" = None
     rerun: "Future[Finding | None] | None" = None
 
 
@@ -182,13 +179,8 @@ def _note_twin(one: _Work, seen: dict[str, str]) -> None:
 
 
 def _start(one: _Work, options: AuditOptions, threads: ThreadPoolExecutor) -> None:
-    row = one.row
-    is_code = row.tests is not None and row.reference is None
-    one.judged = row.reference is not None and not is_code
-    if is_code and options.run_code:
-        one.verdict = threads.submit(verify, {"kind": "code", "question": row.question, "tests": row.tests}, row.text)
     if options.run_code:
-        blocks = transcript_of(row.trained).blocks or _turn_blocks(row)
+        blocks = transcript_of(one.row.trained).blocks or _turn_blocks(one.row)
         if blocks:
             one.rerun = threads.submit(_rerun, blocks, options.isolation)
 
@@ -213,17 +205,18 @@ def _rerun(blocks: Sequence[Block], isolation: str) -> Finding | None:
     return found
 
 
+def _case(row: ForeignRow, options: AuditOptions) -> Case | None:
+    """Return what is judged of a row; None where it has no reference, and for a program that is not to be run."""
+    if row.reference is not None:
+        return Case({"answer": row.reference}, row.text)
+    if row.tests is None or not options.run_code:
+        return None
+    problem = {"kind": "code", "question": row.question, "tests": row.tests}
+    return Case(problem, row.text, CaseOptions(isolation=options.isolation))
+
+
 def _finished(work: Iterator[_Work], options: AuditOptions) -> Iterator[RowResult]:
-    pending: deque[_Work] = deque()
-
-    def cases() -> Iterator[tuple[str, str]]:
-        for one in work:
-            pending.append(one)
-            yield (one.row.text, one.row.reference or "") if one.judged else _PLACEHOLDER
-
-    for verdict in grade_many(cases(), workers=options.workers):
-        one = pending.popleft()
-        fresh = verdict if one.judged else one.verdict.result() if one.verdict is not None else None
+    for one, fresh in verify_each(work, lambda one: _case(one.row, options), workers=options.workers):
         findings = [*one.findings, *(() if fresh is None else _verdict_findings(one.row, fresh))]
         if one.rerun is not None and (found := one.rerun.result()) is not None:
             findings.append(found)

@@ -7,15 +7,14 @@ machine lacks) is noted as unchecked and is no disagreement.
 import hashlib
 import json
 import os
-from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from verifiers import Outcome, Verdict, verify
-from verifiers.math import grade, grade_many
+from verifiers import Outcome, Verdict
+from verifiers.dispatch import Case, CaseOptions, verify_case
+from verifiers.many import verify_each
 
 from ..errors import DataError
 from ..export.dataset import iter_rows, row_messages
@@ -26,8 +25,6 @@ from .blocks import check_blocks
 from .results import Contaminated, Finding, RowResult
 
 _UNSURE = (Outcome.UNDECIDED, Outcome.ERROR, Outcome.TIMEOUT)
-_PLACEHOLDER = ("\\boxed{0}", "0")
-"""Stands in the stream of math cases for a row that is judged elsewhere, so that reading ahead stays bounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +50,6 @@ class _Work:
     chosen: bool
     limits: Row
     findings: list[Finding] = field(default_factory=list)
-    verdict: "Future[Verdict] | None" = None
     rerun: "Future[Finding | None] | None" = None
 
 
@@ -110,8 +106,6 @@ def _started(
         work = _read(split, number, row)
         work.chosen = work.chosen and _is_chosen(f"{split}/{number}", options)
         blocks = executed_blocks(_safe_messages(row, "completion"))
-        if work.chosen and row.get("kind") == Kind.CODE and options.run_code:
-            work.verdict = threads.submit(_judge_code, row, work.text)
         if work.chosen and blocks and options.run_code:
             work.rerun = threads.submit(check_blocks, blocks, work.limits, isolation=options.isolation)
         yield work
@@ -162,31 +156,17 @@ def _changed_block(found: list[str], noted: list[str]) -> str:
 
 
 def _finished(work: Iterator[_Work], options: AuditOptions) -> Iterator[RowResult]:
-    """Judge the mathematics in one stream over all cores, and collect what runs beside it."""
-    pending: deque[_Work] = deque()
-
-    def cases() -> Iterator[tuple[str, str]]:
-        for one in work:
-            pending.append(one)
-            is_math = one.chosen and one.row.get("kind") == Kind.MATH
-            yield (one.text, str(one.row.get("answer") or "")) if is_math else _PLACEHOLDER
-
-    # Rows of one dataset were judged alike; a row with other limits of its own is judged by itself below.
-    for verdict in grade_many(cases(), strict=True, workers=options.workers):
-        yield _result(pending.popleft(), verdict)
+    """Judge the rows in one stream over all cores, and collect what runs beside it."""
+    for one, verdict in verify_each(work, lambda one: _case(one, options), workers=options.workers):
+        yield _result(one, verdict, options)
 
 
-def _result(one: _Work, verdict: Verdict) -> RowResult:
-    row, fresh = one.row, None
-    if one.chosen and row.get("kind") == Kind.MATH:
-        plain = one.limits.get("strict", True) and one.limits.get("timeout", 2.0) == 2.0
-        fresh = verdict if plain else _judge_math(one, patience=1)
-        if fresh.outcome != row["outcome"] and (fresh.outcome in _UNSURE or row["outcome"] in _UNSURE):
-            fresh = _judge_math(one, patience=3)
-    elif one.verdict is not None:
-        fresh = one.verdict.result()
-        if fresh.outcome != row["outcome"]:
-            fresh = _judge_code(row, one.text)  # by itself, now that others are through: load is no disagreement
+def _result(one: _Work, fresh: Verdict | None, options: AuditOptions) -> RowResult:
+    row = one.row
+    if fresh is not None and fresh.outcome != row["outcome"] and (case := _case(one, options, patience=3)) is not None:
+        unsure = fresh.outcome in _UNSURE or row["outcome"] in _UNSURE
+        if unsure or row["kind"] == Kind.CODE:
+            fresh = verify_case(case)  # by itself, now that others are through: load is no disagreement
     if fresh is not None:
         one.findings += _verdict_findings(row, fresh)
     if one.rerun is not None and (found := one.rerun.result()) is not None:
@@ -212,16 +192,21 @@ def _verdict_findings(row: Row, fresh: Verdict) -> Iterator[Finding]:
         yield Finding(check="extracted", detail=f"was {row.get('extracted')!r}, is {fresh.extracted!r}")
 
 
-def _judge_math(one: _Work, *, patience: float) -> Verdict:
-    timeout = float(one.limits.get("timeout", 2.0)) * patience
-    answer = str(one.row.get("answer") or "")
-    return grade(one.text, answer, strict=bool(one.limits.get("strict", True)), timeout=timeout)
-
-
-def _judge_code(row: Mapping[str, Any], text: str) -> Verdict:
+def _case(one: _Work, options: AuditOptions, *, patience: float = 1) -> Case | None:
+    """Return what is judged again of a row, under the limits that its receipt names; None for nothing."""
+    row = one.row
+    if not one.chosen:
+        return None
+    if row.get("kind") == Kind.MATH:
+        strict, timeout = bool(one.limits.get("strict", True)), float(one.limits.get("timeout", 2.0)) * patience
+        how = CaseOptions(strict=strict, timeout=timeout)
+        return Case({"answer": str(row.get("answer") or "")}, one.text, how)
+    if row.get("kind") != Kind.CODE or not options.run_code:
+        return None
     context = json.loads(row.get("test_context") or "{}")
     tests = json.loads(row.get("tests") or "null")
-    return verify({"kind": "code", "question": row["question"], "tests": tests, **context}, text)
+    problem = {"kind": "code", "question": row["question"], "tests": tests, **context}
+    return Case(problem, one.text, CaseOptions(isolation=options.isolation))
 
 
 def _is_chosen(name: str, options: AuditOptions) -> bool:

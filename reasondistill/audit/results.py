@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from verifiers.audit import rate
-
+from ..evaluation.statistics import wilson
 from ..records import Row
 
 CHECKS: Mapping[str, tuple[bool, str]] = {
@@ -165,5 +164,4 @@ def _told(row: Mapping[str, Any]) -> Row:
 
 
 def _rate(hits: int, n: int) -> Row:
-    found = rate(hits, n)
-    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+    return asdict(wilson(hits, n))

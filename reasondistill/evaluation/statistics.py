@@ -6,6 +6,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from verifiers.wilson import wilson_interval
+
 from ..records import Estimate, Row
 
 Z95, Z80 = 1.959963984540054, 0.8416212335729143
@@ -37,13 +39,8 @@ def wilson(correct: int, n: int) -> Estimate:
     >>> print(wilson(19, 40))
     47.5 % [32.9, 62.5] n=40
     """
-    if n == 0:
-        return Estimate(value=0.0, low=0.0, high=1.0, n=0)
-    share = correct / n
-    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n))
-    # At 0 and n right answers the bound is the share itself, but for rounding.
-    return Estimate(value=share, low=max(0.0, min(share, centre - half)), high=min(1.0, max(share, centre + half)), n=n)
+    low, high = wilson_interval(correct, n)
+    return Estimate(value=correct / n if n else 0.0, low=low, high=high, n=n)
 
 
 def bootstrap_mean(values: Sequence[float], *, resamples: int = 10_000, seed: int = 0) -> Estimate:

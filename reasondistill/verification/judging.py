@@ -6,20 +6,19 @@ most three times, a bad reference never again.
 """
 
 import asyncio
-import os
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from verifiers import Outcome, Verdict, verify
-from verifiers.math import POLICIES, grade, grade_many
+from verifiers import Outcome, Verdict
+from verifiers.dispatch import Case, CaseOptions, verify_case
+from verifiers.many import verify_each
+from verifiers.math import POLICIES
 
 from ..errors import DataError
-from ..records import SCHEMA, Kind, Problem, Rollout, Row
+from ..records import SCHEMA, Problem, Rollout, Row
 from ..store import Table
 from ..store.rollout_table import completion_hash
 
@@ -27,8 +26,6 @@ BACKLOG = 512
 """Rollouts that wait for their verdict at most."""
 MAX_TRIES = 3
 """How often a verdict that our side could not give is tried in all."""
-MIXED_PART = 1024
-"""Rollouts of both kinds that are judged at a time: first the mathematics of them, then the programs."""
 _Todo = tuple[Rollout, int]
 """A rollout and how often it was judged in vain."""
 
@@ -40,7 +37,7 @@ class VerifyOptions:
     strict: bool = True
     """Only a marked answer counts."""
     timeout: float = 2.0
-    """Seconds that one comparison may take."""
+    """Seconds of processor time that one comparison may take."""
     policy: str = "default"
     """What counts as the same answer where mathematics does not say: a name of `verifiers.math.POLICIES`."""
 
@@ -48,6 +45,11 @@ class VerifyOptions:
         """Return what verdicts note of it; the policy only where it is not the usual one."""
         row = asdict(self)
         return row if self.policy != "default" else {key: row[key] for key in ("strict", "timeout")}
+
+    def case(self, problem: object, completion: str) -> Case:
+        """Return the verifier's case of a problem, a record or a row, and a completion."""
+        options = CaseOptions(strict=self.strict, timeout=self.timeout, policy=POLICIES[self.policy])
+        return Case(problem, completion, options)
 
 
 @dataclass(slots=True)
@@ -81,18 +83,6 @@ def verdict_row(rollout: Rollout, verdict: Verdict, options: VerifyOptions, trie
         "tries": tries,
         **verdict.to_row(),
     }
-
-
-def judge(rollout: Rollout, problem: Problem, options: VerifyOptions) -> Verdict:
-    """Judge one rollout; may take up to `options.timeout` seconds."""
-    if problem.kind is Kind.MATH:
-        return grade(
-            *_case(rollout, problem),
-            strict=options.strict,
-            timeout=options.timeout,
-            policy=POLICIES[options.policy],
-        )
-    return verify(problem.to_row(), rollout.text)
 
 
 def verify_rollouts(
@@ -166,76 +156,19 @@ def _judge_into(
     on_verdict: Callable[[Rollout, Outcome], None] = lambda _rollout, _outcome: None,
 ) -> int:
     judged = 0
-    for (rollout, n), verdict in _judge_many(todo, problems, options):
+    pairs = verify_each(todo, lambda item: options.case(_problem_of(item[0], problems), item[0].text))
+    for (rollout, n), verdict in pairs:
+        assert verdict is not None
         table.append(verdict_row(rollout, verdict, options, tries=n + 1))
         on_verdict(rollout, verdict.outcome)
         judged += 1
     return judged
 
 
-def _judge_many(
-    todo: Iterable[_Todo], problems: Mapping[str, Problem], options: VerifyOptions
-) -> Iterator[tuple[_Todo, Verdict]]:
-    """Judge on all cores, reading a bounded number of rollouts ahead; those of one kind come back in order."""
-    todo = _known(todo, problems)
-    kinds = {problem.kind for problem in problems.values()}
-    if kinds <= {Kind.MATH}:
-        yield from _judge_math(todo, problems, options)
-    elif kinds == {Kind.CODE}:
-        yield from _judge_code(todo, problems, options)
-    else:
-        while part := list(islice(todo, MIXED_PART)):
-            math = [(r, n) for r, n in part if problems[r.problem_id].kind is Kind.MATH]
-            yield from _judge_math(math, problems, options)
-            code = ((r, n) for r, n in part if problems[r.problem_id].kind is Kind.CODE)
-            yield from _judge_code(code, problems, options)
-
-
-def _known(todo: Iterable[_Todo], problems: Mapping[str, Problem]) -> Iterator[_Todo]:
-    for rollout, n in todo:
-        if rollout.problem_id not in problems:
-            raise DataError(
-                f"rollout {rollout.id}: problem {rollout.problem_id!r} is not among the problems; add its file"
-            )
-        yield rollout, n
-
-
-def _judge_math(
-    todo: Iterable[_Todo], problems: Mapping[str, Problem], options: VerifyOptions
-) -> Iterator[tuple[_Todo, Verdict]]:
-    ahead: deque[_Todo] = deque()
-
-    def cases() -> Iterator[tuple[str, str]]:
-        for item in todo:
-            ahead.append(item)
-            yield _case(item[0], problems[item[0].problem_id])
-
-    verdicts = grade_many(cases(), strict=options.strict, timeout=options.timeout, policy=POLICIES[options.policy])
-    for verdict in verdicts:
-        yield ahead.popleft(), verdict
-
-
-def _judge_code(
-    todo: Iterable[_Todo], problems: Mapping[str, Problem], options: VerifyOptions
-) -> Iterator[tuple[_Todo, Verdict]]:
-    workers = os.cpu_count() or 1
-    ahead: deque[tuple[_Todo, Future[Verdict]]] = deque()
-    threads = ThreadPoolExecutor(workers)  # each waits for a sandboxed process
-    try:
-        for item in todo:
-            ahead.append((item, threads.submit(judge, item[0], problems[item[0].problem_id], options)))
-            if len(ahead) >= 4 * workers:
-                first, verdict = ahead.popleft()
-                yield first, verdict.result()
-        while ahead:
-            first, verdict = ahead.popleft()
-            yield first, verdict.result()
-    finally:
-        threads.shutdown(wait=True, cancel_futures=True)
-
-
-def _case(rollout: Rollout, problem: Problem) -> tuple[str, str]:
-    return rollout.text, problem.answer or ""
+def _problem_of(rollout: Rollout, problems: Mapping[str, Problem]) -> Problem:
+    if rollout.problem_id not in problems:
+        raise DataError(f"rollout {rollout.id}: problem {rollout.problem_id!r} is not among the problems; add its file")
+    return problems[rollout.problem_id]
 
 
 class VerdictStream:
@@ -290,7 +223,8 @@ class VerdictStream:
             if self._failure is not None:
                 continue  # nobody may wait for ever at a queue that is full
             try:
-                verdict = await asyncio.to_thread(judge, rollout, self._problems[rollout.problem_id], self._options)
+                case = self._options.case(self._problems[rollout.problem_id], rollout.text)
+                verdict = await asyncio.to_thread(verify_case, case)
                 self._table.append(verdict_row(rollout, verdict, self._options))
                 self._on_verdict(rollout, verdict.outcome)
             except Exception as error:  # noqa: BLE001 - whatever stops the judging is raised where it is waited for

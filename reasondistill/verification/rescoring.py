@@ -1,13 +1,13 @@
 """Judging rollouts that were made elsewhere: rows with `messages` or `completion`, and a reference of their own or from
 a problem file."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from verifiers import Verdict, verify
-from verifiers.math import grade_many
+from verifiers import Verdict
+from verifiers.many import verify_each
 
 from ..errors import DataError
 from ..progress import StageProgress, say
@@ -28,16 +28,15 @@ def verify_file(given: Path, out: Path, *, problems: Path | None, options: Verif
     files = [problems] if problems else sorted((given / "problems").glob("*.jsonl"))
     references = {p.id: p.to_row() for file in files for p in load_problems(file)}
     # All rows are looked at before the first is judged; then they are read again, so that none need be held.
-    hashes, is_math = dict[str, str](), True
-    for case in _cases(given, references):
-        hashes[case["rollout_id"]] = content_id(case, asdict(options))
-        is_math = is_math and case["kind"] == "math"
+    hashes = {case["rollout_id"]: content_id(case, asdict(options)) for case in _cases(given, references)}
     with RunFolder(out) as folder, folder.table("verdicts", key="rollout_id", writable=True, warn=say) as table:
         done = {row["rollout_id"] for row in table if row.get("case_hash") == hashes.get(row["rollout_id"])}
         with StageProgress() as progress:
             progress.start("verify", len(hashes), done=len(done))
             todo = (case for case in _cases(given, references) if case["rollout_id"] not in done)
-            for identifier, verdict in _judge(todo, options, is_math=is_math):
+            for case, verdict in verify_each(todo, lambda case: options.case(case, case["completion"])):
+                assert verdict is not None
+                identifier = case["rollout_id"]
                 head = {"rollout_id": identifier, "schema": SCHEMA, "case_hash": hashes[identifier]}
                 table.append({**head, **verdict.to_row()})
                 progress.advance("verify")
@@ -108,22 +107,6 @@ def _completion(row: Row) -> str | None:
             content = message.get("content") or ""
             return content if isinstance(content, str) else None
     return None
-
-
-def _judge(cases: Iterator[Row], options: VerifyOptions, *, is_math: bool) -> Iterator[tuple[str, Verdict]]:
-    """Yield id and verdict of each case, in order; mathematics alone is judged on all cores."""
-    if not is_math:
-        yield from ((case["rollout_id"], verify(case, case["completion"])) for case in cases)
-        return
-    ahead: deque[str] = deque()
-
-    def pairs() -> Iterator[tuple[str, str]]:
-        for case in cases:
-            ahead.append(case["rollout_id"])
-            yield case["completion"], str(case["answer"])
-
-    for verdict in grade_many(pairs(), strict=options.strict, timeout=options.timeout):
-        yield ahead.popleft(), verdict
 
 
 def _keys(row: Row) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from verifiers import Outcome, many, verify_many
-from verifiers.dispatch import Options
+from verifiers.dispatch import Case
 from verifiers.math import Policy, grade_many
 from verifiers.math.processes import Worker
 
@@ -44,10 +44,10 @@ def test_both_kinds_are_judged_in_order(in_processes: None) -> None:
 
 
 def test_an_item_without_a_case_keeps_its_place(in_processes: None) -> None:
-    def case(n: int) -> dict[str, str] | None:
-        return {"completion": f"\\boxed{{{n}}}", "answer": "1"} if n % 2 else None
+    def case(n: int) -> Case | None:
+        return Case({"answer": "1"}, f"\\boxed{{{n}}}") if n % 2 else None
 
-    pairs = many.verify_each(range(100), case, Options(), workers=1)
+    pairs = many.verify_each(range(100), case, workers=1)
     assert [(n, v and v.correct) for n, v in pairs] == [(n, n == 1 if n % 2 else None) for n in range(100)]
 
 
