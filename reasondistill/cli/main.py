@@ -189,7 +189,7 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument("rollouts", type=Path, metavar="FILE.jsonl|DIR", help="rows with `messages` or `completion`")
     verify.add_argument("--problems", type=Path, metavar="FILE", help="supplies answers by problem_id")
     verify.add_argument("--strict", action="store_true", help="only a marked answer counts")
-    verify.add_argument("--timeout", type=_above_zero, default=2.0, help="seconds that one comparison may take")
+    verify.add_argument("--timeout", type=_above_zero, default=2.0, help="processor seconds of a comparison")
     _out(verify)
 
 

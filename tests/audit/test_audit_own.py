@@ -15,7 +15,8 @@ from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.strategies.tir.options import TirOptions
 from reasondistill.generation.transcripts import parse
 from reasondistill.records import Kind, Message, Problem, to_messages
-from reasondistill.verification.judging import VerifyOptions, judge
+from reasondistill.verification.judging import VerifyOptions
+from verifiers.dispatch import verify_case
 
 TEMPLATE = PromptTemplate(name="student", user="Solve: {question}")
 TRANSCRIPT = "I add.\n```python\nx = {n} + 1\nx\n```\n```output\n{told}\n```\nIt is $\\boxed{{{told}}}$."
@@ -46,7 +47,8 @@ def example(make_rollout):
         turns = parse(text) if form == "tir" else (Message(role="assistant", content=text),)
         messages = (Message(role="user", content=problem.question), *turns)
         rollout = make_rollout(problem, messages=messages, strategy="tir" if form == "tir" else "cot")
-        candidate = Candidate(problem=problem, rollout=rollout, verdict=judge(rollout, problem, VerifyOptions()))
+        verdict = verify_case(VerifyOptions().case(problem, rollout.text))
+        candidate = Candidate(problem=problem, rollout=rollout, verdict=verdict)
         return to_example(candidate, TEMPLATE, judged=Judged(isolation="flat", tir=TirOptions(cell_seconds=20)))
 
     return build

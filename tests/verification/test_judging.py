@@ -14,12 +14,12 @@ from reasondistill.verification.judging import (
     OutcomeCounts,
     VerdictStream,
     VerifyOptions,
-    judge,
     read_verdicts,
     verify_rollouts,
     verify_stored,
 )
 from verifiers import Outcome, Verdict
+from verifiers.dispatch import verify_case
 
 OPTIONS = VerifyOptions()
 
@@ -50,7 +50,7 @@ def _verify(rollouts, problem, table, options=OPTIONS):
     ],
 )
 def test_a_completion_is_judged_against_the_reference(make_rollout, problem, text, strict, outcome):
-    assert judge(make_rollout(problem, text), problem, VerifyOptions(strict=strict)).outcome is outcome
+    assert verify_case(VerifyOptions(strict=strict).case(problem, make_rollout(problem, text).text)).outcome is outcome
 
 
 def test_the_verdict_row_names_what_was_judged_and_how(make_rollout, problem, table):
@@ -118,7 +118,7 @@ def test_a_row_of_another_command_is_judged_again(make_rollout, problem, table):
 @pytest.fixture
 def broken_sandbox(monkeypatch):
     verdict = Verdict(outcome=Outcome.ERROR, reason="sandbox_error: no process could be started")
-    monkeypatch.setattr("reasondistill.verification.judging.verify", lambda problem, completion: verdict)
+    monkeypatch.setattr("verifiers.dispatch.CodeCase.judge", lambda case, options: (verdict, ""))
 
 
 @pytest.mark.usefixtures("broken_sandbox")

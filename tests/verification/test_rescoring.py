@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from reasondistill.cli.main import main
 from reasondistill.errors import DataError
 from reasondistill.problems import write_problems
 from reasondistill.store import Table
@@ -163,3 +164,24 @@ def test_a_missing_file_is_named(verify, tmp_path):
 
 def test_an_empty_file_has_nothing_to_judge(write, verify):
     assert verify(write()) == {"rollouts": 0, "outcomes": {}, "accuracy": 0.0}
+
+
+UNMARKED = {"id": "unmarked", "completion": "so it is 5", "answer": "5"}
+SLOW = {"id": "slow", "completion": r"\boxed{2}", "answer": r"\sum_{k=0}^{\infty} \frac{1}{2^k}"}
+PROGRAM = {"id": "program", "completion": "def f(x):\n    return x", "tests": ["assert f(1) == 1"]}
+
+
+@pytest.mark.parametrize("rows", [(UNMARKED, SLOW), (UNMARKED, SLOW, PROGRAM)], ids=["mathematics", "mixed"])
+@pytest.mark.parametrize(
+    ("options", "unmarked", "slow"),
+    [
+        ((), "correct", "correct"),
+        (("--strict",), "no_answer", "correct"),
+        (("--timeout", "0.01"), "correct", "undecided"),
+    ],
+)
+def test_the_commands_options_hold_whatever_else_the_file_holds(write, tmp_path, capsys, rows, options, unmarked, slow):
+    assert main(["verify", str(write(*rows)), "--out", str(tmp_path / "out"), *options]) == 0
+    outcomes = {v["rollout_id"]: v["outcome"] for v in _verdicts(tmp_path)}
+    assert (outcomes["unmarked"], outcomes["slow"]) == (unmarked, slow)
+    assert outcomes.get("program", "correct") == "correct"
