@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,15 @@ settings.load_profile("patient")
 
 # Benchmark files, where the checkout has a shared folder beside it; tests skip with a reason where they are absent.
 os.environ.setdefault("REASONDISTILL_BENCHMARKS", str(Path(__file__).parents[2] / "shared" / "data" / "benchmarks"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that is skipped in CI for want of a program that .ci/run installs."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and item.get_closest_marker("installed"):
+        report.outcome, report.longrepr = "failed", f"CI installs what this test needs, yet: {report.longrepr}"
+    return report
 
 
 def _problem(number: int = 0, **fields: Any) -> Problem:

@@ -19,7 +19,10 @@ from reasondistill.report.text import visible
 from reasondistill.run.score_folder import ScoringRun
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path"),
+    pytest.mark.installed,
+]
 CALLS_HOME = re.compile(r"https?://([\w-]+\.)*(google|googleapis|gvt1|gstatic)\.com[/:]")
 """What Chromium asks for by itself, whatever the page."""
 VOID = {"meta", "link", "input", "br", "img", "hr"}

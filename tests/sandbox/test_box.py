@@ -129,6 +129,7 @@ def test_the_watch_judges_a_whole_tree(processes, reason):
     assert found.startswith(reason) and bool(found) == bool(reason)
 
 
+@pytest.mark.installed
 def test_programs_in_bubblewrap():
     try:
         program()
