@@ -1,4 +1,4 @@
-"""How fast this machine runs things in the sandbox: medians after a warm-up, with their spread. No comparison here."""
+"""Speed of the sandbox on this machine: medians after a warm-up, with their spread. Compares nothing."""
 
 import statistics
 import time

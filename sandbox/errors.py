@@ -1,4 +1,4 @@
-"""What can go wrong on our side. A program's own failure is never one of these: it is a status.
+"""Errors of the sandbox itself. A program's failure is never one of these: it is a status.
 
 SandboxError
 ├── SandboxUnavailable (also OSError)    this machine cannot enforce what was asked
@@ -8,15 +8,15 @@ SandboxError
 
 
 class SandboxError(Exception):
-    """Anything that the sandbox itself could not do."""
+    """The sandbox itself failed."""
 
 
 class SandboxUnavailable(SandboxError, OSError):
-    """The isolation asked for is not to be had here; the message names what is missing and the way out."""
+    """This machine cannot enforce the requested isolation; the message says what is missing and the way out."""
 
 
 class ZygoteDied(SandboxError, ConnectionError):
-    """The zygote went away; the pool starts another one for the next launch."""
+    """The zygote died; the pool starts another one for the next launch."""
 
 
 class BadMessage(SandboxError, ValueError):

@@ -1,9 +1,9 @@
-"""Starting children through a zygote and watching over them: the owner's side of one launch.
+"""The owner's side of one launch: starts children through a zygote and watches them.
 
-The owner reads every stream while the children run, keeps the clock, and kills. What a child reports about itself is
-a label at most.
+The owner reads every stream while the children run, keeps the clock, and kills. A child's own report is only a label.
 """
 
+import fcntl
 import os
 import select
 import signal
@@ -19,7 +19,7 @@ from .limits import Execution, Limits, Status
 from .wire import close_all, pack, receive, send, unpack
 
 OUR_FAULT = ("owner", "owner left", "launch failed")
-"""Reasons for a death that no limit and no program gave."""
+"""Reasons for a kill that are neither a limit nor the program's doing."""
 NOT_READY = "the child ended before it was ready"
 _START_SECONDS = 30.0
 _READ_SIZE = 1 << 16
@@ -28,12 +28,12 @@ _CUT = b"\n[... %d bytes cut ...]\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One sandboxed child. Two linked tasks of one launch talk to each other and see nothing else of one another."""
+    """One sandboxed child. Two linked tasks of one launch share one stream socket and nothing else."""
 
     entry: str
-    """A name out of the fixed table in `sandbox.inside`: program, session, candidate, tester."""
+    """A name from the fixed table in `sandbox.inside`: program, session, candidate, tester."""
     payload: bytes = b""
-    """Handed to the entry's `main`. Any size."""
+    """Argument of the entry's `main`. Any size."""
     stdin: bytes = b""
     limits: Limits = field(default_factory=Limits)
     linked: bool = False
@@ -44,7 +44,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """What came of one task; streams as bytes."""
+    """Result of one task; streams as bytes."""
 
     status: Status
     exit_code: int | None
@@ -59,7 +59,7 @@ class TaskResult:
     reason: str = ""
 
     def execution(self) -> Execution:
-        """The same as text."""
+        """Return the same with the streams as text."""
         return Execution(
             status=self.status,
             exit_code=self.exit_code,
@@ -74,7 +74,7 @@ class TaskResult:
 
 
 class Stream:
-    """What a child writes to one pipe: the head and the tail are kept, the middle only counted."""
+    """Output of a child on one pipe: the head and the tail are kept, the middle only counted."""
 
     __slots__ = ("descriptor", "head", "limit", "tail", "total")
 
@@ -83,7 +83,7 @@ class Stream:
         self.head, self.tail, self.total = bytearray(), bytearray(), 0
 
     def read(self) -> bool:
-        """Take what is there; False at the end of the stream."""
+        """Read what is available; return False at the end of the stream."""
         try:
             data = os.read(self.descriptor, _READ_SIZE)
         except BlockingIOError:
@@ -97,7 +97,7 @@ class Stream:
         return bool(data)
 
     def drain(self) -> None:
-        """Take what is left in the pipe without waiting for its end, which another holder may never bring."""
+        """Read what is left in the pipe without waiting for its end, as another process may hold it open."""
         before = -1
         while before != self.total:
             before = self.total
@@ -139,9 +139,9 @@ class _Running:
 def launch(
     control: socket.socket, tasks: Sequence[Task], *, isolation: str, wall_seconds: float | None, number: int
 ) -> list[TaskResult]:
-    """Run tasks side by side until they have ended and return what came of each, in order.
+    """Run tasks side by side to their end and return their results in order.
 
-    Raises ZygoteDied when the zygote goes away in between; nothing of the launch is left then.
+    Raises ZygoteDied when the zygote dies meanwhile; nothing of the launch is left then.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     running = _open(tasks)
@@ -174,60 +174,50 @@ def _open(tasks: Sequence[Task]) -> list[_Running]:
 
 
 def _open_one(task: Task, links: list[int]) -> _Running:
-    limits, theirs = task.limits, {"stdin": memory_file(task.stdin) if task.stdin else os.open(os.devnull, os.O_RDONLY)}
+    theirs = {"stdin": memory_file(task.stdin) if task.stdin else os.open(os.devnull, os.O_RDONLY)}
     streams: dict[str, Stream] = {}
-    for role, limit in (
-        ("stdout", limits.output_bytes),
-        ("stderr", limits.output_bytes),
-        ("result", limits.result_bytes),
-    ):
-        if role != "result" or task.result:
-            read, theirs[role] = os.pipe()
-            os.set_blocking(read, False)
-            streams[role] = Stream(read, limit)
+    for role in ("stdout", "stderr", "result") if task.result else ("stdout", "stderr"):
+        read, theirs[role] = os.pipe()
+        os.set_blocking(read, False)
+        streams[role] = Stream(read, task.limits.result_bytes if role == "result" else task.limits.output_bytes)
     if task.linked:
         theirs["link"] = links.pop()
-    if task.payload:
-        theirs["payload"] = memory_file(
-            task.payload
-        )  # never through the zygote's memory: its children are copies of it
+    if task.payload:  # never through the zygote's memory, of which every child is a copy
+        theirs["payload"] = memory_file(task.payload)
     return _Running(task, streams["stdout"], streams["stderr"], streams.get("result"), theirs)
 
 
 def memory_file(content: bytes) -> int:
-    """A descriptor of an unchangeable file in memory, at its beginning."""
-    import fcntl
-
+    """Return a descriptor at the beginning of an unchangeable file in memory."""
     descriptor = os.memfd_create("sandbox", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
-    fcntl.fcntl(
-        descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-    )
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     return descriptor
 
 
 def _order(control: socket.socket, events: socket.socket, running: Sequence[_Running], number: int) -> None:
     descriptors, described = [events.fileno()], []
     for one in running:
-        limits = limits_json(one.task.limits)
-        described.append({"entry": one.task.entry, "roles": list(one.theirs), "limits": limits})
+        roles, limits = list(one.theirs), limits_json(one.task.limits)
+        described.append({"entry": one.task.entry, "roles": roles, "limits": limits})
         descriptors += one.theirs.values()
     try:
         send(control, pack({"op": "launch", "number": number, "tasks": described}), descriptors)
     except OSError as problem:
-        raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
+        raise ZygoteDied(f"the zygote accepts no orders: {problem}") from None
 
 
 def limits_json(limits: Limits) -> dict[str, float | None]:
-    """Limits as the zygote reads them."""
+    """Return limits in the form that the zygote reads."""
     return {name: getattr(limits, name) for name in Limits.__slots__}
 
 
 class _Watch:
-    """One launch from its order to its end."""
+    """One launch, from its order to its end."""
 
     def __init__(self, events: socket.socket, running: Sequence[_Running], wall_seconds: float, isolation: str) -> None:
         self._events, self._running, self._wall_seconds, self._isolation = events, running, wall_seconds, isolation
@@ -297,7 +287,7 @@ class _Watch:
             self._kill_all(Status.KILLED, "its partner ended")
 
     def _after_the_zygote(self) -> None:
-        """The zygote is gone. Its children die with it, and in flat whatever those forked dies by our hand."""
+        """The zygote is gone and its children die with it; in flat the owner kills their forks."""
         for one in self._running:
             if one.pidfd >= 0:
                 _signal(one.pidfd)
@@ -312,7 +302,7 @@ class _Watch:
         elif one.stdout.total + one.stderr.total > one.task.limits.flood_bytes:
             self._kill(one, Status.OUTPUT_LIMIT, f"wrote more than {one.task.limits.flood_bytes} bytes")
         elif one.result is not None and one.result.total > one.task.limits.result_bytes:
-            self._kill(one, Status.OUTPUT_LIMIT, f"handed in more than {one.task.limits.result_bytes} bytes")
+            self._kill(one, Status.OUTPUT_LIMIT, f"returned more than {one.task.limits.result_bytes} bytes")
 
     def _kill_all(self, status: Status, reason: str) -> None:
         for one in self._running:
@@ -325,7 +315,7 @@ class _Watch:
 
 
 def bury(leader: int, isolation: str) -> None:
-    """Kill what a child forked, when no zygote is there to do it. Only flat needs it: it has no PID namespace."""
+    """Kill a child's forks when the zygote is gone. Only flat needs it: it has no PID namespace."""
     if isolation == "flat" and leader > 1:
         try:
             os.killpg(leader, signal.SIGKILL)

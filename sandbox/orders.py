@@ -1,4 +1,4 @@
-"""What an owner may order, read from its message to the last field. Anything odd raises BadMessage."""
+"""Parses the owner's orders and checks every field. Anything unexpected raises BadMessage."""
 
 from collections.abc import Collection
 from dataclasses import fields
@@ -6,28 +6,28 @@ from typing import Any
 
 from .child import ROLES, Job, Kind
 from .errors import BadMessage
-from .limits import LARGEST, Limits
+from .limits import MAX_LIMIT, Limits
 
-_MOST_TASKS = 8
-_LONGEST_NAME = 64
+_MAX_TASKS = 8
+_MAX_NAME = 64
 
 
 def parse_jobs(head: dict[str, Any], descriptors: list[int], entries: Collection[str]) -> list[Job]:
-    """Return the jobs of a launch; each takes its descriptors off the front of what is left."""
+    """Return the jobs of a launch; each takes its descriptors from the front of the rest."""
     tasks = head.get("tasks")
-    if not isinstance(tasks, list) or not 1 <= len(tasks) <= _MOST_TASKS:
-        raise BadMessage(f"a launch needs a list of 1 to {_MOST_TASKS} tasks")
+    if not isinstance(tasks, list) or not 1 <= len(tasks) <= _MAX_TASKS:
+        raise BadMessage(f"a launch needs a list of 1 to {_MAX_TASKS} tasks")
     jobs, rest = [], list(descriptors)
     for task in tasks:
         roles = _checked_roles(task, entries, len(rest))
-        given, rest = dict(zip(roles, rest, strict=False)), rest[len(roles) :]
+        by_role, rest = dict(zip(roles, rest, strict=False)), rest[len(roles) :]
         kind = Kind(limits=parse_limits(task.get("limits")), session=task["entry"] == "session")
-        jobs.append(Job(kind=kind, entry=task["entry"], descriptors=given, home=directory_name(task)))
+        jobs.append(Job(kind=kind, entry=task["entry"], descriptors=by_role, home=directory_name(task)))
     return jobs
 
 
 def _checked_roles(task: Any, entries: Collection[str], available: int) -> list[str]:
-    """Return what a task's descriptors are for."""
+    """Return the roles of a task's descriptors."""
     if not isinstance(task, dict) or not isinstance(task.get("entry"), str) or task["entry"] not in entries:
         raise BadMessage("a task needs an entry that exists")
     roles = task.get("roles")
@@ -43,27 +43,27 @@ def _checked_roles(task: Any, entries: Collection[str], available: int) -> list[
 def directory_name(head: dict[str, Any], key: str = "home") -> str:
     """Return the name of a branch's directory, which may be empty."""
     name = head.get(key, "")
-    if not isinstance(name, str) or (name and not (name.isascii() and name.isalnum() and len(name) <= _LONGEST_NAME)):
+    if not isinstance(name, str) or (name and not (name.isascii() and name.isalnum() and len(name) <= _MAX_NAME)):
         raise BadMessage(f"not a directory's name: {name!r}")
     return name
 
 
-def parse_limits(given: object) -> Limits:
+def parse_limits(row: object) -> Limits:
     """Return limits from their JSON.
 
     >>> parse_limits({"files": 9}).files
     9
     """
     known = {one.name for one in fields(Limits)}
-    if not isinstance(given, dict) or not set(given) <= known:
+    if not isinstance(row, dict) or not set(row) <= known:
         raise BadMessage("a task's limits are wrong")
-    for name, value in given.items():
+    for name, value in row.items():
         seconds = name.endswith("_seconds")
         if value is None and name == "cpu_seconds":
             continue
-        if type(value) not in ((int, float) if seconds else (int,)) or not 0 <= value <= LARGEST:
+        if type(value) not in ((int, float) if seconds else (int,)) or not 0 <= value <= MAX_LIMIT:
             raise BadMessage(f"a task's {name} is {value!r}")
     try:
-        return Limits(**given)
+        return Limits(**row)
     except ValueError as problem:
         raise BadMessage(str(problem)) from None

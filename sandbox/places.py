@@ -1,4 +1,4 @@
-"""Where code can run: here, here inside bubblewrap, or on a remote sandbox. One argument chooses."""
+"""Chooses by one argument where code runs: on this machine, also inside bubblewrap, or on a remote sandbox."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from .remote import Remote
 def place(
     isolation: str = "auto", *, prewarm: Sequence[str] = warming.DEFAULT, allow_weaker: bool = False
 ) -> Pool | Remote:
-    """Return the place that an isolation names: auto, full, flat, bubblewrap, or the address of a remote sandbox.
+    """Return the pool or the remote sandbox that an isolation names: auto, full, flat, bubblewrap, or an address.
 
     >>> place("http://127.0.0.1:8080").isolation
     'http://127.0.0.1:8080'
@@ -21,7 +21,7 @@ def place(
 
 
 def shared_pool(isolation: str = "auto") -> Pool:
-    """The one pool per kind of isolation that this process shares."""
+    """Return this process's shared pool of an isolation."""
     return _SHARED.setdefault(isolation, Pool(isolation=isolation))
 
 

@@ -1,6 +1,6 @@
-"""A Pool: its warm zygotes and everything that may be asked of them, from any thread, and from forks of the owner.
+"""Pool: warm zygotes and the requests to them, from any thread and from forks of the owner.
 
-A zygote starts on first use, is started again when it died, and ends with its owner however that one ends.
+A zygote starts on first use, restarts after its death, and ends with its owner, however the owner ends.
 """
 
 import atexit
@@ -20,7 +20,7 @@ from typing import Any
 
 from . import prewarm
 from .bubblewrap import wrapped
-from .errors import BadMessage, SandboxError, SandboxUnavailable, ZygoteDied
+from .errors import BadMessage, SandboxUnavailable, ZygoteDied
 from .launch import NOT_READY, Task, TaskResult, launch
 from .layers import cgroup
 from .limits import Execution, Limits, Status
@@ -43,10 +43,10 @@ main()
 class Pool:
     """Run tasks in children of one warm process.
 
-    `isolation` is auto (the strongest that this machine allows, full or flat), full, flat or bubblewrap; `prewarm`
-    names the libraries to have imported. Where the machine cannot enforce it, starting raises SandboxUnavailable,
-    unless `allow_weaker` lets programs run without landlock: they can then read whatever their user can, and results
-    say `weaker`.
+    `isolation` is auto (the stronger of full and flat that this machine allows), full, flat or bubblewrap; `prewarm`
+    names libraries to import ahead. Where the machine cannot enforce it, starting raises SandboxUnavailable, unless
+    `allow_weaker` lets programs run without landlock: they can then read whatever their user can, and results say
+    `weaker`.
 
     >>> with Pool(prewarm=["math"]) as pool:
     ...     pool.run("print(1 + 1)").stdout
@@ -67,27 +67,22 @@ class Pool:
         _POOLS.add(self)
 
     def run(self, code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
-        """Run one program, as `python FILE.py` would, and return what came of it."""
+        """Run one program, as `python FILE.py` would, and return its result."""
         task = Task(entry="program", payload=as_bytes(code), stdin=as_bytes(stdin), limits=limits or Limits())
         return self.launch([task])[0].execution()
 
     def launch(self, tasks: Sequence[Task], *, wall_seconds: float | None = None) -> list[TaskResult]:
-        """Start children side by side and wait for them; results come in the order of the tasks.
+        """Start children side by side, wait for them, and return their results in the order of the tasks.
 
-        All are killed when `wall_seconds` (else the largest of the tasks' own limits) have passed, and when every
-        task that has a result channel has ended. Two linked tasks hold the ends of one stream socket.
+        All are killed after `wall_seconds` (by default the largest of the tasks' limits), and when every task with a
+        result channel has ended. Two linked tasks hold the ends of one stream socket.
         """
         for attempt in (1, 2):
             zygote = self.zygote(libraries=any(name in task.payload for task in tasks for name in self._mentions))
             try:
-                results = launch(
-                    zygote.control,
-                    tasks,
-                    isolation=zygote.isolation,
-                    wall_seconds=wall_seconds,
-                    number=next(self._numbers),
-                )
-                # A child that was killed before it began, by a machine out of memory perhaps, may be had anew.
+                number, isolation = next(self._numbers), zygote.isolation
+                results = launch(zygote.control, tasks, isolation=isolation, wall_seconds=wall_seconds, number=number)
+                # A child killed before it began (the machine may be out of memory) is started once more.
                 if attempt == 2 or not any(one.reason.startswith(NOT_READY) for one in results):
                     return results
             except ZygoteDied as problem:
@@ -100,14 +95,14 @@ class Pool:
 
     @property
     def isolation(self) -> str:
-        """What children run under: full, flat or bubblewrap. Starts the zygote if need be."""
+        """Isolation of the children: full, flat or bubblewrap. Starts the zygote if necessary."""
         return self.zygote().isolation
 
     def zygote(self, *, libraries: bool = False) -> "Zygote":
-        """The running zygote, started if there is none; raises SandboxUnavailable.
+        """Return the running zygote, started if necessary; raise SandboxUnavailable where it cannot start.
 
-        There are two: programs that mention none of the libraries to prewarm come from a process that has not loaded
-        them, which forks three times as fast.
+        A pool has two: programs that mention none of the prewarmed libraries are forked from a process without them,
+        which forks three times as fast.
         """
         kind = libraries and bool(self._libraries)
         with self._locks[kind]:
@@ -121,7 +116,7 @@ class Pool:
             return zygote
 
     def next_number(self) -> int:
-        """A number for a launch, never used before."""
+        """Return an unused number for a launch."""
         return next(self._numbers)
 
     def close(self) -> None:
@@ -150,7 +145,7 @@ class Pool:
         zygote.stop()
 
     def _forget_after_fork(self) -> None:
-        """In a fork of the owner: the zygotes belong to the parent, this process will start its own."""
+        """In a fork of the owner: leave the zygotes to the parent; this process starts new ones."""
         self._locks = {True: threading.Lock(), False: threading.Lock()}
         for zygote in self._zygotes.values():
             zygote.control.close()
@@ -182,9 +177,9 @@ class Zygote:
 
 
 def _mentions(libraries: Sequence[str]) -> tuple[bytes, ...]:
-    """What a program's text holds if it may use one of these libraries, or one that rests on numpy."""
-    resting = ("scipy", "pandas", "matplotlib", "sklearn", "networkx") if "numpy" in libraries else ()
-    return tuple(name.encode() for name in (*libraries, *resting))
+    """Return words of which a program's text holds one if it may use these libraries, or others built on numpy."""
+    built_on_numpy = ("scipy", "pandas", "matplotlib", "sklearn", "networkx") if "numpy" in libraries else ()
+    return tuple(name.encode() for name in (*libraries, *built_on_numpy))
 
 
 def _start(modes: Sequence[str], prewarm: Sequence[str]) -> Zygote:
@@ -206,7 +201,7 @@ def _start(modes: Sequence[str], prewarm: Sequence[str]) -> Zygote:
         control.close()
         process.wait()
         reasons.append(f"{mode}: {answer.get('unavailable', answer)}")
-    raise SandboxUnavailable("this machine cannot enforce the isolation asked for. " + "; ".join(reasons))
+    raise SandboxUnavailable("this machine cannot enforce the requested isolation. " + "; ".join(reasons))
 
 
 def _refuse_other_systems() -> None:
@@ -251,12 +246,12 @@ def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]"
 
 
 def _interpreter() -> str:
-    """What to start. The running program itself where its path is closed to this user: whoever started it came in."""
+    """Return the interpreter to start: the running program itself where its path is closed to this user."""
     return sys.executable if os.access(sys.executable, os.X_OK) else "/proc/self/exe"
 
 
 def _environment() -> dict[str, str]:
-    """All that the zygote, and so a child's /proc/self/environ, ever sees of the owner's environment."""
+    """Return the zygote's environment, which is also a child's /proc/self/environ: almost nothing of the owner's."""
     fixed = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
     fixed |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
     libraries = os.environ.get("LD_LIBRARY_PATH")  # an interpreter built with a shared library may not start without it
@@ -264,16 +259,13 @@ def _environment() -> dict[str, str]:
 
 
 def _is_library(root: str, paths: Sequence[str]) -> bool:
-    """Whether the directory of this package holds the libraries too, as an installation has it.
-
-    A checkout that this package runs from is nobody's library, and is hidden from children.
-    """
-    own = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    return root in {os.path.realpath(path) for path in (*own, *paths)}
+    """Whether this package is installed among the libraries; a checkout is hidden from children."""
+    libraries = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    return root in {os.path.realpath(path) for path in (*libraries, *paths)}
 
 
 def _library_paths(names: Sequence[str]) -> list[str]:
-    """Directories of the owner's import path that hold a library to prewarm, outside the interpreter's own."""
+    """Return the directories that hold the libraries to prewarm."""
     found = []
     for name in names:
         try:
@@ -288,12 +280,12 @@ def _library_paths(names: Sequence[str]) -> list[str]:
 
 def _last_words(process: "subprocess.Popen[bytes]") -> str:
     process.kill()
-    _, said = process.communicate()
-    return said.decode("utf-8", "replace").strip().rpartition("\n")[2] or "no message"
+    _, output = process.communicate()
+    return output.decode("utf-8", "replace").strip().rpartition("\n")[2] or "no message"
 
 
 def as_bytes(text: str | bytes) -> bytes:
-    """Text as UTF-8; what is no text (a lone surrogate) stays as it is."""
+    """Return text as UTF-8; lone surrogates are kept."""
     return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
 
@@ -319,4 +311,3 @@ def _at_exit() -> None:
 
 os.register_at_fork(after_in_child=_after_fork)
 atexit.register(_at_exit)
-__all__ = ["ISOLATIONS", "Pool", "SandboxError"]

@@ -1,4 +1,4 @@
-"""Import libraries and use them once, so that a fork finds them warm. Names that are not installed are skipped."""
+"""Imports libraries and uses them once, so that forks start warm. Libraries that are not installed are skipped."""
 
 import importlib
 from collections.abc import Callable, Iterable
@@ -30,11 +30,11 @@ str(s.sqrt(8)); s.latex(x**2 / 2); s.nsolve(x**2 - 2, x, 1); s.sympify("2*x + 1"
 }
 
 
-def warm(names: Iterable[str], *, goes_on: Callable[[], bool] = lambda: True) -> list[str]:
-    """Import and exercise, as long as it `goes_on`; return the names that could not be imported."""
+def warm(names: Iterable[str], *, proceed: Callable[[], bool] = lambda: True) -> list[str]:
+    """Import and exercise libraries while `proceed()` holds; return the names that could not be imported."""
     missing = []
     for name in names:
-        if not goes_on():
+        if not proceed():
             break
         try:
             importlib.import_module(name)

@@ -1,9 +1,8 @@
-"""Programs and sessions on another machine's sandbox, over HTTP: SandboxFusion's API and NeMo-Skills' API.
+"""Runs programs and sessions on a remote sandbox over HTTP: SandboxFusion's API and NeMo-Skills' API.
 
-An address that ends in /execute speaks NeMo-Skills, any other SandboxFusion (its /run_code and /run_jupyter). How well
-such a server isolates is its own affair: `isolation` of every result is the server's address without credentials.
-Limits other than the wall clock and memory are the server's own, too. Neither API can branch a session: a branch
-replays the cells.
+An address that ends in /execute is NeMo-Skills, any other SandboxFusion (its /run_code and /run_jupyter). The server
+isolates as it can: `isolation` of every result is its address without credentials. It also sets all limits except the
+wall clock and memory. Neither API can branch a session, so a branch replays the cells.
 """
 
 import http.client
@@ -19,12 +18,12 @@ from .errors import SandboxError
 from .limits import MIB, Execution, Limits, Status
 
 _SLACK_SECONDS = 10.0
-"""What a request may take over the program's own time: queueing, starting, travelling."""
-_ANSWER_LIMIT = 64 * MIB
+"""Time of a request beyond the program's: queueing, starting, transfer."""
+_MAX_ANSWER_BYTES = 64 * MIB
 
 
 class Remote:
-    """A remote sandbox with the interface of a Pool.
+    """A remote sandbox with a Pool's interface.
 
     >>> Remote("http://user:secret@127.0.0.1:8080").isolation
     'http://127.0.0.1:8080'
@@ -43,15 +42,15 @@ class Remote:
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def run(self, code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
-        """Run one program there."""
+        """Run one program on the server."""
         return self.dialect.run(_text(code), _text(stdin), limits or Limits())
 
     def session(self, *, limits: Limits | None = None) -> "RemoteSession":
-        """A session there; its state is kept by the server or replayed, as the dialect can."""
+        """Start a session, whose state the server keeps or the client replays."""
         return RemoteSession(self, limits or Limits())
 
     def close(self) -> None:
-        """Nothing is held between calls."""
+        """Do nothing: no connection is kept between calls."""
 
     def __enter__(self) -> "Remote":
         return self
@@ -66,44 +65,44 @@ class Remote:
         request = urllib.request.Request(self.address + path, data=data, headers=headers, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=seconds + _SLACK_SECONDS) as answer:
-                found = json.loads(answer.read(_ANSWER_LIMIT))
+                row = json.loads(answer.read(_MAX_ANSWER_BYTES))
         except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError) as problem:
             raise SandboxError(f"{self.isolation}{path}: {problem}") from None
-        if not isinstance(found, dict):
-            raise SandboxError(f"{self.isolation}{path}: the answer is no JSON object")
-        return found
+        if not isinstance(row, dict):
+            raise SandboxError(f"{self.isolation}{path}: the answer is not a JSON object")
+        return row
 
 
 class RemoteSession:
-    """Cells on a remote sandbox, with the interface of a Session."""
+    """Cells on a remote sandbox, with a Session's interface."""
 
     def __init__(self, place: Remote, limits: Limits, history: tuple[str, ...] = ()) -> None:
         self._place, self.limits, self._history = place, limits, list(history)
         self._name = uuid.uuid4().hex
         self.address = place.address
-        self._behind = list(history)
+        self._unsent = list(history)
         """Cells that the server has not seen under this session's name."""
 
     def execute(self, code: str | bytes, *, limits: Limits | None = None) -> Execution:
         """Run one cell."""
         text, limits = _text(code), limits or self.limits
-        while self._behind:
-            self._place.dialect.cell(self._name, [], self._behind.pop(0), limits)
+        while self._unsent:
+            self._place.dialect.cell(self._name, [], self._unsent.pop(0), limits)
         execution = self._place.dialect.cell(self._name, self._history, text, limits)
         if execution.status is not Status.SANDBOX_ERROR:
             self._history.append(text)
         return execution
 
     def fork(self, n: int = 1) -> "list[RemoteSession]":
-        """Branches of this state, made by running its cells again."""
+        """Return branches of this state, made by running its cells again."""
         keeps = self._place.dialect.keeps_state
         branches = [RemoteSession(self._place, self.limits, tuple(self._history)) for _ in range(n)]
         for branch in branches:
-            branch._behind = branch._behind if keeps else []
+            branch._unsent = branch._unsent if keeps else []
         return branches
 
     def close(self) -> None:
-        """The server forgets sessions on its own."""
+        """Do nothing: the server drops old sessions itself."""
 
     def __enter__(self) -> "RemoteSession":
         return self
@@ -113,7 +112,7 @@ class RemoteSession:
 
 
 class _Dialect(Protocol):
-    """How one kind of server is asked."""
+    """API of one kind of server."""
 
     keeps_state: bool
 
@@ -128,13 +127,8 @@ class _SandboxFusion:
         self._place = place
 
     def run(self, code: str, stdin: str, limits: Limits) -> Execution:
-        body = {
-            "code": code,
-            "language": "python",
-            "stdin": stdin,
-            "run_timeout": limits.wall_seconds,
-            "memory_limit_MB": limits.memory_bytes // MIB,
-        }
+        bounds = {"run_timeout": limits.wall_seconds, "memory_limit_MB": limits.memory_bytes // MIB}
+        body = {"code": code, "language": "python", "stdin": stdin, **bounds}
         began = time.monotonic()
         try:
             answer = self._place.post("/run_code", body, limits.wall_seconds)
@@ -143,17 +137,17 @@ class _SandboxFusion:
         result = answer.get("run_result")
         if answer.get("status") == "SandboxError" or not isinstance(result, dict):
             return _made(self._place, began, Status.SANDBOX_ERROR, reason=str(answer.get("message", "no result")))
-        code_there = result.get("return_code")
+        exit_code = result.get("return_code")
         if result.get("status") == "TimeLimitExceeded":
             status, reason = Status.TIMEOUT, f"over the wall clock's limit of {limits.wall_seconds:g} s"
         elif result.get("status") != "Finished":
             status, reason = Status.SANDBOX_ERROR, str(answer.get("message", ""))
         else:
-            status, reason = _status_of(code_there, str(result.get("stderr", ""))), ""
-        return _made(self._place, began, status, limits, result, code_there, reason)
+            status, reason = _status_of(exit_code, str(result.get("stderr", ""))), ""
+        return _made(self._place, began, status, limits, result, exit_code, reason)
 
     def cell(self, name: str, before: list[str], code: str, limits: Limits) -> Execution:
-        """Run all cells again in one notebook: this API keeps none."""
+        """Run all cells again in one notebook, as this API keeps no state."""
         seconds = limits.wall_seconds * (len(before) + 1)
         body = {"cells": [*before, code], "cell_timeout": limits.wall_seconds, "total_timeout": seconds}
         began = time.monotonic()
@@ -185,27 +179,23 @@ class _NemoSkills:
         return self._execute({"language": "ipython", "session_id": name}, code, limits)
 
     def _execute(self, more: dict[str, Any], code: str, limits: Limits) -> Execution:
-        body = {
-            "generated_code": code,
-            "timeout": limits.wall_seconds,
-            "max_output_characters": limits.output_bytes,
-            "traceback_verbosity": "Plain",
-        }
+        bounds = {"timeout": limits.wall_seconds, "max_output_characters": limits.output_bytes}
+        body = {"generated_code": code, "traceback_verbosity": "Plain", **bounds}
         began = time.monotonic()
         try:
             answer = self._place.post("", body | more, limits.wall_seconds)
         except SandboxError as problem:
             return _made(self._place, began, Status.SANDBOX_ERROR, reason=str(problem))
-        told, complaint = answer.get("process_status"), str(answer.get("stderr", ""))
-        if told == "timeout":
+        outcome, stderr = answer.get("process_status"), str(answer.get("stderr", ""))
+        if outcome == "timeout":
             status = Status.TIMEOUT
-        elif told in ("completed", "error"):
-            # This API reports no exit code: a traceback is all that tells a failed program from a finished one.
-            failed = told == "error" or "Traceback (most recent call last)" in complaint
+        elif outcome in ("completed", "error"):
+            # This API reports no exit code: only a traceback distinguishes a failed program from a finished one.
+            failed = outcome == "error" or "Traceback (most recent call last)" in stderr
             status = Status.EXCEPTION if failed else Status.OK
         else:
             status = Status.SANDBOX_ERROR
-        reason = str(told) if status is Status.SANDBOX_ERROR else ""
+        reason = str(outcome) if status is Status.SANDBOX_ERROR else ""
         return _made(self._place, began, status, limits, answer, reason=reason)
 
 
@@ -248,5 +238,5 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - half]}\n[... {len(text) - limit} cut ...]\n{text[-half:]}"
 
 
-def _text(given: str | bytes) -> str:
-    return given if isinstance(given, str) else given.decode("utf-8", "replace")
+def _text(code: str | bytes) -> str:
+    return code if isinstance(code, str) else code.decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Sessions: cells of one program run one after the other with their state kept, and branches of that state.
+"""Sessions, the owner's side: run cells one after the other in one kept state, and branch that state.
 
-The owner's side. Every process of a session is a fork of its first one; which of them run, wait or die is decided
-here. Between cells a session's process is stopped, so that threads it left behind use nothing.
+Every process of a session is a fork of its first one; the owner decides which of them run, wait or die. Between cells
+a session's process is stopped, so that its leftover threads use nothing.
 """
 
 import os
@@ -19,15 +19,15 @@ from .limits import Execution, Limits, Status
 from .places import shared_pool
 from .pool import Pool, Zygote, as_bytes
 from .remote import Remote, RemoteSession
-from .wire import INLINE_LIMIT, close_all, pack, receive, send, unpack
+from .wire import MAX_INLINE_BYTES, close_all, pack, receive, send, unpack
 
 _GRACE_SECONDS = 0.5
-"""How long an interrupted cell may take to notice."""
+"""Time for an interrupted cell to stop."""
 _ANSWER_SECONDS = 20.0
 
 
 class Session:
-    """A Python state that cells of code change, and that can be branched. On a remote sandbox by its address.
+    """A Python state that cells of code change, and that can be branched. An address puts it on a remote sandbox.
 
     >>> with Session() as session:
     ...     session.execute("x = 20").status
@@ -50,16 +50,16 @@ class Session:
 
     @property
     def holds_state(self) -> bool:
-        """Whether there is a state: not before the first cell, nor after one that took every process with it."""
+        """Whether a state exists: not before the first cell, nor after a cell that ended every process."""
         return self._process is not None or self._remote is not None
 
     def execute(self, code: str | bytes, *, limits: Limits | None = None, checkpoint: bool = True) -> Execution:
-        """Run one cell and return what came of it; `result` is its last expression's text.
+        """Run one cell and return its execution; `result` is the text of the last expression.
 
-        Of `limits` the wall clock and the output's bounds hold for this cell; memory and the rest are the session's.
-        After an exception or an interrupted timeout the state is what the cell made of it. When the cell had to be
-        killed it is the state before the cell, or, if that was lost too, a fresh one: `reason` says so. Without
-        `checkpoint` nothing is kept of the state before the cell, which saves a fork where it is cheap to make again.
+        Only the wall clock and the output sizes of `limits` apply to a cell; memory and the rest are the session's.
+        An exception or an interrupted timeout keeps the state that the cell left. After a kill the state is that
+        before the cell, or, if that is lost too, a fresh one: `reason` says so. Without `checkpoint` the state before
+        the cell is not kept, which saves a fork where the caller can rebuild it cheaply.
         """
         if self._remote is not None:
             return self._remote.execute(code, limits=limits)
@@ -74,7 +74,7 @@ class Session:
         return execution
 
     def fork(self, n: int = 1) -> "list[Session]":
-        """Return n branches that start from this state and then go their own ways. Files are copied too."""
+        """Return n branches that start from this state and are then independent. Files are copied too."""
         if self._remote is not None:
             return [self._wrap(branch) for branch in self._remote.fork(n)]
         self._alive()
@@ -119,7 +119,7 @@ class Session:
 
 @dataclass(slots=True)
 class _Process:
-    """One process of a session, as the owner holds it."""
+    """The owner's handles of one process of a session."""
 
     control: socket.socket
     stdout: int
@@ -128,7 +128,7 @@ class _Process:
     pidfd: int = -1
 
     def wait_ready(self) -> None:
-        """Take in the process's greeting, which tells its process id in a way that it cannot forge."""
+        """Receive the process's greeting, to which the kernel attaches its process id."""
         self.control.settimeout(_ANSWER_SECONDS)
         try:
             _, ancillary, _, _ = self.control.recvmsg(1 << 16, socket.CMSG_SPACE(12))
@@ -144,21 +144,21 @@ class _Process:
     def signal(self, number: signal.Signals) -> None:
         try:
             signal.pidfd_send_signal(self.pidfd, number)
-        except (ProcessLookupError, OSError):
-            return
+        except OSError:
+            return  # it has ended
 
     def discard(self) -> None:
-        """Kill a checkpoint that is no longer wanted, if it was ever made."""
+        """Kill an unneeded checkpoint, if it was ever made."""
         try:
             if select.select([self.control], [], [], 0)[0]:
                 self.wait_ready()
         except ZygoteDied:
-            return  # there is none: the cell before kept this process from forking
+            return  # the cell before kept this process from forking
         finally:
             self.kill()
 
     def kill(self) -> None:
-        """Kill the process and let go of everything that belongs to it."""
+        """Kill the process and close its descriptors."""
         if self.pidfd >= 0:
             self.signal(signal.SIGKILL)
             os.close(self.pidfd)
@@ -169,7 +169,7 @@ class _Process:
 
 
 def _pipes() -> tuple[_Process, list[int]]:
-    """A process-to-be, and the three descriptors for its other side."""
+    """Return handles for a process that does not run yet, and the three descriptors to give it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     out, err = os.pipe(), os.pipe()
@@ -179,7 +179,7 @@ def _pipes() -> tuple[_Process, list[int]]:
 
 
 class _Family:
-    """All processes that came from one first process. They share a box and die together."""
+    """All forks of one first process. They share a box and die together."""
 
     def __init__(self, zygote: Zygote, number: int, events: socket.socket, first: _Process) -> None:
         self._zygote, self._number, self.events, self.first = zygote, number, events, first
@@ -201,7 +201,7 @@ class _Family:
             try:
                 send(zygote.control, order, [theirs.fileno(), stdin, *others])
             except OSError as problem:
-                raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
+                raise ZygoteDied(f"the zygote accepts no orders: {problem}") from None
             finally:
                 theirs.close()
                 close_all([stdin, *others])
@@ -231,7 +231,7 @@ class _Family:
         self.events.setblocking(False)
 
     def abandon(self) -> None:
-        """Let go of a family that never began."""
+        """Close a family that never started."""
         self.first.kill()
         self.leave()
 
@@ -257,10 +257,10 @@ class _Family:
         try:
             send(self._zygote.control, pack(head | {"number": self._number, "index": 0}))
         except OSError as problem:
-            raise ZygoteDied(f"the zygote takes no orders: {problem}") from None
+            raise ZygoteDied(f"the zygote accepts no orders: {problem}") from None
 
     def branch(self, origin: _Process) -> _Process:
-        """Fork a process between its cells. Both get new directory names, which the other one never learns."""
+        """Fork a process between its cells. Both get new directory names, unknown to the other."""
         process, others = _pipes()
         try:
             try:
@@ -282,7 +282,7 @@ class _Family:
         return process
 
     def last_words(self) -> str:
-        """Why the whole session ended, if it did."""
+        """Return why the whole session ended, or an empty text if it runs."""
         try:
             message, descriptors = receive(self.events)
             close_all(descriptors)
@@ -304,13 +304,13 @@ class _Cell:
         self._stderr = Stream(process.stderr, limits.output_bytes)
         self._began = time.monotonic()
         self.late = False
-        """Whether the cell was told that its time is up."""
+        """Whether the cell was interrupted after its time."""
         self.killed: tuple[Status, str] | None = None
 
     def run(self) -> tuple[Execution, _Process]:
-        """Run the cell; returns what came of it and the process that the session goes on with.
+        """Run the cell; return its execution and the process that continues the session.
 
-        Raises ZygoteDied, with `killed` telling why, when no process is left to go on with.
+        Raises ZygoteDied, with the reason in `killed`, when no process is left to continue.
         """
         checkpoint, others = _pipes() if self._wants_checkpoint else (None, [])
         if checkpoint is not None:
@@ -343,7 +343,7 @@ class _Cell:
     def _order(self, others: list[int]) -> None:
         head: dict[str, Any] = {"op": "cell", "home": self._process.home}
         body, extra = self._code, []
-        if len(body) > INLINE_LIMIT:
+        if len(body) > MAX_INLINE_BYTES:
             head["long"], body, extra = True, b"", [memory_file(self._code)]
         try:
             if others:
@@ -351,12 +351,12 @@ class _Cell:
             self._process.signal(signal.SIGCONT)
             send(self._process.control, pack(head, body), [*extra, *others])
         except OSError:
-            self.killed = (Status.KILLED, "the session's process had ended")  # the watch will see it, too
+            self.killed = (Status.KILLED, "the session's process had ended")  # the watch will notice, too
         finally:
             close_all([*extra, *others])
 
     def _watch(self) -> dict[str, Any] | None:
-        """Read what the cell prints until it answers; None when it had to be killed, or died."""
+        """Read the cell's output until it answers; return None when it was killed, or died."""
         poll = select.poll()
         control = self._process.control
         readers = {self._process.stdout: self._stdout, self._process.stderr: self._stderr}
@@ -384,7 +384,7 @@ class _Cell:
                 return None
 
     def _answer(self) -> dict[str, Any] | None:
-        """The process's own account: labels and text, checked for form."""
+        """Return the process's own account, checked for form."""
         try:
             head, _ = unpack(receive(self._process.control)[0])
             Status(head["status"])
@@ -407,10 +407,7 @@ class _Cell:
         if self.killed is not None:
             reason += "; the state is that before the cell"
         elif self.late:
-            status, reason = (
-                Status.TIMEOUT,
-                f"{self._too_late()} and interrupted",
-            )
+            status, reason = Status.TIMEOUT, f"{self._too_late()} and interrupted"
         result, code, cpu = answer.get("result"), answer.get("exit_code"), answer.get("cpu")
         return Execution(
             status=status,
@@ -426,7 +423,7 @@ class _Cell:
         )
 
     def lost(self, problem: ZygoteDied) -> Execution:
-        """What to say when the state is gone with every process that held it."""
+        """Return the execution of a cell after which no process of the session is left."""
         status, reason = self.killed or (Status.SANDBOX_ERROR, str(problem))
         self.killed = (status, f"{reason}; the session's state is lost")
         return replace(self._execution({}), reason=self.killed[1])

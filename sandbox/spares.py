@@ -1,6 +1,6 @@
-"""Children, and those that wait for their job: forked ahead of it, walled in, holding nothing of anybody's.
+"""Records of children and launches, and the spares: confined children forked ahead of their job.
 
-A spare is used once, like any other child. There are few, and they end with the zygote.
+A spare is used once, like any other child. Spares are few and end with the zygote.
 """
 
 import socket
@@ -12,27 +12,27 @@ from .box import Box
 from .child import Kind
 
 TICK_SECONDS = 0.04
-SPARE_LIMIT = 8
-_ALIKE = 2
-"""Spares of one kind: a program and its tester may be of the same."""
+MAX_SPARES = 8
+_MAX_ALIKE = 2
+"""Spares of one kind: a program and its tester may be of the same kind."""
 
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """One process that the zygote has forked. Without a launch it is a spare."""
+    """One forked process. Without a launch it is a spare."""
 
     pid: int
     pidfd: int
     kind: Kind
     box: Box
     line: socket.socket
-    """Takes the child's job there, and brings back what it says before it begins."""
+    """Carries the job to the child, and the child's messages until it begins."""
     launch: "Launch | None" = None
     index: int = 0
     began: bool = False
-    """Whether it has said that it has its job and begins."""
+    """Whether it has reported that its job begins."""
     failure: str = ""
-    """Why it could not begin."""
+    """Reason why it could not begin."""
     listener: int = -1
     forks_allowed: int = 0
     forks: int = 0
@@ -40,7 +40,7 @@ class Child:
     next_look: float = 0.0
 
     def begin(self, launch: "Launch", index: int) -> None:
-        """Belong to a launch from now on."""
+        """Join a launch."""
         self.launch, self.index = launch, index
         launch.children[index] = self
         self.next_look = time.monotonic() + TICK_SECONDS / 2
@@ -48,7 +48,7 @@ class Child:
 
 @dataclass(slots=True)
 class Launch:
-    """Tasks that were started together. `events` is where the owner hears of them."""
+    """Tasks that were started together. `events` is the socket to the owner."""
 
     number: int
     events: socket.socket
@@ -56,7 +56,7 @@ class Launch:
 
 
 class Spares:
-    """Which spares there are, and of which kinds there should be more: those that were used last.
+    """The waiting spares, and the kinds used last, of which more should be made.
 
     >>> Spares().next_kind() is None
     True
@@ -64,18 +64,18 @@ class Spares:
 
     def __init__(self) -> None:
         self._waiting: list[Child] = []
-        self._wanted: deque[Kind] = deque(maxlen=SPARE_LIMIT)
+        self._wanted: deque[Kind] = deque(maxlen=MAX_SPARES)
 
     @property
     def wanted(self) -> bool:
-        """Whether a kind of child has been used since spares were last looked after."""
+        """Whether a kind has been used for which no spare has been considered yet."""
         return bool(self._wanted)
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def take(self, kind: Kind) -> Child | None:
-        """Return a spare of a kind, which is then none any more; None when there is none."""
+        """Remove and return a spare of a kind, or None."""
         for place, child in enumerate(self._waiting):
             if child.kind == kind:
                 return self._waiting.pop(place)
@@ -86,23 +86,23 @@ class Spares:
         self._waiting.append(child)
 
     def remove(self, child: Child) -> None:
-        """Forget a child that died waiting."""
+        """Forget a spare that died."""
         if child in self._waiting:
             self._waiting.remove(child)
 
     def want(self, kind: Kind) -> None:
-        """Ask for a spare of a kind that has just been used. A session is too rare and too large to keep one."""
+        """Request a spare of a kind that has just been used, except of sessions, which are rare and large."""
         if not kind.session:
             self._wanted.append(kind)
 
     def next_kind(self) -> Kind | None:
-        """Return the kind that the next spare should have; None when there are enough."""
+        """Return the kind of the next spare to make, or None."""
         while self._wanted:
             kind = self._wanted.popleft()
-            if sum(child.kind == kind for child in self._waiting) < _ALIKE:
+            if sum(child.kind == kind for child in self._waiting) < _MAX_ALIKE:
                 return kind
         return None
 
     def surplus(self) -> Child | None:
-        """Return the spare to give up for another one: the one that has waited longest. None while there is room."""
-        return self._waiting.pop(0) if len(self._waiting) >= SPARE_LIMIT else None
+        """Remove and return the oldest spare if there is no room for another; None otherwise."""
+        return self._waiting.pop(0) if len(self._waiting) >= MAX_SPARES else None

@@ -1,6 +1,6 @@
-"""The zygote's start: walls around itself, libraries warmed, memory settled; then it serves.
+"""Starts a zygote: confines itself, warms libraries, settles memory, then serves.
 
-Runs as the main program of a process of its own; the configuration is its one argument, as JSON.
+The main program of its process; the configuration is its one argument, as JSON.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
@@ -26,14 +26,14 @@ from .wire import pack, send
 from .zygote import Zygote
 
 FIRST_UID = 61_184
-"""User ids for children of a zygote started as root: the range that systemd also uses for users that come and go."""
+"""First user id for children under root, from the range that systemd uses for dynamic users."""
 _LINE = 1000
-_LARGE = 40 << 20
-"""Resident bytes from which on huge pages pay: smaller, a child writes to most of its pages anyway."""
+_MIN_HUGE_BYTES = 40 << 20
+"""Resident bytes from which huge pages pay; in a smaller process children write to most pages anyway."""
 
 
 def main() -> NoReturn:
-    """Entry of the process: the configuration is the one argument, as JSON."""
+    """Prepare and serve, or report to the owner why this machine cannot enforce the mode."""
     settings = json.loads(sys.argv[1])
     control = socket.socket(fileno=settings["control"])
     try:
@@ -52,12 +52,12 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
     kernel.one_malloc_arena()
     settings["cgroups"] = [str(group) for group in cgroup.join()]
-    # The first entry is the one that the boot has put there to find this package.
+    # The owner's boot code put the first entry there to find this package.
     sys.path[:] = [e for e in dict.fromkeys([*sys.path[1:], *settings["paths"]]) if e not in settings["hidden"]]
     sys.argv[:] = [""]
     entries = load_entries()
     readable = visible.readable_paths(flat=flat, hidden=settings["hidden"])
-    own = "/box" if any(path.startswith("/tmp") for path in readable) else "/tmp"
+    private = "/box" if any(path.startswith("/tmp") for path in readable) else "/tmp"
     as_root = os.geteuid() == 0
     base, keep = None, 0
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -67,17 +67,17 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         base, _ = make_base()
     else:
-        namespaces.enter(readable, own=own, drop_to=FIRST_UID if as_root else None)
-    prewarm.warm(settings["prewarm"], goes_on=lambda: _waits(settings["owner"]))
-    if not _waits(settings["owner"]):
+        namespaces.enter(readable, private=private, drop_to=FIRST_UID if as_root else None)
+    prewarm.warm(settings["prewarm"], proceed=lambda: _lives(settings["owner"]))
+    if not _lives(settings["owner"]):
         if base is not None:
             delete_directory(base)
         os._exit(0)
-    prepare_for_children(own)
+    prepare_for_children(private)
     rehearse()
     gc.collect()
     gc.freeze()
-    if _memory_pages()[1] * os.sysconf("SC_PAGE_SIZE") > _LARGE:
+    if _memory_pages()[1] * os.sysconf("SC_PAGE_SIZE") > _MIN_HUGE_BYTES:
         kernel.use_huge_pages()
     alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     walls = Walls(
@@ -94,25 +94,25 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
         entries=entries,
     )
     seccomp.fork_listener(machine)
-    boxes = Boxes(flat_base=base, own=own, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
+    boxes = Boxes(flat_base=base, private=private, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
     return Zygote(control, settings["owner"], boxes, walls)
 
 
-def _waits(owner: int) -> bool:
-    """Whether the owner, a process descriptor, is still alive."""
+def _lives(owner: int) -> bool:
+    """Whether the owner, given by its process descriptor, is alive."""
     return not select.select([owner], [], [], 0)[0]
 
 
 def _memory_pages() -> list[int]:
-    """Total and resident pages of this process."""
+    """Return the total and the resident pages of this process."""
     return [int(number) for number in Path("/proc/self/statm").read_text().split()[:2]]
 
 
 def _needed_capabilities(paths: Sequence[str]) -> int:
-    """What an unprivileged child of this root process needs to read the interpreter's own files.
+    """Return the capabilities that an unprivileged child needs to read the interpreter's files, usually none.
 
-    Nothing, mostly. An interpreter below a directory that only root may enter (/root) is out of reach without
-    the capability to read; landlock still holds the child to `paths`.
+    An interpreter below a directory that only root may enter (/root) is out of reach without the capability to read;
+    landlock still limits the child to `paths`.
     """
     child = os.fork()
     if child == 0:

@@ -1,22 +1,21 @@
-"""Run a program against tests that it cannot see: candidate and tester are two processes, each in its own sandbox.
+"""Runs a program against tests that it cannot see: candidate and tester are two processes, each in its own sandbox.
 
-The candidate holds the program, and of the tests nothing but the arguments of the calls so far. The tester holds the
-tests and rebuilds every returned value from plain data. What a run came to is the tester's report; the candidate has
-no channel to the owner. What a program keeps in its own memory between the calls of one run is kept, as in any harness;
-nothing is kept between runs.
+The candidate holds the program, and of the tests only the arguments of the calls so far. The tester holds the tests
+and rebuilds every returned value from plain data. The outcome is the tester's report; the candidate has no channel to
+the owner. A program keeps its memory between the calls of one run, as in any harness, and nothing between runs.
 """
 
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from .inside.candidate_program import Program, Reading
 from .inside.plain_data import NotPlainError, encode
 from .launch import Task, TaskResult
-from .limits import Limits, Status
-from .pool import Pool
+from .limits import GIB, Limits, Status
+from .pool import Pool, as_bytes
 
 __all__ = [
     "AssertTests",
@@ -33,9 +32,9 @@ __all__ = [
 
 BUSY = "the machine was too busy to run the program for as long as it may take"
 TESTER_SECONDS = 4.0
-"""What the tests themselves may take on top of the candidate's wall clock."""
+"""Time for the tests themselves, added to the candidate's wall clock."""
 _ASLEEP_SECONDS = 0.1
-_MIB = 1 << 20
+"""Processor time below which a program slept of its own accord."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class AssertTests:
 
     code: str
     entry_point: str | None = None
-    """The name that `check` is given; names that the code itself uses need no entry point."""
+    """Name passed to `check`; names that the code itself uses need no entry point."""
     prompt: str = ""
     """Code whose whole functions the tests may use."""
 
@@ -70,14 +69,14 @@ class CallTests:
 
 
 class TestOutcome(StrEnum):
-    """What a test run came to. Only passed, failed and timeout say something about the program."""
+    """Result of a test run. Only passed, failed and timeout say something about the program."""
 
-    __test__ = False  # no class of tests, whatever pytest makes of its name
+    __test__ = False  # pytest must not collect it
     PASSED = "passed"
     FAILED = "failed"
     TIMEOUT = "timeout"
     UNDECIDED = "undecided"
-    """The tests rest on something that the program would have to vouch for itself, or cannot be carried over."""
+    """The tests depend on the program's word about itself, or on a value that cannot cross."""
     BAD_TESTS = "bad_tests"
     SANDBOX_ERROR = "sandbox_error"
 
@@ -89,11 +88,11 @@ class TestRun:
     __test__ = False
     outcome: TestOutcome
     reason: str
-    """Empty where the failures say it all."""
+    """Empty where the failures suffice."""
     passed: int
     total: int
     failures: tuple[dict[str, str], ...]
-    """The first failed tests: `test`, and where they are known `call`, `expected`, `got` and `error`."""
+    """The first failed tests: `test`, and where known `call`, `expected`, `got` and `error`."""
     isolation: str
     seconds: float
 
@@ -107,9 +106,9 @@ def run_tests(
     fail_fast: bool = False,
     most_seconds: float | None = None,
 ) -> TestRun:
-    """Run a program against tests; `limits` are the candidate's, its wall clock is that of all its calls together.
+    """Run a program against tests; `limits` apply to the candidate, their wall clock to all its calls together.
 
-    `most_seconds` bounds the whole, the tests' own time and a second run included.
+    `most_seconds` bounds the whole, with the tests' own time and a second run.
 
     >>> program = Program(readings=(Reading(source="def f(x):\\n    return x + 1"),))
     >>> with Pool(prewarm=()) as pool:
@@ -137,20 +136,17 @@ def run_tests(
 
 
 def starved(task: TaskResult, seconds: float, share: float = 0.5) -> bool:
-    """Whether a program used up its wall clock with less than a share of a processor, because the machine is busy.
-
-    One that hardly asked for the processor slept of its own will.
-    """
+    """Whether a program used up its wall clock with less than a share of a processor, because the machine is busy."""
     wanted_more = _ASLEEP_SECONDS < task.cpu_seconds < share * seconds
     return wanted_more and os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Trial:
-    """A program and its tests, run once or again: on a busy machine, or where calls have changed their arguments.
+    """A program and its tests, run again on a busy machine, or where calls have changed their arguments.
 
-    A program may empty the list that the tests are about to compare with: a run that passes so is repeated without
-    the changes.
+    A program may empty the list that the tests are about to compare with, so a run that passes after such changes is
+    repeated without them.
     """
 
     program: Program
@@ -162,48 +158,41 @@ class _Trial:
     starved: bool = False
     """Whether another run with more time may help."""
     starving: bool = False
-    """Whether even that would not."""
+    """Whether even more time would not help."""
     changed_arguments: bool = False
 
     def run(self, seconds: float, *, keep_arguments: bool = False) -> TestRun:
-        """Run candidate and tester once; the candidate may take so long by the wall clock, not by the processor."""
+        """Run candidate and tester once; `seconds` bound the candidate's wall clock, not its processor time."""
         total = max(0.5, min(seconds + TESTER_SECONDS, self.longest - self.spent))
-        seconds = min(seconds, 0.95 * total)  # it must be the program that runs out of time, not its tests
+        seconds = min(seconds, 0.95 * total)  # the program must run out of time before its tests do
         clocks = {"candidate_seconds": seconds, "total_seconds": total, "keep_arguments": keep_arguments}
         cpu_seconds = self.limits.cpu_seconds or self.limits.wall_seconds
-        candidate = replace(self.limits, wall_seconds=total, cpu_seconds=cpu_seconds)
-        memory = max(self.limits.memory_bytes, 1024 * _MIB)
-        # A tester starts no process; saying so spares the zygote a listener for its forks.
-        tester = Limits(wall_seconds=total, cpu_seconds=total, memory_bytes=memory, processes=0)
+        limits = replace(self.limits, wall_seconds=total, cpu_seconds=cpu_seconds)
+        program = Task(entry="candidate", payload=_json(self.program.to_row()), limits=limits, linked=True)
+        memory = max(self.limits.memory_bytes, GIB)
+        # A tester starts no process, and with a limit of 0 the zygote needs no listener for its forks.
+        limits = Limits(wall_seconds=total, cpu_seconds=total, memory_bytes=memory, processes=0)
         payload = _json({**self.payload, **clocks})
-        asked, told = self.pool.launch(
-            [
-                Task(entry="candidate", payload=_json(self.program.to_row()), limits=candidate, linked=True),
-                Task(entry="tester", payload=payload, limits=tester, linked=True, result=True),
-            ],
-            wall_seconds=total + 0.5,
-        )
-        run, self.changed_arguments = _test_run(asked, told)
-        self.spent += told.wall_seconds
-        self.starved = starved(asked, seconds)
-        self.starving = starved(asked, seconds, share=0.25)
+        tests = Task(entry="tester", payload=payload, limits=limits, linked=True, result=True)
+        candidate, tester = self.pool.launch([program, tests], wall_seconds=total + 0.5)
+        run, self.changed_arguments = _test_run(candidate, tester)
+        self.spent += tester.wall_seconds
+        self.starved = starved(candidate, seconds)
+        self.starving = starved(candidate, seconds, share=0.25)
         return run
 
 
 def run_script(program: Program, stdin: str, *, pool: Pool, limits: Limits | None = None) -> TaskResult:
     """Run a program as a script that reads stdin; its readings and usual names are as in `run_tests`."""
     payload = _json(replace(program, main=True).to_row())
-    task = Task(
-        entry="candidate", payload=payload, stdin=stdin.encode("utf-8", "surrogatepass"), limits=limits or Limits()
-    )
+    task = Task(entry="candidate", payload=payload, stdin=as_bytes(stdin), limits=limits or Limits())
     return pool.launch([task])[0]
 
 
 def _payload(tests: AssertTests | CallTests, fail_fast: bool) -> dict[str, Any]:
     common = {"fail_fast": fail_fast}
     if isinstance(tests, AssertTests):
-        named = {"code": tests.code, "entry_point": tests.entry_point, "prompt": tests.prompt}
-        return {"style": "assert", **named, **common}
+        return {"style": "assert", **asdict(tests), **common}
     cases = [
         {
             "args": encode(list(case.args)),
@@ -219,40 +208,40 @@ def _json(row: dict[str, Any]) -> bytes:
     return json.dumps(row).encode("ascii")
 
 
-def _test_run(asked: TaskResult, told: TaskResult) -> tuple[TestRun, bool]:
-    for task, name in ((told, "tester"), (asked, "candidate")):
+def _test_run(candidate: TaskResult, tester: TaskResult) -> tuple[TestRun, bool]:
+    for task, name in ((tester, "tester"), (candidate, "candidate")):
         if task.status is Status.SANDBOX_ERROR:
             return _unjudged(TestOutcome.SANDBOX_ERROR, f"{name}: {task.reason}", task.isolation), False
-    if told.status in (Status.NONZERO_EXIT, Status.EXCEPTION):
-        last = told.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        reason = f"the tester ended with exit code {told.exit_code}: {last}"
-        return _unjudged(TestOutcome.SANDBOX_ERROR, reason, told.isolation), False
-    if told.status is not Status.OK:
-        reason = f"the tests did not come to an end: {told.status} {told.reason}".rstrip()
-        return _unjudged(TestOutcome.UNDECIDED, reason, told.isolation), False
-    row = json.loads(told.result)
-    outcome, reason = _explained(TestOutcome(row["outcome"]), row["reason"], asked)
+    if tester.status in (Status.NONZERO_EXIT, Status.EXCEPTION):
+        last = tester.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        reason = f"the tester ended with exit code {tester.exit_code}: {last}"
+        return _unjudged(TestOutcome.SANDBOX_ERROR, reason, tester.isolation), False
+    if tester.status is not Status.OK:
+        reason = f"the tests did not come to an end: {tester.status} {tester.reason}".rstrip()
+        return _unjudged(TestOutcome.UNDECIDED, reason, tester.isolation), False
+    row = json.loads(tester.result)
+    outcome, reason = _explained(TestOutcome(row["outcome"]), row["reason"], candidate)
     run = TestRun(
         outcome=outcome,
         reason=reason,
         passed=row["passed"],
         total=row["total"],
         failures=tuple(row["failures"]),
-        isolation=told.isolation,
-        seconds=told.wall_seconds,
+        isolation=tester.isolation,
+        seconds=tester.wall_seconds,
     )
     return run, row["changed_arguments"]
 
 
-def _explained(outcome: TestOutcome, reason: str, asked: TaskResult) -> tuple[TestOutcome, str]:
-    """Say how the candidate ended, where all that the tester knows is that it did."""
+def _explained(outcome: TestOutcome, reason: str, candidate: TaskResult) -> tuple[TestOutcome, str]:
+    """Add how the candidate ended, where the tester knows only that it did."""
     if reason != "gone":
         return outcome, reason
-    if asked.status is Status.TIMEOUT:
-        return TestOutcome.TIMEOUT, asked.reason
-    if asked.status in (Status.OK, Status.NONZERO_EXIT):
-        return outcome, f"exit: the program ended with exit code {asked.exit_code} before it had answered"
-    return outcome, f"{asked.status}: {asked.reason or 'the program ended before it had answered'}"
+    if candidate.status is Status.TIMEOUT:
+        return TestOutcome.TIMEOUT, candidate.reason
+    if candidate.status in (Status.OK, Status.NONZERO_EXIT):
+        return outcome, f"exit: the program ended with exit code {candidate.exit_code} before it had answered"
+    return outcome, f"{candidate.status}: {candidate.reason or 'the program ended before it had answered'}"
 
 
 def _unjudged(outcome: TestOutcome, reason: str, isolation: str) -> TestRun:

@@ -1,8 +1,8 @@
-"""What resource limits cannot bound, measured from outside: the whole tree's memory and tasks, and flat's directory.
+"""Measures from outside what resource limits cannot bound: the whole tree's memory and tasks, and flat's directory.
 
-The zygote asks every few hundredths of a second. Each question costs microseconds for an ordinary child and its cost
-is bounded for a hostile one. What cannot be read (another user's process in a container without ptrace) counts as
-nothing: resource limits still hold for it.
+The zygote measures every few hundredths of a second. A measurement costs microseconds for an ordinary child and is
+bounded for a hostile one. An unreadable process (another user's in a container without ptrace) counts as nothing, as
+resource limits still hold for it.
 """
 
 import os
@@ -11,21 +11,21 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from .box import BRANCH_LIMIT
+from .box import MAX_BRANCHES
 from .limits import Limits
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
 # ruff: noqa: PTH116, PTH123, PTH208
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_NESTING_LIMIT = 100
-HOARD_LIMIT = 64
-"""Permissions to fork that a session may leave unused: a hostile one could save them up."""
+_MAX_NESTING = 100
+MAX_UNUSED_FORKS = 64
+"""Permissions to fork that a session may leave unused, as a hostile one could save them up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of /proc/PID/stat: what it says of group, threads and resident bytes."""
+    """Group, threads and resident bytes of a process, from /proc/PID/stat."""
 
     pid: int
     group: int
@@ -34,7 +34,7 @@ class Process:
 
 
 def process(pid: int | str) -> Process | None:
-    """Look one process up; None if it is gone."""
+    """Return one process, or None if it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             values = file.read().rpartition(b")")[2].split()
@@ -44,21 +44,21 @@ def process(pid: int | str) -> Process | None:
 
 
 def groups() -> dict[int, list[Process]]:
-    """All processes by the leader of their group, as far as this /proc shows them: one look does for all children."""
-    found: dict[int, list[Process]] = {}
+    """Return all processes of this /proc by the leader of their group: one pass serves all children."""
+    by_leader: dict[int, list[Process]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and (one := process(entry)) is not None:
-            found.setdefault(one.group, []).append(one)
-    return found
+            by_leader.setdefault(one.group, []).append(one)
+    return by_leader
 
 
 def group(leader: int) -> list[Process]:
-    """All processes of one group."""
+    """Return all processes of one group."""
     return groups().get(leader, [])
 
 
 def over_limit(processes: list[Process], limits: Limits, base: int) -> str:
-    """Say which limit a tree is over, or nothing. `base` is the resident memory that every fork starts with."""
+    """Return the limit that a tree exceeds, or "". `base` is the resident memory of a fresh fork."""
     tasks = sum(one.threads for one in processes)
     if len(processes) > limits.processes + 1:
         return f"processes: more than {limits.processes}"
@@ -72,19 +72,19 @@ def over_limit(processes: list[Process], limits: Limits, base: int) -> str:
 
 
 def stop_crowds(processes: list[Process], limits: Limits) -> str:
-    """Kill those processes of a session that have too many threads; say so if there are too many processes."""
+    """Kill the processes of a session with too many threads; return the limit that their number exceeds, or ""."""
     for one in processes:
         if one.threads > limits.threads:
             try:
                 os.kill(one.pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-    most = 2 * BRANCH_LIMIT + HOARD_LIMIT
+    most = 2 * MAX_BRANCHES + MAX_UNUSED_FORKS
     return f"processes: more than {most}" if len(processes) > most else ""
 
 
 def _proportional(one: Process) -> int:
-    """Resident bytes with shared pages counted by share; the plain figure where that may not be read."""
+    """Return resident bytes with shared pages counted by share; the plain figure where that is unreadable."""
     try:
         text = Path(f"/proc/{one.pid}/smaps_rollup").read_text()
     except OSError:
@@ -93,7 +93,7 @@ def _proportional(one: Process) -> int:
 
 
 def directory_over_limit(directory: str, processes: list[Process], limits: Limits) -> str:
-    """Say which limit a directory and the nameless files that its processes hold open are over, or nothing."""
+    """Return the limit that a directory, with the nameless open files of its processes, exceeds, or ""."""
     try:
         files, size = _measure(directory, limits)
     except RecursionError as deep:
@@ -120,7 +120,7 @@ def _measure(directory: str, limits: Limits) -> tuple[int, int]:
             try:
                 facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
             except OSError:
-                continue  # deleted in the meantime
+                continue  # deleted meanwhile
             files, size = files + 1, size + facts.st_blocks * 512
             if files > limits.files or size > limits.disk_bytes:
                 return files, size
@@ -133,8 +133,8 @@ def _measure(directory: str, limits: Limits) -> tuple[int, int]:
 
 
 def _descend(pending: list[tuple[int, list[str]]], handle: int, name: str) -> None:
-    if len(pending) >= _NESTING_LIMIT:
-        raise RecursionError(f"files: directories nested more than {_NESTING_LIMIT} deep")
+    if len(pending) >= _MAX_NESTING:
+        raise RecursionError(f"files: directories nested more than {_MAX_NESTING} deep")
     try:
         inner = _open(name, handle)
     except OSError:
@@ -152,7 +152,7 @@ def _open(name: str, handle: int | None) -> int:
 
 
 def _nameless_bytes(pid: int) -> int:
-    """Bytes of open files that have been deleted: no directory shows them."""
+    """Return the bytes of deleted files that a process holds open."""
     total = 0
     try:
         for number in os.listdir(f"/proc/{pid}/fd"):

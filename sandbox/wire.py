@@ -1,8 +1,7 @@
 """Messages between the owner, the zygote and the children: a JSON head, raw bytes, and descriptors.
 
-One message is one datagram of a SOCK_SEQPACKET socket: four bytes that give the head's length, the head, then the
-bytes that the head talks about. Descriptors ride along (SCM_RIGHTS). Whatever arrives is untrusted: `unpack` raises
-BadMessage and nothing else.
+One message is one datagram of a SOCK_SEQPACKET socket: four bytes with the head's length, the head, then the body.
+Descriptors are attached (SCM_RIGHTS). Everything received is untrusted: `unpack` raises only BadMessage.
 """
 
 import array
@@ -14,12 +13,12 @@ from typing import Any
 
 from .errors import BadMessage
 
-MESSAGE_LIMIT = 128 * 1024
-"""Bytes of one datagram. Larger payloads travel in a memory file."""
-INLINE_LIMIT = 64 * 1024
-DESCRIPTOR_LIMIT = 64
+MAX_MESSAGE_BYTES = 128 * 1024
+"""Size of one datagram. Larger payloads travel in a memory file."""
+MAX_INLINE_BYTES = 64 * 1024
+MAX_DESCRIPTORS = 64
 _LENGTH = struct.Struct("<I")
-_ANCILLARY_SIZE = socket.CMSG_SPACE(4 * DESCRIPTOR_LIMIT)
+_ANCILLARY_SIZE = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS)
 _CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
 _CUT_SHORT = int(socket.MSG_TRUNC) | int(socket.MSG_CTRUNC)
 _NO_SIGNAL = int(socket.MSG_NOSIGNAL)
@@ -33,8 +32,8 @@ def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     """
     text = json.dumps(head, separators=(",", ":")).encode()
     message = _LENGTH.pack(len(text)) + text + body
-    if len(message) > MESSAGE_LIMIT:
-        raise BadMessage(f"a message of {len(message)} bytes is over the limit of {MESSAGE_LIMIT}")
+    if len(message) > MAX_MESSAGE_BYTES:
+        raise BadMessage(f"a message of {len(message)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
     return message
 
 
@@ -48,9 +47,9 @@ def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         head = json.loads(message[_LENGTH.size : _LENGTH.size + size])
     except (ValueError, RecursionError) as problem:
-        raise BadMessage(f"a message's head is no JSON: {problem}") from None
+        raise BadMessage(f"a message's head is not JSON: {problem}") from None
     if not isinstance(head, dict):
-        raise BadMessage("a message's head is no JSON object")
+        raise BadMessage("a message's head is not a JSON object")
     return head, message[_LENGTH.size + size :]
 
 
@@ -60,21 +59,20 @@ def send(channel: socket.socket, message: bytes, descriptors: list[int] | tuple[
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
         channel.sendmsg([message], rights, _NO_SIGNAL)
     else:
-        channel.send(message, _NO_SIGNAL)  # the one way that is open to a child
+        channel.send(message, _NO_SIGNAL)  # the only call that a child's filter allows
 
 
 def receive(channel: socket.socket) -> tuple[bytes, list[int]]:
     """Return one datagram and its descriptors, close-on-exec; b"" when the peer is gone."""
-    data, ancillary, seen, _ = channel.recvmsg(MESSAGE_LIMIT, _ANCILLARY_SIZE, _CLOSE_ON_EXEC)
+    data, ancillary, flags, _ = channel.recvmsg(MAX_MESSAGE_BYTES, _ANCILLARY_SIZE, _CLOSE_ON_EXEC)
     descriptors = array.array("i")
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content[: len(content) - len(content) % 4])
-    found = list(descriptors)
-    if seen & _CUT_SHORT:
-        close_all(found)
+    if flags & _CUT_SHORT:
+        close_all(descriptors.tolist())
         raise BadMessage("a message or its descriptors were cut short")
-    return data, found
+    return data, descriptors.tolist()
 
 
 def close_all(descriptors: list[int] | tuple[int, ...]) -> None:

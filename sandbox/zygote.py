@@ -1,13 +1,14 @@
 """The zygote: a warm process that forks one child per task. Started by a Pool, it serves one owner and dies with it.
 
-One thread, one loop: orders from the owner, deaths of children, requests to fork; when all is quiet, spare children.
-Neither programs nor tests ever pass through its memory, of which every child has a copy, only descriptors that hold
-them. It believes nothing that comes from a child and never waits for one. Its control socket ends, or its owner's
-process does: it kills all children and goes.
+One thread, one loop: orders from the owner, deaths of children, requests to fork; when idle, spare children. Programs
+and tests never pass through its memory, of which every child has a copy, only descriptors that hold them. It trusts
+nothing from a child and never waits for one. When its control socket or its owner's process ends, it kills all
+children and exits.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -30,11 +31,11 @@ from .wire import close_all, pack, receive, send, unpack
 
 _SESSION_TICK_SECONDS = 0.2
 _QUIET_SECONDS = 0.01
-"""How long nothing may have happened before a spare is made: an owner in a hurry has its children forked on demand."""
+"""Idle time before a spare is made: for an owner in a hurry, children are forked on demand."""
 
 
 class Zygote:
-    """One owner's children, from their fork to their burial."""
+    """One owner's children, from fork to reaping."""
 
     def __init__(self, control: socket.socket, owner: int, boxes: Boxes, walls: Walls) -> None:
         self._control, self._boxes, self._walls = control, boxes, walls
@@ -45,21 +46,19 @@ class Zygote:
         self._running = True
         self._next_tick = 0.0
         self._next_sessions = 0.0
-        """When sessions are looked at again, all at once: a look through /proc for each would take all the time."""
+        """Time of the next look at all sessions together, as a look through /proc for each would be too slow."""
         self._own_pids = -1 if walls.flat else os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         control.setblocking(False)
         self._watch(control.fileno(), self._orders)
         self._watch(owner, self._stop)
 
     def serve(self) -> None:
-        """Run until the owner is gone, then leave nothing behind."""
+        """Run until the owner is gone, then kill the children and delete the boxes."""
         while self._running:
             works = len(self._children) > len(self._spares) or bool(self._boxes.cleaners)
             ready = self._poll.poll(_QUIET_SECONDS if self._spares.wanted else TICK_SECONDS if works else None)
-            for descriptor, events, handler in [
-                (number, events, self._handlers.get(number)) for number, events in ready
-            ]:
-                # A handler that ran before may have closed this descriptor and given its number to another.
+            for descriptor, events, handler in [(one, events, self._handlers.get(one)) for one, events in ready]:
+                # An earlier handler may have closed this descriptor, and its number may be in use again.
                 if handler is None or self._handlers.get(descriptor) is not handler:
                     continue
                 if events & select.EPOLLIN:
@@ -93,7 +92,7 @@ class Zygote:
             continue
 
     def _take_order(self) -> bool:
-        """Carry out one order of the owner; False when there is none."""
+        """Carry out one order of the owner; return False when none is waiting."""
         try:
             message, descriptors = receive(self._control)
         except BlockingIOError:
@@ -114,9 +113,9 @@ class Zygote:
         return True
 
     def _refuse(self, descriptors: list[int], reason: str) -> None:
-        """Tell whoever sent a bad order: by convention its first descriptor is the events socket."""
+        """Answer a bad order on its events socket, by convention its first descriptor."""
         if descriptors:
-            tell(os.dup(descriptors[0]), {"failed": reason})
+            _answer(os.dup(descriptors[0]), {"failed": reason})
         close_all(descriptors)
 
     def _order(self, head: dict[str, Any], descriptors: list[int]) -> None:
@@ -145,7 +144,7 @@ class Zygote:
                 child = self._start(job)
                 child.begin(launch, index)
         except OSError as problem:
-            tell(os.dup(events.fileno()), {"failed": str(problem)})
+            _answer(os.dup(events.fileno()), {"failed": str(problem)})
             for child in launch.children.values():
                 self._kill(child, "launch failed")
         close_all(descriptors[1:])
@@ -157,7 +156,7 @@ class Zygote:
         self._tell(launch, {"started": started}, [child.pidfd for child in launch.children.values()])
 
     def _start(self, job: Job) -> Child:
-        """Give a job to a spare, or to a child forked for it. Raises OSError."""
+        """Give a job to a spare, or to a child forked for it; raise OSError when neither is possible."""
         spare = self._spares.take(job.kind)
         if spare is not None and self._hand_over(spare, job):
             return spare
@@ -176,7 +175,7 @@ class Zygote:
         try:
             self._spares.add(self._fork(kind, ahead=True))
         except OSError:
-            return  # whoever wants to start a child next will hear of it
+            return  # the next launch will report it
 
     def _fork(self, kind: Kind, home: str = "", *, ahead: bool = False) -> Child:
         box = self._boxes.take(kind.limits)
@@ -203,38 +202,38 @@ class Zygote:
         self._children[pid] = child
         self._watch(child.pidfd, self._deaths)
         if kind.forks:
-            self._watch(ours.fileno(), lambda: self._meet(child))
+            self._watch(ours.fileno(), lambda: self._receive_listener(child))
         return child
 
     def _hand_over(self, child: Child, job: Job) -> bool:
-        """Tell a child what it is to do; False if it is dead."""
+        """Send a child its job; return False if it is dead."""
         try:
             send(child.line, pack({"entry": job.entry, "roles": list(job.descriptors)}), list(job.descriptors.values()))
         except OSError:
             return False
         return True
 
-    def _meet(self, child: Child) -> None:
-        """Take the descriptor on which the child's forks will be announced; the rest of what it says can wait."""
+    def _receive_listener(self, child: Child) -> None:
+        """Receive the descriptor that announces the child's forks; its later messages can wait."""
         if self._hear(child) == LISTENER:
             self._unwatch(child.line.fileno())
 
     def _hear(self, child: Child) -> bytes:
-        """Take in one thing that a child says on its line; nothing when there is none."""
+        """Receive one message of a child on its line; return its first byte, empty when there is none."""
         try:
             message, descriptors = receive(child.line)
         except (OSError, BadMessage):
             message, descriptors = b"", []
-        said = message[:1]
-        if said == LISTENER and len(descriptors) == 1 and child.listener < 0:
+        kind = message[:1]
+        if kind == LISTENER and len(descriptors) == 1 and child.listener < 0:
             child.listener = descriptors.pop()
             self._watch(child.listener, lambda: self._fork_request(child))
-        elif said == READY:
+        elif kind == READY:
             child.began = True
-        elif said == FAILED:
+        elif kind == FAILED:
             child.failure = message[1:].decode("utf-8", "replace")
         close_all(descriptors)
-        return said
+        return kind
 
     def _allow_fork(self, head: dict[str, Any]) -> None:
         for child in self._named(head):
@@ -242,33 +241,31 @@ class Zygote:
                 if home := directory_name(head, "new_home"):
                     self._boxes.add_home(child.box, home)
             except OSError:
-                continue  # without a permission the fork will fail, and the owner hears of it
-            child.forks_allowed = min(child.forks_allowed + 1, watch.HOARD_LIMIT)
+                continue  # without a permission the fork fails, which the owner notices
+            child.forks_allowed = min(child.forks_allowed + 1, watch.MAX_UNUSED_FORKS)
 
     def _named(self, head: dict[str, Any]) -> list[Child]:
-        """The session that an order is about, if it is still alive."""
+        """Return the session that an order names, if it is still alive."""
         wanted = (head.get("number"), head.get("index"))
-        sessions = (child for child in self._children.values() if child.kind.session and child.launch is not None)
+        sessions = (child for child in self._children.values() if child.kind.session)
         return [child for child in sessions if child.launch and (child.launch.number, child.index) == wanted]
 
     def _fork_request(self, child: Child) -> None:
-        self._orders()  # a permission that was sent before the request must count
+        self._orders()  # a permission sent before the request must count
         request = bytearray(80)
         try:
             fcntl.ioctl(child.listener, kernel.SECCOMP_IOCTL_NOTIF_RECV, request)
         except OSError:
-            return  # the asker was killed meanwhile
-        number, pid = struct.unpack_from("<QI", request)
-        yes = self._may_fork(child, pid)
-        answer = struct.pack(
-            "<QqiI", number, 0, 0 if yes else -errno.EAGAIN, kernel.SECCOMP_USER_NOTIF_FLAG_CONTINUE if yes else 0
-        )
+            return  # the forking process was killed meanwhile
+        number = struct.unpack_from("<Q", request)[0]
+        verdict = (0, kernel.SECCOMP_USER_NOTIF_FLAG_CONTINUE) if self._may_fork(child) else (-errno.EAGAIN, 0)
+        answer = struct.pack("<QqiI", number, 0, *verdict)
         try:
             fcntl.ioctl(child.listener, kernel.SECCOMP_IOCTL_NOTIF_SEND, answer)
         except OSError:
             return
 
-    def _may_fork(self, child: Child, asker: int) -> bool:
+    def _may_fork(self, child: Child) -> bool:
         if child.kind.session:
             granted = child.forks_allowed > 0
             child.forks_allowed -= granted
@@ -285,7 +282,7 @@ class Zygote:
             self._abandon(launch)
 
     def _abandon(self, launch: Launch) -> None:
-        """Nobody waits for these children any more."""
+        """Kill the children of a launch whose owner is gone."""
         for child in launch.children.values():
             self._kill(child, "owner left")
 
@@ -297,7 +294,7 @@ class Zygote:
             return
 
     def _tick(self) -> None:
-        """Look at every child that has lived for a while and kill those over a limit that only shows from outside."""
+        """Kill every child over a limit that only shows from outside; the youngest are not checked yet."""
         self._deaths()
         now = time.monotonic()
         sessions = now >= self._next_sessions
@@ -312,7 +309,7 @@ class Zygote:
                 self._kill(child, reason)
 
     def _over_limit(self, child: Child, groups: dict[int, list[watch.Process]]) -> str:
-        """Say which limit a child is over, or nothing. `groups` is filled at the first need and serves one tick."""
+        """Return the limit that a child exceeds, or "". `groups` is filled at the first need and serves one tick."""
         limits, session = child.kind.limits, child.kind.session
         alone = watch.process(child.pid) if not child.forks and not session else None
         if alone is None and not groups:
@@ -331,7 +328,7 @@ class Zygote:
             continue
 
     def _reap(self, block: bool = False) -> bool:
-        """Take in one dead process; False when there is none."""
+        """Reap one dead process; return False when there is none."""
         try:
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | (0 if block else os.WNOHANG))
         except ChildProcessError:
@@ -347,12 +344,12 @@ class Zygote:
         return True
 
     def _end(self, child: Child) -> None:
-        """A child's first process is dead: bury whatever it started, tell the owner, clean the box."""
+        """Clean up after a child's first process: reap its forks, tell the owner, clean the box."""
         if self._walls.flat:
-            _signal_group(child.pid)
+            _kill_group(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         if self._walls.flat:
-            _bury_group(child.pid)
+            _reap_group(child.pid)
         del self._children[child.pid]
         self._spares.remove(child)
         while self._hear(child):
@@ -361,11 +358,10 @@ class Zygote:
             if descriptor >= 0:
                 self._unwatch(descriptor)
                 os.close(descriptor)
-        code, cpu = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
         ended = {
             "ended": child.index,
-            "status": code,
-            "cpu": cpu,
+            "status": os.waitstatus_to_exitcode(status),
+            "cpu": usage.ru_utime + usage.ru_stime,
             "began": child.began,
             "failure": child.failure,
             "note": child.box.page[0],
@@ -383,27 +379,24 @@ class Zygote:
             launch.events.close()
 
 
-def _signal_group(leader: int) -> None:
+def _kill_group(leader: int) -> bool:
+    """Kill a process group; return False when none of it is left."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        return
+        return False
+    return True
 
 
-def _bury_group(leader: int) -> None:
-    """Wait for the other processes of a group that has been killed. They are ours: this process adopts orphans."""
-    while True:
-        try:
-            os.killpg(leader, signal.SIGKILL)
+def _reap_group(leader: int) -> None:
+    """Wait for the other processes of a killed group, which this process has adopted."""
+    while _kill_group(leader):
+        with contextlib.suppress(ChildProcessError):  # its parent is in the group too and about to die
             os.waitpid(-leader, 0)
-        except (ProcessLookupError, PermissionError):
-            return
-        except ChildProcessError:
-            continue  # its parent is in the group too and about to die
 
 
-def tell(descriptor: int, head: dict[str, Any]) -> None:
-    """Send one message on a descriptor that may be anything, and close it."""
+def _answer(descriptor: int, head: dict[str, Any]) -> None:
+    """Send one message on a descriptor of unknown kind, and close it."""
     try:
         with socket.socket(fileno=descriptor) as events:
             send(events, pack(head))

@@ -1,8 +1,8 @@
-"""Tests that are Python: bare asserts, a `check(candidate)`, test functions, unittest classes.
+"""Runs tests written in Python: bare asserts, a `check(candidate)`, test functions, unittest classes.
 
-They run here, in the tester's process. A name that they use and do not define is, in this order: the entry point, a
-builtin, a module or name of the usual header, a function that the prompt spells out (run here, from the prompt's own
-text: a candidate's helper must not judge itself), or whatever the candidate has under it.
+They run in the tester's process. A name that they use but do not define is looked up, in this order, as the entry
+point, a builtin, a module or name of the usual header, a function that the prompt spells out (run here from the
+prompt's text, as a candidate's helper must not judge itself), and a name of the candidate's program.
 """
 
 import ast
@@ -22,13 +22,13 @@ from .remotes import TESTS_FILE, TESTS_MODULES, Remotes, Stop
 from .report import Report
 from .usual_names import MODULES, NODES, usual_names
 
-_SPLIT_BELOW = 200_000
-"""Characters up to which tests run statement by statement, so that all failures are seen."""
+_MAX_SPLIT = 200_000
+"""Characters up to which tests run statement by statement, which shows all failures."""
 _SHARED_STATE = re.compile(r"\b(unittest\.mock|import mock|mock\.patch|monkeypatch|tempfile|shutil)\b")
 
 
 _TEST_MODULES = {**{name: name for name in MODULES}, "np": "numpy", "numpy": "numpy", "pytest": "pytest"}
-"""Names that mean a module to tests which do not import it, never something of the program."""
+"""Names that always mean a module, never a name of the program, even in tests that do not import it."""
 _PROGRAM_MODULES = ("solution", "main", "submission")
 """Modules from which tests may import the program's names."""
 _JUDGES = re.compile(r"assert|raise|fail\(")
@@ -51,8 +51,8 @@ def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) 
 
 
 def _pieces(code: str) -> list[tuple[str, types.CodeType]]:
-    """Return the code in pieces that count as one test each, with their text."""
-    if len(code) > _SPLIT_BELOW or "\nassert" not in f"\n{code}":
+    """Split the code into pieces that count as one test each, with their text."""
+    if len(code) > _MAX_SPLIT or "\nassert" not in f"\n{code}":
         return [("", compile(code, TESTS_FILE, "exec", dont_inherit=True, optimize=0))]
     tree = ast.parse(code)
     pieces: list[tuple[str, types.CodeType]] = []
@@ -107,7 +107,7 @@ class _Tests:
         self._run_defined()
 
     def _run_defined(self) -> None:
-        """Run what the tests define and have not called themselves: check(candidate), unittest classes, test_*()."""
+        """Run the tests that are defined but not called: check(candidate), unittest classes, test_*()."""
         defined = [(n, v) for n, v in self._space.items() if getattr(v, "__module__", None) in TESTS_MODULES]
         calls = self._remotes.calls
         for name, value in defined:
@@ -119,16 +119,16 @@ class _Tests:
                 self._attempt(lambda value=value: value(*self._arguments(value)), name)
 
     def _candidate(self) -> Any:
-        """Return what `check` is given: the entry point, which may be a method, as in `Solution().f`."""
-        found = self._space.entry()
+        """Return the argument of `check`: the entry point, which may be a method, as in `Solution().f`."""
+        target = self._space.entry()
         if self._path.startswith("()"):
-            found = found()
+            target = target()
         for name in filter(None, self._path.removeprefix("()").split(".")):
-            found = getattr(found, name)
-        return found
+            target = getattr(target, name)
+        return target
 
     def _arguments(self, function: types.FunctionType) -> list[Any]:
-        """Return the candidate's entry point for the one argument that has no default."""
+        """Return the candidate's entry point for the only argument without a default."""
         wanted = function.__code__.co_argcount - len(function.__defaults__ or ())
         known = function.__name__ == "check" or function.__code__.co_varnames[:1] == ("candidate",)
         if wanted > 1 or (wanted and not known) or hasattr(function, "pytestmark"):
@@ -176,13 +176,13 @@ class _Tests:
         )
 
     def _is_broken(self, error: BaseException) -> bool:
-        """Whether an exception shows that the tests cannot be used, whatever the candidate does."""
+        """Whether an exception shows that the tests are unusable with any candidate."""
         if hasattr(error, "__notes__") or isinstance(error, NameError):
-            return False  # raised by the candidate, or for a name that it lacks
+            return False  # raised by the candidate, or because it lacks a name
         return isinstance(error, ImportError) or not self._remotes.touched
 
     def _failing(self, error: BaseException) -> tuple[str, str | None]:
-        """Return the statement of the tests that raised an exception, and what it expected where that can be seen."""
+        """Return the statement of the tests that raised an exception, and the expected value if it is visible."""
         place, frame = None, error.__traceback__
         while frame is not None:
             if frame.tb_frame.f_code.co_filename == TESTS_FILE:
@@ -199,7 +199,7 @@ class _Tests:
 
 
 def _is_script(code: str) -> bool:
-    """Whether tests stand under `if __name__ == "__main__"`, without a runner there."""
+    """Whether tests are under `if __name__ == "__main__"`, without a runner."""
     return "__main__" in code and "unittest.main" not in code and "pytest.main" not in code
 
 
@@ -212,21 +212,21 @@ def _is_test_case(value: type) -> bool:
 
 
 class _ProgramModule(types.ModuleType):
-    """What `from solution import f` finds."""
+    """The module behind `from solution import f`."""
 
     def __init__(self, name: str, remotes: Remotes) -> None:
         super().__init__(name)
         self._names = remotes.names
 
     def __getattr__(self, name: str) -> Any:
-        found = {} if name.startswith("__") else self._names([name])
-        if name not in found:
+        defined = {} if name.startswith("__") else self._names([name])
+        if name not in defined:
             raise AttributeError(f"the program defines no {name}")
-        return found[name]
+        return defined[name]
 
 
 class _Names(dict[str, Any]):
-    """The names that tests see; one that is missing is looked up where the module's docstring says."""
+    """The names of the tests; missing ones are looked up in the order of the module's docstring."""
 
     def __init__(self, entry: str | None, code: str, prompt: str, remotes: Remotes) -> None:
         super().__init__()
@@ -241,13 +241,13 @@ class _Names(dict[str, Any]):
         return self[self._entry] if self._entry is not None else None
 
     def claim_entry(self) -> None:
-        """Let the entry point stand before a builtin of the same name."""
+        """Put the entry point before a builtin of the same name."""
         name = self._entry or _builtin_under_test(self._code)
         if name is not None and hasattr(builtins, name):
             self.update(self._remotes.names([name]))
 
     def claim_for_classes(self, codes: list[types.CodeType]) -> None:
-        """Look up the names in class bodies now: the interpreter does not ask `__missing__` for those."""
+        """Look up the names in class bodies now, as the interpreter does not ask `__missing__` for those."""
         wanted = {name for code in codes for name in _names_in_classes(code) if not hasattr(builtins, name)}
         for name in sorted(wanted - set(self)):
             try:
@@ -268,25 +268,25 @@ class _Names(dict[str, Any]):
             return usual[name]
         if name != self._entry and self._prompt and name in self._from_prompt():
             return self._from_prompt()[name]
-        found = self._remotes.names([name])
-        if name not in found:
+        defined = self._remotes.names([name])
+        if name not in defined:
             raise NameError(f"the program defines no {name}")
-        return found[name]
+        return defined[name]
 
     def _is_tool(self, name: str) -> bool:
-        """Whether a usual name is one that the tests judge with, and not what they test: they use others besides it."""
+        """Whether the tests use a usual name as a tool, not as their subject: they also use other names."""
         return self._entry is not None or bool(_names_asked_for(self._code) - {name})
 
     def _from_prompt(self) -> dict[str, Any]:
         if self._helpers is None:
-            self._helpers = {}  # what the helpers themselves look up must not come here again
+            self._helpers = {}  # look-ups by the helpers themselves must not recurse
             space = _Names(self._entry, self._prompt, "", self._remotes)
             self._helpers = prompt_helpers(self._prompt, self._entry, space)
         return self._helpers
 
 
 def _names_in_classes(code: types.CodeType, in_class: bool = False) -> set[str]:
-    """Return the names that class bodies in some code use, their attributes among them."""
+    """Return the names used in class bodies of some code, with their attributes."""
     names = set(code.co_names) if in_class else set()
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -295,12 +295,12 @@ def _names_in_classes(code: types.CodeType, in_class: bool = False) -> set[str]:
 
 
 def _names_asked_for(code: str) -> set[str]:
-    """Return the names that some tests use and nothing but the program can have.
+    """Return the names in some tests that only the program can define.
 
     >>> sorted(_names_asked_for("assert isclose(f(1), g(1)) and len([np])"))
     ['f', 'g']
     """
-    if len(code) > _SPLIT_BELOW:
+    if len(code) > _MAX_SPLIT:
         return {"unknown"}
     used: set[str] = set()
     bound: set[str] = set()
@@ -318,14 +318,14 @@ def _names_asked_for(code: str) -> set[str]:
 
 
 def _builtin_under_test(code: str) -> str | None:
-    """Return the builtin that tests without an entry point call innermost, where they call nothing else.
+    """Return the builtin that tests without an entry point call innermost, if they call nothing else.
 
     >>> _builtin_under_test("assert abs(sum(1, 2) - 3) < 1")
     'sum'
     >>> _builtin_under_test("assert len(f(1)) == 1") is None
     True
     """
-    if len(code) > _SPLIT_BELOW:
+    if len(code) > _MAX_SPLIT:
         return None
     inner: set[str] = set()
     for node in ast.walk(ast.parse(code)):

@@ -1,9 +1,10 @@
-"""Values as short text for reports: bounded in time and length, and calling no method of the value's own."""
+"""Shows values as short text in reports: bounded in time and length, calling no method of the value."""
 
+import contextlib
 from typing import Any
 
-_MOST_ITEMS = 60
-_MOST_CHARACTERS = 400
+_MAX_ITEMS = 60
+_MAX_CHARACTERS = 400
 _PAIRS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), dict: ("{", "}")}
 
 
@@ -14,20 +15,21 @@ def brief(value: Any) -> str:
     "'a', ...200]"
     """
     text = _brief(value, 0)
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 20]} ... {text[-12:]}"
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 20]} ... {text[-12:]}"
 
 
 def _brief(value: Any, depth: int) -> str:
     kind = type(value)
     if kind in (str, bytes, bytearray):
-        return repr(value) if len(value) <= _MOST_CHARACTERS else f"{value[:_MOST_CHARACTERS]!r}...{len(value)}"
+        return repr(value) if len(value) <= _MAX_CHARACTERS else f"{value[:_MAX_CHARACTERS]!r}...{len(value)}"
     if kind is int:
         return repr(value) if value.bit_length() < 4000 else f"an integer of {value.bit_length()} bits"
     if kind in _PAIRS:
         return _brief_container(value, kind, depth)
-    if kind.__module__ in ("builtins", "fractions", "decimal", "datetime", "collections"):
-        return repr(value)[:_MOST_CHARACTERS] if kind.__module__ != "collections" else kind.__name__
-    return f"<{kind.__name__}>"
+    if kind.__module__ in ("builtins", "fractions", "decimal", "datetime"):
+        with contextlib.suppress(ValueError):  # an integer inside has more digits than Python prints
+            return repr(value)[:_MAX_CHARACTERS]
+    return kind.__name__ if kind.__module__ == "collections" else f"<{kind.__name__}>"
 
 
 def _brief_container(value: Any, kind: type, depth: int) -> str:
@@ -36,7 +38,7 @@ def _brief_container(value: Any, kind: type, depth: int) -> str:
         return f"{opening}...{closing}"
     parts: list[str] = []
     for item in value:
-        if len(parts) == _MOST_ITEMS:
+        if len(parts) == _MAX_ITEMS:
             parts.append(f"...{len(value)}")
             break
         parts.append(_brief(item, depth + 1) + (f": {_brief(value[item], depth + 1)}" if kind is dict else ""))

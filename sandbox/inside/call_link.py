@@ -1,9 +1,8 @@
-"""The line between a candidate and its tester: framed messages over a socket, and requests that nest.
+"""The link between a candidate and its tester: framed messages over a socket, with nested requests.
 
-Either side may ask the other while it waits for an answer itself: a candidate calls a function that it was given.
-Every request carries a number that cannot be guessed and the number of the request that it belongs to, and an answer
-repeats it: what was written ahead of its request, or by a stray thread or process, is no answer. Nothing that arrives
-is trusted.
+Either side may send a request while it waits for an answer, as when a candidate calls a function of the tests. Every
+request carries a number that cannot be guessed and the number of its outer request; the answer repeats its own. So a
+message written ahead of its request, or by a stray thread or process, is no answer. No received message is trusted.
 """
 
 import os
@@ -18,7 +17,7 @@ from .plain_data import MAX_BYTES, NotPlainError, dumps, loads
 
 
 class LinkError(Exception):
-    """What the other side sent does not answer what was asked."""
+    """The other side's message does not answer the request."""
 
 
 class LinkClosed(LinkError):
@@ -26,9 +25,9 @@ class LinkClosed(LinkError):
 
 
 class CallLink:
-    """One end of the line; both ends are alike.
+    """One end of the link; both ends are alike.
 
-    `serve` is given the body of a request of the other side and returns the body of the answer.
+    `serve` takes the body of the other side's request and returns the body of the answer.
     """
 
     def __init__(self, channel: Channel, serve: Callable[[Any], Any]) -> None:
@@ -38,7 +37,7 @@ class CallLink:
         self._serving: list[str] = []
         self._turn = threading.RLock()
         self.reading_seconds = 0.0
-        """Time spent on turning what arrived into messages, which is this side's own."""
+        """Time spent parsing messages, which counts as this side's own."""
 
     def ask(self, body: Any) -> Any:
         """Send a request; return the body of its answer, serving the other side's requests meanwhile.
@@ -55,7 +54,7 @@ class CallLink:
                 self._asked.pop()
 
     def serve_forever(self) -> None:
-        """Answer requests until the other side closes the line."""
+        """Answer requests until the other side closes the link."""
         while True:
             try:
                 self.serve_once()
@@ -63,7 +62,7 @@ class CallLink:
                 return
 
     def serve_once(self) -> None:
-        """Answer the next request; raises LinkClosed when none will come."""
+        """Answer the next request; raise LinkClosed when the other side is gone."""
         self._answer(self._receive())
 
     def _await_answer(self, number: str) -> Any:
@@ -107,9 +106,9 @@ class CallLink:
             raise LinkError(f"it sent {error}") from None
         except OSError as error:
             raise LinkClosed("it is gone") from error
-        lengths = {"ask": 4, "answer": 3}
+        sizes = {"ask": 4, "answer": 3}
         if type(message) is not list or not message or type(message[0]) is not str:
             raise LinkError("it sent something else than a message")
-        if len(message) != lengths.get(message[0]) or type(message[1]) is not str:
+        if len(message) != sizes.get(message[0]) or type(message[1]) is not str:
             raise LinkError("it sent something else than a message")
         return message

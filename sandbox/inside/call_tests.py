@@ -1,4 +1,4 @@
-"""Tests that are data: arguments and the result to expect. Each case counts."""
+"""Runs tests given as data: arguments and the expected result. Each case counts."""
 
 from typing import Any
 
@@ -14,24 +14,24 @@ def run_call_tests(payload: dict[str, Any], remotes: Remotes, report: Report) ->
     """Call the entry point with the arguments of every case; a method of `Solution` gets a new instance each time."""
     name = payload["entry_point"]
     try:
-        found = remotes.names([name, "Solution"])
+        defined = remotes.names([name, "Solution"])
     except Stop:
         raise
-    except BaseException:  # noqa: BLE001 - what the program's top level raises is its answer
+    except BaseException:  # noqa: BLE001 - an exception of the program's top level is its answer
         report.fail(test=name, got=remotes.last_result)
         return
-    if name not in found and "Solution" not in found:
+    if name not in defined and "Solution" not in defined:
         report.fail(test=name, got=f"the program defines no {name}")
         return
     for case in payload["cases"]:
         arguments, named = decode(case["args"]), decode(case["kwargs"])
         expected = [decode(value) for value in case["expected"]]
         try:
-            function = found[name] if name in found else getattr(found["Solution"](), name)
+            function = defined[name] if name in defined else getattr(defined["Solution"](), name)
             right = _agree(function(*arguments, **named), expected)
         except Stop:
             raise
-        except BaseException:  # noqa: BLE001 - what the program raises is its answer
+        except BaseException:  # noqa: BLE001 - an exception of the program is its answer
             right = False
         if right:
             report.passed += 1

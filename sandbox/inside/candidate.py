@@ -1,7 +1,7 @@
-"""The candidate's half of a test run: loads the program, then does to its objects what the tester asks for.
+"""The candidate's half of a test run: loads the program, then applies the tester's requests to its objects.
 
-It lives in the memory of the program, which may have patched or read all of it. So it knows neither tests nor expected
-values, and nothing that it says is taken for more than a value that the program returned.
+It shares memory with the program, which may have patched or read all of it. So it knows neither tests nor expected
+values, and its answers count only as values that the program returned.
 """
 
 import io
@@ -19,8 +19,8 @@ from .candidate_program import Program, ProgramError, find_name, load
 from .plain_data import NotPlainError, decode, encode
 from .program import finish, guarded
 
-_MOST_PRINTED = 65_536
-_READ_AHEAD = 256
+_MAX_PRINTED = 65_536
+_MAX_AHEAD = 256
 
 
 def main(channels: Channels, payload: bytes) -> int:
@@ -44,7 +44,7 @@ def _run_script(program: Program, channels: Channels) -> int:
 
 
 class Candidate:
-    """A loaded program, and the objects that have crossed the line in either direction."""
+    """A loaded program, and the objects that have crossed the link in either direction."""
 
     def __init__(self, program: Program, channel: Channel) -> None:
         self._link = CallLink(channel, self._answer)
@@ -56,22 +56,22 @@ class Candidate:
         self._program = program
 
     def serve(self) -> None:
-        """Load the program and answer the tester until it closes the line."""
+        """Load the program and answer the tester until it closes the link."""
         self.load()
         self._link.serve_forever()
 
     def load(self) -> None:
-        """Run the program's top level; what comes of it is what the first question is answered with."""
+        """Run the program's top level; a failure becomes the answer to every request."""
         self._printed.redirect()
         try:
             self._module = load(self._program)
         except ProgramError as error:
             self._failure = ["unreadable", str(error)]
-        except BaseException as error:  # noqa: BLE001 - whatever the program does at its top is its result
+        except BaseException as error:  # noqa: BLE001 - any exception of the program's top level is its result
             self._failure = ["raise", describe_exception(error, self._encode)]
 
     def serve_once(self) -> None:
-        """Answer one question."""
+        """Answer one request."""
         self._link.serve_once()
 
     def _answer(self, body: list[Any]) -> Any:
@@ -82,13 +82,13 @@ class Candidate:
             return operation(*body[1:])
         except NotPlainError as error:
             return ["refused", str(error)]
-        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are what the call did
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are the call's result
             return ["raise", describe_exception(error, self._encode)]
 
     def _do_names(self, names: list[str]) -> Any:
-        """Return what stands at the program's top under each name; missing ones are left out."""
-        found = [(name, find_name(self._module, name)) for name in names]
-        return ["value", ["d", [part for name, box in found if box for part in (name, self._encode_object(box[0]))]]]
+        """Return the program's top-level values by name; missing names are left out."""
+        values = [(name, find_name(self._module, name)) for name in names]
+        return ["value", ["d", [part for name, box in values if box for part in (name, self._encode_object(box[0]))]]]
 
     def _do_call(self, target: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
         function = self._decode(target)
@@ -132,10 +132,10 @@ class Candidate:
         return ["value", self._encode_object((copy.deepcopy if deep else copy.copy)(self._decode(target)))]
 
     def _do_next(self, target: Any, most: int) -> Any:
-        """Return up to `most` further items of an iterator, and what came after them."""
+        """Return up to `most` further items of an iterator, and how it continues."""
         items: list[Any] = []
         try:
-            for item in itertools.islice(self._decode(target), min(most, _READ_AHEAD)):
+            for item in itertools.islice(self._decode(target), min(most, _MAX_AHEAD)):
                 items.append(self._encode(item))  # noqa: PERF401 - items before an exception are kept
         except BaseException as error:  # noqa: BLE001 - it ends the iteration there
             return ["items", items, ["raise", describe_exception(error, self._encode)]]
@@ -147,7 +147,7 @@ class Candidate:
         return ["value", self._encode(asyncio.run(self._decode(target)))]
 
     def _encode_result(self, result: Any, values: list[Any], made: bool) -> Any:
-        """Encode what a call returned: an argument as itself, what a class made as an object."""
+        """Encode a call's result: an argument as itself, an instance made by a class as an object."""
         for place, value in enumerate(values):
             if value is result and isinstance(value, list | dict | set | bytearray):
                 return ["argument", place]
@@ -180,26 +180,23 @@ class Candidate:
         return decode(message, self._resolve)
 
     def _resolve(self, message: list[Any]) -> Any:
-        """Return what the tester refers to: an object of the program, or a stand-in for one of the tester's."""
+        """Return the object of the program that the tester refers to, or a stand-in for an object of the tests."""
         tag, number = message
         if tag == "ref":
             return self._objects.find(number)
         if number not in self._stand_ins:
-            makers: dict[str, Callable[[int], Any]] = {
-                "fun": self._function,
-                "iter": self._iterator,
-                "obj": self._given,
-            }
+            makers: dict[str, Callable[[int], Any]]
+            makers = {"fun": self._function, "iter": self._iterator, "obj": self._object}
             self._stand_ins[number] = makers[tag](number)
             self._numbers[id(self._stand_ins[number])] = number
         return self._stand_ins[number]
 
     def _function(self, number: int) -> Callable[..., Any]:
-        def given(*values: Any, **named: Any) -> Any:
+        def function(*values: Any, **named: Any) -> Any:
             arguments = [self._encode(value) for value in values]
             return self._ask(["call", number, arguments, {name: self._encode(v) for name, v in named.items()}])
 
-        return given
+        return function
 
     def _iterator(self, number: int) -> Iterator[Any]:
         following = self._function(number)
@@ -210,11 +207,11 @@ class Candidate:
                 return
             yield item
 
-    def _given(self, number: int) -> Any:
+    def _object(self, number: int) -> Any:
         ask, encode_value = self._ask, self._encode
 
-        class Given:
-            """Stands for an object of the tests; its attributes are read and set there."""
+        class TestObject:
+            """Stands for an object of the tests, which holds its attributes."""
 
             def __getattr__(self, name: str) -> Any:
                 return ask(["get", number, name])
@@ -222,7 +219,7 @@ class Candidate:
             def __setattr__(self, name: str, value: Any) -> None:
                 ask(["set", number, name, encode_value(value)])
 
-        return Given()
+        return TestObject()
 
     def _ask(self, body: list[Any]) -> Any:
         answer = self._link.ask(body)
@@ -234,7 +231,7 @@ class Candidate:
 
 
 class _Printed(io.RawIOBase):
-    """What the program prints during a call, so that tests which redirect stdout see it; bounded."""
+    """Output of the program during a call, bounded, for tests that redirect stdout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -245,14 +242,14 @@ class _Printed(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        self._kept += bytes(data)[: _MOST_PRINTED - len(self._kept)]
+        self._kept += bytes(data)[: _MAX_PRINTED - len(self._kept)]
         return len(data)
 
     def redirect(self) -> None:
-        """Make it stdout and forget what was printed so far."""
+        """Make it stdout and drop earlier output."""
         sys.stdout = self._stream
         self._kept.clear()
 
     def take(self) -> str | None:
-        """Return what was printed, or None."""
+        """Return the output, or None."""
         return self._kept.decode("utf-8", "replace") if self._kept else None

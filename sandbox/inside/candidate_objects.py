@@ -1,6 +1,6 @@
-"""The program's own objects as the tester sees them: numbered, described by kind, never copied.
+"""Describes the program's objects to the tester: numbered, by kind, never copied.
 
-A description is the candidate's word. The tester uses it to give a stand-in the right shape, never to decide a test.
+A description is only the candidate's word. The tester uses it to shape a stand-in, never to decide a test.
 """
 
 import builtins
@@ -23,7 +23,7 @@ SPECIAL = frozenset(
 )
 """Special methods that cross, where the object's class defines them."""
 _ITERATORS = ("builtins", "itertools", "_collections", "collections")
-_CUT = 500
+_MAX_TEXT = 500
 
 
 class ObjectTable:
@@ -47,14 +47,14 @@ class ObjectTable:
 
 
 def describe_exception(error: BaseException, encode: Callable[[Any], Any]) -> list[Any]:
-    """Return the exception's class, the classes above it, arguments, attributes, text, and the line that raised it."""
+    """Return the exception's class, its builtin bases, arguments, attributes, text, and the line that raised it."""
     arguments: list[Any] = []
     attributes: Any = ["d", []]
     try:
-        text = str(error)[:_CUT]
+        text = str(error)[:_MAX_TEXT]
         arguments = [encode(argument) for argument in error.args]
         attributes = encode(vars(error))
-    except Exception:  # noqa: BLE001 - the program's own __str__ may raise, or an argument be no plain data
+    except Exception:  # noqa: BLE001 - the program's __str__ may raise, or an argument may not be plain data
         text = "its text cannot be read"
     own = encode(type(error)) if type(error).__module__ != "builtins" else None
     return [own, _builtin_names(type(error)), type(error).__name__, arguments, attributes, text, _line_of(error)]
@@ -65,13 +65,13 @@ def _builtin_names(kind: type) -> list[str]:
 
 
 def _line_of(error: BaseException) -> int | None:
-    """Return the line of the program where an exception was raised, or passed through last."""
-    found, place = None, error.__traceback__
-    while place is not None:
-        if place.tb_frame.f_code.co_filename == FILE:
-            found = place.tb_lineno
-        place = place.tb_next
-    return found
+    """Return the program's line that raised an exception, or that it passed through last."""
+    line, frame = None, error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == FILE:
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    return line
 
 
 def _describe(value: Any) -> tuple[str, list[str]]:

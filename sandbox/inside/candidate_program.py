@@ -1,6 +1,6 @@
-"""A candidate's program: the ways in which its text can be read, and loading the first one that compiles.
+"""A candidate's program: the readings of its text, and loading the first one that compiles.
 
-Runs inside the sandbox, before and while the program runs; parsing hostile text may hang or exhaust memory.
+Runs inside the sandbox, because parsing hostile text may hang or exhaust memory.
 """
 
 import ast
@@ -15,7 +15,7 @@ from .program import FILE
 from .prompt_helpers import parse_prompt
 from .usual_names import names_of, usual_names
 
-_MOST_CUTS = 40
+_MAX_CUTS = 40
 
 
 class ProgramError(Exception):
@@ -24,18 +24,18 @@ class ProgramError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One way to read a program."""
+    """One way to read a program's text."""
 
     source: str
     preamble: str = ""
-    """Run before the source, statement by statement; a statement of it that fails is left out."""
+    """Code that runs before the source, statement by statement; failing statements are skipped."""
     trim: bool = False
-    """Cut the text before the line that does not compile, and again, until the rest does."""
+    """Whether to cut the text before a line that does not compile, until the rest compiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A program as the readings to try, best first.
+    """A program as a list of readings to try, best first.
 
     >>> program = Program(readings=(Reading(source="x = List"),))
     >>> Program.from_row(program.to_row()) == program
@@ -44,7 +44,7 @@ class Program:
 
     readings: tuple[Reading, ...]
     main: bool = False
-    """Whether it runs as a script does, or is loaded as a module."""
+    """Whether it runs as a script or is loaded as a module."""
 
     def to_row(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -73,7 +73,7 @@ def load(program: Program) -> types.ModuleType:
 
 
 def find_name(module: types.ModuleType, name: str) -> tuple[Any] | None:
-    """Return what a name means to the program, in a tuple; None where it means nothing.
+    """Return the program's value of a name, in a tuple; None for an unknown name.
 
     >>> find_name(types.ModuleType("m"), "nothing") is None
     True
@@ -86,7 +86,7 @@ def find_name(module: types.ModuleType, name: str) -> tuple[Any] | None:
 def _first_that_compiles(program: Program) -> tuple[Reading, types.CodeType]:
     first_error: Exception | None = None
     for reading in program.readings:
-        source, cuts = reading.source, _MOST_CUTS if reading.trim else 0
+        source, cuts = reading.source, _MAX_CUTS if reading.trim else 0
         while source.strip():
             try:
                 return reading, _compiled(source)

@@ -1,7 +1,7 @@
-"""When a returned value agrees with the expected one, for tests that give arguments and results as data.
+"""Compares returned with expected values, for tests that are data.
 
-As the benchmarks' references do it: Python's equality, tuples taken for lists (the expected values come from JSON,
-which has no tuples), and a tolerance where the expected number is a float.
+As the benchmarks' own scripts do: Python's equality, tuples equal to lists (JSON, the source of expected values, has no
+tuples), and a tolerance where the expected number is a float.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def _close(got: Any, expected: float) -> bool:
 
 
 def _dicts_agree(got: dict[Any, Any], expected: dict[Any, Any]) -> bool:
-    """Compare by key; JSON has written integer keys as text."""
+    """Compare by key; integer keys are text in JSON."""
     if got.keys() != expected.keys():
         expected = {_as_integer(key): value for key, value in expected.items()}
     return got.keys() == expected.keys() and all(agree(got[key], value) for key, value in expected.items())

@@ -1,11 +1,11 @@
-"""Changing objects in place as another process changed its copies of them."""
+"""Changes objects in place as another process changed its copies of them."""
 
 from collections import deque
 from typing import Any
 
 
 def update_in_place(old: Any, new: Any) -> Any:
-    """Make a mutable object hold what another holds, keeping it and the objects inside it; return what stands for it.
+    """Give a mutable object another's content, keeping its identity and that of inner objects; return the result.
 
     >>> inner = [1]; outer = [inner, 2]
     >>> update_in_place(outer, [[1, 5], 3]) is outer, inner

@@ -1,11 +1,11 @@
-"""Plain data as JSON text and back: what crosses between a candidate and its tester, and nothing else does.
+"""Encodes plain data as JSON text and back: the only values that cross between a candidate and its tester.
 
 Numbers, strings, bytes, lists, tuples, dicts, sets and None keep their exact types; so do the values of a few standard
 types (fractions, decimals, dates, deques, counters, numpy arrays of numbers). An instance of a subclass becomes a value
-of the plain type: whatever methods it had stay behind. Anything else is handed to `refer`, which names it in its own
-way. Decoding builds every object here from text: no pickle, no eval, no look-up by a name that the text gives.
+of the plain type, without its methods. `refer` encodes anything else. Decoding builds every object from text: no
+pickle, no eval, no look-up of a name in the text.
 
-Atoms stand for themselves; all else is a JSON array that opens with a tag.
+Atoms encode as themselves, everything else as a JSON array that starts with a tag.
 """
 
 import json
@@ -17,15 +17,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 MAX_DEPTH = 150
-"""Nested containers; also what stops an object that holds itself."""
+"""Nested containers; also stops an object that contains itself."""
 MAX_BYTES = 24_000_000
 """Length of one message."""
 _BIG = 1 << 1024
-"""Integers from here on are written in base 16, which takes linear time and has no limit of digits."""
+"""From this size integers are written in base 16, which takes linear time and has no limit of digits."""
 _EXACT = 1 << 53
-_LONGEST_DECIMAL = 10_000
+_MAX_EXPONENT = 10_000
 _MANY = 16
-"""Floats from here on are written as their bytes, which is faster than as decimals."""
+"""From this count floats are written as bytes, which is faster than as decimals."""
 _ATOMS = frozenset({str, bool, float, type(None)})
 _FLAT = _ATOMS | {int}
 _BUILTIN_TYPES = {
@@ -34,7 +34,7 @@ _BUILTIN_TYPES = {
 
 
 class NotPlainError(ValueError):
-    """A value that cannot cross: too deep, too long, or text that is no encoding."""
+    """A value that cannot cross: too deep, too long, or not an encoding."""
 
 
 def dumps(message: Any) -> bytes:
@@ -50,7 +50,7 @@ def dumps(message: Any) -> bytes:
 
 
 def loads(data: bytes | bytearray) -> Any:
-    """Return the message that a JSON text holds; raise NotPlainError for any other text."""
+    """Return the message in a JSON text; raise NotPlainError for any other text."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -58,7 +58,7 @@ def loads(data: bytes | bytearray) -> Any:
 
 
 def encode(value: Any, refer: "Callable[[Any], Any] | None" = None, depth: int = 0) -> Any:
-    """Return what stands for a value in a message; `refer` names the objects that are not plain data.
+    """Return a value's encoding; `refer` encodes the objects that are not plain data.
 
     >>> encode({"a": {1}})
     ['d', ['a', ['s', [1]]]]
@@ -86,7 +86,7 @@ def encode(value: Any, refer: "Callable[[Any], Any] | None" = None, depth: int =
 
 
 def decode(message: Any, resolve: "Callable[[list[Any]], Any] | None" = None, depth: int = 0) -> Any:
-    """Return the value that an encoded message stands for; `resolve` is given the arrays with unknown tags.
+    """Return the value of an encoding; `resolve` decodes the arrays with unknown tags.
 
     >>> decode(["d", ["a", ["s", [1]]]])
     {'a': {1}}
@@ -135,7 +135,7 @@ def _pairs(value: dict[Any, Any], refer: "Callable[[Any], Any] | None", depth: i
 
 
 def _encode_other(value: Any, kind: type, refer: "Callable[[Any], Any] | None", depth: int) -> Any:
-    """Encode what is neither an atom nor a list, tuple or dict of the exact type."""
+    """Encode anything but atoms and exact lists, tuples and dicts."""
     if kind is bytes or kind is bytearray:
         return ["b" if kind is bytes else "B", _packed(value)]
     if kind is complex:
@@ -194,7 +194,7 @@ def _encode_numeric(value: Any, kind: type) -> Any:
 
 
 def _encode_subclass(value: Any, refer: "Callable[[Any], Any] | None", depth: int) -> Any:
-    """Encode an instance of a subclass of a plain type as the plain value, by the plain type's own methods."""
+    """Encode an instance of a subclass of a plain type as the plain value, by the plain type's methods."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -230,13 +230,13 @@ def _dict(flat: list[Any]) -> dict[Any, Any]:
     if len(flat) % 2:
         raise NotPlainError("a dict with a key too many")
     built = {}
-    for place in range(0, len(flat), 2):  # a loop of ours, so that a timer can end it when all hashes collide
+    for place in range(0, len(flat), 2):  # a Python loop, which a timer can end when all hashes collide
         built[flat[place]] = flat[place + 1]
     return built
 
 
 def _set(items: list[Any]) -> set[Any]:
-    """Build a set as a literal of constants is built, so that it is iterated in the same order."""
+    """Build a set like a literal of constants, for the same order of iteration."""
     built: set[Any] = set()
     built.update(_frozenset(items))
     return built
@@ -271,8 +271,8 @@ def _decimal(text: str) -> Any:
     from decimal import Decimal
 
     number = Decimal(text)
-    if number.is_finite() and abs(number.adjusted()) > _LONGEST_DECIMAL:
-        raise NotPlainError("a decimal with too large an exponent")  # int() of it would never end
+    if number.is_finite() and abs(number.adjusted()) > _MAX_EXPONENT:
+        raise NotPlainError("a decimal with too large an exponent")  # int() of it would not end
     return number
 
 
@@ -339,7 +339,7 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "F": _fraction,
     "n": _named_tuple,
 }
-"""Built from arrays of encoded values."""
+"""Builders that take arrays of encoded values."""
 _ODD_BUILDERS: dict[str, Callable[..., Any]] = {
     "i": _number,
     "A": _floats,
@@ -353,4 +353,4 @@ _ODD_BUILDERS: dict[str, Callable[..., Any]] = {
     "D": _date,
     "a": _array_of_numbers,
 }
-"""Built from raw parts of the message."""
+"""Builders that take raw parts of the message."""

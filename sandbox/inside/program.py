@@ -24,14 +24,14 @@ def main(channels: Channels, payload: bytes) -> int:
 
 
 def finish() -> int:
-    """Do what the interpreter does at its end: join threads, run exit handlers, flush; return flush's exit code."""
+    """Finish as the interpreter does: join threads, run exit handlers, flush; return flush's exit code."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     return flush()
 
 
 def main_namespace() -> dict[str, object]:
-    """A fresh `__main__`."""
+    """Install a new `__main__` and return its namespace."""
     module = type(sys)("__main__")
     module.__dict__.update(__file__=FILE, __builtins__=__builtins__, __spec__=None)
     sys.modules["__main__"] = module
@@ -45,7 +45,7 @@ def guarded(channels: Channels, action: Callable[[], None]) -> int:
         action()
     except SystemExit as stop:
         return exit_code(stop)
-    except BaseException as problem:  # noqa: BLE001  the program's own failure, whatever it is, is its result
+    except BaseException as problem:  # noqa: BLE001  any failure of the program is its result
         channels.note(Note.MEMORY if isinstance(problem, MemoryError) else Note.EXCEPTION)
         print_exception(problem)
         return 1
@@ -53,7 +53,7 @@ def guarded(channels: Channels, action: Callable[[], None]) -> int:
 
 
 def exit_code(stop: SystemExit) -> int:
-    """What the interpreter would make of `sys.exit(value)`."""
+    """Return the exit code of `sys.exit(value)`, as the interpreter has it."""
     if stop.code is None:
         return 0
     if isinstance(stop.code, int):
@@ -67,12 +67,12 @@ def print_exception(problem: BaseException) -> None:
     trim(problem)
     try:
         traceback.print_exception(problem)
-    except BaseException:  # noqa: BLE001  a hostile __str__, a closed stderr, no memory: the exit code still tells
+    except BaseException:  # noqa: BLE001  a hostile __str__, a closed stderr, no memory
         os.write(2, f"{type(problem).__name__}\n".encode())
 
 
 def trim(problem: BaseException) -> None:
-    """Drop the frames that are ours from an exception and from those that led to it."""
+    """Drop this package's frames from an exception and from those that led to it."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [problem]
     while todo:
@@ -85,7 +85,7 @@ def trim(problem: BaseException) -> None:
 
 
 def _own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """Without our frames at the beginning, and at the end, where a timeout was raised."""
+    """Return frames without this package's at the beginning, and at the end, where a timeout was raised."""
     while frames is not None and _is_ours(frames):
         frames = frames.tb_next
     one = frames
@@ -107,6 +107,6 @@ def flush() -> int:
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
-        except Exception:  # noqa: BLE001  the program may have put anything in a stream's place
+        except Exception:  # noqa: BLE001  the program may have replaced a stream by anything
             code = 120
     return code

@@ -1,4 +1,4 @@
-"""The functions that a prompt spells out beside the one it asks for."""
+"""Functions that a prompt defines in addition to the one it asks for."""
 
 import ast
 import contextlib
@@ -8,9 +8,9 @@ from typing import Any
 def prompt_helpers(prompt: str, entry_point: str | None, space: dict[str, Any]) -> dict[str, Any]:
     """Run a prompt's imports, constants and whole functions in `space`; return what it defines.
 
-    A function of which the prompt has the head alone is the candidate's, and so is the entry point. Where the entry
-    point is spelled out too the prompt shows a program, to be mended perhaps, and lends nothing. Classes are the
-    candidate's: the tests must make the instances that its functions know.
+    The candidate defines the entry point and functions of which the prompt has only the head. A prompt with a whole
+    entry point shows a program, perhaps one to repair, and defines nothing. Classes are the candidate's: the tests must
+    make instances that its functions know.
 
     >>> sorted(prompt_helpers("def f(x):\\n    return 2 * x\\ndef g(x):\\n    'asked for'\\n", "g", {}))
     ['f']

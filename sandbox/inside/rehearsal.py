@@ -1,8 +1,7 @@
-"""A test run with itself for an audience: what a child does while it waits, so that it is quick when its job comes.
+"""A rehearsed test run, done by a child that waits for its job, so that the real one starts faster.
 
-Memory that a fork shares with its parent is copied page by page when it is first written to, and Python writes to
-whatever it looks at. Going through the motions once takes these pages, and the machine's caches, out of the way. All of
-it is undone: what a program finds is what it would have found without.
+Memory that a fork shares with its parent is copied page by page at the first write, and Python writes to every object
+that it reads. A rehearsal copies these pages and warms the caches. It is undone: a program cannot notice it.
 """
 
 import contextlib
@@ -10,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from ..channel import FRAME_LIMIT, Channel
+from ..channel import MAX_FRAME_BYTES, Channel
 from .candidate import Candidate
 from .candidate_program import Program, Reading
 from .tester import judge
@@ -29,22 +28,22 @@ _TESTS = {
 
 
 def rehearse() -> str:
-    """Run a program against its tests within this process; return what came of it.
+    """Run a program against its tests within this process; return the outcome.
 
     >>> rehearse()
     'passed'
     """
     with _undone():
-        line = _Line()
-        candidate = Candidate(_PROGRAM, line)
+        link = _Loop()
+        candidate = Candidate(_PROGRAM, link)
         candidate.load()
-        line.answer = candidate.serve_once
-        outcome: str = judge(_TESTS, line)["outcome"]
+        link.answer = candidate.serve_once
+        outcome: str = judge(_TESTS, link)["outcome"]
     return outcome
 
 
-class _Line(Channel):
-    """Both ends of a line in one: a question is answered when its answer is awaited."""
+class _Loop(Channel):
+    """Both ends of a link: a request is answered when its answer is awaited."""
 
     __slots__ = ("_frame", "answer")
 
@@ -56,7 +55,7 @@ class _Line(Channel):
     def send(self, frame: bytes) -> None:
         self._frame = frame
 
-    def receive(self, limit: int = FRAME_LIMIT) -> bytes | None:
+    def receive(self, limit: int = MAX_FRAME_BYTES) -> bytes | None:
         if self.answer is not None:
             answer, self.answer = self.answer, None
             answer()
@@ -66,7 +65,7 @@ class _Line(Channel):
 
 @contextlib.contextmanager
 def _undone() -> Iterator[None]:
-    """Put back what a run changes for good: modules, streams, arguments, the alarm."""
+    """Restore modules, streams, arguments and the alarm, which a run changes for good."""
     modules, streams, arguments = dict(sys.modules), (sys.stdin, sys.stdout, sys.stderr), list(sys.argv)
     handler, blocked = signal.getsignal(signal.SIGALRM), signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:

@@ -1,7 +1,7 @@
-"""The tester's half of the line: asks the candidate, and checks and rebuilds everything that it answers.
+"""The tester's half of the link: asks the candidate, and checks and rebuilds all its answers.
 
-Whatever does not have the one shape that an honest candidate's answer has ends the run as forged. The candidate's time
-is counted here, while an answer is awaited.
+An answer in any other shape than an honest candidate's ends the run as forged. The candidate's time is the time spent
+waiting for its answers.
 """
 
 import builtins
@@ -22,7 +22,7 @@ from .stand_ins import Remote, RemoteClass, RemoteFunction, object_class, target
 
 TESTS_FILE = "tests"
 TESTS_MODULES = ("tests", "__main__")
-"""The name of the module that tests run in: the second where they look for it."""
+"""Names of the module that tests run in; the second where they ask for it."""
 
 
 class Stop(BaseException):
@@ -35,12 +35,12 @@ class Stop(BaseException):
 
 
 class Remotes:
-    """All that the tester knows of the candidate, and the time that the candidate has used."""
+    """The tester's knowledge of the candidate, and the time that the candidate has used."""
 
     def __init__(
         self, channel: Channel, *, candidate_seconds: float, total_seconds: float, keep_arguments: bool = False
     ) -> None:
-        """`keep_arguments` leaves the arguments of calls that return something as they were."""
+        """`keep_arguments` leaves the arguments of calls that return something unchanged."""
         self._link = CallLink(channel, self._serve)
         self._known: dict[int, Any] = {}
         self._lent: list[Any] = []
@@ -54,11 +54,10 @@ class Remotes:
         self._reading = False
         self._keep_arguments = keep_arguments
         self.calls = 0
-        """How often the tests asked the candidate for something, its names aside."""
+        """Number of requests to the candidate, except for names."""
         self.touched = False
         """Whether the tests have used a name of the candidate."""
         self.classes_used = False
-        """Whether the tests made an instance of a class of the candidate, or looked into one."""
         self._last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
         self._last_text = ""
         self._last_result: Any = None
@@ -79,10 +78,10 @@ class Remotes:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def names(self, names: list[str]) -> dict[str, Any]:
-        """Return what the candidate has under those names; missing ones are left out."""
+        """Return the candidate's values by name; missing names are left out."""
         self.touched = True
-        found = self._ask_value(["names", names])
-        return found if isinstance(found, dict) else {}
+        values = self._ask_value(["names", names])
+        return values if isinstance(values, dict) else {}
 
     def stop(self, outcome: str, reason: str) -> NoReturn:
         """End the run with an outcome."""
@@ -91,16 +90,16 @@ class Remotes:
         raise self.stopped
 
     def call(self, target: Any, name: str, values: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Call an object of the candidate; change the arguments here as the call changed them there."""
+        """Call an object of the candidate; change the arguments here as the call changed its copies."""
         self.calls += 1
         self._last, self._last_text, self._last_result = (name, values, named), "", _Described("no answer")
-        encoded = [self._encode(value) for value in values]
-        answer = self._ask_raw(["call", target, encoded, {key: self._encode(value) for key, value in named.items()}])
+        encoded = [self.encode(value) for value in values]
+        answer = self._ask_raw(["call", target, encoded, {key: self.encode(value) for key, value in named.items()}])
         if answer[0] != "value":
             self._raise(answer)
         changed, printed = self._expect(answer, 4)[2:]
         if changed:
-            self._last_text = self.last_call  # as it was called: the change would alter what is shown
+            self._last_text = self.last_call  # taken before the change, which would alter it
             self.changed_arguments |= answer[1] is not None
             if answer[1] is not None and self._keep_arguments:
                 return self._changed_copy(answer[1], changed, values)
@@ -121,7 +120,7 @@ class Remotes:
 
     @property
     def last_result(self) -> str:
-        """What the last call returned or raised, as text."""
+        """The last call's result or exception, as text."""
         return self._last_result.text if isinstance(self._last_result, _Described) else brief(self._last_result)
 
     def ask(self, body: list[Any]) -> Any:
@@ -139,13 +138,13 @@ class Remotes:
         """Call a special method of an object of the candidate."""
         ended = self.ended_iteration
         try:
-            return self.ask(["special", target, name, [self._encode(value) for value in values]])
+            return self.ask(["special", target, name, [self.encode(value) for value in values]])
         finally:
             if name == "__next__":
-                self.ended_iteration = ended  # there it is how an iteration ends
+                self.ended_iteration = ended  # StopIteration is the normal end of __next__
 
     def items(self, target: list[Any]) -> Iterator[Any]:
-        """Yield what an iterator of the candidate yields, a growing number of items ahead."""
+        """Yield the items of a candidate's iterator, read ahead in growing numbers."""
         most = 1
         while True:
             answer = self._ask_raw(["next", target, most])
@@ -160,7 +159,7 @@ class Remotes:
 
     def encode(self, value: Any) -> Any:
         """Encode a value of the tests for the candidate."""
-        return self._encode(value)
+        return encode(value, self._refer)
 
     def _on_alarm(self, _signal: int, _frame: Any) -> None:
         now = time.monotonic()
@@ -203,7 +202,7 @@ class Remotes:
         return answer
 
     def _changed_copy(self, encoded: Any, changed: Any, values: tuple[Any, ...]) -> Any:
-        """Return the result of a call without its changes to the arguments; a changed argument comes as a copy."""
+        """Return a call's result without its changes to the arguments; a returned changed argument is a copy."""
         if type(encoded) is list and encoded[:1] == ["argument"] and type(changed) is list:
             copies = dict(zip(changed[::2], changed[1::2], strict=False))
             encoded = copies.get(encoded[-1], encoded) if type(encoded[-1]) is int else encoded
@@ -229,7 +228,7 @@ class Remotes:
                 self._forged()
 
     def _raise(self, answer: list[Any]) -> NoReturn:
-        """Raise here what the candidate raised there."""
+        """Raise the candidate's exception here."""
         if answer[0] == "unreadable":
             self.stop("failed", f"unreadable: {str(answer[1])[:500]}")
         if answer[0] == "refused":
@@ -245,7 +244,7 @@ class Remotes:
             error = kind(*values)
             for key, value in dict(self._decode(attributes)).items():
                 setattr(error, key, value)
-        except Exception:  # noqa: BLE001 - some builtin exceptions want other arguments
+        except Exception:  # noqa: BLE001 - some builtin exceptions need other arguments
             error = kind.__new__(kind)
         error.add_note(self.last_result)
         raise error
@@ -257,7 +256,7 @@ class Remotes:
         return _builtin_exception(names)
 
     def _serve(self, body: Any) -> Any:
-        """Do what the candidate asks of a function or an object that the tests have handed to it."""
+        """Answer the candidate's request to a function or an object that the tests have passed to it."""
         if type(body) is not list or len(body) not in (3, 4) or type(body[1]) is not int:
             self._forged()
         if not 0 <= body[1] < len(self._lent):
@@ -267,22 +266,19 @@ class Remotes:
             if body[0] == "call" and callable(lent):
                 values = [self._decode(value) for value in body[2]]
                 named = {str(key): self._decode(value) for key, value in dict(body[3]).items()} if body[3] else {}
-                return ["value", self._encode(lent(*values, **named))]
+                return ["value", self.encode(lent(*values, **named))]
             if type(body[2]) is not str or body[2].startswith("_") or callable(lent):
                 return ["raise", "AttributeError", [f"{body[2]!r} is not handed over"]]
             if body[0] == "get":
-                return ["value", self._encode(getattr(lent, body[2]))]
+                return ["value", self.encode(getattr(lent, body[2]))]
             setattr(lent, body[2], self._decode(body[3]))
             return ["value", None]
-        except Exception as error:  # noqa: BLE001 - what a function of the tests raises, its caller gets
+        except Exception as error:  # noqa: BLE001 - an exception of a function of the tests goes to its caller
             names = [k.__name__ for k in type(error).__mro__ if getattr(builtins, k.__name__, None) is k]
             return ["raise", names[0], [str(argument) for argument in error.args]]
 
-    def _encode(self, value: Any) -> Any:
-        return encode(value, self._refer)
-
     def _refer(self, value: Any) -> Any:
-        """Name an object that is not plain data: the candidate's own, or one that the tests lend."""
+        """Return a reference to an object that is not plain data: the candidate's, or one that the tests lend."""
         if isinstance(value, Remote):
             return target_of(value)
         if isinstance(value, type) and value in self._exceptions:
@@ -312,14 +308,9 @@ class Remotes:
             self._reading = outer
 
     def _resolve(self, message: list[Any]) -> Any:
-        """Return the stand-in for an object that the candidate describes, or the tests' own object coming back."""
-        if (
-            message[0] == "own"
-            and len(message) == 2
-            and type(message[1]) is int
-            and message[1] in range(len(self._lent))
-        ):
-            return self._lent[message[1]]
+        """Return the stand-in for an object that the candidate describes, or an object that the tests lent."""
+        if message[0] == "own" and len(message) == 2 and type(message[1]) is int:
+            return self._lent[message[1]] if 0 <= message[1] < len(self._lent) else self._forged()
         if message[0] != "h" or len(message) != 5:
             return self._forged()
         number, kind, name, details = message[1:]
@@ -347,14 +338,14 @@ class Remotes:
 
 
 class _Described:
-    """What a call did instead of returning plain data; reads as its text."""
+    """Text for a call that did not return plain data."""
 
     def __init__(self, text: str, line: Any = None) -> None:
         self.text = f"{text} (line {line})" if type(line) is int else text
 
 
 def _builtin_exception(names: Any) -> type[BaseException]:
-    """Return the first builtin exception class among the names that the candidate gives."""
+    """Return the first builtin exception class among the candidate's names."""
     for name in names if type(names) is list else ():
         kind = getattr(builtins, name, None) if type(name) is str else None
         if isinstance(kind, type) and issubclass(kind, BaseException):

@@ -1,29 +1,29 @@
-"""What a test run found, test by test, cut to a size that can be read."""
+"""Report of a test run, test by test, cut to a readable size."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from .remotes import Remotes
 
-_MOST_FAILURES = 5
+_MAX_FAILURES = 5
 
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """Counts and the first failures. A run that was stopped is what stopped it, unless a test had failed before."""
+    """Counts and the first failures. A stopped run has the outcome of its stop, unless a test failed before."""
 
     passed: int = 0
     failed: int = 0
     failures: list[dict[str, Any]] = field(default_factory=list)
     broken: str = ""
-    """Why the tests themselves cannot be used; empty if they can."""
+    """Reason why the tests are unusable, or empty."""
     excuse: str = ""
-    """Why a failure may not be the program's; empty if it is."""
+    """Reason why a failure may not be the program's, or empty."""
 
     def fail(self, **details: Any) -> None:
-        """Record a failed test: `test`, and where they are known `call`, `expected`, `got`."""
+        """Record a failed test: `test`, and where known `call`, `expected`, `got`."""
         self.failed += 1
-        if len(self.failures) < _MOST_FAILURES:
+        if len(self.failures) < _MAX_FAILURES:
             self.failures.append({key: str(value)[:600] for key, value in details.items() if value is not None})
 
     def to_row(self, remotes: Remotes) -> dict[str, Any]:

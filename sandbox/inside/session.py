@@ -1,8 +1,8 @@
-"""Entry `session`: cells of code in one namespace, like a notebook. Orders come over the control socket.
+"""Entry `session`: cells of code in one namespace, like a notebook. Orders arrive on the control socket.
 
-A cell order brings descriptors for a checkpoint: before the cell runs, the process forks, and the copy waits at its own
-control socket. If the cell kills this process, the owner goes on with the copy; otherwise it kills the copy. A branch
-is the same thing kept for good. The owner alone decides on forks (the zygote refuses any other), so a cell cannot.
+A cell order brings descriptors for a checkpoint: before the cell runs, the process forks, and the copy waits on its own
+control socket. If the cell kills this process, the owner continues with the copy; otherwise it kills the copy. A branch
+is a copy that is kept. The zygote refuses every fork that the owner has not ordered, so a cell cannot fork.
 """
 
 import ast
@@ -24,14 +24,14 @@ from ..wire import close_all, pack, receive, send, unpack
 from . import Channels
 from .program import exit_code, flush, main_namespace, print_exception
 
-_FORK = os.fork  # a cell may put something else in its place
-RESULT_LIMIT = 16 * 1024
+_FORK = os.fork  # a cell may replace os.fork
+MAX_RESULT = 16 * 1024
 """Characters of an echoed expression."""
 _READY = pack({"ready": True})
 
 
 class CellTimeout(BaseException):
-    """Raised inside a cell that has used up its time. Not an Exception, so that `except Exception` lets it pass."""
+    """Raised inside a cell that has used up its time; not an Exception, which `except Exception` would catch."""
 
     __module__ = "builtins"  # printed without the name of this module
 
@@ -51,7 +51,7 @@ class _Kernel:
         self._base = Path(os.environ["HOME"]).parent
         self._inside_cell = False
         signal.signal(signal.SIGUSR1, self._interrupt)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # checkpoints that were not needed leave no zombies
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # killed checkpoints leave no zombies
 
     def serve(self) -> int:
         self._tell(_READY)
@@ -60,7 +60,7 @@ class _Kernel:
                 message, descriptors = receive(self._control)
                 head, body = unpack(message)
             except (OSError, BadMessage):
-                return 0  # the owner is gone, or this is no owner
+                return 0  # the owner is gone, or the peer is not the owner
             self._obey(head, body, descriptors)
 
     def _obey(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
@@ -76,9 +76,9 @@ class _Kernel:
             self._tell(pack(self._cell(code)))
 
     def _fork(self, descriptors: list[int], new_home: Path | None) -> bool:
-        """Leave a copy of this process behind descriptors (control, stdout, stderr); True in the copy.
+        """Fork a copy that uses the descriptors (control, stdout, stderr); return True in the copy.
 
-        What the copy needs is made before the fork: after it, each page that is touched must first be copied.
+        Everything is prepared before the fork, because after it each write must first copy a page.
         """
         if len(descriptors) != 3:
             close_all(descriptors)
@@ -98,7 +98,7 @@ class _Kernel:
             os.dup2(out, 1)
             os.dup2(err, 2)
             if target is not None:
-                # Only now: the zygote has made the directory by the time that it has let this fork happen.
+                # Not earlier: the zygote makes the directory before it allows the fork.
                 _move_home(target)
             self._tell(_READY)
         left.close()
@@ -122,7 +122,7 @@ class _Kernel:
         except SystemExit as stop:
             answer["exit_code"] = exit_code(stop)
             answer["status"] = "nonzero_exit" if answer["exit_code"] else "ok"
-        except BaseException as problem:  # noqa: BLE001  the cell's own failure, whatever it is, is its result
+        except BaseException as problem:  # noqa: BLE001  any failure of the cell is its result
             self._inside_cell = False
             answer["status"] = "memory" if isinstance(problem, MemoryError) else "exception"
             print_exception(problem)
@@ -132,7 +132,7 @@ class _Kernel:
         return answer | {"cpu": time.process_time() - began}
 
     def _run(self, code: bytes, name: str) -> str | None:
-        """Run a cell and return its last expression's text, if it ends in one that is not None."""
+        """Run a cell and return the text of its last expression, unless that is None."""
         tree = ast.parse(code, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         self._execute(compile(tree, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True))
@@ -144,8 +144,8 @@ class _Kernel:
             return None
         self._namespace["_"] = value
         text = repr(value)
-        if len(text) > RESULT_LIMIT:
-            half = RESULT_LIMIT // 2
+        if len(text) > MAX_RESULT:
+            half = MAX_RESULT // 2
             text = f"{text[:half]}[... {len(text) - 2 * half} characters cut ...]{text[-half:]}"
         return text
 
@@ -153,7 +153,7 @@ class _Kernel:
         value = eval(code, self._namespace)
         if not code.co_flags & inspect.CO_COROUTINE:
             return value
-        import asyncio  # large, and most children never need it
+        import asyncio  # large, and rarely needed
 
         return asyncio.run(value)
 
@@ -165,7 +165,7 @@ class _Kernel:
         try:
             send(self._control, message)
         except (OSError, BadMessage):
-            os._exit(0)  # nobody listens any more
+            os._exit(0)  # the owner is gone
 
 
 def _set_home(home: str) -> None:
@@ -175,7 +175,7 @@ def _set_home(home: str) -> None:
 
 
 def _move_home(target: str) -> None:
-    """Make `target` a branch's home: its files are those of the home now, and so is the place in it."""
+    """Copy the home's files to `target`, make it the home, and keep the working directory relative to it."""
     home = os.environ["HOME"]
     try:
         with os.scandir(home) as entries:

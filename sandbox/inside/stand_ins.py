@@ -1,17 +1,14 @@
-"""Stand-ins for the candidate's functions, classes and objects, as tests see them.
+"""Stand-ins in the tests for the candidate's functions, classes and objects.
 
-A stand-in forwards calls, attributes and what merely reads an object. What would let an object of the candidate judge
-itself (its own `==`, `<`, `in`, or arithmetic with a number of the tests) is never forwarded: the object is then
-unequal to all plain data, as far as the tests name no class of the candidate; where they do, the run is undecided.
+A stand-in forwards calls, attributes and operations that only read an object. Operations by which an object of the
+candidate would judge itself (its own `==`, `<`, `in`, or arithmetic with a number of the tests) are never forwarded:
+the object is unequal to all plain data, and where the tests use a class of the candidate the run is undecided.
 """
 
 import functools
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:
-    from .remotes import Remotes
+from typing import Any, NoReturn, Protocol
 
 _JUDGING = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__"})
 _UNARY = frozenset(
@@ -21,11 +18,22 @@ _UNARY = frozenset(
         *("str", "repr", "format", "bool", "int", "float", "index", "round", "hash", "abs", "neg", "pos", "invert"),
     )
 )
-"""Special methods that read or change an object without comparing it to anything of the tests."""
-
-
+"""Special methods that read or change an object without comparing it to a value of the tests."""
 _DATA = frozenset({"__dict__", "__name__", "__qualname__", "__annotations__"})
-"""Special attributes that are asked for; all others stay here."""
+"""Special attributes that are forwarded; all others are not."""
+
+
+class Asker(Protocol):
+    """The tester's connection to the candidate."""
+
+    classes_used: bool
+    """Whether the tests made an instance of a class of the candidate, or looked into one."""
+
+    def ask(self, body: list[Any]) -> Any: ...
+    def call(self, target: Any, name: str, values: tuple[Any, ...], named: dict[str, Any]) -> Any: ...
+    def special(self, target: list[Any], name: str, values: tuple[Any, ...]) -> Any: ...
+    def encode(self, value: Any) -> Any: ...
+    def stop(self, outcome: str, reason: str) -> NoReturn: ...
 
 
 class Remote:
@@ -33,7 +41,7 @@ class Remote:
 
     __slots__ = ("__weakref__", "_name", "_number", "_remotes")
 
-    def __init__(self, remotes: "Remotes", number: int, name: str) -> None:
+    def __init__(self, remotes: Asker, number: int, name: str) -> None:
         for slot, value in (("_remotes", remotes), ("_number", number), ("_name", name)):
             object.__setattr__(self, slot, value)
 
@@ -97,13 +105,13 @@ class RemoteClass(Remote):
 
 
 def target_of(value: Remote) -> list[Any]:
-    """Return how a message names the object that a stand-in stands for."""
+    """Return the reference to a stand-in's object in a message."""
     return ["ref", object.__getattribute__(value, "_number")]
 
 
 @functools.lru_cache(maxsize=256)
 def object_class(name: str, special: frozenset[str]) -> type[Remote]:
-    """Make the stand-in class for objects whose class defines those special methods."""
+    """Make the stand-in class for objects whose class defines these special methods."""
     body: dict[str, Any] = {"__slots__": ()}
     for method in special:
         body[method] = _forwarding(method) if method in _UNARY else _refusing(method)
@@ -125,10 +133,8 @@ def _refusing(method: str) -> Callable[..., Any]:
         if method not in _JUDGING and isinstance(other, Remote):
             return self._remotes.special(target_of(self), method, (other,))
         if self._remotes.classes_used:
-            self._remotes.stop(
-                "undecided",
-                f"the tests rely on {method} of the program's class {self._name}, which cannot judge itself",
-            )
+            reason = f"the tests rely on {method} of the program's class {self._name}, which cannot judge itself"
+            self._remotes.stop("undecided", reason)
         return NotImplemented
 
     return refuse

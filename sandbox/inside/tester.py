@@ -1,7 +1,7 @@
-"""The tester: runs the tests against stand-ins of the candidate's objects and hands in what came of it.
+"""The tester: runs the tests against stand-ins of the candidate's objects and reports to the owner.
 
-It is a process of its own, in its own sandbox: the tests are the benchmark's, but they may hang or be wrong. The
-candidate holds neither the channel that the report goes through nor anything of this memory.
+It has its own process and sandbox, as the benchmark's tests may hang or be wrong. The candidate reaches neither the
+report's channel nor this memory.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from .report import Report
 def main(channels: Channels, payload: bytes) -> int:
     """Run the tests and write the report to the result channel."""
     if channels.link is None or channels.result is None:
-        raise ValueError("a tester wants a link and a result channel")
+        raise ValueError("a tester needs a link and a result channel")
     report = judge(json.loads(payload), channels.link)
     channels.link.close()  # the candidate can end while this process does, instead of after it
     channels.result.write(json.dumps(report).encode("ascii"))
@@ -27,7 +27,7 @@ def main(channels: Channels, payload: bytes) -> int:
 
 
 def judge(payload: dict[str, Any], channel: Channel) -> dict[str, Any]:
-    """Run the tests against the program at the other end of a line; return the report."""
+    """Run the tests against the program at the other end of a link; return the report."""
     remotes = Remotes(
         channel,
         candidate_seconds=payload["candidate_seconds"],

@@ -1,7 +1,7 @@
-"""The names that programs use without importing them: what `from typing import *` and its like would bring.
+"""Names that programs use without importing them, as if `from typing import *` and the like came first.
 
-Model-written programs are judged under such a header by custom; only the names that a program mentions are given to it.
-A builtin is never replaced.
+Benchmarks judge model-written programs under such a header. A program gets only the names that it mentions. A builtin
+is never replaced.
 """
 
 import builtins
@@ -17,9 +17,9 @@ MODULES = frozenset(
         *("time", "typing"),
     )
 )
-"""Given by their own names."""
+"""Modules under their names."""
 _WHOLE = ("typing", "collections", "itertools", "functools", "heapq", "bisect", "math")
-"""All their public names are given."""
+"""Modules of which all public names are provided."""
 _SINGLE = {
     **dict.fromkeys(("ascii_letters", "ascii_lowercase", "ascii_uppercase", "digits", "punctuation"), "string"),
     **dict.fromkeys(("deepcopy",), "copy"),
@@ -45,44 +45,42 @@ class TreeNode:
         self.left = left
         self.right = right
 """
-"""The classes that LeetCode gives to every program."""
+"""Classes that LeetCode provides to every program."""
 
 
 def names_of(code: types.CodeType) -> set[str]:
-    """Return every name of a global, attribute or import in some code and what is nested in it.
+    """Return the names of globals, attributes and imports in some code, nested code included.
 
     >>> sorted(names_of(compile("f = lambda: sqrt(2)", "", "exec")))
     ['f', 'sqrt']
     """
-    found, rest = set(code.co_names), [code]
+    names, rest = set(code.co_names), [code]
     while rest:
         nested = [constant for constant in rest.pop().co_consts if isinstance(constant, types.CodeType)]
-        found.update(name for inner in nested for name in inner.co_names)
+        names.update(name for inner in nested for name in inner.co_names)
         rest += nested
-    return found
+    return names
 
 
 def usual_names(names: Iterable[str]) -> dict[str, Any]:
-    """Return those of the names that the usual header gives, with their values.
+    """Return the names among these that the usual header provides, with their values.
 
     >>> usual_names(["sqrt", "pow", "spam"])
     {'sqrt': <built-in function sqrt>}
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in names:
         if hasattr(builtins, name):
             continue
         if name in MODULES:
-            found[name] = importlib.import_module(name)
-        elif name in _SINGLE:
-            found[name] = getattr(importlib.import_module(_SINGLE[name]), name)
+            values[name] = importlib.import_module(name)
         elif name in NODES:
             namespace: dict[str, Any] = {"__name__": "solution"}
             exec(_NODES, namespace)
-            found.update({n: namespace[n] for n in NODES if n not in found})
-        elif (home := _home_of(name)) is not None:
-            found[name] = getattr(importlib.import_module(home), name)
-    return found
+            values.update({n: namespace[n] for n in NODES if n not in values})
+        elif (module := _SINGLE.get(name) or _home_of(name)) is not None:
+            values[name] = getattr(importlib.import_module(module), name)
+    return values
 
 
 def _home_of(name: str) -> str | None:

@@ -1,16 +1,15 @@
-"""A small assembler for the classic BPF that seccomp takes: a decision tree over call numbers, then tests of arguments.
+"""Assembles seccomp filters in classic BPF: a decision tree over call numbers, then tests of arguments.
 
-Nothing here knows a policy. Jump offsets in classic BPF are eight bits and forward only, so larger distances go
-through an unconditional jump.
+Knows no policy. Jump offsets in classic BPF are eight bits and forward only, so larger distances go through an
+unconditional jump.
 """
 
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-ALLOW, USER_NOTIFY, KILL_PROCESS = 0x7FFF0000, 0x7FC00000, 0x80000000
+ALLOW, USER_NOTIFY = 0x7FFF0000, 0x7FC00000
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-X32_BIT = 0x40000000
 
 _LOAD, _JUMP, _EQUAL, _AT_LEAST, _AND, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x54, 0x06
 _NUMBER_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16
@@ -20,13 +19,13 @@ Instruction = tuple[int, int, int, int]
 
 
 def errno(code: int) -> int:
-    """The action that skips a call and makes it return -`code`."""
+    """Return the action that skips a call and makes it return -`code`."""
     return 0x00050000 | code
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """That `argument & mask == value`; with `wide`, that the argument's upper 32 bits are zero too."""
+    """Test that `argument & mask == value`; with `wide`, that the argument's upper 32 bits are zero too."""
 
     argument: int
     value: int
@@ -36,7 +35,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The action for a call that passes all tests."""
+    """Action for a call that passes all tests."""
 
     action: int
     tests: tuple[Condition, ...] = ()
@@ -57,7 +56,7 @@ def program(machine: str, calls: Mapping[int, Sequence[Rule]], default: int) -> 
 
 
 def assemble(instructions: Sequence[Instruction]) -> bytes:
-    """The bytes that the kernel takes.
+    """Return a filter as the bytes that the kernel takes.
 
     >>> len(assemble(program("x86_64", {0: [Rule(ALLOW)]}, errno(38)))) % 8
     0
@@ -69,7 +68,7 @@ _Range = tuple[int, tuple[Rule, ...]]
 
 
 def _ranges(calls: Mapping[int, Sequence[Rule]], default: int) -> list[_Range]:
-    """Neighbouring numbers with the same rules become one range, given by its first number."""
+    """Merge neighbouring numbers with the same rules into ranges, each given by its first number."""
     nothing = (Rule(default),)
     ranges: list[_Range] = [(0, nothing)]
     for number in sorted(calls):
@@ -90,7 +89,7 @@ def _tree(ranges: Sequence[_Range]) -> list[Instruction]:
 
 
 def _rules(rules: Sequence[Rule]) -> list[Instruction]:
-    """Code for rules in order. The last one must have no tests."""
+    """Return code for rules in order. The last rule must have no tests."""
     if rules[-1].tests:
         raise ValueError("the last rule of a call must be without tests")
     code: list[Instruction] = []

@@ -1,7 +1,7 @@
-"""Control groups, v1 or v2, where they can be written: a ceiling over a zygote and all its children together.
+"""Control groups, v1 or v2, where they are writable: a ceiling over a zygote and all its children together.
 
-It backs up the limits of each child; where there is none to be had, those stand alone. One group for all, because
-moving a process into a group of its own takes longer than a run.
+The ceiling backs up the limits of each child, which work alone where no group is writable. All share one group,
+because moving a process into a new group takes longer than a run.
 """
 
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _PREFIX = "reasondistill-sandbox-"
-_TASKS = 4096
+_MAX_TASKS = 4096
 _SHARE_OF_MEMORY = 0.8
 
 
 def join(root: Path = _ROOT, membership: Path = Path("/proc/self/cgroup")) -> list[Path]:
-    """Move this process into fresh groups with limits; returns those that were made, for `leave` to delete."""
+    """Move this process into new groups with limits; return them, for `leave` to delete."""
     memory = int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _SHARE_OF_MEMORY)
     made = []
     for parent, settings in _parents(root, membership, memory):
@@ -27,11 +27,11 @@ def join(root: Path = _ROOT, membership: Path = Path("/proc/self/cgroup")) -> li
             continue
         try:
             for name, value in settings.items():
-                with open(group / name, "r+") as file:  # noqa: PTH123  must be there: or this is a plain directory
+                with open(group / name, "r+") as file:  # noqa: PTH123  must exist, or this is a plain directory
                     file.write(str(value))
             (group / "cgroup.procs").write_text(str(os.getpid()))
             made.append(group)
-        except OSError:  # on v2 the controllers may not be handed down to here
+        except OSError:  # on v2 the controllers may not be enabled here
             group.rmdir()
     return made
 
@@ -42,7 +42,7 @@ def leave(groups: list[Path]) -> None:
         try:
             group.rmdir()
         except OSError:
-            continue  # a process is still leaving: the next sweep takes it
+            continue  # a process is still leaving; the next sweep deletes it
 
 
 def sweep(parent: Path) -> None:
@@ -58,8 +58,8 @@ def _parents(root: Path, membership: Path, memory: int) -> Iterator[tuple[Path, 
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            yield root / path.lstrip("/"), {"memory.max": memory, "pids.max": _TASKS}
+            yield root / path.lstrip("/"), {"memory.max": memory, "pids.max": _MAX_TASKS}
         elif controllers == "memory":
             yield root / controllers / path.lstrip("/"), {"memory.limit_in_bytes": memory}
         elif controllers == "pids":
-            yield root / controllers / path.lstrip("/"), {"pids.max": _TASKS}
+            yield root / controllers / path.lstrip("/"), {"pids.max": _MAX_TASKS}

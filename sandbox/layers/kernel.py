@@ -1,4 +1,4 @@
-"""The Linux calls that the standard library does not wrap, through ctypes. A function per call; OSError on failure."""
+"""Linux calls that the standard library does not wrap, through ctypes: one function each, OSError on failure."""
 
 import ctypes
 import os
@@ -6,51 +6,35 @@ import platform
 import struct
 from typing import Any
 
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP = (
-    0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000, 0x02000000,
-)  # fmt: skip
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 1 << 14, 1 << 18
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 MNT_DETACH = 2
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 MOVE_MOUNT_F_EMPTY_PATH = 4
-MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 1, 2, 4, 8
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = (
-    1,
-    4,
-    8,
-    15,
-    36,
-    38,
-)
-PR_CAPBSET_DROP = 24
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 8, 36, 38
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND = 0xC0502100, 0xC0182101
 SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1
 MADV_COLLAPSE, HUGE_PAGE = 25, 2 << 20
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 
-# Calls newer than 2011 have one number on every architecture; these four are older.
+# Calls from 424 on have the same number on every architecture.
 _OLD = {
-    "x86_64": {"mount": 165, "umount2": 166, "pivot_root": 155, "capset": 126, "capget": 125},
-    "aarch64": {"mount": 40, "umount2": 39, "pivot_root": 41, "capset": 91, "capget": 90},
+    "x86_64": {"mount": 165, "umount2": 166, "pivot_root": 155, "capset": 126, "capget": 125, "seccomp": 317},
+    "aarch64": {"mount": 40, "umount2": 39, "pivot_root": 41, "capset": 91, "capget": 90, "seccomp": 277},
 }
-_NEW = {
-    "open_tree": 428,
-    "move_mount": 429,
-    "mount_setattr": 442,
-    "landlock_create_ruleset": 444,
-    "landlock_add_rule": 445,
-    "landlock_restrict_self": 446,
-}
-_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_NEW = {"open_tree": 428, "move_mount": 429, "mount_setattr": 442}
+_NEW |= {"landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CAPABILITY_VERSION = 0x20080522
 
 
 def machine() -> str:
-    """The architecture's name, as the tables spell it."""
+    """Return the architecture's name in the tables."""
     name = platform.machine()
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(name.lower(), name)
 
@@ -68,10 +52,8 @@ def prctl(option: int, value: int) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    _check(
-        _call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode()),
-        f"mount of {kind or source} on {target}",
-    )
+    words = (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    _check(_call("mount", *words), f"mount of {kind or source} on {target}")
 
 
 def unmount(target: str) -> None:
@@ -83,26 +65,21 @@ def pivot_root(new: str, old: str) -> None:
 
 
 def clone_tree(path: str) -> int:
-    """A detached copy of the mounts at `path`, as a descriptor."""
-    return _check(
-        _call("open_tree", AT_FDCWD, path.encode(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
-        f"open_tree of {path}",
-    )
+    """Return a detached copy of the mounts at `path`, as a descriptor."""
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
+    return _check(_call("open_tree", AT_FDCWD, path.encode(), flags), f"open_tree of {path}")
 
 
 def attach_tree(tree: int, target: str) -> None:
-    _check(
-        _call("move_mount", tree, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH), f"move_mount to {target}"
-    )
+    moved = _call("move_mount", tree, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH)
+    _check(moved, f"move_mount to {target}")
 
 
 def restrict_tree(tree: int, attributes: int) -> None:
     """Set mount attributes (read-only, nosuid, nodev) on a detached tree and all below it."""
     setting = struct.pack("<QQQQ", attributes, 0, 0, 0)
-    _check(
-        _call("mount_setattr", tree, b"", AT_EMPTY_PATH | AT_RECURSIVE, setting, ctypes.c_size_t(len(setting))),
-        "mount_setattr",
-    )
+    flags, size = AT_EMPTY_PATH | AT_RECURSIVE, ctypes.c_size_t(len(setting))
+    _check(_call("mount_setattr", tree, b"", flags, setting, size), "mount_setattr")
 
 
 def keep_capabilities(mask: int = 0) -> None:
@@ -113,37 +90,31 @@ def keep_capabilities(mask: int = 0) -> None:
 
 
 def capabilities() -> int:
-    """This thread's effective capabilities as a bit mask."""
-    head, data = (
-        ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION, 0), 8),
-        ctypes.create_string_buffer(24),
-    )
+    """Return this thread's effective capabilities as a bit mask."""
+    head = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION, 0), 8)
+    data = ctypes.create_string_buffer(24)
     _check(_call("capget", head, data), "capget")
     fields: tuple[int, ...] = struct.unpack("<IIIIII", data.raw)
     return fields[0] | fields[3] << 32
 
 
 def seccomp_filter(program: bytes, flags: int = 0) -> int:
-    """Install a BPF program (8 bytes an instruction) for this process; returns the listener with NEW_LISTENER."""
+    """Install a BPF program (8 bytes an instruction) for this process; return the listener with NEW_LISTENER."""
     code = ctypes.create_string_buffer(program, len(program))
     where = struct.pack("<HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
-    number = _SECCOMP[machine()]
-    return _check(_libc.syscall(ctypes.c_long(number), SECCOMP_SET_MODE_FILTER, ctypes.c_uint(flags), where), "seccomp")
+    return _check(_call("seccomp", SECCOMP_SET_MODE_FILTER, ctypes.c_uint(flags), where), "seccomp")
 
 
 def landlock_version() -> int:
-    """The landlock ABI of this kernel; 0 when there is none."""
+    """Return the landlock ABI of this kernel, 0 without landlock."""
     if machine() not in _OLD:
         return 0
-    found = _call("landlock_create_ruleset", None, ctypes.c_size_t(0), ctypes.c_uint(1))
-    return max(0, int(found))
+    return max(0, _call("landlock_create_ruleset", None, ctypes.c_size_t(0), ctypes.c_uint(1)))
 
 
 def landlock_ruleset(attributes: bytes) -> int:
-    return _check(
-        _call("landlock_create_ruleset", attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)),
-        "landlock_create_ruleset",
-    )
+    created = _call("landlock_create_ruleset", attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
+    return _check(created, "landlock_create_ruleset")
 
 
 def landlock_allow(ruleset: int, access: int, descriptor: int) -> None:
@@ -156,9 +127,9 @@ def landlock_restrict(ruleset: int) -> None:
 
 
 def use_huge_pages() -> None:
-    """Put this process's private memory into huge pages, as far as they fit: a fork then has few to copy.
+    """Move this process's private memory into huge pages where they fit, so that a fork copies few.
 
-    Costs milliseconds, once; where the kernel cannot (before Linux 6.1) nothing changes.
+    Costs milliseconds, once. Before Linux 6.1 it changes nothing.
     """
     with open("/proc/self/maps") as maps:  # noqa: PTH123
         lines = [line.split() for line in maps]

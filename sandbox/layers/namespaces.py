@@ -1,8 +1,8 @@
-"""Layer `full`: namespaces entered once by the zygote, and a root file system that holds nothing but what Python needs.
+"""Layer `full`: namespaces entered once by the zygote, with a root file system that holds only what Python needs.
 
 Needs user namespaces that may mount (Linux 5.12 for mount_setattr). Ubuntu 24.04 and Docker deny them: entering then
-raises OSError and the caller falls back to flat. Started as root, the user id is given up between building the root
-and creating the user namespace, so that nothing inside maps to root outside.
+raises OSError and the caller falls back to flat. Under root, the user id is dropped between building the root and
+creating the user namespace, so that nothing inside maps to root outside.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
@@ -22,14 +22,14 @@ _OTHERS = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kerne
 _READ_ONLY = kernel.MOUNT_ATTR_RDONLY | kernel.MOUNT_ATTR_NOSUID
 
 
-def enter(paths: Sequence[str], *, own: str, drop_to: int | None) -> None:
-    """Move this process into namespaces of its own, as PID 1; the process that called stays outside and waits for it.
+def enter(paths: Sequence[str], *, private: str, drop_to: int | None) -> None:
+    """Move this process into new namespaces, as PID 1; the calling process stays outside and waits for it.
 
-    `own` is where a child's private directory will stand. `drop_to` is the user id to take first: for root.
+    `private` is the path of a child's private directory. `drop_to` is the user id that root takes first.
     """
     if drop_to is not None:
         kernel.unshare(kernel.CLONE_NEWNS)
-        _build_root(paths, own, drop_to)
+        _build_root(paths, private, drop_to)
         drop_user(drop_to)
     uid, gid = os.getuid(), os.getgid()
     kernel.unshare(kernel.CLONE_NEWUSER | _OTHERS)
@@ -39,7 +39,7 @@ def enter(paths: Sequence[str], *, own: str, drop_to: int | None) -> None:
     socket.sethostname("sandbox")
     _become_init()
     if drop_to is None:
-        _build_root(paths, own, INSIDE_UID)
+        _build_root(paths, private, INSIDE_UID)
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
 
 
@@ -76,7 +76,7 @@ def _become_init() -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
 
 
-def _build_root(paths: Iterable[str], own: str, uid: int) -> None:
+def _build_root(paths: Iterable[str], private: str, uid: int) -> None:
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     wanted = [_resolve(path) for path in (*paths, *DEVICES) if os.path.exists(path)]
     trees = {real: kernel.clone_tree(real) for _, real in wanted}
@@ -90,7 +90,7 @@ def _build_root(paths: Iterable[str], own: str, uid: int) -> None:
     for links, _ in wanted:
         for link, target in links:
             _link(root, link, target)
-    _furnish(Path(root), own, uid)
+    _furnish(Path(root), private, uid)
     template = kernel.clone_tree(root)
     kernel.restrict_tree(template, kernel.MOUNT_ATTR_RDONLY)
     kernel.attach_tree(template, root + TEMPLATE)
@@ -104,7 +104,7 @@ def _build_root(paths: Iterable[str], own: str, uid: int) -> None:
 
 
 def _resolve(path: str) -> tuple[list[tuple[str, str]], str]:
-    """The symbolic links on the way to a path, and the real path behind them."""
+    """Return the symbolic links on the way to a path, and the real path behind them."""
     links: list[tuple[str, str]] = []
     for _ in range(40):
         prefix = ""
@@ -123,7 +123,7 @@ def _resolve(path: str) -> tuple[list[tuple[str, str]], str]:
 def _attach(root: str, real: str, tree: int, directory: bool) -> None:
     place = Path(root + real)
     if place.exists():
-        return  # inside a tree that is there already
+        return  # inside a tree that is attached already
     place.parent.mkdir(parents=True, exist_ok=True)
     if directory:
         place.mkdir()
@@ -140,10 +140,10 @@ def _link(root: str, link: str, target: str) -> None:
         place.symlink_to(target)
 
 
-def _furnish(root: Path, own: str, uid: int) -> None:
-    for directory in (own, "/proc", "/etc", "/dev", TEMPLATE, BOXES):
+def _furnish(root: Path, private: str, uid: int) -> None:
+    for directory in (private, "/proc", "/etc", "/dev", TEMPLATE, BOXES):
         Path(f"{root}{directory}").mkdir(parents=True, exist_ok=True)
     os.chown(f"{root}{BOXES}", uid, uid)
-    (root / "dev/shm").symlink_to(own)
-    (root / "etc/passwd").write_text(f"sandbox:x:{INSIDE_UID}:{INSIDE_UID}::{own}:/bin/false\n")
+    (root / "dev/shm").symlink_to(private)
+    (root / "etc/passwd").write_text(f"sandbox:x:{INSIDE_UID}:{INSIDE_UID}::{private}:/bin/false\n")
     (root / "etc/group").write_text(f"sandbox:x:{INSIDE_UID}:\n")

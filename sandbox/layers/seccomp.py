@@ -1,7 +1,7 @@
-"""Which system calls a child may make: an allowlist. Needs Linux 4.14, and 5.5 for programs that fork.
+"""The allowlist of a child's system calls. Needs Linux 4.14, and 5.5 for programs that fork.
 
-Calls that a program may well try but must not have answer EPERM; calls that this table does not know (clone3 among
-them) answer ENOSYS, as an older kernel would, so that libraries fall back. Nothing is killed for trying.
+Known calls that a program must not make return EPERM; unknown calls (clone3 among them) return ENOSYS, as on an older
+kernel, so that libraries fall back. No call kills the program.
 """
 
 import functools
@@ -56,14 +56,8 @@ _SIGCHLD = 17
 _THREAD = (Condition(0, _CLONE_VM | _CLONE_THREAD, _CLONE_VM | _CLONE_THREAD | _CLONE_NEVER),)
 _FORK = (Condition(0, _SIGCHLD, 0xFF | _CLONE_THREAD | _CLONE_NEVER),)
 
-_TERMINAL_QUESTIONS = (
-    0x5401,
-    0x5413,
-    0x541B,
-    0x5421,
-    0x5450,
-    0x5451,
-)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+# TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+_TERMINAL_QUESTIONS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _PRCTL_HARMLESS = (3, 15, 16, 0x53564D41)  # GET_DUMPABLE, SET_NAME, GET_NAME, SET_VMA
 _SOCKET_OPTIONS = (2, 7, 8, 20, 21)
 _FCNTL_SENDS_SIGNALS_OR_GROWS_PIPES = (8, 10, 15, 1024, 1026, 1031)
@@ -78,21 +72,21 @@ class Policy:
     flat: bool
     """Outside files are only guarded by landlock: nameless files are refused, and see `keeps_modes`."""
     keeps_modes: bool
-    """Changes of modes and times are ignored: landlock does not keep them from the user's other files."""
+    """Whether changes of modes and times are ignored, as landlock allows them on all files of the user."""
     landlock: int
-    """The landlock ABI in force besides this filter."""
+    """Landlock ABI in force."""
     forks: bool
-    """Whether fork is allowed here; the listener of `fork_listener` then still decides on each one."""
+    """Whether fork is allowed; the listener of `fork_listener` then decides on each one."""
     pid: int | None
-    """The one process that signals may go to; None when any process that lives in the same box may have them."""
+    """The only process that may be signalled; None allows every process of the box."""
     signals: bool = True
     receives_at: int | None = -1
-    """The one descriptor on which others may be received; None: on any."""
+    """The only descriptor on which others may be received; None allows all."""
 
 
 @functools.lru_cache
 def filter_program(policy: Policy) -> bytes:
-    """The main filter's bytes.
+    """Return the main filter's bytes.
 
     >>> policy = Policy(machine="aarch64", flat=True, keeps_modes=True, landlock=7, forks=False, pid=1)
     >>> len(filter_program(policy)) > 800
@@ -102,21 +96,16 @@ def filter_program(policy: Policy) -> bytes:
     rules: dict[str, Sequence[Rule]] = {name: [Rule(ALLOW)] for name in _ALLOWED.split()}
     rules |= {name: [Rule(_EPERM)] for name in _REFUSED.split()}
     rules |= _conditional(policy)
-    return assemble(
-        program(policy.machine, {names[name]: rule for name, rule in rules.items() if name in names}, _ENOSYS)
-    )
+    return assemble(program(policy.machine, {names[n]: rule for n, rule in rules.items() if n in names}, _ENOSYS))
 
 
 @functools.lru_cache
 def fork_listener(machine: str) -> bytes:
-    """A filter that only hands each fork to a listener. Goes in first: what it allows, the main one still judges."""
+    """Return a filter that only reports each fork to a listener. Installed first: the main filter still applies."""
     names = numbers(machine)
-    rules = {
-        "clone": [Rule(USER_NOTIFY, _FORK), Rule(ALLOW)],
-        "fork": [Rule(USER_NOTIFY)],
-        "vfork": [Rule(USER_NOTIFY)],
-    }
-    return assemble(program(machine, {names[name]: rule for name, rule in rules.items() if name in names}, ALLOW))
+    ask = [Rule(USER_NOTIFY)]
+    rules = {"clone": [Rule(USER_NOTIFY, _FORK), Rule(ALLOW)], "fork": ask, "vfork": ask}
+    return assemble(program(machine, {names[n]: rule for n, rule in rules.items() if n in names}, ALLOW))
 
 
 def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
@@ -173,14 +162,14 @@ def _self(policy: Policy) -> list[Rule]:
 
 
 def _file_kinds(argument: int) -> list[Rule]:
-    """Plain files and named pipes, no devices or sockets."""
+    """Allow plain files and named pipes, no devices or sockets."""
     return [*(Rule(ALLOW, (Condition(argument, kind, 0o170000),)) for kind in (0, 0o100000, 0o010000)), Rule(_EPERM)]
 
 
 def _open(policy: Policy, argument: int) -> list[Rule]:
     rules = [Rule(ALLOW)]
-    if policy.landlock < 3:  # a file opened for reading may otherwise still be emptied
+    if policy.landlock < 3:  # else a file opened for reading could be emptied
         rules.insert(0, Rule(_EPERM, (Condition(argument, _O_TRUNC, _O_TRUNC | _O_ACCMODE),)))
-    if policy.flat:  # a file that never had a name is not seen by who watches the directory
+    if policy.flat:  # the watch over the directory sees no file without a name
         rules.insert(0, Rule(_EOPNOTSUPP, (Condition(argument, _O_TMPFILE, _O_TMPFILE),)))
     return rules

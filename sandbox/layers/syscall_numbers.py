@@ -1,4 +1,4 @@
-"""System call numbers by name, for the architectures that the filter knows: only the calls that the policy names.
+"""System call numbers by name, for the architectures that the filter supports.
 
 Taken from Linux's arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (aarch64). Numbers from
 424 on are the same everywhere.
@@ -86,7 +86,7 @@ memfd_secret:447 fchmodat2:452
 
 
 def numbers(machine: str) -> dict[str, int]:
-    """The numbers of the calls that this architecture has.
+    """Return the numbers of an architecture's calls.
 
     >>> numbers("x86_64")["openat"], numbers("aarch64")["openat"], "open" in numbers("aarch64")
     (257, 56, False)

@@ -1,4 +1,4 @@
-"""What a child may read of the machine: the interpreter's and shared libraries, time zones. No home, no project."""
+"""Files that a child may read: the interpreter's and shared libraries, time zones. No home, no project."""
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
 # ruff: noqa: PTH110
@@ -17,9 +17,9 @@ _FLAT_ONLY = ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu/online"
 
 
 def readable_paths(*, flat: bool, hidden: Iterable[str] = ()) -> list[str]:
-    """Absolute paths of files and trees, shortest first, without those that lie inside another one or in `hidden`.
+    """Return absolute paths of files and trees, shortest first, without those inside another one or in `hidden`.
 
-    Call it in the process whose `sys.path` the children will use.
+    Call it in the process whose `sys.path` the children use.
     """
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     wanted = {str(Path(prefix, name)) for prefix in prefixes for name in ("lib", "lib64")}
@@ -30,7 +30,7 @@ def readable_paths(*, flat: bool, hidden: Iterable[str] = ()) -> list[str]:
 
 
 def _mapped_libraries() -> set[str]:
-    """The shared objects in use, among them libpython and the loader, wherever they are installed."""
+    """Return the shared objects in use, such as libpython and the loader, wherever they are installed."""
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
     except OSError:
@@ -40,9 +40,9 @@ def _mapped_libraries() -> set[str]:
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
-    found: list[str] = []
+    outermost: list[str] = []
     for path in sorted(paths, key=lambda one: (one.count("/"), one)):
         real = os.path.realpath(path)
-        if path != real or not any(real.startswith(other + "/") for other in found):
-            found.append(path)
-    return found
+        if path != real or not any(real.startswith(other + "/") for other in outermost):
+            outermost.append(path)
+    return outermost

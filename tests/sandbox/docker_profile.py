@@ -14,7 +14,7 @@ from sandbox.layers import kernel
 from sandbox.layers.bpf import ALLOW, Condition, Rule, assemble, errno, program
 from sandbox.layers.syscall_numbers import numbers
 
-NAMESPACES = 0x7E020000
+NAMESPACES, PR_CAPBSET_DROP = 0x7E020000, 24
 DENIED = [
     "unshare",
     "setns",
@@ -65,7 +65,7 @@ def enter() -> None:
     if os.getuid() == 0:
         for capability in range(41):
             if not DOCKER_CAPABILITIES & 1 << capability:
-                kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
+                kernel.prctl(PR_CAPBSET_DROP, capability)
     else:
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.seccomp_filter(assemble(program(machine, rules, ALLOW)))

@@ -13,7 +13,7 @@ import pytest
 from sandbox import Limits, Pool, SandboxUnavailable, Status
 from sandbox.child import Kind
 from sandbox.inside.rehearsal import rehearse
-from sandbox.spares import SPARE_LIMIT, Child, Spares
+from sandbox.spares import MAX_SPARES, Child, Spares
 
 
 @pytest.fixture(params=["full", "flat"])
@@ -85,7 +85,7 @@ def test_spares_are_few_whatever_kinds_are_asked_for(fresh):
         ran = list(threads.map(lambda n: fresh.run("print(1)", limits=Limits(files=100 + n)), range(20)))
     assert all(one.ok for one in ran)
     time.sleep(0.5)
-    assert len(settled(fresh, SPARE_LIMIT)) == SPARE_LIMIT
+    assert len(settled(fresh, MAX_SPARES)) == MAX_SPARES
 
 
 def test_a_spare_that_was_killed_is_no_loss(fresh):

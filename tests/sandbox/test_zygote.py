@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from sandbox import Limits, Pool, SandboxUnavailable, Status
 from sandbox.errors import BadMessage
 from sandbox.limits import MIB
-from sandbox.wire import INLINE_LIMIT, pack, receive, send, unpack
+from sandbox.wire import MAX_INLINE_BYTES, pack, receive, send, unpack
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -296,7 +296,7 @@ def test_packing_and_unpacking_are_inverse(head, body):
 
 def test_an_oversized_message_is_refused_before_it_is_sent():
     with pytest.raises(BadMessage):
-        pack({}, b"x" * (4 * INLINE_LIMIT))
+        pack({}, b"x" * (4 * MAX_INLINE_BYTES))
 
 
 def test_a_message_with_too_many_descriptors_is_refused_and_they_are_closed():
