@@ -43,7 +43,6 @@ def _loaded_by(code: str) -> set[str]:
     [
         "reasondistill",
         "reasondistill.cli.main",
-        "reasondistill.cli.commands",
         "reasondistill.records",
         "reasondistill.recipe.records",
         "reasondistill.store.options",

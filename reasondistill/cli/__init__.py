@@ -1,1 +1,1 @@
-"""The command line: one file per command."""
+"""The command line: one file per command, each with HELP, `add(parser)` and `run(args)`."""

@@ -1,65 +1,55 @@
-"""The command `decontaminate`: a dataset against benchmarks, without a run folder and without torch."""
+"""`reasondistill decontaminate`: a dataset against benchmarks, without a run folder and without torch."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from ..curation.contamination import ContaminationReport, render_contamination
-from ..curation.steps.decontaminate import DecontaminationOptions, HeldOut, read_benchmarks
-from ..errors import DataError
-from ..problems import write_problems
-from ..records import Problem, Row
-from ..rows.files import iter_problems
-from ..rows.problem import RowRules
-from ..store import write_atomic
+from ..records import Row
+from .arguments import add_skip_bad, positive, share
+from .output import print_result
+
+HELP = "say which questions of a dataset repeat a benchmark's problem"
 
 
-def decontaminate_dataset(given: Namespace) -> Row:
-    """Look every question up, one row at a time; write what was asked for and return the report's row.
-
-    Raises DataError for a dataset or a benchmark that cannot be read.
-    """
-    options = DecontaminationOptions(**{f.name: getattr(given, f.name) for f in fields(DecontaminationOptions)})
-    report = ContaminationReport(HeldOut(read_benchmarks(given.against), options))
-    clean = (p for p in _problems(given) if not report.add(p.id, p.question).matches)
-    if given.out:
-        write_problems(given.out, clean)
-    else:
-        for _ in clean:
-            continue
-    row = report.to_row()
-    if given.report:
-        given.report.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(given.report, render_contamination(row))
-    return row
+def add(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("dataset", type=Path, metavar="FILE|DIR", help="rows with a question, or a dataset folder")
+    parser.add_argument(
+        "--against", action="append", required=True, metavar="FILE", help="a benchmark; may be repeated"
+    )
+    parser.add_argument("--ngram", type=positive, default=8, help="words of an n-gram")
+    parser.add_argument("--coverage", type=share, default=0.5, help="share of n-grams in one problem that flags")
+    parser.add_argument(
+        "--similarity", type=share, default=0.75, help="similarity that flags texts with the same numbers"
+    )
+    parser.add_argument("--boilerplate", type=positive, default=5, help="problems that make an n-gram a phrase")
+    add_skip_bad(parser)
+    parser.add_argument("--report", type=Path, metavar="FILE.md", help="every match, both texts side by side")
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="the problems that repeat none")
 
 
-def summary(row: Row) -> list[str]:
-    """Return the lines that the command prints."""
-    lines = []
+def run(args: Namespace) -> int:
+    """Compare a dataset with benchmarks; status 0 whatever the result."""
+    from ..curation.contamination import render_contamination
+    from ..curation.decontaminate_file import decontaminate_file
+    from ..curation.steps.decontaminate import DecontaminationOptions
+    from ..store import write_atomic
+
+    options = DecontaminationOptions(**{f.name: getattr(args, f.name) for f in fields(DecontaminationOptions)})
+    row = decontaminate_file(args.dataset, args.against, options, skip_bad=args.skip_bad, out=args.out)
+    if args.report:
+        args.report.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(args.report, render_contamination(row))
+    print_result(args, row, _lines(row))
+    return 0
+
+
+def _lines(row: Row) -> Iterator[str]:
     for name, counts in row["benchmarks"].items():
         reasons = ", ".join(f"{n} {reason}" for reason, n in counts["reasons"].items())
         others = ", ".join(
             f"any {n}-gram: {counts[f'any_{n}_gram']['questions']}" for n in (8, 13) if f"any_{n}_gram" in counts
         )
-        lines.append(f"{name}: {counts['questions']} questions{f' ({reasons})' if reasons else ''}; {others}")
-    return [*lines, f"{row['flagged']} of {row['questions']} questions repeat a benchmark's problem"]
-
-
-def _files(place: Path) -> Iterator[Path]:
-    """Yield the file, or the shards of a dataset folder."""
-    if not place.is_dir():
-        yield place
-        return
-    shards = sorted((place / "data").glob("train-*.parquet")) or sorted(place.glob("*.parquet"))
-    if not shards:
-        raise DataError(f"{place}: holds no data/train-*.parquet; name a dataset folder or a file")
-    yield from shards
-
-
-def _problems(given: Namespace) -> Iterator[Problem]:
-    for path in _files(given.dataset):
-        yield from iter_problems(
-            path, RowRules(where=str(path), require_reference=False, skip_bad=given.skip_bad, user_turn=True)
-        )
+        yield f"{name}: {counts['questions']} questions{f' ({reasons})' if reasons else ''}; {others}"
+    yield f"{row['flagged']} of {row['questions']} questions repeat a benchmark's problem"

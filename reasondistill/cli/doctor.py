@@ -1,20 +1,18 @@
-"""What this machine can do: one line for each thing that a run needs, and whether the quickstart can run."""
+"""`reasondistill doctor`: what this machine can run, one line for each requirement."""
 
 import importlib.util
 import os
 import platform
 import shutil
 import sys
+from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import sandbox
-from verifiers.clash import clash
-
-from ..engines.auto import fast_bfloat16
-from ..models.resolve import list_models
 from ..records import Row
-from ..store.versions import versions
+from .output import print_result
+
+HELP = "say what this machine can run; status 1 if not the quickstart"
 
 NEEDED_MODULES = ("torch", "transformers", "trl", "datasets", "accelerate")
 NEEDED_MEMORY_GB = 8.0
@@ -23,20 +21,36 @@ NEEDED_DISK_GB = 12.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of the doctor's answer."""
+    """One requirement and what this machine has."""
 
     name: str
     value: str
     ok: bool = True
-    """False where this keeps the quickstart from running."""
+    """False if the quickstart cannot run because of it."""
 
     def to_row(self) -> Row:
         """Return `{name, value, ok}`."""
         return asdict(self)
 
 
+def add(parser: ArgumentParser) -> None:
+    """Add no arguments."""
+
+
+def run(args: Namespace) -> int:
+    """Print what this machine can run; status 1 when the quickstart cannot."""
+    findings = examine()
+    able = all(f.ok for f in findings)
+    lines = [f"{'ok ' if f.ok else 'NO '} {f.name}: {f.value}" for f in findings]
+    verdict = "the quickstart can run here" if able else "the quickstart cannot run here: fix the lines marked NO"
+    print_result(args, {"quickstart": able, "findings": [f.to_row() for f in findings]}, [*lines, verdict])
+    return 0 if able else 1
+
+
 def examine(folder: Path = Path()) -> list[Finding]:
     """Look at this machine; `folder` is where runs would be written. Loads no model and asks no network."""
+    from ..engines.auto import fast_bfloat16
+
     return [
         _python(),
         Finding(name="cores", value=f"{os.cpu_count()}{', bfloat16 in hardware' if fast_bfloat16() else ''}"),
@@ -89,14 +103,19 @@ def _gpu() -> Finding:
 
 
 def _libraries() -> list[Finding]:
-    found = versions()
-    shown = [Finding(name=name, value=value) for name, value in found.items() if name not in ("python", "platform")]
+    from ..store.versions import versions
+
+    shown = [
+        Finding(name=name, value=value) for name, value in versions().items() if name not in ("python", "platform")
+    ]
     missing = [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]
     how = "pip install 'reasondistill[train]'"
     return shown + [Finding(name=name, value=f"not installed: {how}", ok=False) for name in missing]
 
 
 def _models() -> list[Finding]:
+    from ..models.resolve import list_models
+
     return [
         Finding(name=f"model {m.name}", value=str(m.path) if m.path else f"not fetched ({m.size / 2**20:.0f} MB)")
         for m in list_models()
@@ -104,6 +123,8 @@ def _models() -> list[Finding]:
 
 
 def _sandbox() -> Finding:
+    import sandbox
+
     isolation = sandbox.available()
     return Finding(
         name="sandbox",
@@ -114,5 +135,7 @@ def _sandbox() -> Finding:
 
 
 def _clash() -> Finding:
-    found = clash()
-    return Finding(name="import name `verifiers`", value=found or "no clash", ok=found is None)
+    from verifiers.clash import clash
+
+    other = clash()
+    return Finding(name="import name `verifiers`", value=other or "no clash", ok=other is None)

@@ -1,4 +1,4 @@
-"""The parts of `reasondistill export` that no other step has: which formats to write, and sending them to the hub."""
+"""`reasondistill export`: write the dataset of a run, in one or more formats, and send it to the hub."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -6,37 +6,50 @@ from pathlib import Path
 
 from ..export.formats.names import FORMATS
 from ..records import Row
+from .arguments import add_overrides
+from .output import print_result
+
+HELP = "write the dataset of a run"
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """Add the options of `export`."""
+def add(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("recipe", type=Path, metavar="RUN", help="a run folder, or its recipe")
     parser.add_argument(
-        "--formats", nargs="+", choices=FORMATS, metavar="NAME", help=f"write also: {', '.join(FORMATS)}"
+        "--formats", nargs="+", default=[], choices=FORMATS, metavar="NAME", help=f"also write: {', '.join(FORMATS)}"
     )
     parser.add_argument("--push", metavar="ORG/NAME", help="send the dataset to the hub; the token comes from HF_TOKEN")
-    parser.add_argument("--private", action="store_true", help="of a dataset that --push creates")
+    parser.add_argument("--private", action="store_true", help="make the dataset that --push creates private")
+    add_overrides(parser)
 
 
-def words(given: Namespace) -> list[str]:
-    """Return the recipe's words that the options stand for; a push that cannot work is refused here."""
-    if getattr(given, "push", None):
-        from ..export.push import check_push
+def run(args: Namespace) -> int:
+    """Export a run again, with overrides if any; judge and curate first."""
+    from ..export.push import check_push, push_dataset
+    from .recipes import curated, open_pipeline
 
-        check_push(given.push)
-    names = getattr(given, "formats", None)
-    return [f"export.formats=[{','.join(names)}]"] if names else []
+    token = check_push(args.push) if args.push else ""  # a push that cannot work is refused before any work
+    formats = [f"export.formats=[{','.join(args.formats)}]"] if args.formats else []
+    pipeline = open_pipeline(args.recipe, [*args.overrides, *formats])
+    with pipeline.writing():
+        pipeline.verify()
+        pipeline.curate()
+        pipeline.export()
+        result, lines = curated(pipeline)
+        dataset = pipeline.folder.path / "dataset"
+        if rows := _format_rows(dataset):
+            result["formats"] = rows
+            lines += [f"{name}: {count} rows" for name, count in rows.items()]
+        if args.push:
+            result["pushed"] = push_dataset(dataset, args.push, token=token, private=args.private)
+            lines.append(f"sent to {result['pushed']}")
+    print_result(args, result, lines)
+    return 0
 
 
-def finish(given: Namespace, dataset: Path) -> tuple[Row, list[str]]:
-    """Return what the command adds to its result: the rows of each format, and where it was sent."""
+def _format_rows(dataset: Path) -> Row:
+    """Return the number of rows of each format next to the main split."""
     from ..store.dataset_folder import MANIFEST
 
-    rows = json.loads((dataset / MANIFEST).read_text()).get("formats", {})
-    result: Row = {"formats": rows} if rows else {}
-    lines = [f"{name}: {count} rows" for name, count in rows.items()]
-    if given.push:
-        from ..export.push import check_push, push_dataset
-
-        address = push_dataset(dataset, given.push, token=check_push(given.push), private=given.private)
-        return {**result, "pushed": address}, [*lines, f"sent to {address}"]
-    return result, lines
+    rows: Row = json.loads((dataset / MANIFEST).read_text()).get("formats", {})
+    return rows

@@ -1,34 +1,50 @@
-"""The command `stats`: says what is in a dataset, and what it shares with others."""
+"""`reasondistill stats`: what is in a dataset, and what it shares with others."""
 
-import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..audit.description import Description, shared_with
-from ..problems import get_problems
 from ..records import Row
-from ..rows.datasets import read_foreign
+from .arguments import positive
+from .output import print_result
+
+HELP = "describe a dataset: lengths, sources, verdicts, tool use, diversity, duplicates"
 
 
-def stats(given: Namespace) -> int:
-    """Print what is in a dataset."""
-    description = Description(seed=given.seed)
-    for one in read_foreign(given.dataset, limit=given.limit):
-        description.add(one)
+def add(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("dataset", metavar="DIR|FILE", help="a dataset folder, a .parquet or .jsonl file, or a hub id")
+    parser.add_argument(
+        "--against", action="append", default=[], metavar="OTHER", help="dataset to look for shared questions in"
+    )
+    parser.add_argument("--limit", type=positive, help="first rows only")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample for diversity")
+
+
+def run(args: Namespace) -> int:
+    """Print the description of a dataset."""
+    from ..audit.description import Description, shared_with
+    from ..rows.datasets import read_foreign
+
+    description = Description(seed=args.seed)
+    for row in read_foreign(args.dataset, limit=args.limit):
+        description.add(row)
     shared = {
-        other: shared_with((one.question for one in read_foreign(given.dataset, limit=given.limit)), _questions(other))
-        for other in given.against or ()
+        other: shared_with((row.question for row in read_foreign(args.dataset, limit=args.limit)), _questions(other))
+        for other in args.against
     }
-    row = {"dataset": given.dataset, **description.to_row(), "shared": shared}
-    print(json.dumps(row) if given.json else "\n".join(_lines(row)))
+    result = {"dataset": args.dataset, **description.to_row(), "shared": shared}
+    print_result(args, result, _lines(result))
     return 0
 
 
 def _questions(place: str) -> Iterator[str]:
     """Yield the questions of a dataset folder, or of any source of problems."""
+    from ..problems import get_problems
+    from ..rows.datasets import read_foreign
+
     if Path(place).is_dir():
-        yield from (one.question for one in read_foreign(place))
+        yield from (row.question for row in read_foreign(place))
     else:
         yield from (problem.question for problem in get_problems(place, require_reference=False))
 
@@ -54,13 +70,13 @@ def _lines(row: Row) -> Iterator[str]:
     yield f"with executed code: {tools['rows']:,} rows, {tools['blocks']:,} blocks"
     more = f", and {row['other_sources']} more" if row["other_sources"] else ""
     yield f"sources: {_counted(row['sources'])}{more}"
-    found = row["diversity"]
+    diversity = row["diversity"]
     yield (
-        f"diversity of {found['sample']:,} completions: distinct words {_share(found['distinct_1'])}, pairs "
-        f"{_share(found['distinct_2'])}, triples {_share(found['distinct_3'])}; zlib makes them "
-        f"{_number(found['compression_ratio'])} times smaller; likeness (Jaccard of word triples) of two questions' "
-        f"completions {_number(found['self_similarity'])}, of one question's "
-        f"{_number(found['self_similarity_of_a_question'])}"
+        f"diversity of {diversity['sample']:,} completions: distinct words {_share(diversity['distinct_1'])}, pairs "
+        f"{_share(diversity['distinct_2'])}, triples {_share(diversity['distinct_3'])}; zlib makes them "
+        f"{_number(diversity['compression_ratio'])} times smaller; likeness (Jaccard of word triples) of two "
+        f"questions' completions {_number(diversity['self_similarity'])}, of one question's "
+        f"{_number(diversity['self_similarity_of_a_question'])}"
     )
     for other, shared in row["shared"].items():
         reasons = f" ({_counted(shared['reasons'])})" if shared["reasons"] else ""

@@ -4,7 +4,7 @@ What a comparison says is in `words`: which differences can be concluded, and ho
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from ..errors import DataError
@@ -98,6 +98,37 @@ def words(pair: Pair) -> str:
         f"No difference of {pair.b} from {pair.a} can be concluded: {shown} ({sure}). That does not make them equal: a "
         f"true difference below {100 * pair.detectable:.1f} points would mostly go unseen here."
     )
+
+
+def comparison_lines(systems: Sequence[System], pairs: Sequence[Pair], metric: str) -> Iterator[str]:
+    """Yield the lines of the comparison: each system, each pair, and the words."""
+    width = max(len(name) for name in ["system", *(s.name for s in systems)])
+    yield f"{'system':{width}}  {metric}"
+    for system in systems:
+        yield f"{system.name:{width}}  {system.accuracy}"
+    yield ""
+    wide = max(len(text) for text in ["pair", *(f"{p.b} - {p.a}" for p in pairs)])
+    heads = f"{'points':>7}  {'95 % interval':>16}  {'n':>5}  {'won':>4}  {'lost':>4}  {'p':>8}  {'Holm':>8}"
+    yield f"{'pair':{wide}}  {heads}"
+    for pair in pairs:
+        interval = f"[{100 * pair.low:+.1f}, {100 * pair.high:+.1f}]"
+        yield (
+            f"{f'{pair.b} - {pair.a}':{wide}}  {100 * pair.difference:>+7.1f}  {interval:>16}  {pair.n:>5}  "
+            f"{pair.won:>4}  {pair.lost:>4}  {pair.p_value:>8.2g}  {pair.p_holm:>8.2g}"
+        )
+    yield ""
+    yield from (str(pair.to_row()["words"]) for pair in pairs)
+
+
+def unshared_problems(systems: Sequence[System]) -> Iterator[str]:
+    """Yield a line for each system that lacks problems of the first one, or has others: they are left out."""
+    first = systems[0]
+    for other in systems[1:]:
+        shared, different = shared_problems(first, other)
+        apart = len(first.scores.keys() | other.scores.keys()) - len(shared)
+        if apart:
+            why = f", {len(different)} because an id stands for another problem there" if different else ""
+            yield f"{first.name} and {other.name}: {apart} problems are not in both and are left out{why}"
 
 
 def _pair(a: System, b: System) -> Pair:

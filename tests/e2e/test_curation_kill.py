@@ -37,10 +37,10 @@ from pathlib import Path
 
 from reasondistill import store
 from reasondistill.cli.main import main
-import reasondistill.cli.commands, reasondistill.run.pipeline
+import reasondistill.cli.recipes, reasondistill.run.pipeline
 import reasondistill.curation.lookup.minhash_index, reasondistill.curation.lookup.shingles
 import pyarrow.parquet, reasondistill.run.report_assembly, rensa, verifiers.math
-from reasondistill.models.provenance import versions
+from reasondistill.store.versions import versions
 from reasondistill.recipe.read import load_recipe
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree")

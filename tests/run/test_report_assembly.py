@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.cli.compare import read_systems
 from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.steps.decontaminate import HeldOut
 from reasondistill.engines.options import ModelRecipe
@@ -21,6 +20,7 @@ from reasondistill.report.page import build_page
 from reasondistill.run import report_assembly as assemble
 from reasondistill.run.plan import Plan
 from reasondistill.run.report_assembly import assemble_page, assemble_report
+from reasondistill.run.systems import read_systems
 from reasondistill.store import RunFolder, Table, write_atomic
 from reasondistill.verification.judging import VerifyOptions, verdict_row
 from verifiers import Outcome, Verdict

@@ -1,0 +1,135 @@
+"""One audit, from the dataset's name to its files: rows.jsonl, audit.json and audit.html."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..curation.contamination import ContaminationReport
+from ..errors import DataError, RecipeError
+from ..progress import StageProgress
+from ..records import SCHEMA, Row
+from ..store import read_rows, write_atomic
+from ..store.dataset_folder import is_own
+from .receipts_audit import AuditOptions, audit_own, split_folders
+from .results import RowResult, Tally, diff_audits
+
+
+@dataclass(slots=True, kw_only=True)
+class Audit:
+    """An audit of one dataset; `run` reads it once and fills `tally` and `notes`."""
+
+    dataset: str
+    """Folder, file or hub id."""
+    options: AuditOptions
+    split: str | None = None
+    """Split of one of our datasets; None is all."""
+    limit: int | None = None
+    """Number of rows of a dataset without receipts."""
+    against: Sequence[str] = ()
+    """Benchmarks that questions are looked up in."""
+    without_receipts: bool = False
+    """Audit one of our datasets as if it had no receipts."""
+    tally: Tally = field(default_factory=Tally)
+    notes: list[str] = field(default_factory=list)
+
+    def run(self, out: Path | None = None) -> Row:
+        """Audit every row, write the files into `out` if asked for, and return the summary."""
+        rows: list[Row] = []
+        total = self._count()
+        with StageProgress() as progress:
+            if total:
+                progress.start("audit", total)
+            for result in self._results():
+                self.tally.add(result)
+                if total:
+                    note = f"{self.tally.disagreeing} disagree"
+                    progress.advance("audit", by=int(result.number >= 0), note=note)
+                if out is not None:
+                    rows.append(result.to_row())
+        summary = {
+            "dataset": self.dataset,
+            "schema": SCHEMA,
+            "verifier": _verifier(),
+            **self.tally.to_row(),
+            "notes": self.notes,
+        }
+        if out is not None:
+            self._write(out, rows, summary)
+        return summary
+
+    @property
+    def _has_receipts(self) -> bool:
+        return is_own(Path(self.dataset)) and not self.without_receipts
+
+    def _results(self) -> Iterator[RowResult]:
+        if self.split and not self._has_receipts:
+            raise RecipeError("--split: only datasets with a manifest.json have splits that an audit knows")
+        if self.limit and self._has_receipts:
+            raise RecipeError("--limit is for datasets without receipts; --share judges a part of this one")
+        contaminated, report = None, None
+        if self.against:
+            from .contamination import contamination_check
+
+            contaminated, report = contamination_check(self.against)
+        if self._has_receipts:
+            yield from audit_own(Path(self.dataset), self.options, contaminated, split=self.split)
+        else:
+            from ..rows.datasets import read_foreign
+            from .dataset_audit import audit_foreign
+
+            yield from audit_foreign(read_foreign(self.dataset, limit=self.limit), self.options, contaminated)
+        self.notes += _contamination_lines(report)
+
+    def _count(self) -> int:
+        """Return the number of rows for the progress bar; 0 where it is unknown."""
+        if not self._has_receipts:
+            return self.limit or 0
+        import pyarrow.parquet as parquet
+
+        folders = split_folders(Path(self.dataset))
+        wanted = [folders[self.split]] if self.split in folders else folders.values()
+        try:
+            return sum(parquet.read_metadata(p).num_rows for folder in wanted for p in folder.glob("train-*.parquet"))
+        except (OSError, ValueError):
+            return 0  # reading the rows reports what is unreadable
+
+    def _write(self, out: Path, rows: list[Row], summary: Row) -> None:
+        from .page import render_audit
+
+        page = render_audit(self.dataset, self.tally, verifier=summary["verifier"], lines=self.notes)
+        write_atomic(out / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        write_atomic(out / "audit.json", json.dumps(summary, indent=1) + "\n")
+        write_atomic(out / "audit.html", page)
+
+
+def diff_folders(before: Path, after: Path) -> Row:
+    """Compare the folders that two audits wrote. DataError for a folder that holds no audit."""
+    return diff_audits(_read(before), _read(after))
+
+
+def _read(folder: Path) -> Iterator[Any]:
+    file = folder / "rows.jsonl"
+    if not file.is_file():
+        raise DataError(f"{folder}: holds no audit (no rows.jsonl); make one with `reasondistill audit ... --out`")
+    return read_rows(file)
+
+
+def _contamination_lines(report: ContaminationReport | None) -> Iterator[str]:
+    if report is None:
+        yield "Contamination was not checked; name benchmarks with --against."
+        return
+    from ..curation.steps.decontaminate import ANY_HIT
+
+    row = report.to_row()
+    for name, counts in row["benchmarks"].items():
+        others = ", ".join(f"any shared {n}-gram {counts[f'any_{n}_gram']['questions']}" for n in ANY_HIT)
+        flagged = f"{counts['questions']} of {row['questions']} questions flagged"
+        yield f"{name}: {flagged}; by the rules of others: {others}."
+
+
+def _verifier() -> str:
+    from verifiers.math import grade
+
+    return grade("\\boxed{0}", "0").verifier

@@ -1,0 +1,69 @@
+"""Arguments that several commands share, and the types of their values."""
+
+import argparse
+import math
+import shlex
+import sys
+from pathlib import Path
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Add --out, the folder that a command writes."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
+def add_overrides(parser: argparse.ArgumentParser, help: str = "values that win over the recipe's") -> None:
+    """Add the key=value words."""
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help=help)
+
+
+def add_skip_bad(parser: argparse.ArgumentParser) -> None:
+    """Add --skip-bad."""
+    parser.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
+
+
+def command_line() -> str:
+    """Return the command as it was typed, for the manifest."""
+    return shlex.join(["reasondistill", *sys.argv[1:]])
+
+
+def positive(text: str) -> int:
+    """Read an integer of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """Read a finite number above 0."""
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def at_least_zero(text: str) -> float:
+    """Read a finite number of at least 0."""
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
+    return value
+
+
+def share(text: str) -> float:
+    """Read a number above 0 and at most 1."""
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, got {text}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None

@@ -1,0 +1,170 @@
+"""`reasondistill evaluate`: measure a model on a benchmark, or score completions from a file."""
+
+import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RecipeError
+from ..records import Estimate, Problem, Row, Sampling
+from .arguments import add_out, add_skip_bad, at_least_zero, positive
+from .model_arguments import add_model, engine_options, strategy_options
+from .output import print_result
+
+if TYPE_CHECKING:
+    from ..problems.benchmarks.benchmark import Benchmark
+
+HELP = "measure a model on a benchmark, or score completions from a file"
+
+
+def add(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--benchmark", metavar="NAME|FILE.jsonl", help="or any other source of problems")
+    parser.add_argument("--benchmarks-dir", type=Path, metavar="DIR", help="local files of the named benchmarks")
+    parser.add_argument("--split", help="split of procedural: seen or unseen")
+    parser.add_argument("--limit", type=positive, help="first problems only")
+    add_skip_bad(parser)
+    parser.add_argument("--samples", type=positive, default=1, help="rollouts of each problem")
+    parser.add_argument("--k", type=_ks, metavar="1,2,5", help="default: 1 and the number of rollouts a problem")
+    parser.add_argument("--decode", choices=("greedy", "sample", "budget"), default="greedy")
+    parser.add_argument("--temperature", type=at_least_zero, help="default: the model's own for sample, 0 for budget")
+    parser.add_argument("--strict", action="store_true", help="accept marked answers only")
+    parser.add_argument("--export", nargs="+", default=[], choices=("evalplus", "lm-eval"), help="also write these")
+    _add_file(parser)
+    add_model(parser, required=False)
+    parser.add_argument("--prompt", dest="template", help="the same as --template")
+    add_out(parser)
+
+
+def _add_file(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("completions from a file")
+    group.add_argument("--rollouts", type=Path, metavar="FILE.jsonl|DIR", help="score these; no model is asked")
+    group.add_argument(
+        "--problems", type=Path, metavar="FILE", help="problems whose references rows name by problem_id"
+    )
+    group.add_argument("--format", default="auto", choices=("auto", "rollouts", "evalplus", "lm-eval"))
+    group.add_argument("--where", nargs="+", default=[], metavar="key=value", help="rows with these values only")
+    group.add_argument(
+        "--score", metavar="KEY", help="key of a reward model's score; default: rm_score, score or reward"
+    )
+    group.add_argument("--by-label", action="store_true", help="take the rows' labels as verdicts")
+    group.add_argument(
+        "--label-key", metavar="KEY", help="key of the label; default: is_correct, correct, label, passed"
+    )
+
+
+def run(args: Namespace) -> int:
+    """Measure; DIR keeps the rollouts, the verdicts and report.json."""
+    if args.rollouts:
+        report = _score(args)
+    elif args.model and args.benchmark:
+        report = _measure(args)
+    else:
+        raise RecipeError("evaluate: give --model and --benchmark, or --rollouts FILE to score completions from a file")
+    return _finish(args, report)
+
+
+def _measure(args: Namespace) -> Row:
+    """Sample a model and measure it."""
+    from ..problems.benchmarks.benchmark import find_benchmark
+    from ..run.sample_folder import SamplingRun
+
+    benchmark, strategy, template = find_benchmark(args.benchmark), args.strategy, args.template
+    if benchmark and strategy == "cot":
+        strategy, template = benchmark.strategy, benchmark.prompt(template)
+    temperature = args.temperature
+    if args.decode == "greedy" or (args.decode == "budget" and temperature is None):
+        temperature = 0.0
+    folder = SamplingRun(
+        folder=args.out,
+        source=args.benchmark,
+        split=args.split,
+        benchmark=benchmark,
+        benchmarks_dir=args.benchmarks_dir,
+        engine=engine_options(args),
+        template=template,
+        sampling=Sampling(temperature=temperature, top_p=args.top_p, max_tokens=args.max_tokens, seed=args.seed),
+        strategy=strategy_options(args, "budget" if args.decode == "budget" else strategy),
+        strict=args.strict,
+    )
+    folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad)
+    return folder.report(args.k)
+
+
+def _score(args: Namespace) -> Row:
+    """Score completions from a file."""
+    from ..problems.benchmarks.benchmark import find_benchmark
+    from ..rows.completion import ReadOptions
+    from ..run.score_folder import ScoringRun
+    from ..verification.judging import VerifyOptions
+
+    benchmark = find_benchmark(args.benchmark) if args.benchmark else None
+    strict = args.strict or bool(benchmark and benchmark.strict)
+    folder = ScoringRun(
+        path=args.rollouts,
+        folder=args.out,
+        references={problem.id: problem for problem in _references(args, benchmark)},
+        benchmark=args.benchmark or "",
+        read=ReadOptions(
+            format=args.format,
+            where=_where(args.where),
+            skip_bad=args.skip_bad,
+            score=args.score,
+            label=args.label_key,
+            by_label=args.by_label,
+        ),
+        verify=VerifyOptions(strict=strict, policy=benchmark.policy if benchmark else "default"),
+    )
+    return folder.run(args.k)
+
+
+def _references(args: Namespace, benchmark: "Benchmark | None") -> Sequence[Problem]:
+    """Return the problems that --problems or --benchmark names."""
+    from ..problems import get_problems, load_problems
+
+    if args.problems:
+        return load_problems(args.problems, skip_bad=args.skip_bad)
+    if benchmark:
+        return benchmark.load(folder=args.benchmarks_dir, skip_bad=args.skip_bad)
+    return get_problems(args.benchmark, skip_bad=args.skip_bad) if args.benchmark else []
+
+
+def _finish(args: Namespace, report: Row) -> int:
+    """Write what --export asks for, and print the report and its warnings."""
+    from ..progress import say
+    from ..run.harness_files import write_samples
+
+    for line in report["warnings"]:
+        say(f"warning: {line}")
+    written = [f"written {write_samples(args.out, name)}" for name in args.export]
+    print_result(args, report, [*_lines(report), *written])
+    return 0
+
+
+def _lines(report: Row) -> Iterator[str]:
+    yield from (f"{name}: {Estimate.from_row(row)}" for name, row in report["metrics"].items())
+    outcomes = ", ".join(f"{name} {n}" for name, n in report["outcomes"].items())
+    yield f"{report['rollouts']} rollouts of {report['problems']} problems: {outcomes}"
+    if labels := report.get("labels"):
+        yield (
+            f"labels of the file: {labels['agree']} of {labels['rows']} agree, {labels['right_here_only']} right here "
+            f"only, {labels['right_there_only']} there only"
+        )
+
+
+def _where(words: Sequence[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            raise RecipeError(f"--where takes key=value, such as model=NAME; got {word!r}")
+    return dict(word.split("=", 1) for word in words)
+
+
+def _ks(text: str) -> list[int]:
+    try:
+        ks = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers such as 1,2,5, got {text!r}") from None
+    if ks[0] < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {ks[0]}")
+    return ks

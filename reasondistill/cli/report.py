@@ -1,0 +1,42 @@
+"""`reasondistill report`: write report.json and report.html."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from .arguments import add_overrides
+from .output import print_report
+
+HELP = "write report.json and report.html of a run"
+
+
+def add(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "recipe", type=Path, metavar="RUN", help="a run folder, its recipe, or a folder of `reasondistill evaluate`"
+    )
+    add_overrides(parser)
+
+
+def run(args: Namespace) -> int:
+    """Report a run, or write the page of an evaluation."""
+    from ..report.evaluation_page import is_evaluation
+
+    if is_evaluation(args.recipe):
+        return _report_evaluation(args)
+    from .recipes import open_pipeline
+
+    pipeline = open_pipeline(args.recipe, args.overrides)
+    with pipeline.writing():
+        print_report(args, *pipeline.report(), pipeline.folder.path / "report.html")
+    return 0
+
+
+def _report_evaluation(args: Namespace) -> int:
+    from ..report.evaluation_page import evaluation_page
+    from ..report.page import build_page
+    from ..store import RunFolder
+
+    page, path = evaluation_page(args.recipe), args.recipe / "report.html"
+    build_page(page, path)
+    print_report(args, RunFolder(args.recipe).read_json("report.json"), page, path)
+    return 0

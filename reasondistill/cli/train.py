@@ -1,0 +1,47 @@
+"""`reasondistill train`: fine-tune a student on a dataset folder."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from ..errors import StoreError
+from .arguments import add_out, add_overrides
+from .output import print_result
+
+HELP = "fine-tune a student on a dataset folder; the same command resumes"
+
+
+def add(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="folder with data/train-*.parquet")
+    parser.add_argument("--student", required=True, metavar="MODEL")
+    add_overrides(parser, "training options, such as epochs=2 mode=lora")
+    add_out(parser)
+
+
+def run(args: Namespace) -> int:
+    """Train in a child process and print what it did."""
+    from ..models.resolve import resolve
+    from ..recipe.read import parse_options
+    from ..run.child_process import run_job
+    from ..store import RunFolder
+    from ..training.train_stage import TrainStage
+
+    options = parse_options(args.overrides)
+    resolve(args.student)
+    _refuse_foreign(args.out)
+    label = args.out.name
+    stage = TrainStage(
+        label=f"train {label}", student=args.student, dataset=args.dataset, out=args.out, options=options
+    )
+    with RunFolder(args.out.parent / f".{label}-training") as folder:
+        result = run_job(stage, lock_fd=folder.lock_fd)
+    line = f"trained {args.out}: {result['steps']} steps, {result['trained_tokens']} trained tokens"
+    print_result(args, result, [line])
+    return 0
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Raise StoreError for a folder that holds other files: a model is not saved among them."""
+    ours = ("training.json", "checkpoints")
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in ours):
+        raise StoreError(f"{out}: is not empty and holds no training; choose another folder")

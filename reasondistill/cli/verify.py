@@ -1,0 +1,33 @@
+"""`reasondistill verify`: judge rollouts made anywhere."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from .arguments import above_zero, add_out
+from .output import print_result
+
+HELP = "judge the rollouts of a file or a run folder"
+
+
+def add(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("rollouts", type=Path, metavar="FILE.jsonl|DIR", help="rows with `messages` or `completion`")
+    parser.add_argument(
+        "--problems", type=Path, metavar="FILE", help="problems whose references rows name by problem_id"
+    )
+    parser.add_argument("--strict", action="store_true", help="accept marked answers only")
+    parser.add_argument("--timeout", type=above_zero, default=2.0, help="processor seconds of a comparison")
+    add_out(parser)
+
+
+def run(args: Namespace) -> int:
+    """Write DIR/verdicts, a row for each rollout."""
+    from ..verification.judging import VerifyOptions
+    from ..verification.rescoring import verify_file
+
+    options = VerifyOptions(strict=args.strict, timeout=args.timeout)
+    result = verify_file(args.rollouts, args.out, problems=args.problems, options=options)
+    outcomes = ", ".join(f"{name} {n}" for name, n in result["outcomes"].items())
+    lines = [f"{result['rollouts']} rollouts: {outcomes}", f"verdicts in {args.out / 'verdicts'}"]
+    print_result(args, result, lines)
+    return 0

@@ -1,0 +1,96 @@
+"""The systems that run folders and evaluation folders hold: what `compare` compares."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import DataError, RecipeError
+from ..evaluation.comparison import System
+from ..evaluation.read import read_groups, read_problems
+from ..evaluation.results import SetResult, pool
+from ..evaluation.scorecard import problem_values
+
+STUDENT = "student"
+"""The system that stands for a run when it is compared with others."""
+
+
+def read_systems(places: Sequence[str], *, metric: str = "pass@1") -> list[System]:
+    """Return the systems of folders: an evaluation is one; a run is its student, or alone all that it measured.
+
+    `RUN:WHO` names one of a run, such as `runs/quickstart:before`.
+    """
+    alone = len(places) == 1
+    found = [system for place in places for system in _systems_of(place, metric, alone=alone)]
+    names = [system.name for system in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise RecipeError(f"compare: {name} is named twice; a system does not differ from itself")
+    return found
+
+
+def _systems_of(place: str, metric: str, *, alone: bool) -> list[System]:
+    path, who = (Path(place), "") if Path(place).is_dir() else _split(place)
+    if (path / "recipe.yaml").is_file():
+        if metric != "pass@1":
+            raise RecipeError(f"--metric {metric}: a run ({path}) is compared by pass@1; name its evaluations' folders")
+        return _run_systems(path, who or (None if alone else STUDENT))
+    if who or not (path / "rollouts").is_dir():
+        raise DataError(f"{place}: neither a run nor an evaluation's folder (it has no recipe.yaml and no rollouts/)")
+    problems = read_problems(path)
+    scores = problem_values(read_groups(path, problems), metric)
+    if not scores:
+        raise DataError(f"{place}: no problem has {metric}; name another --metric, or score the folder first")
+    return [System(name=place.rstrip("/"), scores=scores, contents={p: problems[p].content_hash for p in scores})]
+
+
+def _split(place: str) -> tuple[Path, str]:
+    folder, _, who = place.rpartition(":")
+    return (Path(folder), who) if folder and Path(folder).is_dir() else (Path(place), "")
+
+
+def _run_systems(path: Path, who: str | None) -> list[System]:
+    """Return what a run measured, every held-out set of it together."""
+    from ..problems import load_problems
+    from ..recipe.read import load_recipe
+    from ..store import RunFolder
+    from .plan import Plan
+    from .report_assembly import measure_all
+
+    recipe = load_recipe(path / "recipe.yaml")
+    recipe.out = str(path)
+    beside = (RunFolder(path).read_json("manifest.json") or {}).get("recipe_folder", path)
+    plan = Plan(recipe=recipe, folder=path, recipe_folder=Path(beside))
+    contents = {
+        f"{name}/{p.id}": p.content_hash
+        for name in recipe.held_out
+        if plan.problem_file(name).exists()
+        for p in load_problems(plan.problem_file(name))
+    }
+    measured = _over_seeds(measure_all(plan, RunFolder(path)))
+    if who is not None and who not in measured:
+        raise DataError(f"{path}: has no evaluation of {who!r}; it has {', '.join(measured) or 'none'}")
+    return [
+        System(
+            name=f"{path}:{name}",
+            scores={f"{held_out}/{p}": score for held_out, r in results.items() for p, score in r.scores.items()},
+            contents=contents,
+        )
+        for name, results in _before_first(measured)
+        if who in (None, name)
+    ]
+
+
+def _over_seeds(measured: dict[str, dict[str, SetResult]]) -> dict[str, dict[str, SetResult]]:
+    """Return the results with the seeds of one arm averaged problem by problem."""
+    arms: dict[str, dict[str, list[SetResult]]] = {}
+    for name, results in measured.items():
+        for held_out, result in results.items():
+            arms.setdefault(name.partition("-seed")[0], {}).setdefault(held_out, []).append(result)
+    return {
+        name: {held_out: own[0] if len(own) == 1 else pool(own) for held_out, own in results.items()}
+        for name, results in arms.items()
+    }
+
+
+def _before_first(measured: dict[str, dict[str, SetResult]]) -> list[tuple[str, dict[str, SetResult]]]:
+    """Return a run's measurements with the untrained student first, which the others are compared with."""
+    return sorted(measured.items(), key=lambda item: item[0] != "before")
