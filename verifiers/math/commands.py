@@ -1,16 +1,13 @@
 r"""Reads what follows a command: fractions, roots, functions, matrices, sums, integrals, limits, accents."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from .formulas import Formulas
 from .tokens import Unreadable, read_based, read_repeating
 from .tree import DEGREE, ONE, Based, Big, Call, Matrix, Node, Num, Pow, Relation, Seq, Sym, product, quotient
 
-if TYPE_CHECKING:
-    from .formulas import Formulas
 
-
-def _fraction(p: "Formulas", _value: str) -> Node:
+def _fraction(p: Formulas, _value: str) -> Node:
     start = p.at
     derivative = _derivative(p)
     if derivative is not None:
@@ -20,7 +17,7 @@ def _fraction(p: "Formulas", _value: str) -> Node:
     return quotient(top, p.argument())
 
 
-def _derivative(p: "Formulas") -> Node | None:
+def _derivative(p: Formulas) -> Node | None:
     r"""Read `\frac{d}{dx} f` and `\frac{dy}{dx}`."""
     names = []
     for _ in range(2):
@@ -50,7 +47,7 @@ def _derivative(p: "Formulas") -> Node | None:
     return Big("derivative", p.term(), names[1], None, None)
 
 
-def _root(p: "Formulas", _value: str) -> Node:
+def _root(p: Formulas, _value: str) -> Node:
     index: Node = Num(2)
     if p.is_op("["):
         p.at += 1
@@ -58,12 +55,12 @@ def _root(p: "Formulas", _value: str) -> Node:
     return Call("root", (p.argument(), index))
 
 
-def _binomial(p: "Formulas", _value: str) -> Node:
+def _binomial(p: Formulas, _value: str) -> Node:
     top = p.argument()
     return Call("binom", (top, p.argument()))
 
 
-def _accent(p: "Formulas", name: str) -> Node:
+def _accent(p: Formulas, name: str) -> Node:
     start = p.at
     text = p.name_text().replace(" ", "").removeprefix("#")
     if name in ("mathbf", "boldsymbol", "bm", "bold", "pmb") and not text.isalpha():
@@ -76,7 +73,7 @@ def _accent(p: "Formulas", name: str) -> Node:
     return p.symbol(f"{name}.{text}")
 
 
-def _mark(p: "Formulas", name: str) -> Node:
+def _mark(p: Formulas, name: str) -> Node:
     letters: list[str] = []
     while p.kind() in ("let", "word") and (p.value().isupper() or not letters):
         letters.append(p.value())
@@ -89,7 +86,7 @@ def _mark(p: "Formulas", name: str) -> Node:
     return Sym(f"{name} {''.join(letters)}")
 
 
-def _blackboard(p: "Formulas", _value: str) -> Node:
+def _blackboard(p: Formulas, _value: str) -> Node:
     name = p.name_text()
     if name not in ("R", "Z", "N", "Q", "C"):
         raise Unreadable("no set of numbers")
@@ -101,7 +98,7 @@ def _blackboard(p: "Formulas", _value: str) -> Node:
     return Sym(f"#set{name}")
 
 
-def _environment(p: "Formulas", _value: str) -> Node:
+def _environment(p: Formulas, _value: str) -> Node:
     name = p.group_text().replace(" ", "")
     if name == "array" and p.is_op("{"):
         p.group_text()
@@ -120,7 +117,7 @@ def _environment(p: "Formulas", _value: str) -> Node:
     return Call("det", (matrix,)) if kind == "vmatrix" else matrix
 
 
-def _rows(p: "Formulas") -> list[list[Node]]:
+def _rows(p: Formulas) -> list[list[Node]]:
     rows: list[list[Node]] = [[]]
     while p.kind() != "end":
         if p.kind() == "row":
@@ -135,7 +132,7 @@ def _rows(p: "Formulas") -> list[list[Node]]:
     return [row for row in rows if row]
 
 
-def _big(p: "Formulas", kind: str) -> Node:
+def _big(p: Formulas, kind: str) -> Node:
     low: Node | None = None
     high: Node | None = None
     variable = ""
@@ -153,7 +150,7 @@ def _big(p: "Formulas", kind: str) -> Node:
     return Big(kind, p.term(), variable, low, high)
 
 
-def _limit(p: "Formulas", _value: str) -> Node:
+def _limit(p: Formulas, _value: str) -> Node:
     p.expect("_")
     p.expect("{")
     if p.kind() not in ("let", "word"):
@@ -177,7 +174,7 @@ def _limit(p: "Formulas", _value: str) -> Node:
     return Big("limit", p.term(), variable, point, side)
 
 
-def _integral(p: "Formulas", _value: str) -> Node:
+def _integral(p: Formulas, _value: str) -> Node:
     low: Node | None = None
     high: Node | None = None
     for _ in range(2):
@@ -194,7 +191,7 @@ def _integral(p: "Formulas", _value: str) -> Node:
     return Big("integral", body, variable, low, high)
 
 
-def _differential(p: "Formulas") -> tuple[int, int, str] | None:
+def _differential(p: Formulas) -> tuple[int, int, str] | None:
     for at in range(p.at, len(p.tokens)):
         kind, value, _ = p.tokens[at]
         if kind == "word" and len(value) == 2 and value[0] == "d":
@@ -204,7 +201,7 @@ def _differential(p: "Formulas") -> tuple[int, int, str] | None:
     return None
 
 
-def _function(p: "Formulas", name: str) -> Node:
+def _function(p: Formulas, name: str) -> Node:
     base: Node | None = None
     power: Node | None = None
     for _ in range(2):
@@ -229,7 +226,7 @@ def _function(p: "Formulas", name: str) -> Node:
     return Pow(node, power) if power is not None else node
 
 
-def _function_arguments(p: "Formulas", name: str) -> list[Node]:
+def _function_arguments(p: Formulas, name: str) -> list[Node]:
     if p.take("("):
         return p.arguments_in(")")
     if p.is_op("{"):
@@ -249,20 +246,20 @@ def _function_arguments(p: "Formulas", name: str) -> list[Node]:
     return [product(factors)]
 
 
-def _based(p: "Formulas", value: str) -> Node:
+def _based(p: Formulas, value: str) -> Node:
     return Based(*read_based(value))
 
 
-def _repeating(p: "Formulas", value: str) -> Node:
+def _repeating(p: Formulas, value: str) -> Node:
     return Num(read_repeating(value))
 
 
-def _money(p: "Formulas", name: str) -> Node:
+def _money(p: Formulas, name: str) -> Node:
     p.currency = name
     return p.primary()
 
 
-def _no_elements(p: "Formulas", _value: str) -> Node:
+def _no_elements(p: Formulas, _value: str) -> Node:
     return Seq((), "{}")
 
 
@@ -270,7 +267,7 @@ def _refuse(name: str) -> Node:
     raise Unreadable(f"not an answer: {name}")
 
 
-READERS: dict[str, Callable[["Formulas", str], Node]] = {
+READERS: dict[str, Callable[[Formulas, str], Node]] = {
     "frac": _fraction, "root": _root, "binom": _binomial, "accent": _accent, "mark": _mark, "mathbb": _blackboard,
     "begin": _environment, "big": _big, "lim": _limit, "int": _integral, "func": _function, "based": _based,
     "repeat": _repeating, "cur": _money, "set": _no_elements,

@@ -198,7 +198,7 @@ class Comparison:
         return undecided("structure", f"sets: {reason}")
 
     def _relations(self, a: Node, b: Node) -> Ruling:
-        left, right = named(a, self), named(b, self)
+        left, right = named(a), named(b)
         if left.name is not None and right.name is not None:
             return self._both_named(a, b, left, right)
         if left.name is None and right.name is None:

@@ -3,16 +3,24 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from .allowance import Allowance
 from .canonical import TooHard, canonical, difference, proportional, substitute
 from .forms import Form, Polynomial, multiply
 from .numeric import names_in, probe
 from .ruling import Ruling, all_of, no, undecided, yes
 from .tree import Add, Call, Mul, Node, Num, Proportion, Relation, Seq, Sym, negative
 
-if TYPE_CHECKING:
-    from .compare import Comparison
+
+class Equality(Protocol):
+    """Compares the parts of equations: `compare.Comparison`."""
+
+    allowance: Allowance
+
+    def equal(self, a: Node, b: Node) -> Ruling:
+        """Return the ruling on two parts."""
+
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
@@ -27,7 +35,7 @@ class Named:
     """Neither side is a name: `2x + y = 3`."""
 
 
-def named(node: Node, comparison: "Comparison") -> Named:
+def named(node: Node) -> Named:
     """Return `x = 5` as a name and a value, `2 + 3 = 5` as a value, `2x + y = 3` as an equation."""
     if not isinstance(node, Relation):
         return Named(name=None, value=node)
@@ -44,7 +52,7 @@ def named(node: Node, comparison: "Comparison") -> Named:
     return Named(name=None, value=last)
 
 
-def contradicts(node: Relation, comparison: "Comparison") -> bool:
+def contradicts(node: Relation, comparison: Equality) -> bool:
     """Tell whether a chain of equations says that different numbers are equal: `7 = 8`, `x = 3 + 3 = 2`."""
     if set(node.operators) - {"=", "~"}:
         return False
@@ -88,7 +96,7 @@ def renamed(a: Named, b: Named) -> tuple[Node, Node]:
     return a.value, value
 
 
-def compare_equations(a: Node, b: Node, comparison: "Comparison") -> Ruling:
+def compare_equations(a: Node, b: Node, comparison: Equality) -> Ruling:
     """Compare two equations: the same solutions because one is the other times a constant."""
     pairs = [_sides(node) for node in (a, b)]
     if None in pairs:
@@ -113,7 +121,7 @@ def compare_equations(a: Node, b: Node, comparison: "Comparison") -> Ruling:
     return _probed_ratio(Add((l1, negative(r1))), Add((l2, negative(r2))), comparison)
 
 
-def compare_relations(a: Relation, b: Relation, comparison: "Comparison") -> Ruling:
+def compare_relations(a: Relation, b: Relation, comparison: Equality) -> Ruling:
     """Compare inequalities that are not about one variable: side by side, or up to a positive factor."""
     x, y = _ascending(a), _ascending(b)
     if x.operators == y.operators and len(x.operands) == len(y.operands):
@@ -210,7 +218,7 @@ def _by_variables(polynomial: Polynomial) -> dict[object, Form]:
     return {key: Form(value) for key, value in groups.items()}
 
 
-def _probed_ratio(f: Node, g: Node, comparison: "Comparison") -> Ruling:
+def _probed_ratio(f: Node, g: Node, comparison: Equality) -> Ruling:
     """Tell by probing whether f/g is the same everywhere: f(x) g(p) = g(x) f(p) for a fixed point p."""
     names = sorted(names_in(f) | names_in(g))
     if not names:

@@ -6,7 +6,6 @@ What stands between brackets is a list again, which `parser` reads; what follows
 from abc import ABC, abstractmethod
 from fractions import Fraction
 
-from .commands import READERS
 from .stream import Stream
 from .tokens import Token, Unreadable, read_number
 from .tree import (
@@ -31,48 +30,14 @@ from .tree import (
 from .units import is_unit_word
 
 _STARTS = {
-    "num",
-    "let",
-    "const",
-    "func",
-    "frac",
-    "root",
-    "binom",
-    "begin",
-    "big",
-    "int",
-    "lim",
-    "accent",
-    "mark",
-    "mathbb",
-}
+    "num", "let", "const", "func", "frac", "root", "binom", "begin", "big", "int", "lim", "accent", "mark", "mathbb",
+}  # fmt: skip
 _OPENERS = {"(", "[", "{", "lfloor", "lceil", "<<"}
 _CALLED = set("fghFGH")
 _SHORT_WORDS = {
-    "no",
-    "th",
-    "nd",
-    "rd",
-    "st",
-    "or",
-    "is",
-    "of",
-    "to",
-    "an",
-    "at",
-    "on",
-    "if",
-    "it",
-    "up",
-    "we",
-    "be",
-    "by",
-    "do",
-    "so",
-    "as",
-    "am",
-    "pm",
-}
+    "no", "th", "nd", "rd", "st", "or", "is", "of", "to", "an", "at", "on", "if", "it", "up", "we", "be", "by", "do",
+    "so", "as", "am", "pm",
+}  # fmt: skip
 
 
 class Formulas(Stream, ABC):
@@ -93,6 +58,10 @@ class Formulas(Stream, ABC):
     @abstractmethod
     def part(self, start: int, end: int) -> Node:
         """Read the tokens between two positions as an answer of their own."""
+
+    @abstractmethod
+    def command(self, kind: str, value: str) -> Node:
+        """Read what follows a command, whose token is taken already."""
 
     # Sums and products
 
@@ -294,11 +263,8 @@ class Formulas(Stream, ABC):
             return self.bracketed(value)
         if kind == "word":
             return self.letters(value)
-        reader = READERS.get(kind)
-        if reader is None:
-            raise Unreadable(f"not expected: {value!r}")
         self.deeper()
-        node = reader(self, value)
+        node = self.command(kind, value)
         self.depth -= 1
         return node
 

@@ -14,6 +14,7 @@ from typing import Any
 from .allowance import Allowance, OutOfTime
 from .canonical import based_value
 from .tree import Add, Based, Big, Call, I, Mul, Node, Num, Pow, Quantity, Sym, children
+from .vocabulary import ELEMENTARY
 
 DIGITS = 50
 """Two values that differ here, and by the same amount with twice the digits, differ."""
@@ -196,15 +197,7 @@ def _literal_digits(node: Node) -> int:
 def _evaluate(context: Any, node: Node, values: dict[str, Any], allowance: Allowance) -> Any:
     try:
         value = _value(context, node, values, allowance)
-    except (
-        ZeroDivisionError,
-        OverflowError,
-        ValueError,
-        ArithmeticError,
-        RecursionError,
-        MemoryError,
-        TypeError,
-    ) as error:
+    except (ArithmeticError, ValueError, RecursionError, MemoryError, TypeError) as error:
         raise NoValue(type(error).__name__) from None
     if not context.isfinite(value):
         raise NoValue("not finite")
@@ -289,7 +282,7 @@ def _call(context: Any, node: Call, args: list[Any]) -> Any:
         raise NoValue("too large an argument")
     if name in ("exp", "sinh", "cosh") and context.mag(args[0]) > 60:
         raise NoValue("too large an argument")
-    if name in _OF_MPMATH:
+    if name in ELEMENTARY:
         return getattr(context, name)(args[0])
     function = _FUNCTIONS.get(name)
     return function(context, args) if function is not None else _arbitrary(context, name, args)
@@ -302,23 +295,9 @@ def _arbitrary(context: Any, name: str, args: list[Any]) -> Any:
 
 
 _BOUNDED = {
-    "sin",
-    "cos",
-    "tan",
-    "sec",
-    "csc",
-    "cot",
-    "exp",
-    "sinh",
-    "cosh",
-    "tanh",
-    "gamma",
-    "factorial",
-    "binom",
-    "mod",
-    "floor",
-    "ceil",
-}
+    "sin", "cos", "tan", "sec", "csc", "cot", "exp", "sinh", "cosh", "tanh", "gamma", "factorial", "binom", "mod",
+    "floor", "ceil",
+}  # fmt: skip
 
 
 def _real(context: Any, value: Any) -> Any:
@@ -362,30 +341,6 @@ def _many(context: Any, args: list[Any], name: str) -> Any:
     return context.mpf(getattr(math, name)(*(_whole(context, a) for a in args)))
 
 
-_OF_MPMATH = {
-    "sin",
-    "cos",
-    "tan",
-    "sec",
-    "csc",
-    "cot",
-    "asin",
-    "acos",
-    "atan",
-    "acot",
-    "asec",
-    "acsc",
-    "sinh",
-    "cosh",
-    "tanh",
-    "coth",
-    "sech",
-    "csch",
-    "asinh",
-    "acosh",
-    "atanh",
-    "exp",
-}
 _FUNCTIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
     "abs": lambda c, a: abs(a[0]),
     "re": lambda c, a: c.re(a[0]),

@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import TypeGuard
 
+from .commands import READERS
 from .formulas import Formulas
 from .tokens import TooLarge, Unreadable, normalise, read_number, tokenize
 from .tree import (
@@ -35,24 +36,9 @@ _RELATIONS = {"=", "~", "<", "<=", ">", ">=", "!=", "in", "notin"}
 _SEPARATORS = {",", ";"}
 _CLOSERS = {")", "]", "}", r"\}", ">>", "rfloor", "rceil"}
 _STARTS = {
-    "num",
-    "based",
-    "repeat",
-    "let",
-    "const",
-    "func",
-    "frac",
-    "root",
-    "binom",
-    "begin",
-    "big",
-    "int",
-    "lim",
-    "accent",
-    "mark",
-    "mathbb",
-    "set",
-}
+    "num", "based", "repeat", "let", "const", "func", "frac", "root", "binom", "begin", "big", "int", "lim", "accent",
+    "mark", "mathbb", "set",
+}  # fmt: skip
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _CLOCK = re.compile(
     r"(?:at )?([0-9]{1,2})(?::([0-5][0-9]))?(?::([0-5][0-9]))?\s*(?:o'clock)?"
@@ -301,6 +287,13 @@ class Answers(Formulas):
     def part(self, start: int, end: int) -> Node:
         """Read the tokens between two positions as an answer of their own."""
         return Answers(self.tokens[start:end], self.depth).answer()
+
+    def command(self, kind: str, value: str) -> Node:
+        """Read what follows a command, whose token is taken already."""
+        reader = READERS.get(kind)
+        if reader is None:
+            raise Unreadable(f"not expected: {value!r}")
+        return reader(self, value)
 
     # Units
 

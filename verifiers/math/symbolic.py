@@ -6,10 +6,15 @@ from .canonical import based_value
 from .processes import Answered, shared_pool
 from .ruling import Ruling, undecided
 from .tree import Add, Based, Big, Call, Mul, Node, Num, Pow, Quantity, Sym
+from .vocabulary import ELEMENTARY
 
 PATIENCE = 10.0
 """Seconds of wall time, on top of its processor time, that a question waits for on a busy machine."""
 _MIN_SECONDS = 0.05
+_SYMPY = {name: name for name in (*ELEMENTARY, "floor", "factorial", "gcd", "lcm", "log", "gamma", "re", "im")} | {
+    "abs": "Abs", "ceil": "ceiling", "binom": "binomial", "sgn": "sign", "max": "Max", "min": "Min", "mod": "Mod",
+}  # fmt: skip
+"""sympy's names of our functions; other functions are unknown to it."""
 
 
 class NoExpression(ValueError):
@@ -58,8 +63,11 @@ def encode(node: Node) -> list[Any]:
             return ["mul", *map(encode, factors)]
         case Pow(base=base, exponent=exponent):
             return ["pow", encode(base), encode(exponent)]
+        case Call(name="root", args=args):
+            return ["root", *map(encode, args)]
         case Call(name=name, args=args):
-            return ["call", name, *map(encode, args)]
+            kind = ("call", _SYMPY[name]) if name in _SYMPY else ("unknown", name)
+            return [*kind, *map(encode, args)]
         case Big():
             bounds = [None if bound is None else encode(bound) for bound in (node.low, node.high)]
             return ["big", node.kind, encode(node.body), node.variable, *bounds]

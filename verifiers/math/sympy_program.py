@@ -69,9 +69,14 @@ def build(tree: list[Any]) -> Any:
         return _symbol(rest[0])
     if kind == "big":
         return _big(rest)
-    if kind == "call":
-        return _call(rest[0], [build(part) for part in rest[1:]])
+    if kind in ("call", "unknown"):
+        function = getattr(sympy, rest[0]) if kind == "call" else sympy.Function(rest[0])
+        return function(*map(build, rest[1:]))
     parts = [build(part) for part in rest]
+    if kind == "root":
+        radicand, index = parts
+        negative = radicand.is_negative and index.is_odd
+        return sympy.real_root(radicand, index) if negative else sympy.Pow(radicand, 1 / index)
     if kind == "pow":
         return sympy.Pow(parts[0], parts[1])
     return sympy.Add(*parts) if kind == "add" else sympy.Mul(*parts)
@@ -98,21 +103,3 @@ def _big(rest: list[Any]) -> Any:
     if kind == "limit":
         return sympy.Limit(body, variable, low, "+-" if high is None else "+" if high == 1 else "-")
     return sympy.Integral(body, variable) if low is None else sympy.Integral(body, (variable, low, high))
-
-
-def _call(name: str, args: list[Any]) -> Any:
-    import sympy
-
-    if name == "root":
-        return sympy.real_root(*args) if args[0].is_negative and args[1].is_odd else sympy.Pow(args[0], 1 / args[1])
-    return getattr(sympy, _KNOWN[name])(*args) if name in _KNOWN else sympy.Function(name)(*args)
-
-
-_SAME = (
-    "floor factorial gcd lcm log exp gamma re im sin cos tan sec csc cot asin acos atan acot asec acsc "
-    "sinh cosh tanh coth sech csch asinh acosh atanh"
-)
-_KNOWN = {name: name for name in _SAME.split()} | {
-    "abs": "Abs", "ceil": "ceiling", "binom": "binomial", "sgn": "sign", "max": "Max", "min": "Min", "mod": "Mod",
-}  # fmt: skip
-"""sympy's names of our functions; a function that is not here is an unknown one."""

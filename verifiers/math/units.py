@@ -63,37 +63,10 @@ _MOST_POWER = 30
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _AFTER = {"squared": 2, "cubed": 3}
 _REFUSED = {
-    "is",
-    "not",
-    "no",
-    "wrong",
-    "incorrect",
-    "either",
-    "between",
-    "to",
-    "or",
-    "and",
-    "if",
-    "than",
-    "except",
-    "minus",
-    "plus",
-    "false",
-    "times",
-    "mod",
-    "base",
-    "where",
-    "nor",
-    "isn",
-    "million",
-    "billion",
-    "thousand",
-    "trillion",
-    "hundred",
-    "dozen",
-    "half",
-    "but",
-}
+    "is", "not", "no", "wrong", "incorrect", "either", "between", "to", "or", "and", "if", "than", "except", "minus",
+    "plus", "false", "times", "mod", "base", "where", "nor", "isn", "million", "billion", "thousand", "trillion",
+    "hundred", "dozen", "half", "but",
+}  # fmt: skip
 """Words beside a number that change what it says: they make it no quantity."""
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 

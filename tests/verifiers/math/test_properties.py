@@ -116,7 +116,7 @@ def test_a_changed_numeral_changes_the_verdict(a: int, b: int, c: int, other: in
     form = data.draw(
         st.sampled_from(
             [
-                "{0}.5{1}",
+                "{0}.{1}5",
                 "\\frac{{1}}{{{1}}}",
                 "x^2+{0}x+{1}",
                 "\\sqrt{{{1}}}+{0}",
