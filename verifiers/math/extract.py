@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..boxes import joined_boxes
 from ..thinking import split_thinking
 from .parser import as_words, read
 from .tokens import Unreadable
@@ -19,19 +20,7 @@ LIMIT = 1_000_000
 """Characters of a completion that are read at most."""
 _TAIL = 20_000
 """Characters at the end in which everything but a box is looked for."""
-_MAX_SCANNED = 50_000
-"""Characters that are read in search of the end of boxes."""
-_MAX_BOXES = 60
 
-_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*+(\{)?")
-_BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\.,]+)")
-_LIST_GAP = re.compile(
-    r"(?:[.,;]?\s*)?(?:(?:[\w()]+ ){0,5}(?:and|or(?: maybe| perhaps| possibly)?)|,|;|/|\\&|&|,\s*(?:and|or))\s*"
-    r"(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?",
-    re.DOTALL,
-)
-_GAP_NOISE = re.compile(r"\$|\\[()\[\]]|\\q?quad|\\[,;:! ]|\\(?:text|textbf|mbox|mathrm)\s*\{([^{}]*)\}|\s+|~")
 _DELIMITERS = re.compile(r"\\[()\[\]]|\\.|\$\$?", re.DOTALL)
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _MARKER = re.compile(
@@ -51,7 +40,6 @@ _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])(?:-\s?|−\s?)?\$?(?:[0-9]|\.[0-9])[0
 _BOLD = re.compile(r"\*\*([^*\n]++)\*\*")
 _LEADING_NUMBER = re.compile(r"[-−]?\$?[0-9][0-9.,]*+(?:/[0-9]++)?+")
 _QUESTION = re.compile(r"[^.!?\n]*+\?")
-_PERCENT = re.compile(r"[\s$]*(?:\\\))?\s*(?:\\?%|percent\b|pct\b)")
 _ALTERNATIVES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
 _DENIED_BEFORE = re.compile(r"\b(?:not|isn't|never|n't be)\s+(?:equal to\s+)?$", re.IGNORECASE)
 _DENIED = re.compile(r"\s*(?:is|are|was|would be)\s+(?:not|wrong|incorrect|false|impossible)\b", re.IGNORECASE)
@@ -144,84 +132,6 @@ def _extraction(text: str, method: str) -> Extraction:
         return Extraction(text=None, method="none", status=Status.NONE)
     ambiguous = len(text) < 400 and _ALTERNATIVES.search(text) is not None
     return Extraction(text=text, method=method, status=Status.AMBIGUOUS if ambiguous else Status.OK)
-
-
-# Boxes
-
-
-def joined_boxes(text: str) -> str | None:
-    r"""Return what the last closed box holds, with boxes before it if the text between makes them one list.
-
-    >>> joined_boxes(r"$\boxed{1}$ and $\boxed{2}$"), joined_boxes(r"first \boxed{1}. So \boxed{2}")
-    ('1, 2', '2')
-    """
-    last = _last_box(text)
-    if last is None:
-        return None
-    found = text[last[1] : last[2]]
-    if text.find("\\boxed", 0, last[0]) >= 0 or text.find("\\fbox", 0, last[0]) >= 0:
-        parts, separator = _list_of_boxes(text, last)
-        found = separator.join(parts)
-    percent = _PERCENT.match(text, last[2] + 1)
-    return found + "\\%" if percent and "%" not in found and found.strip() else found
-
-
-def last_boxed(text: str) -> str | None:
-    r"""Return what the last closed `\boxed{...}` or `\fbox{...}` holds, the innermost of nested ones."""
-    span = _last_box(text)
-    return None if span is None else text[span[1] : span[2]]
-
-
-def _last_box(text: str) -> tuple[int, int, int] | None:
-    """Return where the last closed box starts, and where its inside starts and ends."""
-    at, budget = len(text), _MAX_SCANNED
-    while budget > 0:
-        at = max(text.rfind("\\boxed", 0, at), text.rfind("\\fbox", 0, at))
-        if at < 0:
-            return None
-        span = _box_at(text, at, min(len(text), at + budget))
-        if span is not None:
-            return span
-        budget -= max(min(len(text) - at, budget) // 2, 2000)
-    return None
-
-
-def _box_at(text: str, at: int, limit: int) -> tuple[int, int, int] | None:
-    head = _BOX.match(text, at)
-    if head is None or head[1] is None:
-        bare = _BARE_BOX.match(text, at)
-        return (at, bare.start(1), bare.end(1)) if bare else None
-    end = _closing_brace(text, head.end(), limit)
-    return None if end is None else (at, head.end(), end)
-
-
-def _closing_brace(text: str, start: int, limit: int) -> int | None:
-    depth = 0
-    for token in _BRACES.finditer(text, start, limit):
-        if token[0] == "}":
-            if depth == 0:
-                return token.start()
-            depth -= 1
-        elif token[0] == "{":
-            depth += 1
-    return None
-
-
-def _list_of_boxes(text: str, last: tuple[int, int, int]) -> tuple[list[str], str]:
-    """Return the insides of the last box and of those that text such as ", " or " and " ties to it."""
-    parts, separator, following = [text[last[1] : last[2]]], ", ", last[0]
-    while len(parts) < _MAX_BOXES:
-        start = max(text.rfind("\\boxed", 0, following), text.rfind("\\fbox", 0, following))
-        span = _box_at(text, start, following) if start >= 0 else None
-        gap = text[span[2] + 1 : following] if span else ""
-        plain = " ".join(_GAP_NOISE.sub(lambda m: f" {m[1]} " if m[1] else " ", gap).split()) if len(gap) < 120 else "."
-        if span is None or not _LIST_GAP.fullmatch(plain):
-            break
-        if re.search(r"\bor\b", plain):
-            separator = " or "
-        parts.insert(0, text[span[1] : span[2]])
-        following = start
-    return parts, separator
 
 
 # Mathematics between delimiters

@@ -9,11 +9,11 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..boxes import joined_boxes
 from .compare import Comparison, is_undefined
 from .dates import read_date
 from .equations import contradicts
 from .expressions import Symbolic
-from .extract import joined_boxes
 from .parser import MAX_CHARACTERS, read
 from .policy import DEFAULT, Policy
 from .ruling import Ruling, no, undecided, yes

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from verifiers.math.extract import joined_boxes, last_boxed
+from verifiers.boxes import joined_boxes, last_boxed
 from verifiers.steps import Judged, check_steps
 
 from ...records import Kind
