@@ -2,11 +2,11 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 from ..records import Row
-from .arguments import add_skip_bad, positive, share
+from .arguments import add_skip_bad
+from .option_arguments import add_options, read_record
 from .output import print_result
 
 HELP = "say which questions of a dataset repeat a benchmark's problem"
@@ -14,16 +14,13 @@ HELP = "say which questions of a dataset repeat a benchmark's problem"
 
 def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
+    from ..curation.steps.decontaminate import DecontaminationOptions
+
     parser.add_argument("dataset", type=Path, metavar="FILE|DIR", help="rows with a question, or a dataset folder")
     parser.add_argument(
         "--against", action="append", required=True, metavar="FILE", help="a benchmark; may be repeated"
     )
-    parser.add_argument("--ngram", type=positive, default=8, help="words of an n-gram")
-    parser.add_argument("--coverage", type=share, default=0.5, help="share of n-grams in one problem that flags")
-    parser.add_argument(
-        "--similarity", type=share, default=0.75, help="similarity that flags texts with the same numbers"
-    )
-    parser.add_argument("--boilerplate", type=positive, default=5, help="problems that make an n-gram a phrase")
+    add_options(parser, DecontaminationOptions)
     add_skip_bad(parser)
     parser.add_argument("--report", type=Path, metavar="FILE.md", help="every match, both texts side by side")
     parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="the problems that repeat none")
@@ -36,7 +33,7 @@ def run(args: Namespace) -> int:
     from ..curation.steps.decontaminate import DecontaminationOptions
     from ..store import write_atomic
 
-    options = DecontaminationOptions(**{f.name: getattr(args, f.name) for f in fields(DecontaminationOptions)})
+    options = read_record(args, DecontaminationOptions)
     row = decontaminate_file(args.dataset, args.against, options, skip_bad=args.skip_bad, out=args.out)
     if args.report:
         args.report.parent.mkdir(parents=True, exist_ok=True)

@@ -107,7 +107,8 @@ def _error_line(error: Exception) -> str:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse; key=value words may stand before and after options, which argparse alone does not allow."""
-    parser = build_parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser(arguments)
     args, rest = parser.parse_known_args(arguments)
     words: list[str] | None = getattr(args, "overrides", None)
     if rest and (words is None or any(word.startswith("-") or "=" not in word for word in rest)):
@@ -117,19 +118,21 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the arguments of the one that is typed."""
     parser = _Parser(
         prog="reasondistill", description="Distil math and code reasoning: sample, verify, train, measure."
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    typed = next((word for word in arguments if not word.startswith("-")), None)
     for name, command in COMMANDS.items():
         text = command.HELP
         subparser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         subparser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
-        command.add(subparser)
-        subparser.set_defaults(run=command.run)
+        if name == typed:
+            command.add(subparser)
+            subparser.set_defaults(run=command.run)
     return parser
 
 

@@ -1,0 +1,131 @@
+"""Command-line options from option records: flag, type, choices, range, default and help come from each field.
+
+Only typed options reach the namespace, so the defaults of the record hold and none is written here.
+"""
+
+import ast
+import inspect
+import textwrap
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace, _ArgumentGroup
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import MISSING, Field, fields
+from itertools import pairwise
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ..errors import RecipeError
+from ..store.options import read_options
+
+T = TypeVar("T")
+
+
+def add_options(
+    parser: ArgumentParser | _ArgumentGroup,
+    record: type,
+    *,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    required: Collection[str] = (),
+) -> None:
+    """Add an option for every field of a record, or for those in `only` and not in `skip`.
+
+    >>> from ..records import Sampling
+    >>> parser = ArgumentParser()
+    >>> add_options(parser, Sampling, only=("top_p", "max_tokens"))
+    >>> parser.parse_args(["--max-tokens", "8"])
+    Namespace(max_tokens=8)
+    """
+    hints, docs = get_type_hints(record, include_extras=True), field_docs(record)
+    for one in fields(record):
+        if one.name in skip or (only and one.name not in only):
+            continue
+        settings = _values(one, hints[one.name])
+        if one.name in required:
+            settings["required"] = True
+        text = _help(one, docs.get(one.name, ""))
+        parser.add_argument(_flag(one.name), dest=one.name, default=SUPPRESS, help=text, **settings)
+
+
+def read_record(args: Namespace, record: type[T], **values: Any) -> T:
+    """Return the record with the options that were typed and the other `values`, which win.
+
+    RecipeError names the option of a repeated one that cannot be used; argparse has checked the others.
+    """
+    hints = get_type_hints(record, include_extras=True)
+    for one in fields(record):  # type: ignore[arg-type]  # every option record is a dataclass
+        if one.name in values or not hasattr(args, one.name):
+            continue
+        value = getattr(args, one.name)
+        if isinstance(value, list):
+            value = read_options(hints[one.name], tuple(value), where="", key=_flag(one.name))
+        values[one.name] = value
+    return record(**values)
+
+
+def field_docs(record: type) -> dict[str, str]:
+    """Return the docstring under each field of a record; empty where the source is not installed."""
+    docs: dict[str, str] = {}
+    for cls in reversed(record.__mro__[:-1]):
+        try:
+            [definition] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        except (OSError, TypeError):
+            continue
+        assert isinstance(definition, ast.ClassDef)
+        for field, doc in pairwise(definition.body):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(doc, ast.Expr):
+                docs[field.target.id] = " ".join(str(ast.literal_eval(doc.value)).split())
+    return docs
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _help(field: Field[Any], doc: str) -> str:
+    shown = "" if field.default in (None, MISSING, False, "") else f" (default: {field.default})"
+    return f"{doc.removesuffix('.')}{shown}".replace("%", "%%")
+
+
+def _values(field: Field[Any], hint: Any) -> dict[str, Any]:
+    """Return the arguments of `add_argument` that say which values an option takes."""
+    parts = [part for part in get_args(hint) if part is not NoneType]
+    if get_origin(hint) in (Union, UnionType):
+        hint = Union[tuple(parts)]  # noqa: UP007 - built from a list
+    types = [*_parts(hint)]
+    if bool in types:
+        return {"action": BooleanOptionalAction if field.default else "store_true"}
+    choices = [word for part in types if get_origin(part) is Literal for word in get_args(part)]
+    if choices:
+        return {"choices": choices}
+    if any(get_origin(part) is tuple for part in types):
+        return {"action": "append", "metavar": field.name.upper()}
+    return {"type": _reader(hint, text=str in types), "metavar": field.name.upper()}
+
+
+def _reader(hint: Any, *, text: bool) -> Callable[[str], Any]:
+    """Return a converter of one word, checked by the annotation."""
+
+    def read(word: str) -> Any:
+        try:
+            return read_options(hint, word if text else _number(word), where="", key="value")
+        except RecipeError as error:
+            raise ArgumentTypeError(str(error).removeprefix("value ")) from None
+
+    return read
+
+
+def _number(word: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """Yield an annotation and those inside it."""
+    yield hint
+    if get_origin(hint) is not Literal:
+        for inner in get_args(hint):
+            yield from _parts(inner)
