@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytest
 from hypothesis import settings
 
 from reasondistill.generation.sampling import SamplingPlan
-from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage, with_seed
+from reasondistill.recipe.read import load_recipe
+from reasondistill.records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage, with_seed
+from reasondistill.run.pipeline import Pipeline
 
 # A busy machine is no fault of the code: no example is held against a clock.
 settings.register_profile("patient", deadline=None)
@@ -64,20 +68,78 @@ def make_rollout() -> Callable[..., Rollout]:
     return _rollout
 
 
-def _record(path: Path, plan: SamplingPlan, answer: Callable[[Problem, int], str | None]) -> Path:
-    """Write what the replay engine answers to a plan's requests; None leaves one out."""
+class ChatServer(ThreadingHTTPServer):
+    """A plain chat server: it neither streams nor continues. `write` makes an assistant message of a conversation."""
+
+    daemon_threads = True
+
+    def __init__(self, write: Callable[[list[Row]], Row]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.write = write
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ChatServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        message = {"role": "assistant", **self.server.write(body["messages"])}
+        finish = "tool_calls" if message.get("tool_calls") else "stop"
+        data = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": finish}]}).encode()
+        try:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+        except ConnectionError:  # the client was killed
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def chat_server() -> Iterator[Callable[[Callable[[list[Row]], Row]], ChatServer]]:
+    """Return a function that starts a chat server with a way to answer."""
+    started: list[tuple[ChatServer, threading.Thread]] = []
+
+    def start(write: Callable[[list[Row]], Row]) -> ChatServer:
+        server = ChatServer(write)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        started.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in started:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+Answer = Callable[[Problem, int], str | tuple[str, str] | None]
+"""Text of the rollout of a problem with this index, or text and finish reason; None leaves the rollout out."""
+
+
+def _record(path: Path, plan: SamplingPlan | Sequence[SamplingPlan], answer: Answer, *, seeded: bool = True) -> Path:
+    """Write the replay engine's answers to the requests of a plan, or several; unseeded ones answer any seed."""
     rows = []
-    for identifier, problem, index in plan.wanted():
-        if (text := answer(problem, index)) is not None:
-            messages = [*plan.template.messages(problem), Message(role="assistant", content=text)]
-            rows.append(
-                {
+    for one in [plan] if isinstance(plan, SamplingPlan) else plan:
+        for identifier, problem, index in one.wanted():
+            if (said := answer(problem, index)) is not None:
+                text, finish = (said, "stop") if isinstance(said, str) else said
+                messages = [*one.template.messages(problem), Message(role="assistant", content=text)]
+                row = {
                     "messages": [m.to_row() for m in messages],
-                    "finish_reason": "stop",
-                    "sampling": asdict(with_seed(plan.sampling, identifier)),
+                    "finish_reason": finish,
                     "usage": {"prompt_tokens": 20, "completion_tokens": len(text)},
                 }
-            )
+                rows.append(row | ({"sampling": asdict(with_seed(one.sampling, identifier))} if seeded else {}))
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -86,3 +148,18 @@ def _record(path: Path, plan: SamplingPlan, answer: Callable[[Problem, int], str
 def record() -> Callable[..., Path]:
     """Return a writer of recordings for the replay engine."""
     return _record
+
+
+@pytest.fixture(scope="session")
+def record_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a writer of recordings for every rollout that a recipe asks of its teacher."""
+
+    def write(path: Path, recipe: Path, words: Sequence[str], answer: Answer) -> Path:
+        loaded = load_recipe(recipe, [*words, f"out={tmp_path_factory.mktemp('recording') / 'run'}"])
+        pipeline = Pipeline(loaded, recipe_folder=recipe.parent, say=lambda _: None)
+        with pipeline.writing():
+            pipeline.problems()
+        stage = pipeline.plan.teacher()
+        return _record(path, [one.plan(stage.model) for one in stage.sets], answer)
+
+    return write

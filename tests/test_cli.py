@@ -1,37 +1,33 @@
-"""What a person types, right or wrong, in real processes. A mistake is answered by one line that says what is wrong,
-where and how to mend it, with exit status 2; nothing that was there before is lost."""
+"""The command line, with right and wrong words. A mistake is answered by one line that says what is wrong, where and
+how to correct it, with exit status 2, and no file is lost. Most commands run in this process; the tests of streams,
+exit codes and a first user's way start real ones."""
 
+import contextlib
 import fcntl
+import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from reasondistill.cli.main import main
 from reasondistill.generation.prompts import load_template
-from reasondistill.records import Problem
+from reasondistill.generation.sampling import SamplingPlan
+from reasondistill.generation.strategies.base import Cot
+from reasondistill.records import Problem, Sampling
 
 COMMANDS = (
-    "run",
-    "curate",
-    "export",
-    "report",
-    "problems",
-    "generate",
-    "verify",
-    "train",
-    "evaluate",
-    "compare",
-    "models",
-    "doctor",
+    *("run", "curate", "export", "report", "problems", "generate", "verify", "train", "evaluate", "compare", "scale"),
+    *("decontaminate", "audit", "stats", "models", "doctor"),
 )
 KEY, PASSWORD = "sk-0123456789-secret", "pass0123word"
 RECIPE = """
@@ -45,16 +41,13 @@ REPLAY = ("--model", "recorded", "--replay", "teacher.jsonl", "--template", "mat
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(record: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as a user has it: recipes, problems, recordings, and files that are broken in one way each."""
     desk = tmp_path_factory.mktemp("desk")
     problems = [Problem(id=f"p{n}", question=f"What is {n} plus 1?", answer=str(n + 1)) for n in range(6)]
-    template = load_template("math-zero-shot")
-    answers = [f"It is \\boxed{{{n + (n < 4)}}}." for n in range(6)]
-    recorded = [
-        {"messages": [*(m.to_row() for m in template.messages(p)), {"role": "assistant", "content": text}]}
-        for p, text in zip(problems, answers, strict=True)
-    ]
+    cot = Cot(template=load_template("math-zero-shot"))
+    plan = SamplingPlan(problems=tuple(problems), strategy=cot, sampling=Sampling(), model="recorded")
+    record(desk / "teacher.jsonl", plan, four_right, seeded=False)
     rows = [{"id": p.id, "question": p.question, "answer": p.answer} for p in problems]
     whole = [json.dumps(row) for row in rows]
     unmarked = json.dumps({"question": "What is 7 plus 1?"})
@@ -62,7 +55,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "desk.yaml": RECIPE,
         "misspelt.yaml": RECIPE.replace("problems:", "problms:"),
         "no-yaml.yaml": "name: [desk",
-        "teacher.jsonl": "\n".join(map(json.dumps, recorded)) + "\n",
         "problems.jsonl": "\n".join(whole) + "\n",
         "broken.jsonl": "\n".join([*whole[:2], '{"question": "What', *whole[2:]]) + "\n",
         "no-gold.jsonl": "\n".join([whole[0], unmarked]) + "\n",
@@ -75,20 +67,46 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desk
 
 
+def four_right(problem: Problem, _: int) -> str:
+    """Return the answer to one of six problems, wrong to the last two."""
+    number = int(problem.id.removeprefix("p"))
+    return f"It is \\boxed{{{number + (number < 4)}}}."
+
+
 @pytest.fixture
 def desk(prepared: Path, tmp_path: Path) -> Path:
     """A copy of that folder for one test."""
     return Path(shutil.copytree(prepared, tmp_path / "desk"))
 
 
-def cli(desk: Path, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Type a command in the folder."""
+Done = subprocess.CompletedProcess[str]
+
+
+def cli(desk: Path, *words: object, **environment: str) -> Done:
+    """Run a command in the folder, within this process."""
+    arguments = [str(word) for word in words]
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(desk),
+        mock.patch.dict(os.environ, environment),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            status = main(arguments)
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def typed(desk: Path, *words: object, **environment: str) -> Done:
+    """Run a command in the folder, in a process of its own."""
     command = [sys.executable, "-m", "reasondistill", *map(str, words)]
     variables = {**os.environ, **environment}
     return subprocess.run(command, cwd=desk, env=variables, capture_output=True, text=True, timeout=60, check=False)
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> str:
+def refused(done: Done) -> str:
     """Check that the command was refused as a mistake should be; return the one line."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
@@ -99,7 +117,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return errors[0]
 
 
-def worked(done: subprocess.CompletedProcess[str]) -> str:
+def worked(done: Done) -> str:
     """Check that the command worked; return its output."""
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -181,6 +199,11 @@ def test_a_mistake_is_answered_in_one_line(desk: Path, words: tuple[str, ...], l
     assert {path: after.get(path) for path in before} == before
 
 
+@pytest.mark.parametrize(("words", "line"), [MISTAKES[0], MISTAKES[16], MISTAKES[27]])
+def test_a_process_answers_a_mistake_in_the_same_line(desk: Path, words: tuple[str, ...], line: str) -> None:
+    assert line in refused(typed(desk, *words))
+
+
 def test_a_run_folder_of_another_recipe_is_refused(desk: Path) -> None:
     worked(cli(desk, "run", "desk.yaml", "out=run"))
     before = contents(desk / "run")
@@ -221,8 +244,9 @@ def test_a_dead_server_is_named_without_its_password_and_the_folder_holds_no_sec
     assert secrets_in(desk / "run") == []
 
 
-def test_a_run_with_a_key_and_a_password_leaves_neither(desk: Path, server: str) -> None:
-    address = server.replace("http://", f"http://me:{PASSWORD}@")
+def test_a_run_with_a_key_and_a_password_leaves_neither(desk: Path, chat_server: Callable[..., Any]) -> None:
+    server = chat_server(lambda _: {"content": "\\boxed{1}"})
+    address = server.url.replace("http://", f"http://me:{PASSWORD}@")
     words = ("run", "desk.yaml", "teacher.replay=null", "out=run", f"teacher.base_url={address}")
     worked(cli(desk, *words, OPENAI_API_KEY=KEY))
     assert "127.0.0.1" in (desk / "run/recipe.yaml").read_text()
@@ -233,29 +257,6 @@ def test_a_run_with_a_key_and_a_password_leaves_neither(desk: Path, server: str)
 
 def secrets_in(folder: Path) -> list[Path]:
     return [path for path, data in contents(folder).items() if KEY.encode() in data or PASSWORD.encode() in data]
-
-
-class _Server(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        choice = {"index": 0, "message": {"role": "assistant", "content": "\\boxed{1}"}, "finish_reason": "stop"}
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps({"choices": [choice]}).encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Keep quiet."""
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Server) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}/v1"
-        running.shutdown()
-        thread.join()
 
 
 def test_a_folder_that_another_process_writes_is_left_alone(desk: Path) -> None:
@@ -323,8 +324,8 @@ def test_every_command_explains_itself(desk: Path, command: str) -> None:
 
 
 def test_the_overview_names_every_command_and_the_version(desk: Path) -> None:
-    said = worked(cli(desk, "--help"))
-    assert all(f"\n    {command} " in said for command in COMMANDS)
+    said = worked(typed(desk, "--help"))
+    assert set(re.findall(r"^    (\w+)\b", said, re.MULTILINE)) == set(COMMANDS)
     assert worked(cli(desk, "--version")).strip()
 
 
@@ -334,7 +335,7 @@ def test_the_way_of_a_first_user(desk: Path) -> None:
     )
     assert "0 of 6 rollouts there, 6 to sample with recorded" in worked(cli(desk, "run", "desk.yaml", "--dry-run"))
     assert not (desk / "runs").exists()
-    said = worked(cli(desk, "run", "desk.yaml"))
+    said = worked(typed(desk, "run", "desk.yaml"))
     assert "report: runs/desk/report.html" in said
     assert worked(cli(desk, "curate", "runs/desk")).splitlines() == [
         "dropped 2: outcome, incorrect",
@@ -342,12 +343,12 @@ def test_the_way_of_a_first_user(desk: Path) -> None:
     ]
     assert "6 of 6 rollouts of runs/desk become examples" in worked(cli(desk, "export", "runs/desk", "curate.keep=all"))
     assert "report: runs/desk/report.html" in worked(cli(desk, "report", "runs/desk"))
-    assert worked(cli(desk, *GENERATE, *REPLAY)).startswith("6 of 6 rollouts in out/rollouts, 66.7 %")
-    assert worked(cli(desk, "verify", "out", "--out", "judged")).splitlines()[-1] == "verdicts in judged/verdicts"
-    evaluated = cli(desk, "evaluate", "--benchmark", "problems.jsonl", "--out", "measured", *REPLAY)
+    assert worked(typed(desk, *GENERATE, *REPLAY)).startswith("6 of 6 rollouts in out/rollouts, 66.7 %")
+    assert worked(typed(desk, "verify", "out", "--out", "judged")).splitlines()[-1] == "verdicts in judged/verdicts"
+    evaluated = typed(desk, "evaluate", "--benchmark", "problems.jsonl", "--out", "measured", *REPLAY)
     assert worked(evaluated).startswith("pass@1: 66.7 %")
-    assert "smollm2-135m-instruct" in worked(cli(desk, "models", "list"))
-    assert cli(desk, "doctor").returncode in (0, 1)
+    assert "smollm2-135m-instruct" in worked(typed(desk, "models", "list"))
+    assert typed(desk, "doctor").returncode in (0, 1)
 
 
 def test_a_run_folder_can_be_reported_from_anywhere(desk: Path, tmp_path: Path) -> None:

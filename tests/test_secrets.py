@@ -32,12 +32,8 @@ def test_a_run_writes_no_secret(recipe, tmp_path, monkeypatch, record, capsys):
     pipeline = Pipeline(load_recipe(recipe), recipe_folder=tmp_path, command=command)
     with pipeline.writing():
         pipeline.problems()
-    recorded = tmp_path / "recorded.jsonl"
-    lines = []
-    for given in pipeline.plan.teacher().sets:
-        record(recorded, given.plan("t"), lambda problem, index: rf"\boxed{{{problem.answer}}}")
-        lines.append(recorded.read_text())
-    recorded.write_text("".join(lines))
+    plans = [one.plan("t") for one in pipeline.plan.teacher().sets]
+    record(tmp_path / "recorded.jsonl", plans, lambda problem, index: rf"\boxed{{{problem.answer}}}")
     report, _ = pipeline.run()
     assert report["counts"]["examples"] == 6
     written = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]

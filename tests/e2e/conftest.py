@@ -9,11 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,7 @@ import pytest
 
 from reasondistill.export.dataset import read_examples
 from reasondistill.problems import get_problems
-from reasondistill.recipe.read import load_recipe
-from reasondistill.records import Problem, Row, with_seed
-from reasondistill.run.pipeline import Pipeline
+from reasondistill.records import Problem, Row
 from reasondistill.store import read_rows
 
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -161,68 +158,19 @@ def _session(leader: int) -> Iterator[str]:
             yield command
 
 
-class ChatServer(ThreadingHTTPServer):
-    """A plain chat server: it neither streams nor continues. `write` makes an assistant message of a conversation."""
-
-    daemon_threads = True
-
-    def __init__(self, write: Callable[[list[Row]], Row]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.write = write
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: ChatServer
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        message = {"role": "assistant", **self.server.write(body["messages"])}
-        finish = "tool_calls" if message.get("tool_calls") else "stop"
-        data = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": finish}]}).encode()
-        try:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-        except ConnectionError:  # the client was killed
-            self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-@pytest.fixture
-def chat_server() -> Iterator[Callable[[Callable[[list[Row]], Row]], ChatServer]]:
-    """Return a function that starts a chat server with a way to answer."""
-    started: list[tuple[ChatServer, threading.Thread]] = []
-
-    def start(write: Callable[[list[Row]], Row]) -> ChatServer:
-        server = ChatServer(write)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        started.append((server, thread))
-        return server
-
-    yield start
-    for server, thread in started:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture(scope="session")
-def lab(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def lab(
+    student: Path,
+    record_teacher: Callable[..., Path],
+    teacher_answer: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Lab:
     """The recipe, the student and the teacher's recordings."""
     folder = tmp_path_factory.mktemp("lab")
     recipe, recordings = folder / "tiny.yaml", folder / "teacher.jsonl"
     recipe.write_text(RECIPE)
     words = (f"student.model={student}", f"teacher.replay={recordings}")
-    record(recipe, list(words), recordings)
+    record_teacher(recordings, recipe, words, teacher_answer)
     return Lab(recipe=recipe, words=words)
 
 
@@ -287,10 +235,10 @@ def right_answer(problem: Problem) -> str:
     return f"{problem.metadata['working']} = {problem.answer}\nThe answer is \\boxed{{{problem.answer}}}."
 
 
-def teacher_answer(problem: Problem, seed: int) -> tuple[str, str]:
-    """Return (text, finish reason) of one recorded rollout; the seed decides how good it is."""
-    right = right_answer(problem)
-    match seed % 10:
+def _teacher_answer(problem: Problem, index: int) -> tuple[str, str]:
+    """Return (text, finish reason) of one recorded rollout: a draw by problem and index decides how good it is."""
+    right, draw = right_answer(problem), zlib.crc32(f"{problem.id} {index}".encode())
+    match draw % 10:
         case 0 | 1:
             return right.replace(f"{{{problem.answer}}}", "{-1}"), "stop"
         case 2:
@@ -298,30 +246,10 @@ def teacher_answer(problem: Problem, seed: int) -> tuple[str, str]:
         case 3:
             return right, "length"
         case _:
-            return f"Attempt {seed % 7}.\n{right}", "stop"
+            return f"Attempt {draw % 7}.\n{right}", "stop"
 
 
-def record(recipe: Path, overrides: list[str], target: Path) -> None:
-    """Write an answer for every rollout that the recipe's teacher will be asked for."""
-    loaded = load_recipe(recipe, overrides)
-    loaded.out = str(target.parent / "recording")
-    pipeline = Pipeline(loaded, recipe_folder=recipe.parent, say=lambda _: None)
-    with pipeline.writing():
-        pipeline.problems()
-    rows = []
-    stage = pipeline.plan.teacher()
-    for given in stage.sets:
-        for identifier, problem, _ in given.plan(stage.model).wanted():
-            seed = with_seed(given.sampling, identifier).seed
-            rows.append(_recorded(given.plan(stage.model).template.messages(problem), problem, seed))
-    target.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _recorded(prompt: tuple[Any, ...], problem: Problem, seed: int) -> Row:
-    text, finish = teacher_answer(problem, seed)
-    return {
-        "messages": [*(m.to_row() for m in prompt), {"role": "assistant", "content": text}],
-        "sampling": {"seed": seed},
-        "finish_reason": finish,
-        "usage": {"prompt_tokens": 40, "completion_tokens": len(text.split())},
-    }
+@pytest.fixture(scope="session")
+def teacher_answer() -> Callable[[Problem, int], tuple[str, str]]:
+    """Return the function that gives the recorded teacher's answers."""
+    return _teacher_answer

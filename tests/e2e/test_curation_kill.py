@@ -4,10 +4,10 @@ A driver in a process of its own imports the package once and forks for each run
 before the n-th change of the disk.
 """
 
-import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,17 +137,14 @@ print(json.dumps(results))
 
 
 @pytest.fixture(scope="module")
-def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sampled(
+    record_teacher: Callable[..., Path], teacher_answer: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run folder with rollouts and verdicts."""
-    place = Path(__file__).with_name("conftest.py")
-    spec = importlib.util.spec_from_file_location("recordings", place)
-    assert spec is not None and spec.loader is not None
-    recordings: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recordings)
     folder = tmp_path_factory.mktemp("sampled")
     recipe, answers = folder / "killed.yaml", folder / "teacher.jsonl"
     recipe.write_text(RECIPE)
-    recordings.record(recipe, [f"teacher.replay={answers}"], answers)
+    record_teacher(answers, recipe, [f"teacher.replay={answers}"], teacher_answer)
     loaded = load_recipe(recipe, [f"teacher.replay={answers}", f"out={folder / 'run'}"])
     pipeline = Pipeline(loaded, recipe_folder=folder, say=lambda _: None)
     with pipeline.writing():

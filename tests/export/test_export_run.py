@@ -9,8 +9,6 @@ import sys
 import pytest
 
 from reasondistill.export.formats.names import FORMATS
-from reasondistill.recipe.read import load_recipe
-from reasondistill.run.pipeline import Pipeline
 from reasondistill.store import read_rows
 
 HELD = "A train leaves the station at noon and travels for seven hours at forty miles an hour; how far does it go?"
@@ -32,7 +30,7 @@ def answer(problem, index):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, record):
+def place(tmp_path_factory, record_teacher):
     """A folder with the recipe, its problems and the teacher's answers."""
     folder = tmp_path_factory.mktemp("exported")
     rows = [
@@ -47,14 +45,7 @@ def place(tmp_path_factory, record):
     recipe.write_text(
         RECIPE.format(problems=folder / "problems.jsonl", held=folder / "held.jsonl", formats=", ".join(FORMATS))
     )
-    loaded = load_recipe(recipe, [f"out={folder / 'recording'}"])
-    pipeline = Pipeline(loaded, recipe_folder=folder, say=lambda _: None)
-    with pipeline.writing():
-        pipeline.problems()
-    (folder / "answers").mkdir()
-    stage = pipeline.plan.teacher()
-    for number, given in enumerate(stage.sets):
-        record(folder / "answers" / f"{number}.jsonl", given.plan(stage.model), answer)
+    record_teacher(folder / "answers.jsonl", recipe, [], answer)
     return folder
 
 
@@ -63,7 +54,7 @@ def command(place, out, *words, environment=None):
     known = {key: value for key, value in os.environ.items() if key not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")}
     own = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(place / "hf"), **(environment or {})}
     first, *rest = words
-    where = [str(place / "recipe.yaml"), f"out={out}", f"teacher.replay={place / 'answers'}"]
+    where = [str(place / "recipe.yaml"), f"out={out}", f"teacher.replay={place / 'answers.jsonl'}"]
     return subprocess.run(
         [sys.executable, "-m", "reasondistill", first, *(where if first == "run" else [str(out)]), *rest],
         capture_output=True, text=True, timeout=110, check=False, env={**known, **own},
