@@ -249,7 +249,7 @@ async def simulated(samples: int, target: int | None) -> tuple[int, int]:
     from reasondistill.engines import Completion
     from reasondistill.generation.prompts import PromptTemplate
     from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-    from reasondistill.generation.spending import BudgetOptions
+    from reasondistill.generation.spending import SpendingOptions
     from reasondistill.generation.strategies.base import Cot
     from reasondistill.records import FinishReason, Problem, Sampling, Usage
     from reasondistill.store import Table
@@ -273,7 +273,7 @@ async def simulated(samples: int, target: int | None) -> tuple[int, int]:
         sampling=Sampling(temperature=1.0),
         samples=samples,
         model="m",
-        budget=BudgetOptions(until_correct=target),
+        budget=SpendingOptions(until_correct=target),
     )
     with tempfile.TemporaryDirectory() as folder, Table(Path(folder), key="id", writable=True) as table:
 

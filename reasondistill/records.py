@@ -9,7 +9,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Ge, Le
 
 SCHEMA = 1
 """Version of every row written by this package."""
@@ -113,12 +115,12 @@ class Problem:
 class Sampling:
     """How tokens are drawn. None leaves a setting to the model's own generation config."""
 
-    temperature: float | None = None
+    temperature: Annotated[float, Ge(0)] | None = None
     """0 is greedy."""
-    top_p: float | None = None
+    top_p: Annotated[float, Ge(0), Le(1)] | None = None
     top_k: int | None = None
-    max_tokens: int = 1024
-    """Cap on the completion's tokens. Not part of a rollout's id: a cap changes no sample, it cuts one."""
+    max_tokens: Annotated[int, Ge(1)] = 1024
+    """Cap on the completion's tokens. Not part of a rollout's id: a cap truncates a sample and changes nothing else."""
     seed: int = 0
     stop: tuple[str, ...] = ()
 

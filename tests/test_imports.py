@@ -19,7 +19,6 @@ HEAVY = {
     "openai",
 }
 HEAVY |= {
-    "omegaconf",
     "yaml",
     "math_verify",
     "accelerate",

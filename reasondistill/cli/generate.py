@@ -56,12 +56,12 @@ def run(args: Namespace) -> int:
 
 
 def _spending(args: Namespace) -> Any:
-    from ..generation.spending import BudgetOptions
+    from ..generation.spending import SpendingOptions
 
     if args.max_cost is not None and not (args.prompt_price or args.completion_price):
         raise RecipeError("--max-cost needs prices: give --prompt-price and --completion-price, for a million tokens")
     names = ("until_correct", "max_tokens_total", "max_cost", "prompt_price", "completion_price")
-    return BudgetOptions(**{name: getattr(args, name) for name in names})
+    return SpendingOptions(**{name: getattr(args, name) for name in names})
 
 
 def _line(result: Row, out: Path) -> str:

@@ -66,22 +66,24 @@ def engine_options(args: argparse.Namespace) -> EngineOptions:
 def strategy_options(args: argparse.Namespace, name: str) -> Any:
     """Return the options of the strategy `name`. RecipeError for options that it would ignore."""
     from ..generation.strategies.registry import StrategyOptions
-    from ..recipe.read import parse_tir
+    from ..generation.strategies.tir.options import TirOptions
+    from ..recipe.read import read_words
 
-    tir = parse_tir(args.tir)
+    tir = read_words(TirOptions, args.tir, "tir", "executions=4")
     return StrategyOptions(name=name, thinking=args.thinking, tir=tir, forcing=_forcing(args, name))
 
 
 def _forcing(args: argparse.Namespace, strategy: str) -> Any:
     """Return the ForcingOptions. RecipeError for options that another strategy would ignore."""
-    from ..recipe.read import parse_forcing
+    from ..generation.decoding.forcing_options import ForcingOptions
+    from ..recipe.read import read_words
 
     words = [f"{key}={getattr(args, key)}" for key in ("thinking_budget", "waits") if getattr(args, key) is not None]
     if (words or args.forcing) and strategy != "budget":
         raise RecipeError(
             f"--thinking-budget, --waits and --forcing belong to --decode budget (or --strategy budget), got {strategy}"
         )
-    options = parse_forcing([*args.forcing, *words])
+    options = read_words(ForcingOptions, [*args.forcing, *words], "forcing", "waits=2")
     if options.thinking_budget is not None and options.thinking_budget >= args.max_tokens:
         raise RecipeError(
             f"--thinking-budget {options.thinking_budget} leaves no token of --max-tokens {args.max_tokens} for the "

@@ -1,6 +1,7 @@
 """The run that a command names: a recipe, or a run folder."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import RecipeError
@@ -26,10 +27,10 @@ def open_pipeline(place: Path, overrides: Sequence[str], *, skip_bad: bool = Fal
         folder = Path(manifest.get("recipe_folder", place))
     loaded = load_recipe(recipe, overrides)
     if place.is_dir():
-        loaded.out = str(place)
+        loaded = replace(loaded, out=str(place))
     if skip_bad:
-        for source in (loaded.problems, *loaded.held_out.values()):
-            source.skip_bad = True
+        held_out = {name: replace(source, skip_bad=True) for name, source in loaded.held_out.items()}
+        loaded = replace(loaded, problems=replace(loaded.problems, skip_bad=True), held_out=held_out)
     return Pipeline(loaded, recipe_folder=folder, command=command_line())
 
 

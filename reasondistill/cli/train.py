@@ -21,12 +21,13 @@ def add(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Train in a child process and print what it did."""
     from ..models.resolve import resolve
-    from ..recipe.read import parse_options
+    from ..recipe.read import read_words
     from ..run.child_process import run_job
     from ..store import RunFolder
+    from ..training.options import TrainOptions
     from ..training.train_stage import TrainStage
 
-    options = parse_options(args.overrides)
+    options = read_words(TrainOptions, args.overrides, "train", "epochs=2")
     resolve(args.student)
     _refuse_foreign(args.out)
     label = args.out.name

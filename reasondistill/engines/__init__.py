@@ -1,10 +1,12 @@
 """Engines: how text is made. `open_engine` opens one; each engine's libraries are imported only then."""
 
 from collections.abc import Callable
+from typing import get_args, get_type_hints
 
 from ..errors import RecipeError
 from .auto import calm_threads, choose
-from .base import PLAIN, Abilities, Completion, Engine, EngineOptions, Extras, Score, Traffic
+from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic
+from .options import EngineOptions
 
 __all__ = [
     "ENGINES",
@@ -19,15 +21,21 @@ __all__ = [
     "open_engine",
 ]
 
-ENGINES = ("auto", "vllm", "transformers", "llamacpp", "openai", "replay")
+ENGINES: tuple[str, ...] = get_args(get_type_hints(EngineOptions)["engine"])
 
 
 async def open_engine(
-    options: EngineOptions, *, say: Callable[[str], None] | None = None, known: bool = False
+    options: EngineOptions,
+    *,
+    say: Callable[[str], None] | None = None,
+    known: bool = False,
+    thinking_delimiters: tuple[str, str] | None = None,
 ) -> Engine:
     """Open the engine that the options name; `say` is told which one `auto` took and why.
 
     `known` says that the server has answered before, in an earlier process: then it is waited for where it is down.
+    `thinking_delimiters` open and close thinking, for a vLLM in this process that caps thinking itself
+    (`Extras.thinking_budget`).
 
     Raises EngineError or ModelError when it cannot be opened, RecipeError for a name that is none.
     """
@@ -38,7 +46,7 @@ async def open_engine(
     if name == "vllm":
         from .vllm_engine import open_vllm
 
-        return await open_vllm(options)
+        return await open_vllm(options, thinking_delimiters=thinking_delimiters)
     if name == "transformers":
         from .transformers_engine import open_transformers
 

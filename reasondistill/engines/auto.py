@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import EngineError
 from ..models.catalogue import CATALOGUE
 from ..models.fetch import cached
-from .base import EngineOptions
+from .options import EngineOptions
 
 _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 

@@ -45,52 +45,6 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineOptions:
-    """How to open an engine; the recipe's `engine` blocks and the command line fill it."""
-
-    engine: str = "auto"
-    """auto, vllm, transformers, llamacpp, openai or replay."""
-    model: str = ""
-    """Model reference: hub id, local directory, .gguf file or catalogue name; for a server, the name it serves."""
-    model_id: str | None = None
-    """Name recorded in the rollouts instead of `model`; tells models of one name apart."""
-    base_url: str | Sequence[str] | None = None
-    """Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1, or several that serve one model."""
-    dtype: str = "auto"
-    """auto, float32 or bfloat16. auto is bfloat16 on CUDA and on CPUs that multiply it in hardware, else float32."""
-    concurrency: int = 64
-    """Requests in flight at once."""
-    max_context: int = 2048
-    """Tokens of prompt and completion together, for the engines that reserve memory for them."""
-    request_timeout: float = 600.0
-    """Seconds that one request to a server may take."""
-    requests_per_minute: float | None = None
-    """Bound that a server's owner sets; None is no bound. Tries count as requests."""
-    tokens_per_minute: float | None = None
-    """Of prompts and completions together; a completion's length is guessed from those before it."""
-    stream: str = "auto"
-    """auto, always or never: auto streams completions with room for 2,000 tokens or more, so that a break costs few."""
-    continuation: str = "auto"
-    """How a server goes on in a begun answer: prefix (a last assistant message), turns (it is asked to in a further
-    turn), or auto: prefix with vLLM's fields for it, and turns where these are refused."""
-    replay: str | None = None
-    """Folder or file of recorded rollouts, for the replay engine."""
-    thinking_delimiters: Sequence[str] | None = None
-    """What opens and what closes thinking, for a vLLM in this process that is to cap thinking by itself."""
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The servers' addresses.
-
-        >>> EngineOptions(base_url="http://h/v1").addresses, EngineOptions().addresses
-        (('http://h/v1',), ())
-        """
-        if self.base_url is None:
-            return ()
-        return (self.base_url,) if isinstance(self.base_url, str) else tuple(self.base_url)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
     """What a request asks for beside its messages and its sampling."""
 
@@ -105,7 +59,7 @@ class Extras:
     prefix_ids: tuple[int, ...] = ()
     """The prefix's own token ids, used instead of tokenizing the prefix anew where the engine takes tokens."""
     thinking_budget: int | None = None
-    """Tokens of thinking at which the engine itself closes it (`EngineOptions.thinking_delimiters`). Servers may ignore
+    """Tokens of thinking at which the engine itself closes it; see `open_engine` for the delimiters. Servers may ignore
     it silently: count afterwards."""
     progress: Callable[[Completion], None] | None = None
     """Told now and then what a long completion holds so far, by the engines that stream."""

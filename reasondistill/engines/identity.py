@@ -2,10 +2,10 @@
 
 from ..models.resolve import resolve
 from ..records import Row
-from .options import ModelRecipe
+from .options import EngineOptions
 
 
-def model_name(model: ModelRecipe) -> str:
+def model_name(model: EngineOptions) -> str:
     """Return the name that rollouts record: `model_id`, a server's name for it, or the resolved name."""
     if model.model_id:
         return model.model_id
@@ -14,23 +14,23 @@ def model_name(model: ModelRecipe) -> str:
     return resolve(model.model, fetch_missing=False).name
 
 
-def model_weights(model: ModelRecipe) -> str | None:
+def model_weights(model: EngineOptions) -> str | None:
     """Return what tells the model's weights from others of its name, where that does not: see ModelFiles.weights."""
     if model.model_id or not is_local(model):
         return None
     return resolve(model.model, fetch_missing=False).weights
 
 
-def is_local(model: ModelRecipe) -> bool:
+def is_local(model: EngineOptions) -> bool:
     """Return whether the model's weights are loaded on this machine, and not by a server or replayed.
 
-    >>> is_local(ModelRecipe(model="smollm2-135m-instruct")), is_local(ModelRecipe(model="m", engine="openai"))
+    >>> is_local(EngineOptions(model="smollm2-135m-instruct")), is_local(EngineOptions(model="m", engine="openai"))
     (True, False)
     """
     return not (model.base_url or model.replay or model.engine in ("openai", "replay"))
 
 
-def model_row(model: ModelRecipe) -> Row:
+def model_row(model: EngineOptions) -> Row:
     """Return what the manifest and the dataset card say of a model."""
     if not is_local(model):
         return {"name": model.model_id or model.model, "licence": None, "source": "server"}

@@ -20,7 +20,8 @@ from ..errors import EngineError, ModelError, RequestError
 from ..models.gguf.metadata import read_metadata, sampling_defaults
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_logprobs, no_score
+from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score
+from .options import EngineOptions
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
 _CONTROL = 3

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ..errors import DataError, RequestError
 from ..records import FinishReason, Message, Row, Sampling, Usage, content_id, to_messages
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, no_logprobs, no_score
+from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score
+from .options import EngineOptions
 from .rendering import ended_at_stop
 
 

@@ -16,7 +16,8 @@ from ..errors import EngineError, ModelError, RequestError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import calm_threads, choose_dtype, cuda
-from .base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
+from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, scored_ids
+from .options import EngineOptions
 from .rendering import Renderer, cut_at_stop, ended_at_stop, generation_defaults
 from .transformers_score import score_ids
 

@@ -22,7 +22,8 @@ from ..errors import EngineError, RequestError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Sampling, Usage
 from .auto import choose_dtype, cuda
-from .base import PLAIN, Abilities, Completion, Engine, EngineOptions, Extras, Score, Traffic, scored_ids
+from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic, scored_ids
+from .options import EngineOptions
 from .rendering import Renderer, ended_at_stop, generation_defaults
 from .vllm_cpu_norms import register_norms
 
@@ -31,12 +32,13 @@ _CUDA_MEMORY_SHARE = 0.85
 _FINISH = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 
 
-async def open_vllm(options: EngineOptions) -> Engine:
+async def open_vllm(options: EngineOptions, *, thinking_delimiters: tuple[str, str] | None = None) -> Engine:
     """Load the model; takes 20-60 s on a CPU. Raises EngineError when vLLM cannot be started."""
     files = resolve(options.model)
     directory = weights_directory(options.model)
     renderer = Renderer.load(directory, name=options.model)
-    engine = VllmEngine(directory, renderer, options, model=options.model_id or files.name)
+    model = options.model_id or files.name
+    engine = VllmEngine(directory, renderer, options, model=model, thinking_delimiters=thinking_delimiters)
     await engine.started()
     return engine
 
@@ -62,7 +64,15 @@ class VllmEngine:
     name = "vllm"
     continues = True
 
-    def __init__(self, directory: Path, renderer: Renderer, options: EngineOptions, *, model: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        renderer: Renderer,
+        options: EngineOptions,
+        *,
+        model: str,
+        thinking_delimiters: tuple[str, str] | None = None,
+    ) -> None:
         self.traffic = Traffic()
         self._seeded = cuda()
         self.abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, score=True, seeds=self._seeded)
@@ -70,6 +80,7 @@ class VllmEngine:
         self._renderer = renderer
         self.chat_template: str | None = renderer.template
         self._options = options
+        self._thinking_delimiters = thinking_delimiters
         self._directory = directory
         self._defaults = generation_defaults(directory)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -162,7 +173,7 @@ class VllmEngine:
 
     def _serve(self) -> None:
         try:
-            engine = _build(self._directory, self._options)
+            engine = _build(self._directory, self._options, self._thinking_delimiters)
         except Exception as error:  # noqa: BLE001 - vLLM raises anything, and nobody else sees what ends a thread
             self._failure = error
             line = " ".join(str(error).split())[:300]
@@ -243,9 +254,9 @@ class VllmEngine:
         Where the prompt ends with the opening delimiter, it takes the place of its last token for that of its first:
         it counts from as many tokens later as the delimiter has beyond one.
         """
-        if extras.thinking_budget is None or not self._options.thinking_delimiters:
+        if extras.thinking_budget is None or not self._thinking_delimiters:
             return extras.thinking_budget
-        late = len(self._renderer.turn_ids(self._options.thinking_delimiters[0])) - 1
+        late = len(self._renderer.turn_ids(self._thinking_delimiters[0])) - 1
         if extras.thinking_budget < late:
             raise ValueError(f"vLLM's own thinking cap cannot be below {late} tokens with this opening delimiter")
         return extras.thinking_budget - late
@@ -286,7 +297,7 @@ def _final_only() -> Any:
     return RequestOutputKind.FINAL_ONLY
 
 
-def _build(directory: Path, options: EngineOptions) -> Any:
+def _build(directory: Path, options: EngineOptions, thinking_delimiters: tuple[str, str] | None) -> Any:
     """Build vLLM's engine in this thread, quietly: its own log goes to stderr from warnings up."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
@@ -305,10 +316,10 @@ def _build(directory: Path, options: EngineOptions) -> Any:
             "ir_op_priority": register_norms(),
         }
     )
-    if options.thinking_delimiters:
+    if thinking_delimiters:
         from vllm.config import ReasoningConfig
 
-        opening, closing = options.thinking_delimiters
+        opening, closing = thinking_delimiters
         place["reasoning_config"] = ReasoningConfig(reasoning_start_str=opening, reasoning_end_str=closing)
     arguments = EngineArgs(
         model=str(directory),

@@ -7,11 +7,13 @@ arguments; what it cannot say, and a model whose template is not known, gets a s
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from ..engines.base import Engine, Extras
 from ..records import Message, Row
 
-EFFORTS = ("default", "off", "low", "medium", "high")
+Effort = Literal["default", "off", "low", "medium", "high"]
+EFFORTS: tuple[str, ...] = get_args(Effort)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..verification.judging import OutcomeCounts, VerdictStream, VerifyOptions, 
 from .partial import PartialLog
 from .prompts import load_template
 from .sampling import SamplingJob, SamplingPlan, sample
-from .spending import BudgetOptions
+from .spending import SpendingOptions
 from .strategies.registry import StrategyOptions, make_strategy
 
 INTERRUPTED = "interrupted"
@@ -43,7 +43,7 @@ class SampleSet:
     template: str
     sampling: Sampling
     samples: int = 1
-    budget: BudgetOptions = field(default_factory=BudgetOptions)
+    budget: SpendingOptions = field(default_factory=SpendingOptions)
     count: int | None = None
     """First problems only."""
     strategy: StrategyOptions = field(default_factory=StrategyOptions)
@@ -82,12 +82,10 @@ class SampleStage:
     """The server has answered before: one that is down is waited for."""
 
     @property
-    def engine_options(self) -> EngineOptions:
-        """How the engine is opened: told of the delimiters where it is to cap thinking by itself."""
+    def thinking_delimiters(self) -> tuple[str, str] | None:
+        """Delimiters of thinking, for an engine that caps thinking itself."""
         capped = [s.strategy.forcing for s in self.sets if s.strategy.by_engine]
-        if not capped:
-            return self.engine
-        return replace(self.engine, thinking_delimiters=capped[0].thinking_format(None).delimiters)
+        return capped[0].thinking_format(None).delimiters if capped else None
 
     @property
     def loads_model(self) -> bool:
@@ -110,7 +108,9 @@ async def _sample(stage: SampleStage) -> Row:
             if not any(missing.values()):
                 return result
             began = time.monotonic()
-            engine = await open_engine(stage.engine_options, say=say, known=stage.known)
+            engine = await open_engine(
+                stage.engine, say=say, known=stage.known, thinking_delimiters=stage.thinking_delimiters
+            )
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():
                 stack.push_async_callback(plan.strategy.aclose)

@@ -16,7 +16,7 @@ from ..store import Table
 from .partial import Begun, PartialLog, of_attempt
 from .prompts import PromptTemplate
 from .sampling_queue import Agenda, Task
-from .spending import BudgetOptions, Purse
+from .spending import Purse, SpendingOptions
 from .strategies.base import Strategy
 
 _MAY_GO_AWAY = {"timeout", "connection", "server_error", "rate_limit", "invalid_json", "no_choices", "empty_answer"}
@@ -35,7 +35,7 @@ class SamplingPlan:
     """The name recorded in the rollouts."""
     weights: str | None = None
     """What tells the model's weights from others of its name, where that does not; part of the ids."""
-    budget: BudgetOptions = field(default_factory=BudgetOptions)
+    budget: SpendingOptions = field(default_factory=SpendingOptions)
 
     @property
     def template(self) -> PromptTemplate:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ..records import Problem, Row
 from ..store import Table
-from .spending import BudgetOptions, Decision, Purse, decide
+from .spending import Decision, Purse, SpendingOptions, decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Agenda:
 
     plan: Plan
     table: Table
-    options: BudgetOptions
+    options: SpendingOptions
     purse: Purse
     outcomes: Mapping[str, bool | None] = field(default_factory=dict)
     """Whether a stored rollout is right, by its id; None where our side could not tell. Adaptive sampling only."""

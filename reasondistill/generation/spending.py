@@ -11,37 +11,35 @@ and gets `samples` at most. With the defaults ten wrong samples in a row make a 
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
 
 from ..records import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetOptions:
+class SpendingOptions:
     """What sampling may spend, and when a problem has had enough."""
 
-    until_correct: int | None = None
-    """Right samples of a problem that are enough; None samples every problem equally often."""
-    hopeless_below: float = 0.25
-    settled_above: float = 0.75
-    confidence: float = 0.95
-    prior: tuple[int, int] = (1, 1)
-    """a and b of the Beta prior; (1, 1) takes every pass rate as equally likely."""
-    max_tokens_total: int | None = None
-    """Prompt and completion tokens of all rollouts together; what earlier runs in the folder spent counts."""
-    max_cost: float | None = None
-    """The same in money, by the two prices."""
-    prompt_price: float = 0.0
-    """Per million tokens."""
-    completion_price: float = 0.0
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Rebuild from the JSON form of `asdict`."""
-        return cls(**{**row, "prior": tuple(row["prior"])})
+    until_correct: Annotated[int, Ge(1)] | None = None
+    """Right samples of a problem that are enough. None gives every problem the same number of samples."""
+    hopeless_below: Annotated[float, Ge(0), Le(1)] = 0.25
+    """Pass rate below which a problem is given up."""
+    settled_above: Annotated[float, Ge(0), Le(1)] = 0.75
+    """Pass rate above which a problem is known to be easy."""
+    confidence: Annotated[float, Ge(0), Le(1)] = 0.95
+    """Posterior probability that both decisions need."""
+    max_tokens_total: Annotated[int, Ge(1)] | None = None
+    """Prompt and completion tokens of all rollouts together, those of earlier runs in the folder included."""
+    max_cost: Annotated[float, Gt(0)] | None = None
+    """Cost of these tokens by the two prices, in their currency."""
+    prompt_price: Annotated[float, Ge(0)] = 0.0
+    """Price of a million prompt tokens."""
+    completion_price: Annotated[float, Ge(0)] = 0.0
+    """Price of a million completion tokens."""
 
     def cost(self, usage: Usage) -> float:
         """Return what these tokens cost."""
@@ -58,10 +56,10 @@ class Decision(StrEnum):
     SETTLED = "settled"
 
 
-def decide(correct: int, judged: int, options: BudgetOptions) -> Decision:
+def decide(correct: int, judged: int, options: SpendingOptions) -> Decision:
     """Return whether a problem needs further samples, by the rule above.
 
-    >>> options = BudgetOptions(until_correct=4)
+    >>> options = SpendingOptions(until_correct=4)
     >>> [str(decide(c, n, options)) for c, n in ((4, 6), (0, 9), (0, 10), (1, 10))]
     ['enough', 'open', 'hopeless', 'open']
     """
@@ -69,9 +67,9 @@ def decide(correct: int, judged: int, options: BudgetOptions) -> Decision:
         return Decision.OPEN
     if correct >= options.until_correct:
         return Decision.ENOUGH
-    if at_least(options.hopeless_below, correct, judged, options.prior) < 1 - options.confidence:
+    if at_least(options.hopeless_below, correct, judged) < 1 - options.confidence:
         return Decision.HOPELESS
-    if at_least(options.settled_above, correct, judged, options.prior) >= options.confidence:
+    if at_least(options.settled_above, correct, judged) >= options.confidence:
         return Decision.SETTLED
     return Decision.OPEN
 
@@ -93,7 +91,7 @@ def at_least(share: float, correct: int, judged: int, prior: tuple[int, int] = (
 class Purse:
     """What was spent and what is in flight. A request counts as the mean of those before it until it is back."""
 
-    options: BudgetOptions
+    options: SpendingOptions
     spent: Usage = field(default_factory=Usage)
     rollouts: int = 0
     in_flight: int = 0

@@ -1,185 +1,200 @@
-"""Reading recipes: YAML files and `key=value` words, into the records of `recipe`.
-
-Unknown keys are refused with the nearest known one. Values on the command line win over the file.
-"""
+"""Read recipes: a YAML file and `key=value` words become option records. Words win over the file."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import RecipeError
+from ..export.formats.names import FORMATS
 from ..generation.decoding.forcing_options import ForcingOptions
 from ..generation.strategies.tir.options import TirOptions
-from ..problems.source import ProblemSource
-from ..training.options import TrainOptions
-from .check import check_recipe, nearest
-from .records import Recipe
+from ..records import Row
+from ..store import mask_secrets
+from ..store.options import Choice, check_keys, did_you_mean, dump_options, nearest_key, read_options
+from .records import STEPS, EvaluateOptions, GenerateOptions, Recipe
 
 T = TypeVar("T")
 
+RESERVED = ("teacher", "before", "reference")
+"""Names of models that a run evaluates besides its students."""
+
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe file, apply `key=value` overrides, check it.
+    """Read a recipe file and apply `key=value` overrides.
 
-    Raises RecipeError naming the file, the key, and what to write instead.
+    Raises RecipeError, one line that names the file, the key and the way out.
     """
-    recipe = read_structured(path, overrides, Recipe)
+    recipe = read_yaml(path, overrides, Recipe)
     check_recipe(recipe, str(path))
     return recipe
 
 
-def read_structured(path: Path, overrides: Sequence[str], kind: type[T]) -> T:
-    """Read a YAML file into a dataclass of defaults, with `key=value` overrides. Raises RecipeError as load_recipe."""
+def read_yaml(path: Path, overrides: Sequence[str], kind: type[T]) -> T:
+    """Read a YAML file and `key=value` overrides into a record. Raises RecipeError as `load_recipe` does."""
+    row = _yaml_file(path)
+    check_keys(kind, row, str(path))
+    merged = _merged(_defaults(kind()), row)
+    for override in overrides:
+        nested = _nested(override, "an override", "generate.samples=2")
+        check_keys(kind, nested, mask_secrets(override))
+        merged = _merged(merged, nested)
+    return read_options(kind, merged, str(path))
+
+
+def read_words(kind: type[T], words: Sequence[str], key: str, example: str) -> T:
+    """Read `key=value` words of the command line into a record; `key` names the record in a RecipeError.
+
+    >>> from ..training.options import TrainOptions
+    >>> read_words(TrainOptions, ["epochs=2", "mode=lora"], "train", "epochs=2").epochs
+    2.0
+    """
+    names = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    row: Row = {}
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if equals and name.partition(".")[0] not in names:
+            raise RecipeError(f"{word}: unknown option {name}{nearest_key(name, names)}")
+        row = _merged(row, _nested(word, "an option", example))
+    return read_options(kind, row, "", key)
+
+
+def check_recipe(recipe: Recipe, where: str) -> None:
+    """Raise RecipeError for values that are good alone and cannot work together, or that name nothing."""
+    budget = recipe.generate.budget
+    if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
+        raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
+    trains = STEPS.index(recipe.until) >= STEPS.index("train")
+    imports = bool(recipe.generate.rollouts)
+    if imports and recipe.teacher.model:
+        raise RecipeError(f"{where}: generate.rollouts takes the place of a teacher; leave teacher.model or it out")
+    for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
+        if not model and (trains or key == "teacher.model") and not (imports and key == "teacher.model"):
+            raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
+    if trains and not recipe.held_out:
+        raise RecipeError(f"{where}: held_out names no evaluation set; add one under held_out.seen")
+    for name in recipe.held_out:
+        if not name.isidentifier() or name == "train":
+            raise RecipeError(
+                f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only, "
+                "and train is the training problems'"
+            )
+    asked: tuple[tuple[str, GenerateOptions | EvaluateOptions], ...] = (
+        ("generate", recipe.generate),
+        ("evaluate", recipe.evaluate),
+    )
+    for key, part in asked:
+        if part.sampling.seed:
+            raise RecipeError(f"{where}: {key}.sampling.seed is the recipe's seed; set `seed` instead")
+        read_member(part.strategy, STRATEGY_OPTIONS, f"{key}.strategy", where)
+        read_member(part.decoding, DECODING_OPTIONS, f"{key}.decoding", where)
+    for name in recipe.export.formats:
+        if name not in FORMATS and ":" not in name:
+            accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, FORMATS)}"
+            raise RecipeError(f"{where}: export.formats {accepted}")
+    _check_students(recipe, where)
+
+
+def _check_students(recipe: Recipe, where: str) -> None:
+    earlier: list[str] = []
+    for name, student in recipe.students.items():
+        key = f"students.{name}"
+        if not name.isidentifier() or name in RESERVED:
+            raise RecipeError(
+                f"{where}: {key}: a student's name may hold letters, digits and underscores only, "
+                f"and {', '.join(RESERVED)} name other models"
+            )
+        for field, other in {"match": student.match, "start": student.start}.items():
+            if other is not None and other not in earlier:
+                known = f"; before it: {', '.join(earlier)}" if earlier else ", and this one is the first"
+                raise RecipeError(f"{where}: {key}.{field} must name a student before it, got {other!r}{known}")
+        read_options(type(recipe.train), _merged(dump_options(recipe.train), student.train), where, f"{key}.train")
+        earlier.append(name)
+    if not earlier:
+        raise RecipeError(f"{where}: students is empty; leave it out for one student as `train` says")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoOptions:
+    """Options of a strategy or decoding rule that has none."""
+
+
+STRATEGY_OPTIONS: dict[str, type] = {"cot": NoOptions, "code": NoOptions, "tir": TirOptions}
+DECODING_OPTIONS: dict[str, type] = {"plain": NoOptions, "budget": ForcingOptions}
+
+
+def read_member(choice: Choice, members: Mapping[str, type], key: str, where: str) -> Any:
+    """Return the options of a built-in member. RecipeError for an unknown name or option."""
+    if choice.name not in members:
+        hint = did_you_mean(choice.name, [*members])
+        raise RecipeError(f"{where}: {key} must be one of {', '.join(members)}, got {choice.name!r}{hint}")
+    return read_options(members[choice.name], choice.options, where, key)
+
+
+def _yaml_file(path: Path) -> Any:
+    """Read a YAML file, without the duplicate keys that YAML libraries pass over."""
     import yaml
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value]
+            if double := next((key for key in keys if keys.count(key) > 1), None):
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {double}", node.start_mark)
+            return super().construct_mapping(node, deep)
 
     if not path.is_file():
         raise RecipeError(f"{path}: no such recipe file{_similar_files(path)}")
     try:
-        text = path.read_text(encoding="utf-8")
-        _refuse_environment(str(path), (text, *overrides))
-        _check_keys(str(path), yaml.safe_load(text), kind())
-        given = OmegaConf.load(path)
-        for override in overrides:
-            _check_override(override, kind())
-        merged = OmegaConf.merge(OmegaConf.structured(kind), given, OmegaConf.from_dotlist(list(overrides)))
-        recipe = _to_records(merged, path)
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None)
-        raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{str(error).splitlines()[0]}") from None
+        return yaml.load(path.read_text(encoding="utf-8"), Loader) or {}
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    assert isinstance(recipe, kind)
-    return recipe
 
 
-def _to_records(merged: Any, path: Path) -> Any:
-    """Make the records; those that check their own values name the key, and here the file is put before it."""
-    from omegaconf import OmegaConf
-
-    try:
-        return OmegaConf.to_object(merged)
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from None
-
-
-def parse_options(pairs: Sequence[str]) -> TrainOptions:
-    """Read the `key=value` words of `train`. RecipeError for an unknown key or a value that cannot be used.
-
-    >>> parse_options(["epochs=2", "mode=lora"]).epochs
-    2.0
-    """
-    options = _from_words(TrainOptions, pairs, "train", "epochs=2")
-    assert isinstance(options, TrainOptions)
-    return options
-
-
-def parse_tir(pairs: Sequence[str]) -> TirOptions:
-    """Read the `key=value` words of `--tir`. RecipeError for an unknown key or a value that cannot be used.
-
-    >>> parse_tir(["executions=4"]).executions
-    4
-    """
-    options = _from_words(TirOptions, pairs, "tir", "executions=4")
-    assert isinstance(options, TirOptions)
-    return options
-
-
-def parse_forcing(pairs: Sequence[str]) -> ForcingOptions:
-    """Read the `key=value` words of `--forcing`. RecipeError for an unknown key or a value that cannot be used.
-
-    >>> parse_forcing(["waits=2"]).waits
-    2
-    """
-    options = _from_words(ForcingOptions, pairs, "forcing", "waits=2")
-    assert isinstance(options, ForcingOptions)
-    return options
-
-
-def _from_words(kind: type, pairs: Sequence[str], where: str, example: str) -> Any:
-    """Read `key=value` words into a dataclass."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    names = [f.name for f in fields(kind)]
-    for pair in pairs:
-        key, equals, _ = pair.partition("=")
-        if not equals:
-            raise RecipeError(f"{pair}: an option is written key=value, for instance {example}")
-        if key not in names:
-            raise RecipeError(f"{pair}: unknown option {key}{nearest(key, names)}")
-        _yaml_value(pair)
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.from_dotlist(list(pairs)))
-        return OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise RecipeError(f"{where}.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from None
-
-
-def _check_keys(where: str, given: Any, known: Any, prefix: str = "") -> None:
-    """Raise RecipeError for the first key that no field has."""
-    if given is None:
-        return
-    if not isinstance(given, Mapping):
-        raise RecipeError(f"{where}: {prefix.rstrip('.') or 'the file'} must be a mapping of keys to values")
-    names = [f.name for f in fields(known)]
-    for key, value in given.items():
-        if key not in names:
-            raise RecipeError(f"{where}: unknown key {prefix}{key}{nearest(str(key), names, prefix)}")
-        inner = getattr(known, key)
-        if is_dataclass(inner):
-            _check_keys(where, value, inner, f"{prefix}{key}.")
-        elif key == "held_out" and value is not None:
-            if not isinstance(value, Mapping):
-                raise RecipeError(f"{where}: held_out must be a mapping of set names to sources")
-            for name, source in value.items():
-                _check_keys(where, source, ProblemSource(), f"held_out.{name}.")
-
-
-def _refuse_environment(where: str, texts: Iterable[str]) -> None:
-    """Refuse OmegaConf's `oc.env`: what it reads would be written into the run folder, a secret among it."""
-    if any("oc.env" in text for text in texts):
-        raise RecipeError(
-            f"{where}: `oc.env` is not allowed in a recipe; keys are read from the environment by themselves"
-        )
-
-
-def _check_override(override: str, recipe: Any) -> None:
-    key, equals, _ = override.partition("=")
-    if not equals or not key:
-        raise RecipeError(f"{override}: an override is written key=value, for instance generate.samples=2")
-    value = _yaml_value(override)
-    known = recipe
-    path = key.split(".")
-    for depth, part in enumerate(path):
-        names = [f.name for f in fields(known)] if is_dataclass(known) else []
-        if part not in names:
-            raise RecipeError(f"{override}: unknown key {key}{nearest(part, names, '.'.join([*path[:depth], '']))}")
-        known = getattr(known, part)
-        if part == "held_out":
-            nested: Any = value
-            for inner in reversed(path):
-                nested = {inner: nested}
-            _check_keys(override, nested, recipe)
-            return
-    if is_dataclass(known):
-        _check_keys(override, value, known, f"{key}.")
-
-
-def _yaml_value(pair: str) -> Any:
+def _nested(word: str, what: str, example: str) -> Row:
+    """Return a `key=value` word as nested mappings."""
     import yaml
 
+    key, equals, text = word.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"{word}: {what} is written key=value, for instance {example}")
     try:
-        return yaml.safe_load(pair.partition("=")[2])
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise RecipeError(
-            f"{pair}: the value is not YAML; put quotes around text that looks like a list or a map"
+            f"{word}: the value is not YAML; put quotes around text that looks like a list or a map"
         ) from None
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _defaults(record: Any) -> Row:
+    """Return a record's values without its open mappings, which a file replaces rather than adds to."""
+    values = {f.name: getattr(record, f.name) for f in fields(record)}
+    nested = {name: is_dataclass(value) and not isinstance(value, Choice) for name, value in values.items()}
+    return {
+        name: _defaults(value) if nested[name] else dump_options(value)
+        for name, value in values.items()
+        if not isinstance(value, dict)
+    }
+
+
+def _merged(base: Any, changed: Any) -> Any:
+    """Return nested mappings with the changes in them.
+
+    An empty section of a file changes nothing; options for a strategy that stands there as a bare name keep its name.
+
+    >>> _merged({"a": {"b": 1, "c": 2}, "d": "tir", "e": {"f": 1}}, {"a": {"b": 3}, "d": {"executions": 4}, "e": None})
+    {'a': {'b': 3, 'c': 2}, 'd': {'name': 'tir', 'executions': 4}, 'e': {'f': 1}}
+    """
+    if isinstance(base, str) and isinstance(changed, Mapping):
+        return {"name": base, **changed}
+    if not isinstance(base, Mapping) or not isinstance(changed, Mapping):
+        return base if isinstance(base, Mapping) and changed is None else changed
+    return {**base, **{key: _merged(base.get(key), value) for key, value in changed.items()}}
 
 
 def _similar_files(path: Path) -> str:

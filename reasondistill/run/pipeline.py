@@ -22,7 +22,7 @@ from ..curation.select import Measured, Selection, select
 from ..curation.steps.decontaminate import HeldOut, read_benchmarks
 from ..curation.steps.licence import count_licences
 from ..engines.identity import is_local, model_row, model_weights
-from ..engines.options import ModelRecipe
+from ..engines.options import EngineOptions
 from ..errors import EngineError
 from ..evaluation.results import pass_rates
 from ..export.card.card import CardFacts, render_card
@@ -43,6 +43,7 @@ from ..records import Example, Problem, Row, content_id, rows_id
 from ..report.data import PageData
 from ..report.page import build_page
 from ..store import RunFolder, mask_secrets, write_atomic
+from ..store.options import dump_options
 from ..store.rollout_table import open_rollouts
 from ..store.versions import versions
 from ..verification.judging import verify_stored
@@ -95,7 +96,7 @@ class Pipeline:
         sources = {"train": self.recipe.problems, **self.recipe.held_out}
         hashes = {name: input_hash(source) for name, source in sources.items()}
         imported = [self.plan.sampling_fingerprint()] if self.plan.imports else []
-        wanted = content_id([s.to_row() for s in sources.values()], hashes, self.recipe.seed, *imported)
+        wanted = content_id([dump_options(s) for s in sources.values()], hashes, self.recipe.seed, *imported)
         there = all(self.plan.problem_file(name).exists() for name in sources)
         if there and self._manifest("problems") == wanted:
             return
@@ -159,7 +160,7 @@ class Pipeline:
         with self._timed("export"):
             selection = self._select(self.recipe.curate.keep)
             examples = self._examples(selection.kept)
-            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.recipe.arms.controls}
+            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.plan.controls()}
             surveys = {name: survey(rows) for name, rows in {"main": examples, **controls}.items()}
             hashes = {name: each.hash for name, each in surveys.items()}
             card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
@@ -191,7 +192,7 @@ class Pipeline:
             self.folder.update_manifest(models={**self._models(), arm.name: wanted})
             with self._timed(f"train {arm.name}"):
                 result = run_job(stage, lock_fd=self.folder.lock_fd)
-            if arm.main and arm.seed == 0:
+            if arm.student == next(iter(self.recipe.students)) and arm.seed == 0:
                 tokens = result["trained_tokens"]
 
     def evaluate(self) -> None:
@@ -214,7 +215,7 @@ class Pipeline:
         """Fetch what is missing before the first step, so that a wrong name or a dead network costs no work."""
         trains = STEPS.index(self.recipe.until) >= STEPS.index("train")
         curates = STEPS.index(self.recipe.until) >= STEPS.index("curate")
-        asked = [ModelRecipe(model=name) for name in self.recipe.curate.models()] if curates else []
+        asked = [EngineOptions(model=name) for name in self.recipe.curate.models()] if curates else []
         for model in (self.recipe.teacher, *([self.recipe.student] if trains else []), *asked):
             if model.model and is_local(model):
                 with fetch_progress() as progress:
@@ -242,7 +243,7 @@ class Pipeline:
             self._sample(f"reference {model}", stage)
         if curate.ifd.model:
             ifd = self.plan.ifd()
-            weights = model_weights(ModelRecipe(model=ifd.engine.model))
+            weights = model_weights(EngineOptions(model=ifd.engine.model))
             asked = load_template(ifd.template, beside=ifd.beside).hash
             made_of = (ifd.engine.model, weights, asked, ifd.max_tokens, self.plan.sampling_fingerprint())
             wanted = content_id(*made_of)
@@ -312,7 +313,7 @@ class Pipeline:
 
     def _control(self, keep: str, selection: Selection) -> Kept:
         kept = self._select(keep).kept
-        by_problems = self.recipe.arms.match == "problems"
+        by_problems = self.plan.controls()[keep].match_by == "problems"
         return match_problems(kept, selection.kept, self.recipe.seed) if by_problems else kept
 
     def _examples(self, kept: Kept) -> Examples:

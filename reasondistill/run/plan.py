@@ -1,7 +1,7 @@
 """What a recipe asks for, as problems, stages and paths. Nothing is written: a dry run prints the same plan."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,24 @@ from ..curation.ifd_scores import IfdStage
 from ..curation.select import SelectOptions
 from ..curation.steps.decontaminate import DecontaminationOptions
 from ..curation.steps.licence import LicenceRule
-from ..engines import EngineOptions
 from ..engines.identity import model_name, model_weights
-from ..engines.options import ModelRecipe
+from ..engines.options import EngineOptions
+from ..errors import RecipeError
 from ..export.formats.names import GRPO
+from ..generation.decoding.forcing_options import ForcingOptions
 from ..generation.imported_rollouts import ImportedRollouts
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage
 from ..generation.strategies.registry import TEMPLATES, StrategyOptions, make_strategy
+from ..generation.strategies.tir.options import TirOptions
 from ..problems import get_problems
 from ..problems.fingerprint import input_hash
 from ..problems.licences import licence_of_source
 from ..problems.source import ProblemSource
-from ..recipe.records import ExportRecipe, Recipe
+from ..recipe.records import Recipe, StudentOptions
 from ..records import Problem, Sampling, content_id
 from ..store import RunFolder, Table
+from ..store.options import Choice, dump_options, read_options
 from ..training.options import TrainOptions
 from ..training.train_stage import TrainStage
 from ..verification.judging import VerifyOptions
@@ -39,6 +42,7 @@ _IFD_CONTEXT = 2048
 class Arm:
     """One student that is trained: which rows it sees, and with which seed."""
 
+    student: str
     keep: str
     seed: int
     """Offset to the recipe's seed."""
@@ -49,8 +53,8 @@ class Arm:
     def name(self) -> str:
         """Folder under models/, and part of its evaluations' names.
 
-        >>> Arm(keep="all", seed=1, main=False).name
-        'control-all-seed1'
+        >>> Arm(student="all", keep="all", seed=1, main=False).name
+        'all-seed1'
         """
         return self.kind if self.seed == 0 else f"{self.kind}-seed{self.seed}"
 
@@ -62,7 +66,7 @@ class Arm:
     @property
     def kind(self) -> str:
         """The arm's name without the seed."""
-        return "student" if self.main else f"control-{self.keep}"
+        return self.student
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +134,20 @@ class Plan:
 
     def arms(self) -> Iterator[Arm]:
         """Yield the students to train, the run's own first."""
-        for seed in range(self.recipe.arms.seeds):
-            yield Arm(keep=self.recipe.curate.keep, seed=seed, main=True)
-            for keep in self.recipe.arms.controls:
-                yield Arm(keep=keep, seed=seed, main=False)
+        for seed in range(self.recipe.train.seeds):
+            for name, student in self.recipe.students.items():
+                if student.start or student.method or student.seeds:
+                    raise RecipeError(f"students.{name}: start, method and seeds are not supported yet")
+                keep = student.data or self.recipe.curate.keep
+                yield Arm(student=name, keep=keep, seed=seed, main=student.data is None)
+
+    def controls(self) -> dict[str, StudentOptions]:
+        """Return the controls by the outcome that they keep."""
+        return {s.data: s for s in self.recipe.students.values() if s.data is not None}
 
     def verify(self) -> VerifyOptions:
         """How every rollout of the run is judged."""
-        return VerifyOptions(strict=self.recipe.verify.strict, timeout=self.recipe.verify.timeout)
+        return self.recipe.verify
 
     def select(self, keep: str) -> SelectOptions:
         """The curation of one arm. Arms differ in the outcome they keep; `random` leaves out the steps that choose."""
@@ -181,34 +191,24 @@ class Plan:
     def teacher_template(self) -> str:
         """The teacher's prompt template: examples show a cot teacher the form."""
         generate = self.recipe.generate
-        return generate.template or {**TEMPLATES, "cot": "math-few-shot"}[generate.strategy]
+        return generate.template or {**TEMPLATES, "cot": "math-few-shot"}[generate.strategy.name]
 
     @property
     def student_template(self) -> str:
         """The student's prompt template."""
-        return self.recipe.evaluate.template or TEMPLATES[self.recipe.evaluate.strategy]
+        return self.recipe.evaluate.template or TEMPLATES[self.recipe.evaluate.strategy.name]
 
     @property
     def teacher_strategy(self) -> StrategyOptions:
         """How the teacher answers."""
         generate = self.recipe.generate
-        return StrategyOptions(
-            name=generate.strategy,
-            thinking=generate.thinking,
-            tir=generate.tir,
-            forcing=generate.forcing,
-        )
+        return _strategy(generate.strategy, generate.decoding, generate.thinking)
 
     @property
     def student_strategy(self) -> StrategyOptions:
         """How the student answers."""
         evaluate = self.recipe.evaluate
-        return StrategyOptions(
-            name=evaluate.strategy,
-            thinking=evaluate.thinking,
-            tir=self.recipe.generate.tir,
-            forcing=evaluate.forcing,
-        )
+        return _strategy(evaluate.strategy, evaluate.decoding, evaluate.thinking)
 
     def train_set(self) -> SampleSet:
         """The teacher's rollouts of the training problems."""
@@ -218,9 +218,9 @@ class Plan:
             problems=self.problem_file("train"),
             folder=self.folder,
             template=self.teacher_template,
-            sampling=generate.sampling.sampling(self.recipe.seed),
+            sampling=replace(generate.sampling, seed=self.recipe.seed),
             samples=generate.samples,
-            budget=generate.budget.options(),
+            budget=generate.budget,
             strategy=self.teacher_strategy,
             beside=self.recipe_folder,
         )
@@ -228,7 +228,7 @@ class Plan:
     def teacher(self) -> SampleStage:
         """The teacher on the training problems and, greedily, on the held-out ones; nothing where none is asked."""
         if self.imports:
-            return SampleStage(engine=engine_options(self.recipe.teacher), model="", sets=(), verify=self.verify())
+            return SampleStage(engine=self.recipe.teacher, model="", sets=(), verify=self.verify())
         greedy = Sampling(temperature=0.0, max_tokens=self.recipe.generate.sampling.max_tokens, seed=self.recipe.seed)
         count = self.recipe.evaluate.teacher_count
         measured = self._held_out("teacher", self.teacher_template, greedy, self.teacher_strategy, count=count)
@@ -237,14 +237,14 @@ class Plan:
     def before(self) -> SampleStage:
         """The untrained student: its own prompt, and the teacher's few-shot one if asked."""
         sets = self._student_sets("before")
-        if self.recipe.arms.few_shot:
+        if self.recipe.evaluate.few_shot:
             sets += self._held_out("few-shot", self.teacher_template, self._greedy(), self.teacher_strategy)
         return self._stage(self.recipe.student, sets)
 
     def pass_rate(self) -> SampleStage:
         """The reference model, by default the untrained student, on the training problems."""
         band = self.recipe.curate.pass_rate
-        reference = self.recipe.student if band.model is None else ModelRecipe(model=band.model)
+        reference = self.recipe.student if band.model is None else EngineOptions(model=band.model)
         given = SampleSet(
             label="reference / train",
             problems=self.problem_file("train"),
@@ -291,7 +291,7 @@ class Plan:
         model = replace(student, model=knobs.model or "", model_id=None, engine=knobs.engine, max_context=_IFD_CONTEXT)
         return IfdStage(
             label=f"IFD by {knobs.model}",
-            engine=engine_options(model),
+            engine=model,
             problems=self.problem_file("train"),
             folder=self.folder,
             template=self.student_template,
@@ -302,7 +302,7 @@ class Plan:
     def after(self, arm: Arm, fingerprint: str) -> SampleStage:
         """A trained student on the held-out sets; its weights' fingerprint is part of its name."""
         student = self.recipe.student
-        trained = ModelRecipe(
+        trained = EngineOptions(
             model=str(self.model(arm)),
             model_id=f"{self.recipe.name}/{arm.name}@{fingerprint[:8]}",
             engine=student.engine,
@@ -315,8 +315,9 @@ class Plan:
     def training(self, arm: Arm, tokens: int | None) -> TrainStage:
         """The training of one arm; `tokens` caps what a control sees, unless it was matched by problems."""
         train = self.recipe.train
-        knobs = {f.name: getattr(train, f.name) for f in fields(train)}
-        cap = tokens if self.recipe.arms.match == "tokens" else None
+        student = self.recipe.students[arm.student]
+        knobs = {f.name: getattr(train, f.name) for f in fields(train) if f.name != "seeds"} | student.train
+        cap = tokens if student.match and student.match_by == "tokens" else None
         options = TrainOptions(**knobs, seed=self.recipe.seed + arm.seed, tokens=cap)
         return TrainStage(
             label=f"train {arm.name}",
@@ -351,11 +352,9 @@ class Plan:
         knobs: tuple[Any, ...] = (recipe.problems, *recipe.held_out.values(), recipe.verify, recipe.curate)
         benchmarks = [input_hash(ProblemSource(source=source)) for source in recipe.curate.against]
         counts = (benchmarks, recipe.seed, recipe.generate.samples, recipe.generate.sampling.max_tokens)
-        arms = (recipe.arms.controls, recipe.arms.match)
-        # What there was before it had a choice of format: a dataset made then stays good.
-        written = [] if recipe.export == ExportRecipe() else [asdict(recipe.export)]
-        rows = [k.to_row() if isinstance(k, ProblemSource) else asdict(k) for k in knobs]
-        return content_id(self.sampling_fingerprint(), prompt, rows, counts, arms, *written)
+        arms = [[name, s.data, s.match, s.match_by] for name, s in recipe.students.items()]
+        rows = [dump_options(k) for k in knobs]
+        return content_id(self.sampling_fingerprint(), prompt, rows, counts, arms, dump_options(recipe.export))
 
     def sampling_fingerprint(self) -> str:
         """Changes when earlier rollouts of the teacher can no longer be used: model, prompt or sampling changed."""
@@ -401,14 +400,19 @@ class Plan:
         )
 
     def _greedy(self) -> Sampling:
-        return self.recipe.evaluate.sampling.sampling(self.recipe.seed)
+        return replace(self.recipe.evaluate.sampling, seed=self.recipe.seed)
 
-    def _stage(self, model: ModelRecipe, sets: tuple[SampleSet, ...]) -> SampleStage:
+    def _stage(self, model: EngineOptions, sets: tuple[SampleSet, ...]) -> SampleStage:
         weights = model_weights(model)
         sets = tuple(replace(given, weights=weights) for given in sets)
-        return SampleStage(engine=engine_options(model), model=model_name(model), sets=sets, verify=self.verify())
+        return SampleStage(engine=model, model=model_name(model), sets=sets, verify=self.verify())
 
 
-def engine_options(model: ModelRecipe) -> EngineOptions:
-    """Return the options that open the model's engine."""
-    return EngineOptions(**{f.name: getattr(model, f.name) for f in fields(ModelRecipe)})
+def _strategy(strategy: Choice, decoding: Choice, thinking: str) -> StrategyOptions:
+    forced = decoding.name == "budget"
+    return StrategyOptions(
+        name="budget" if forced else strategy.name,
+        thinking=thinking,
+        tir=read_options(TirOptions, strategy.options if strategy.name == "tir" else {}),
+        forcing=read_options(ForcingOptions, decoding.options if forced else {}),
+    )

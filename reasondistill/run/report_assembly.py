@@ -138,18 +138,19 @@ def _arm_rows(plan: Plan, measured: dict[str, Results]) -> Row:
         if arm.name in measured:
             kinds.setdefault(arm.kind, []).append(arm.name)
     rows: Row = {}
+    first = next(iter(plan.recipe.students))
     for kind, names in kinds.items():
         rows[kind] = {"seeds": len(names)}
         for held_out in plan.recipe.held_out:
             own = [measured[name][held_out] for name in names if held_out in measured[name]]
-            main = [measured[name][held_out] for name in kinds["student"] if held_out in measured[name]]
+            main = [measured[name][held_out] for name in kinds[first] if held_out in measured[name]]
             if not own:
                 continue
             rows[kind][held_out] = {
                 "accuracy": pool(own).accuracy.to_row(),
                 "by_seed": [round(result.accuracy.value, 4) for result in own],
             }
-            if kind != "student" and (result := compare([pool(own)], [pool(main)])):
+            if kind != first and (result := compare([pool(own)], [pool(main)])):
                 rows[kind][held_out]["paired_to_student"] = result.to_row()
     return rows
 
@@ -264,7 +265,7 @@ def _bars(report: Row) -> Iterator[Bar]:
         yield Bar(label="student before, few-shot prompt", group=name, estimate=Estimate.from_row(row))
     for kind, row in report.get("arms", {}).items():
         for name, cell in row.items():
-            if isinstance(cell, dict) and (kind != "student" or row["seeds"] > 1):
+            if isinstance(cell, dict) and (kind != next(iter(report["arms"])) or row["seeds"] > 1):
                 label = f"{kind} ({row['seeds']} seeds)" if row["seeds"] > 1 else kind
                 yield Bar(label=label, group=name, estimate=Estimate.from_row(cell["accuracy"]))
 

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from ..engines import EngineOptions
 from ..engines.identity import is_local, model_name, model_weights
 from ..engines.openai.addresses import fault_of
-from ..engines.options import ModelRecipe
+from ..engines.options import EngineOptions
 from ..errors import EngineError, RecipeError
 from ..evaluation.read import MEASURED, read_groups
 from ..evaluation.results import measure
@@ -16,7 +15,7 @@ from ..evaluation.scorecard import scorecard
 from ..evaluation.tool_use import tool_use
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage, failures
-from ..generation.spending import BudgetOptions
+from ..generation.spending import SpendingOptions
 from ..generation.strategies.registry import TEMPLATES, StrategyOptions
 from ..models.fetch_progress import fetch_progress
 from ..models.resolve import resolve
@@ -51,7 +50,7 @@ class SamplingRun:
     """The benchmark that `source` names, where it names one."""
     benchmarks_dir: Path | None = None
     strict: bool = False
-    budget: BudgetOptions = field(default_factory=BudgetOptions)
+    budget: SpendingOptions = field(default_factory=SpendingOptions)
     max_failed_share: float = MAX_FAILED_SHARE
     say: Callable[[str], None] = say
 
@@ -141,9 +140,9 @@ class SamplingRun:
         return SampleStage(engine=self.engine, model=model_name(self._model), sets=(given,), verify=self._verify())
 
     @property
-    def _model(self) -> ModelRecipe:
+    def _model(self) -> EngineOptions:
         names = ("model", "model_id", "engine", "base_url", "replay")
-        return ModelRecipe(**{name: getattr(self.engine, name) for name in names})
+        return EngineOptions(**{name: getattr(self.engine, name) for name in names})
 
     def _verify(self) -> VerifyOptions:
         given = self.benchmark

@@ -1,6 +1,7 @@
 """The systems that run folders and evaluation folders hold: what `compare` compares."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataError, RecipeError
@@ -55,8 +56,7 @@ def _run_systems(path: Path, who: str | None) -> list[System]:
     from .plan import Plan
     from .report_assembly import measure_all
 
-    recipe = load_recipe(path / "recipe.yaml")
-    recipe.out = str(path)
+    recipe = replace(load_recipe(path / "recipe.yaml"), out=str(path))
     beside = (RunFolder(path).read_json("manifest.json") or {}).get("recipe_folder", path)
     plan = Plan(recipe=recipe, folder=path, recipe_folder=Path(beside))
     contents = {

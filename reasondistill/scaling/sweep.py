@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..engines.identity import is_local, model_name, model_weights
-from ..engines.options import ModelRecipe
+from ..engines.options import EngineOptions
 from ..errors import EngineError, RecipeError
 from ..generation.sample_stage import SampleSet, SampleStage, failures
 from ..models.fetch_progress import fetch_progress
@@ -24,10 +24,8 @@ from ..report.data import PageData
 from ..report.page import build_page
 from ..report.scaling_chart import scaling_figure
 from ..run.child_process import run_job
-from ..run.plan import engine_options
 from ..store import RunFolder, write_atomic
 from ..store.versions import versions
-from ..verification.judging import VerifyOptions
 from .curves import Curves
 from .grid import Cell, cells, sample_set
 from .page import scaling_page
@@ -167,13 +165,12 @@ class Sweep:
         if asked:
             self._run(model, name, tuple(each.write() for each in asked.values()))
 
-    def _run(self, model: ModelRecipe, name: str, sets: tuple[SampleSet, ...]) -> None:
+    def _run(self, model: EngineOptions, name: str, sets: tuple[SampleSet, ...]) -> None:
         weights = model_weights(model)
         sets = tuple(replace(given, weights=weights) for given in sets)
-        named, given = find_benchmark(self.recipe.benchmark.source), self.recipe.verify
-        policy = named.policy if named else "default"
-        options = VerifyOptions(strict=given.strict, timeout=given.timeout, policy=policy)
-        stage = SampleStage(engine=engine_options(model), model=name, sets=sets, verify=options)
+        named, verify = find_benchmark(self.recipe.benchmark.source), self.recipe.verify
+        options = replace(verify, policy=named.policy) if named else verify
+        stage = SampleStage(engine=model, model=name, sets=sets, verify=options)
         result = run_job(stage, lock_fd=self.folder.lock_fd)
         self.folder.log("sampled", **result)
         for label, counts in result["sets"].items():

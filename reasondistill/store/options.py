@@ -7,7 +7,7 @@ a record made in Python is not checked.
 
 import difflib
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -68,6 +68,23 @@ def _read_choice_row(value: Any) -> Choice:
     return Choice(name=name, options={k: v for k, v in value.items() if k != "name"} if value is not name else {})
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule in an annotation, for what no range or choice can say: `Annotated[str, Check(rule)]`."""
+
+    rule: Callable[[Any], None]
+    """Raises ValueError with the words that follow the key: "must be an address, got 5"."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        def checked(value: Any) -> Any:
+            self.rule(value)
+            return value
+
+        return core_schema.no_info_after_validator_function(checked, handler(source))
+
+
 def read_options(cls: type[T], row: Any, where: str = "recipe.yaml", key: str = "") -> T:
     """Return the record that a row of JSON or YAML values describes; fields that the row lacks keep their defaults.
 
@@ -81,10 +98,22 @@ def read_options(cls: type[T], row: Any, where: str = "recipe.yaml", key: str = 
     from pydantic import ValidationError
 
     try:
-        return cast(T, _adapter(cast(Any, cls)).validate_python([row])[0])
+        return cast(T, _adapter(cls).validate_python([row])[0])
     except ValidationError as error:
         line = _line(cls, row, error.errors(include_url=False), key)
     raise RecipeError(f"{where}: {line}" if where else line)
+
+
+def check_keys(cls: type[Any], row: Any, where: str) -> None:
+    """Raise RecipeError for the first unknown key of a row whose values are not complete yet."""
+    from pydantic import ValidationError
+
+    try:
+        _adapter(cls).validate_python([row])
+    except ValidationError as error:
+        unknown = [e for e in error.errors(include_url=False) if e["type"] in _UNKNOWN_KEY]
+        if unknown:
+            raise RecipeError(f"{where}: {_line(cls, row, unknown, '')}") from None
 
 
 def dump_options(value: Any) -> Any:
@@ -147,12 +176,14 @@ def nearest_key(key: str, known: Sequence[str], prefix: str = "") -> str:
     return did_you_mean(key, known, prefix) or (f" (known here: {', '.join(known)})" if known else "")
 
 
-@cache
-def _adapter(cls: Any) -> Any:
+def _new_adapter(cls: Any) -> Any:
     """Validator of one-element lists: pydantic takes a configuration for a list of dataclasses, not for the class."""
     from pydantic import ConfigDict, TypeAdapter
 
     return TypeAdapter(list[cls], config=ConfigDict(extra="forbid", coerce_numbers_to_str=True))
+
+
+_adapter: Callable[[Any], Any] = cache(_new_adapter)
 
 
 def _line(cls: Any, row: Any, errors: Sequence[Mapping[str, Any]], prefix: str) -> str:
@@ -171,7 +202,7 @@ def _line(cls: Any, row: Any, errors: Sequence[Mapping[str, Any]], prefix: str) 
         return f"{key} {cause}"
     same = [e for e in errors if _walk(cls, row, e["loc"][1:])[0] == keys]
     if any(e["type"] in ("string_too_short", "too_short") for e in same):
-        return f"{key} is empty"
+        return f"{key} is empty; give it a value"
     rules = " or ".join(dict.fromkeys(_rule(e, hint) for e in same))
     value = first["input"]
     is_word = isinstance(value, str) and any(e["type"] == "literal_error" for e in same)

@@ -8,9 +8,11 @@ most three times, a bad reference never again.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
+
+from annotated_types import Gt
 
 from verifiers import Outcome, Verdict
 from verifiers.dispatch import Case, CaseOptions, verify_case
@@ -20,6 +22,7 @@ from verifiers.math import POLICIES
 from ..errors import DataError
 from ..records import SCHEMA, Problem, Rollout, Row
 from ..store import Table
+from ..store.options import Check, did_you_mean, dump_options
 from ..store.rollout_table import completion_hash
 
 BACKLOG = 512
@@ -30,21 +33,22 @@ _Todo = tuple[Rollout, int]
 """A rollout and how often it was judged in vain."""
 
 
+def check_policy(name: str) -> None:
+    """Raise ValueError for a name that no policy has."""
+    if name not in POLICIES:
+        raise ValueError(f"must be one of {', '.join(POLICIES)}, got {name!r}{did_you_mean(name, [*POLICIES])}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
     """How rollouts are judged."""
 
     strict: bool = True
     """Only a marked answer counts."""
-    timeout: float = 2.0
+    timeout: Annotated[float, Gt(0)] = 2.0
     """Seconds of processor time that one comparison may take."""
-    policy: str = "default"
-    """What counts as the same answer where mathematics does not say: a name of `verifiers.math.POLICIES`."""
-
-    def identity(self) -> Row:
-        """Return what verdicts note of it; the policy only where it is not the usual one."""
-        row = asdict(self)
-        return row if self.policy != "default" else {key: row[key] for key in ("strict", "timeout")}
+    policy: Annotated[str, Check(check_policy)] = "default"
+    """Rules for equal answers where mathematics does not decide: a name of `verifiers.math.POLICIES`."""
 
     def case(self, problem: object, completion: str) -> Case:
         """Return the verifier's case of a problem, a record or a row, and a completion."""
@@ -79,7 +83,7 @@ def verdict_row(rollout: Rollout, verdict: Verdict, options: VerifyOptions, trie
         "rollout_id": rollout.id,
         "schema": SCHEMA,
         "completion_hash": completion_hash(rollout),
-        "judged_with": options.identity(),
+        "judged_with": dump_options(options),
         "tries": tries,
         **verdict.to_row(),
     }
@@ -129,7 +133,7 @@ class _Known:
     def __init__(self, table: Table, options: VerifyOptions) -> None:
         self._hashes: dict[str, str] = {}
         self._in_vain: dict[str, int] = {}
-        identity = options.identity()
+        identity = dump_options(options)
         for row in table:
             if row.get("judged_with") == identity and row.get("completion_hash"):
                 self._hashes[row["rollout_id"]] = row["completion_hash"]

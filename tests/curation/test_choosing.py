@@ -1,14 +1,15 @@
 """Choosing rollouts: n per problem by length, chance or diversity, s1K's procedure, and a token budget."""
 
 from collections import Counter
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.ledger import Ledger
+from reasondistill.curation.options import PER_PROBLEM
 from reasondistill.curation.steps.choosing import CHOICES, choose_s1k, domain, fit_tokens, limit_per_problem
-from reasondistill.recipe.records import PER_PROBLEM
 
 
 def _ids(candidates):
@@ -44,7 +45,7 @@ def test_another_seed_draws_other_rollouts(candidate):
 
 
 def test_the_words_of_the_recipe_are_those_that_are_known():
-    assert CHOICES == PER_PROBLEM
+    assert get_args(PER_PROBLEM) == CHOICES
 
 
 def test_s1k_draws_domains_evenly_and_long_traces_first(candidate):

@@ -1,15 +1,17 @@
 """The steps together: every rollout is kept or dropped once, and running them again changes nothing."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.options import PER_PROBLEM
 from reasondistill.curation.select import Measured, SelectOptions, select
 from reasondistill.curation.steps.basic import ORDER
 from reasondistill.curation.steps.decontaminate import DecontaminationOptions, HeldOut
 from reasondistill.curation.steps.quality import QualityOptions
-from reasondistill.recipe.records import PER_PROBLEM
 from reasondistill.records import FinishReason
 from verifiers import Outcome, Verdict
 
@@ -19,7 +21,7 @@ OPTIONS = st.builds(
     quality=st.builds(QualityOptions, need_answer=st.booleans(), right_steps=st.booleans()),
     deduplicate=st.booleans(),
     max_per_problem=st.none() | st.integers(1, 2),
-    choose=st.sampled_from(PER_PROBLEM),
+    choose=st.sampled_from(get_args(PER_PROBLEM)),
     s1k=st.none() | st.integers(1, 5),
     max_tokens=st.none() | st.integers(5, 60),
     pass_rate=st.none() | st.just((0.1, 0.9)),

@@ -1,13 +1,15 @@
 """Candidates read from tables: in the given order, each pass the same, and the steps do the same as with held ones."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.candidate_source import Listed, Source, Stored, to_source
 from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.options import PER_PROBLEM
 from reasondistill.curation.select import SelectOptions, select
-from reasondistill.recipe.records import PER_PROBLEM
 from reasondistill.records import Usage
 from reasondistill.store import Table
 from verifiers import Outcome, Verdict
@@ -16,7 +18,7 @@ OPTIONS = st.builds(
     SelectOptions,
     keep=st.sampled_from(["correct", "all"]),
     max_per_problem=st.none() | st.integers(1, 2),
-    choose=st.sampled_from(PER_PROBLEM),
+    choose=st.sampled_from(get_args(PER_PROBLEM)),
     s1k=st.none() | st.integers(1, 9),
     max_tokens=st.none() | st.integers(5, 300),
 )

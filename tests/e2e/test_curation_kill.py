@@ -111,8 +111,8 @@ def moments(names, draw):
 
 results = []
 place, noted, draw = work / "run", work / "names.json", random.Random(11)
-WORDS = ["curate.max_per_problem=2", "arms.controls=[wrong,random]"]
-OTHER = ["curate.max_per_problem=1", "arms.controls=[all]"]
+WORDS = ["curate.max_per_problem=2", "students={student: {}, wrong: {data: wrong}, random: {data: random}}"]
+OTHER = ["curate.max_per_problem=1", "students={student: {}, all: {data: all}}"]
 for started_from, killed_words in (("nothing", WORDS), ("the finished dataset", OTHER)):
     # A finished folder is killed while another recipe is tried, which is then given up.
     start = folder if killed_words is WORDS else work / "finished"

@@ -8,7 +8,7 @@ import pytest
 
 from reasondistill.engines import ENGINES, open_engine
 from reasondistill.engines.auto import choose, choose_dtype, fast_bfloat16
-from reasondistill.engines.base import EngineOptions
+from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import EngineError, RecipeError
 from reasondistill.models.fetch import CachedModel
 

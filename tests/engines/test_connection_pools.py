@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.base import EngineOptions
 from reasondistill.engines.openai.connection_pools import POOL, PooledTransport, pooled_transport
 from reasondistill.engines.openai.engine import open_openai
+from reasondistill.engines.options import EngineOptions
 from reasondistill.records import Message, Sampling
 
 URL = "https://api.example.com/v1"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.base import EngineOptions
 from reasondistill.engines.openai.endpoints import Endpoint, Endpoints
 from reasondistill.engines.openai.engine import open_openai
 from reasondistill.engines.openai.limits import RateLimits
 from reasondistill.engines.openai.retry import Retry
+from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import EngineError
 from reasondistill.records import Message, Sampling, Usage
 

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from reasondistill.engines.identity import is_local, model_name, model_row
-from reasondistill.engines.options import ModelRecipe
+from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import ModelError
 from reasondistill.problems.fingerprint import input_hash
 from reasondistill.problems.source import ProblemSource
@@ -32,13 +32,13 @@ def test_what_is_no_file_is_named(source, split):
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        (ModelRecipe(model="served", engine="openai"), "served"),
-        (ModelRecipe(model="served", base_url="http://127.0.0.1:1/v1"), "served"),
-        (ModelRecipe(model="recorded", engine="replay"), "recorded"),
-        (ModelRecipe(model="served", model_id="mine", engine="openai"), "mine"),
-        (ModelRecipe(model="nowhere", model_id="mine"), "mine"),
-        (ModelRecipe(model="SmolLM2-135M-Instruct"), "smollm2-135m-instruct"),
-        (ModelRecipe(model="Org/Name"), "Org/Name"),
+        (EngineOptions(model="served", engine="openai"), "served"),
+        (EngineOptions(model="served", base_url="http://127.0.0.1:1/v1"), "served"),
+        (EngineOptions(model="recorded", engine="replay"), "recorded"),
+        (EngineOptions(model="served", model_id="mine", engine="openai"), "mine"),
+        (EngineOptions(model="nowhere", model_id="mine"), "mine"),
+        (EngineOptions(model="SmolLM2-135M-Instruct"), "smollm2-135m-instruct"),
+        (EngineOptions(model="Org/Name"), "Org/Name"),
     ],
 )
 def test_rollouts_record_the_models_name_and_never_an_address(model, name):
@@ -47,18 +47,18 @@ def test_rollouts_record_the_models_name_and_never_an_address(model, name):
 
 def test_an_unknown_local_model_is_refused():
     with pytest.raises(ModelError, match="did you mean smollm2-135m-instruct"):
-        model_name(ModelRecipe(model="smollm-135m-instruct"))
+        model_name(EngineOptions(model="smollm-135m-instruct"))
 
 
 @pytest.mark.parametrize(
     ("model", "local"),
     [
-        (ModelRecipe(model="m"), True),
-        (ModelRecipe(model="m", engine="vllm"), True),
-        (ModelRecipe(model="m", engine="openai"), False),
-        (ModelRecipe(model="m", engine="replay"), False),
-        (ModelRecipe(model="m", replay="rows.jsonl"), False),
-        (ModelRecipe(model="m", base_url="http://127.0.0.1:1/v1"), False),
+        (EngineOptions(model="m"), True),
+        (EngineOptions(model="m", engine="vllm"), True),
+        (EngineOptions(model="m", engine="openai"), False),
+        (EngineOptions(model="m", engine="replay"), False),
+        (EngineOptions(model="m", replay="rows.jsonl"), False),
+        (EngineOptions(model="m", base_url="http://127.0.0.1:1/v1"), False),
     ],
 )
 def test_weights_are_local_unless_a_server_or_a_recording_answers(model, local):
@@ -66,7 +66,7 @@ def test_weights_are_local_unless_a_server_or_a_recording_answers(model, local):
 
 
 def test_a_models_row_says_licence_and_source():
-    row = model_row(ModelRecipe(model="smollm2-135m-instruct"))
+    row = model_row(EngineOptions(model="smollm2-135m-instruct"))
     assert (row["name"], row["licence"]) == ("smollm2-135m-instruct", "Apache-2.0")
-    served = model_row(ModelRecipe(model="served", engine="openai", base_url="http://me:hunter2@host/v1"))
+    served = model_row(EngineOptions(model="served", engine="openai", base_url="http://me:hunter2@host/v1"))
     assert served["name"] == "served" and "hunter2" not in str(served)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.engines.base import Completion, EngineOptions
+from reasondistill.engines.base import Completion
 from reasondistill.engines.llamacpp_engine import open_llamacpp
+from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import ModelError
 from reasondistill.records import FinishReason, Message, Sampling
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.base import Completion, EngineOptions, Extras, Traffic
+from reasondistill.engines.base import Completion, Extras, Traffic
 from reasondistill.engines.openai.addresses import masked
 from reasondistill.engines.openai.engine import open_openai
 from reasondistill.engines.openai.retry import Retry
+from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.records import FinishReason, Message, Sampling, Usage
 

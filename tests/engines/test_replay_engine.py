@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from reasondistill.engines.base import Completion, EngineOptions
+from reasondistill.engines.base import Completion
+from reasondistill.engines.options import EngineOptions
 from reasondistill.engines.replay_engine import ReplayEngine, open_replay
 from reasondistill.errors import DataError, RequestError
 from reasondistill.records import FinishReason, Message, Rollout, Sampling, Usage

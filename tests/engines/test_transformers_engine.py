@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.base import Completion, EngineOptions, Extras, Score
+from reasondistill.engines.base import Completion, Extras, Score
+from reasondistill.engines.options import EngineOptions
 from reasondistill.engines.transformers_engine import TransformersEngine, _settings, open_transformers
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.records import FinishReason, Message, Sampling

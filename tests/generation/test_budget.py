@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from reasondistill.engines import PLAIN, Completion
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-from reasondistill.generation.spending import BudgetOptions, Purse, at_least, decide
+from reasondistill.generation.spending import Purse, SpendingOptions, at_least, decide
 from reasondistill.generation.strategies.base import Cot
 from reasondistill.records import FinishReason, Sampling, Usage
 from reasondistill.store import Table
 
-ADAPTIVE = BudgetOptions(until_correct=3)
+ADAPTIVE = SpendingOptions(until_correct=3)
 
 
 @given(st.integers(0, 12), st.integers(0, 12), st.floats(0.01, 0.99))
@@ -43,16 +43,16 @@ def test_the_rule(correct, judged, expected):
 
 
 def test_an_easy_problem_is_settled_before_many_right_ones_are_found():
-    options = BudgetOptions(until_correct=100)
+    options = SpendingOptions(until_correct=100)
     assert [decide(n, n, options) for n in (9, 10)] == ["open", "settled"]
 
 
 def test_fixed_sampling_never_ends_a_problem():
-    assert decide(50, 50, BudgetOptions()) == decide(0, 50, BudgetOptions()) == "open"
+    assert decide(50, 50, SpendingOptions()) == decide(0, 50, SpendingOptions()) == "open"
 
 
 def test_what_is_in_flight_counts_as_the_mean_of_what_came_back():
-    purse = Purse(BudgetOptions(max_tokens_total=1000))
+    purse = Purse(SpendingOptions(max_tokens_total=1000))
     assert purse.empty() is None
     purse.add(Usage(prompt_tokens=50, completion_tokens=50))
     purse.in_flight = 8
@@ -62,7 +62,7 @@ def test_what_is_in_flight_counts_as_the_mean_of_what_came_back():
 
 
 def test_money_is_counted_by_both_prices():
-    options = BudgetOptions(max_cost=1.0, prompt_price=1.0, completion_price=4.0)
+    options = SpendingOptions(max_cost=1.0, prompt_price=1.0, completion_price=4.0)
     assert options.cost(Usage(prompt_tokens=1_000_000, completion_tokens=500_000)) == 3.0
     purse = Purse(options)
     purse.add(Usage(completion_tokens=200_000))
@@ -132,7 +132,7 @@ def test_samples_go_where_they_teach(tmp_path, make_problem):
 
 
 def test_a_problem_gets_no_more_than_its_samples(tmp_path, make_problem):
-    options = BudgetOptions(until_correct=3, confidence=0.9999)
+    options = SpendingOptions(until_correct=3, confidence=0.9999)
     job, rows, _, _ = run(tmp_path, make_problem, [0.0] * 4, options=options, samples=6)
     assert len(rows) == 24
     assert job.counts.decisions == {"open": 4}
@@ -140,7 +140,7 @@ def test_a_problem_gets_no_more_than_its_samples(tmp_path, make_problem):
 
 def test_an_adaptive_run_goes_on_where_it_was(tmp_path, make_problem):
     chances = [0.0, 1.0, 0.5, 0.5]
-    half = BudgetOptions(until_correct=3, max_tokens_total=1200)
+    half = SpendingOptions(until_correct=3, max_tokens_total=1200)
     job, rows, _, _ = run(tmp_path, make_problem, chances, options=half, concurrency=2)
     assert (job.counts.stopped, len(rows)) == ("max_tokens_total", 12)
     whole, after, right, engine = run(tmp_path, make_problem, chances, options=ADAPTIVE, concurrency=2)
@@ -153,10 +153,10 @@ def test_an_adaptive_run_goes_on_where_it_was(tmp_path, make_problem):
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_a_run_spends_no_more_than_it_may(tmp_path, make_problem, concurrency):
-    options = BudgetOptions(max_tokens_total=1000)
+    options = SpendingOptions(max_tokens_total=1000)
     job, rows, _, _ = run(tmp_path, make_problem, [0.5] * 20, options=options, concurrency=concurrency)
     assert job.counts.stopped == "max_tokens_total"
     assert len(rows) <= 10
-    more = BudgetOptions(max_tokens_total=1500)
+    more = SpendingOptions(max_tokens_total=1500)
     _, after, _, _ = run(tmp_path, make_problem, [0.5] * 20, options=more, concurrency=concurrency)
     assert len(rows) < len(after) <= 15

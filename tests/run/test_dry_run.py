@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.engines.options import ModelRecipe
+from reasondistill.engines.options import EngineOptions
 from reasondistill.problems import write_problems
 from reasondistill.problems.source import ProblemSource
-from reasondistill.recipe.records import ArmsRecipe, Recipe
+from reasondistill.recipe.records import GenerateOptions, Recipe, StudentOptions
+from reasondistill.records import Sampling
 from reasondistill.run.dry_run import dry_run
 from reasondistill.run.plan import Plan
 from reasondistill.store import RunFolder, Table, write_atomic
@@ -21,11 +22,11 @@ def plan(tmp_path):
         name="test",
         problems=ProblemSource(count=5),
         held_out={"seen": ProblemSource(split="seen", count=3), "unseen": ProblemSource(split="unseen", count=2)},
-        teacher=ModelRecipe(model="t", engine="openai"),
-        student=ModelRecipe(model="s", engine="replay"),
-        arms=ArmsRecipe(controls=["all"]),
+        teacher=EngineOptions(model="t", engine="openai"),
+        student=EngineOptions(model="s", engine="replay"),
+        students={"student": StudentOptions(), "all": StudentOptions(data="all", match="student")},
+        generate=GenerateOptions(samples=2, sampling=Sampling(max_tokens=100)),
     )
-    recipe.generate.samples, recipe.generate.sampling.max_tokens = 2, 100
     return Plan(recipe=recipe, folder=tmp_path / "run", recipe_folder=Path())
 
 
@@ -46,10 +47,10 @@ def test_everything_is_to_do_in_a_fresh_folder(plan):
         "few-shot / unseen": (0, 2),
         "student / seen": (0, 3),
         "student / unseen": (0, 2),
-        "control-all / seen": (0, 3),
-        "control-all / unseen": (0, 2),
+        "all / seen": (0, 3),
+        "all / unseen": (0, 2),
     }
-    assert [(row["student"], row["there"]) for row in result["train"]] == [("student", False), ("control-all", False)]
+    assert [(row["student"], row["there"]) for row in result["train"]] == [("student", False), ("all", False)]
     assert lines[-1] == "nothing was written"
     assert not plan.folder.exists()
 
@@ -103,19 +104,17 @@ def test_a_trained_students_rollouts_are_found_under_its_fingerprint(plan, make_
         ("problems", set(), 0),
         ("export", {"generate"}, 0),
         ("train", {"generate"}, 2),
-        ("report", {"generate", "evaluate before", "evaluate student", "evaluate control-all"}, 2),
+        ("report", {"generate", "evaluate before", "evaluate student", "evaluate all"}, 2),
     ],
 )
-def test_a_run_that_stops_early_needs_less(plan, until, steps, trained):
-    plan.recipe.until = until
-    result, _ = dry_run(plan)
+def test_a_run_that_stops_early_needs_less(plan, until, steps, trained, changed):
+    result, _ = dry_run(changed(plan, {"recipe.until": until}))
     assert {row["step"] for row in result["sample"]} == steps
     assert len(result["train"]) == trained
 
 
-def test_a_pass_rate_band_costs_tokens_too(plan):
-    plan.recipe.curate.pass_rate.enabled = True
-    result, _ = dry_run(plan)
+def test_a_pass_rate_band_costs_tokens_too(plan, changed):
+    result, _ = dry_run(changed(plan, {"recipe.curate.pass_rate.enabled": True}))
     assert _there(result)["reference / train"] == (0, 20)
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.engines.options import ModelRecipe
+from reasondistill.curation.options import CurateOptions
+from reasondistill.curation.steps.pass_rate import PassRateOptions
+from reasondistill.engines.options import EngineOptions
 from reasondistill.problems.source import ProblemSource
-from reasondistill.recipe.records import ArmsRecipe, Recipe
-from reasondistill.run.plan import Arm, Plan, engine_options
+from reasondistill.recipe.records import EvaluateOptions, GenerateOptions, Recipe, StudentOptions, TrainRecipe
+from reasondistill.run.plan import Arm, Plan
 from reasondistill.store import RunFolder, write_atomic
 
 
@@ -17,8 +19,8 @@ def _recipe(**changed):
         "name": "test",
         "held_out": {"seen": ProblemSource(split="seen", count=3), "unseen": ProblemSource(split="unseen", count=2)},
         "problems": ProblemSource(count=5),
-        "teacher": ModelRecipe(model="t", engine="openai", base_url="http://127.0.0.1:1/v1"),
-        "student": ModelRecipe(model="s", engine="replay", concurrency=7, max_context=99),
+        "teacher": EngineOptions(model="t", engine="openai", base_url="http://127.0.0.1:1/v1"),
+        "student": EngineOptions(model="s", engine="replay", concurrency=7, max_context=99),
     }
     return Recipe(**{**given, **changed})
 
@@ -29,12 +31,13 @@ def _plan(**changed):
 
 def test_everything_stands_in_the_run_folder():
     plan = _plan()
-    main, control = Arm(keep="correct", seed=0, main=True), Arm(keep="all", seed=2, main=False)
+    main = Arm(student="student", keep="correct", seed=0, main=True)
+    control = Arm(student="control", keep="all", seed=2, main=False)
     assert plan.problem_file("seen") == Path("runs/test/problems/seen.jsonl")
     assert plan.evaluation("before", "seen") == Path("runs/test/evaluations/before-seen")
     assert (plan.model(main), plan.model(control)) == (
         Path("runs/test/models/student"),
-        Path("runs/test/models/control-all-seed2"),
+        Path("runs/test/models/control-seed2"),
     )
     assert (plan.dataset(main), plan.dataset(control)) == (
         Path("runs/test/dataset"),
@@ -43,21 +46,21 @@ def test_everything_stands_in_the_run_folder():
 
 
 def test_each_seed_trains_the_main_arm_and_then_the_controls():
-    plan = _plan(arms=ArmsRecipe(controls=["all", "wrong"], seeds=2))
+    students = {"student": StudentOptions(), "all": StudentOptions(data="all"), "wrong": StudentOptions(data="wrong")}
+    plan = _plan(students=students, train=TrainRecipe(seeds=2))
     assert [arm.name for arm in plan.arms()] == [
         "student",
-        "control-all",
-        "control-wrong",
+        "all",
+        "wrong",
         "student-seed1",
-        "control-all-seed1",
-        "control-wrong-seed1",
+        "all-seed1",
+        "wrong-seed1",
     ]
 
 
-def test_the_teacher_is_sampled_on_training_and_greedily_on_held_out_problems():
-    recipe = _recipe()
-    recipe.generate.samples, recipe.generate.sampling.temperature = 4, 0.7
-    recipe.evaluate.teacher_count = 2
+def test_the_teacher_is_sampled_on_training_and_greedily_on_held_out_problems(changed):
+    values = {"generate.samples": 4, "generate.sampling.temperature": 0.7, "evaluate.teacher_count": 2}
+    recipe = changed(_recipe(), values)
     stage = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path()).teacher()
     train, *held_out = stage.sets
     assert (train.samples, train.sampling.temperature, train.count) == (4, 0.7, None)
@@ -71,7 +74,7 @@ def test_the_teacher_is_sampled_on_training_and_greedily_on_held_out_problems():
 
 @pytest.mark.parametrize(("few_shot", "labels"), [(True, ["before", "few-shot"]), (False, ["before"])])
 def test_the_untrained_student_is_measured_with_its_own_prompt_and_the_teachers(few_shot, labels):
-    plan = _plan(arms=ArmsRecipe(few_shot=few_shot))
+    plan = _plan(evaluate=EvaluateOptions(few_shot=few_shot))
     sets = plan.before().sets
     assert [s.label for s in sets] == [f"{who} / {name}" for who in labels for name in ("seen", "unseen")]
     templates = {"before": "math-zero-shot", "few-shot": "math-few-shot"}
@@ -91,17 +94,17 @@ def test_a_trained_students_name_holds_its_fingerprint():
 
 
 def test_controls_are_trained_on_as_many_tokens_with_the_seeds_of_their_arm():
-    recipe = _recipe(seed=10)
-    recipe.train.epochs = 3.0
-    plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
-    stage = plan.training(Arm(keep="all", seed=2, main=False), 1234)
+    students = {"student": StudentOptions(), "all": StudentOptions(data="all", match="student", train={"epochs": 3.0})}
+    plan = _plan(seed=10, students=students)
+    stage = plan.training(Arm(student="all", keep="all", seed=2, main=False), 1234)
     assert (stage.options.tokens, stage.options.seed, stage.options.epochs, stage.student) == (1234, 12, 3.0, "s")
-    assert plan.training(Arm(keep="correct", seed=0, main=True), None).options.tokens is None
+    assert plan.training(Arm(student="student", keep="correct", seed=0, main=True), None).options.tokens is None
 
 
 def test_controls_of_as_many_problems_are_trained_on_all_their_tokens():
-    plan = _plan(arms=ArmsRecipe(controls=["random"], match="problems"))
-    assert plan.training(Arm(keep="random", seed=0, main=False), 1234).options.tokens is None
+    students = {"a": StudentOptions(), "b": StudentOptions(data="random", match="a", match_by="problems")}
+    plan = _plan(students=students)
+    assert plan.training(Arm(student="b", keep="random", seed=0, main=False), 1234).options.tokens is None
 
 
 def test_curation_of_the_arms_differs_in_the_outcome_only():
@@ -115,12 +118,10 @@ def test_curation_of_the_arms_differs_in_the_outcome_only():
 
 
 def test_a_pass_rate_band_is_measured_on_the_student_or_a_named_model():
-    recipe = _recipe()
-    recipe.curate.pass_rate.enabled = True
-    plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
+    plan = _plan(curate=CurateOptions(pass_rate=PassRateOptions(enabled=True)))
     assert plan.select("correct").pass_rate == (0.1, 0.9)
     assert (plan.pass_rate().model, plan.pass_rate().sets[0].samples) == ("s", 4)
-    recipe.curate.pass_rate.model = "smollm2-135m-instruct"
+    plan = _plan(curate=CurateOptions(pass_rate=PassRateOptions(enabled=True, model="smollm2-135m-instruct")))
     assert plan.pass_rate().model == "smollm2-135m-instruct"
 
 
@@ -135,32 +136,29 @@ def test_a_pass_rate_band_is_measured_on_the_student_or_a_named_model():
         (True, [], "s", True, True),
     ],
 )
-def test_rows_for_rl_are_held_to_the_band_by_default(enabled, formats, student, rates, drops):
-    recipe = _recipe()
-    recipe.curate.pass_rate.enabled, recipe.export.formats, recipe.student.model = enabled, formats, student
+def test_rows_for_rl_are_held_to_the_band_by_default(enabled, formats, student, rates, drops, changed):
+    values = {"curate.pass_rate.enabled": enabled, "export.formats": formats, "student.model": student}
+    recipe = changed(_recipe(), values)
     plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
     assert plan.rates_problems == rates
     assert (plan.select("correct").pass_rate is not None) == drops
 
 
 def test_reference_models_are_asked_once_and_greedily():
-    recipe = _recipe()
-    recipe.curate.unsolved_by = ["smollm2-135m-instruct", "qwen2.5-coder-0.5b-instruct"]
-    stages = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path()).references()
-    assert list(stages) == recipe.curate.unsolved_by
+    models = ("smollm2-135m-instruct", "qwen2.5-coder-0.5b-instruct")
+    stages = _plan(curate=CurateOptions(unsolved_by=models)).references()
+    assert tuple(stages) == models
     sets = [stage.sets[0] for stage in stages.values()]
     assert {(given.samples, given.sampling.temperature) for given in sets} == {(1, 0.0)}
     assert len({given.folder for given in sets}) == 2
 
 
-def _change(key, value):
-    recipe = _recipe()
-    *path, last = key.split(".")
-    part = recipe
-    for name in path:
-        part = getattr(part, name)
-    setattr(part, last, value)
-    return Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
+@pytest.fixture
+def change(changed):
+    def plan(key, value):
+        return Plan(recipe=changed(_recipe(), {key: value}), folder=Path("runs/test"), recipe_folder=Path())
+
+    return plan
 
 
 @pytest.mark.parametrize(
@@ -179,8 +177,8 @@ def _change(key, value):
         ("curate.keep", "all", False),
     ],
 )
-def test_rollouts_are_stale_when_model_prompt_or_sampling_changed(key, value, stale):
-    assert (_change(key, value).sampling_fingerprint() != _plan().sampling_fingerprint()) is stale
+def test_rollouts_are_stale_when_model_prompt_or_sampling_changed(key, value, stale, change):
+    assert (change(key, value).sampling_fingerprint() != _plan().sampling_fingerprint()) is stale
 
 
 @pytest.mark.parametrize(
@@ -197,18 +195,18 @@ def test_rollouts_are_stale_when_model_prompt_or_sampling_changed(key, value, st
         ("teacher.base_url", "http://127.0.0.1:2/v1", False),
     ],
 )
-def test_the_dataset_may_change_with_what_decides_its_rows(key, value, stale):
-    assert (_change(key, value).dataset_fingerprint() != _plan().dataset_fingerprint()) is stale
+def test_the_dataset_may_change_with_what_decides_its_rows(key, value, stale, change):
+    assert (change(key, value).dataset_fingerprint() != _plan().dataset_fingerprint()) is stale
 
 
 @pytest.mark.parametrize(
     ("key", "value", "stale"),
     [("train.epochs", 9.0, True), ("student.model", "v", True), ("seed", 1, True), ("student.concurrency", 3, False)],
 )
-def test_a_student_is_trained_anew_when_options_student_or_rows_changed(key, value, stale):
+def test_a_student_is_trained_anew_when_options_student_or_rows_changed(key, value, stale, change):
     [arm] = _plan().arms()
     before = _plan().training_fingerprint(arm, None, "rows")
-    assert (_change(key, value).training_fingerprint(arm, None, "rows") != before) is stale
+    assert (change(key, value).training_fingerprint(arm, None, "rows") != before) is stale
     assert _plan().training_fingerprint(arm, None, "other rows") != before
 
 
@@ -235,12 +233,6 @@ def test_held_out_problems_are_read_first_and_training_problems_differ_from_them
 
 def test_a_recipes_own_template_is_found_beside_it(tmp_path):
     write_atomic(tmp_path / "mine.yaml", "user: 'Q: {question}'")
-    recipe = _recipe()
-    recipe.generate.template = "mine.yaml"
+    recipe = _recipe(generate=GenerateOptions(template="mine.yaml"))
     plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=tmp_path)
     assert plan.sampling_fingerprint() != _plan().sampling_fingerprint()
-
-
-def test_engine_options_are_the_models_block():
-    options = engine_options(ModelRecipe(model="m", engine="vllm", concurrency=3, dtype="float32"))
-    assert (options.model, options.engine, options.concurrency, options.dtype) == ("m", "vllm", 3, "float32")

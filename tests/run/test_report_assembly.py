@@ -8,13 +8,13 @@ import pytest
 
 from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.steps.decontaminate import HeldOut
-from reasondistill.engines.options import ModelRecipe
+from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import DataError
 from reasondistill.evaluation.comparison import compare_systems
 from reasondistill.evaluation.statistics import mcnemar_exact, wilson
 from reasondistill.problems import write_problems
 from reasondistill.problems.source import ProblemSource
-from reasondistill.recipe.records import ArmsRecipe, Recipe, dump_recipe
+from reasondistill.recipe.records import Recipe, StudentOptions, TrainRecipe, dump_recipe
 from reasondistill.records import FinishReason, Message, Problem, Usage
 from reasondistill.report.page import build_page
 from reasondistill.run import report_assembly as assemble
@@ -95,9 +95,10 @@ def run(tmp_path, make_problem, make_rollout):
         name="test",
         problems=ProblemSource(count=10),
         held_out={"seen": ProblemSource(split="seen", count=8), "unseen": ProblemSource(split="unseen", count=4)},
-        teacher=ModelRecipe(model="t", engine="openai"),
-        student=ModelRecipe(model="s", engine="replay"),
-        arms=ArmsRecipe(controls=["all"], seeds=2),
+        teacher=EngineOptions(model="t", engine="openai"),
+        student=EngineOptions(model="s", engine="replay"),
+        students={"student": StudentOptions(), "all": StudentOptions(data="all", match="student")},
+        train=TrainRecipe(seeds=2),
     )
     found = Run(plan=Plan(recipe=recipe, folder=tmp_path / "run", recipe_folder=Path()), make_rollout=make_rollout)
     found.write_problems(make_problem)
@@ -123,8 +124,8 @@ def finished(sampled):
     run = sampled
     run.drop(*[("outcome", "incorrect")] * 4, ("duplicates", "same_trace"))
     models = run.train()
-    right = {"before": (1, 0), "few-shot": (2, 1), "student": (7, 2), "control-all": (3, 1)}
-    right |= {"student-seed1": (5, 2), "control-all-seed1": (3, 1)}
+    right = {"before": (1, 0), "few-shot": (2, 1), "student": (7, 2), "all": (3, 1)}
+    right |= {"student-seed1": (5, 2), "all-seed1": (3, 1)}
     stages = [run.plan.before(), *(run.plan.after(arm, models[arm.name]) for arm in run.plan.arms())]
     for stage in stages:
         for given in stage.sets:
@@ -159,7 +160,7 @@ def test_arms_are_averaged_over_their_seeds_and_compared_to_the_student(finished
     arms = finished.report()["arms"]
     assert (arms["student"]["seeds"], arms["student"]["seen"]["by_seed"]) == (2, [7 / 8, 5 / 8])
     assert arms["student"]["seen"]["accuracy"]["value"] == 6 / 8
-    control = arms["control-all"]["seen"]
+    control = arms["all"]["seen"]
     assert (control["accuracy"]["value"], control["accuracy"]["n"]) == (3 / 8, 8)
     assert control["paired_to_student"]["difference"] == (6 - 3) / 8
 
@@ -168,7 +169,7 @@ def test_what_a_run_measured_can_be_compared_by_its_folder(finished):
     write_atomic(finished.plan.folder / "recipe.yaml", dump_recipe(finished.plan.recipe))
     place = str(finished.plan.folder)
     systems = {system.name.rpartition(":")[2]: system for system in read_systems([place])}
-    assert list(systems) == ["before", "teacher", "few-shot", "student", "control-all"]
+    assert list(systems) == ["before", "teacher", "few-shot", "student", "all"]
     assert systems["student"].accuracy.value == (6 + 2) / 12  # two seeds: 7 and 5 of 8, 2 and 2 of 4
     [pair] = compare_systems(read_systems([f"{place}:before", f"{place}:student"]))
     assert (pair.n, pair.difference) == (12, (8 - 1) / 12)
@@ -193,8 +194,8 @@ def test_tokens_and_seconds_are_those_of_the_folder(finished):
     assert report["seconds"] == {"generate": 60.0, "report": 6.0}
 
 
-def test_a_run_that_made_a_dataset_only_has_no_student(sampled):
-    sampled.plan.recipe.student.model = ""
+def test_a_run_that_made_a_dataset_only_has_no_student(sampled, changed):
+    sampled.plan = changed(sampled.plan, {"recipe.student.model": ""})
     sampled.drop(*[("outcome", "incorrect")] * 4)
     report = sampled.report()
     assert not {"student_before", "student_after", "paired", "arms"} & report.keys()
@@ -235,16 +236,16 @@ def test_a_run_that_was_stopped_while_evaluating_is_reported_as_far_as_it_came(s
     assert sampled.page().summary
 
 
-def test_rollouts_of_an_earlier_recipe_do_not_count(finished):
+def test_rollouts_of_an_earlier_recipe_do_not_count(finished, changed):
     before = finished.report()
-    finished.plan.recipe.generate.template = "math-zero-shot"
+    finished.plan = changed(finished.plan, {"recipe.generate.template": "math-zero-shot"})
     after = finished.report()
     assert (before["counts"]["rollouts"], after["counts"]["rollouts"]) == (10, 0)
     assert after["teacher"]["accuracy"] is None
 
 
-def test_students_of_an_earlier_recipe_do_not_count(finished):
-    finished.plan.recipe.train.learning_rate = 1e-5
+def test_students_of_an_earlier_recipe_do_not_count(finished, changed):
+    finished.plan = changed(finished.plan, {"recipe.train.learning_rate": 1e-5})
     assert "student_after" not in finished.report()
 
 
@@ -264,7 +265,7 @@ def test_the_page_shows_what_the_report_says(finished):
     assert bars[("student before", "seen")] == 1 / 8
     assert bars[("student before, few-shot prompt", "unseen")] == 1 / 4
     assert bars[("student after", "unseen")] == 2 / 4
-    assert bars[("control-all (2 seeds)", "seen")] == 3 / 8
+    assert bars[("all (2 seeds)", "seen")] == 3 / 8
     assert [f.value for f in page.headline if f.label == "Examples"] == ["5"]
     assert "from 12.5 % to 87.5 % on 8 held-out problems" in page.summary[1]
     better = next(c for c in page.comparisons if c.label_b == "student after, seen")
@@ -295,16 +296,14 @@ def test_every_rollout_is_listed_with_its_fate(finished):
     assert [v.kept for v in train].count("kept") == 5
     assert [v.kept for v in train].count("outcome: incorrect") == 4
     assert all(v.kept == "" for v in views if v.set != "teacher / train")
-    assert {"before / seen", "few-shot / unseen", "student / seen", "control-all-seed1 / unseen"} <= {
-        v.set for v in views
-    }
+    assert {"before / seen", "few-shot / unseen", "student / seen", "all-seed1 / unseen"} <= {v.set for v in views}
     assert (train[0].template, train[0].tokens, train[0].extracted) == ("t0", 10, "x")
 
 
 def test_losses_are_those_of_every_arm(finished):
     losses = [(p.series, p.step, p.loss) for p in finished.page().loss]
     assert losses[:2] == [("student", 1, 2.0), ("student", 2, 1.0)]
-    assert {series for series, _, _ in losses} == {"student", "control-all", "student-seed1", "control-all-seed1"}
+    assert {series for series, _, _ in losses} == {"student", "all", "student-seed1", "all-seed1"}
 
 
 def test_the_page_names_where_it_comes_from(finished):
@@ -372,9 +371,9 @@ def test_what_decontamination_and_labels_told_is_reported(finished):
     ]
 
 
-def test_contamination_of_an_earlier_recipe_is_not_told(finished):
+def test_contamination_of_an_earlier_recipe_is_not_told(finished, changed):
     finished.folder.write_json("decontamination.json", ContaminationReport(HeldOut({})).to_row())
-    finished.plan.recipe.curate.decontaminate = False
+    finished.plan = changed(finished.plan, {"recipe.curate.decontaminate": False})
     assert "contamination" not in finished.report()
     assert finished.page().contamination is None
 

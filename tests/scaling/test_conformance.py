@@ -81,12 +81,10 @@ def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
     if request.param == "vllm" and find_spec("vllm") is None:
         pytest.skip("vLLM is not installed")
     capped = FORMATS["think"].delimiters if request.param == "vllm" else None
-    options = EngineOptions(
-        engine=request.param, model=MODEL, max_context=320, concurrency=1, dtype="float32", thinking_delimiters=capped
-    )
+    options = EngineOptions(engine=request.param, model=MODEL, max_context=320, concurrency=1, dtype="float32")
     with asyncio.Runner() as runner:
         try:
-            engine: Engine = runner.run(open_engine(options))
+            engine: Engine = runner.run(open_engine(options, thinking_delimiters=capped))
         except ModelError as error:
             pytest.skip(f"the model cannot be had: {error}")
         yield Watched(engine, runner)

@@ -130,7 +130,7 @@ def test_a_choice_is_a_name_or_a_mapping(row, choice):
         ({"generate": {"address": {}}}, "generate.address must be text or a list, got {}"),
         ({"more": {"samples": 0}}, "more.samples must be at least 1, got 0"),
         ({"held_out": {"seen": {"samples": 0}}}, "held_out.seen.samples must be at least 1, got 0"),
-        ({"name": ""}, "name is empty"),
+        ({"name": ""}, "name is empty; give it a value"),
         ({"name": ["x"]}, "name must be text, got ['x']"),
         ({"out": 3}, "out must be a path, got 3"),
         ({"strategy": 5}, "strategy must be a name or a mapping with a name, got 5"),

@@ -59,7 +59,7 @@ def test_the_verdict_row_names_what_was_judged_and_how(make_rollout, problem, ta
     [row] = table
     assert (row["rollout_id"], row["outcome"], row["tries"]) == (rollout.id, "correct", 1)
     assert row["completion_hash"] == completion_hash(rollout)
-    assert row["judged_with"] == {"strict": True, "timeout": 2.0}
+    assert row["judged_with"] == {"strict": True, "timeout": 2.0, "policy": "default"}
     assert read_verdicts(table)[rollout.id].correct is True
 
 

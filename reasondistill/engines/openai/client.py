@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import EngineError
-from ..base import EngineOptions
+from ..options import EngineOptions
 from .addresses import is_local, masked
 from .connection_pools import pooled_transport
 from .wire import Unusable

@@ -16,7 +16,8 @@ from typing import Any
 from ...errors import EngineError, RequestError
 from ...records import FinishReason, Message, Sampling, Usage
 from ...store import mask_secrets
-from ..base import PLAIN, Abilities, Completion, EngineOptions, Extras, Score, Traffic, scored_ids
+from ..base import PLAIN, Abilities, Completion, Extras, Score, Traffic, scored_ids
+from ..options import EngineOptions
 from .addresses import fault_of, masked
 from .client import CHAT_PATH, open_client, post, streamed, timed, wire_faults, without_key
 from .endpoints import Clock, Endpoint, Endpoints
