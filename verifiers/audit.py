@@ -1,7 +1,7 @@
 """Measures a verifier on labelled rows: true and false accepts and rejects with intervals, by category.
 
-A row holds a completion (`completion` or `prediction_text`), a reference (`answer`, `gold` or `tests`) and a label
-(`expected`, `is_correct` or `label`). With a second verifier, the rows on which the two disagree are listed.
+A row holds a completion, a reference (an answer or tests) and a label, under the names of `keys.py`; `expected` is a
+label too. With a second verifier, the rows on which the two disagree are listed.
 """
 
 import json
@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from .dispatch import verify
+from .keys import COMPLETION, LABEL, REFERENCE, TESTS, find_reference, first, label_of, lookup
 from .verdict import Outcome, Verdict
 from .wilson import wilson_interval
 
 Row = dict[str, Any]
-_COMPLETION = ("completion", "prediction_text", "prediction")
-_REFERENCE = ("answer", "gold", "expected_answer")
-_LABEL = ("expected", "is_correct", "label")
+_LABEL = ("expected", *LABEL)
 _CATEGORY = ("category", "cls", "kind", "benchmark")
 _SHOWN = 160
 
@@ -57,9 +56,10 @@ def audit(rows: Iterable[Row], *, against: str | None = None, by: str | None = N
 
 def judge_row(row: Row) -> Verdict:
     """Judge one labelled row."""
-    kind = row.get("kind") if row.get("kind") in ("math", "code") else ("code" if row.get("tests") else "math")
-    problem = {**row, "kind": kind, "answer": _first(row, _REFERENCE)}
-    completion = _first(row, _COMPLETION)
+    tests = first(row, TESTS)
+    kind = row.get("kind") if row.get("kind") in ("math", "code") else ("math" if tests is None else "code")
+    problem = {**row, "kind": kind, "answer": find_reference(row)[0], "tests": tests}
+    completion = first(row, COMPLETION)
     return verify(problem, completion if isinstance(completion, str) else "")
 
 
@@ -150,15 +150,15 @@ def _rate(hits: int, n: int) -> Row:
 
 
 def _label(row: Row, number: int) -> bool:
-    label = _first(row, _LABEL)
-    if not isinstance(label, (bool, int)) or label not in (0, 1):
+    label = label_of(row, _LABEL)
+    if label is None:
         raise ValueError(
             f"row {row.get('id', number)}: no label; it needs one of {', '.join(_LABEL)} that is true or false"
         )
-    for keys, what in ((_COMPLETION, "completion"), ((*_REFERENCE, "tests"), "reference")):
-        if _first(row, keys) is None:
-            raise ValueError(f"row {row.get('id', number)}: no {what}; it needs one of {', '.join(keys)}")
-    return bool(label)
+    for names, what in ((COMPLETION, "completion"), ((*REFERENCE, *TESTS), "reference")):
+        if all(lookup(row, name) is None for name in names):
+            raise ValueError(f"row {row.get('id', number)}: no {what}; it needs one of {', '.join(names)}")
+    return label
 
 
 def _category(row: Row, by: str | None) -> str:
@@ -167,19 +167,15 @@ def _category(row: Row, by: str | None) -> str:
     return str(found)
 
 
-def _first(row: Row, keys: tuple[str, ...]) -> Any:
-    return next((row[key] for key in keys if row.get(key) is not None), None)
-
-
 def _other(name: str, row: Row) -> Verdict:
     from .math.peer import grade_with_math_verify
 
-    return grade_with_math_verify(str(_first(row, _COMPLETION)), str(_first(row, _REFERENCE)))
+    return grade_with_math_verify(str(first(row, COMPLETION)), find_reference(row)[0])
 
 
 def _shown(row: Row, verdict: Verdict) -> Row:
     return {
-        "answer": str(_first(row, _REFERENCE))[:_SHOWN],
+        "answer": find_reference(row)[0][:_SHOWN],
         "extracted": (verdict.extracted or "")[:_SHOWN],
         "ours": str(verdict.outcome),
         "method": verdict.method,

@@ -6,15 +6,10 @@ None for `undecided` and `error`: such a completion is left out of the loss, nev
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .keys import BESIDE_TESTS, REFERENCE, TESTS, BadReference, find_reference
 from .many import verify_many
 from .thinking import split_message, split_thinking
 from .verdict import Verdict
-
-REFERENCE_COLUMNS = ("answer", "gold", "expected_answer", "ground_truth", "target", "solution")
-"""Columns of the data set that may hold the reference, in this order."""
-TEST_COLUMNS = ("tests", "test_cases", "test_list", "test")
-"""Columns of the data set that may hold the tests of a code problem, in this order."""
-_BESIDE_TESTS = ("entry_point", "fn_name", "test_setup", "test_imports", "starter_code", "metadata", "time_limit_s")
 
 
 def math_reward(
@@ -22,13 +17,14 @@ def math_reward(
 ) -> list[float | None]:
     r"""Return 1.0 for a right final answer, 0.0 for a wrong one or none, None where the verifier could not tell.
 
-    completions are strings or lists of messages; the reference is the first of `REFERENCE_COLUMNS` that is there.
-    Raises TypeError if none is. strict takes only marked answers, so that no lucky last number is rewarded.
+    completions are strings or lists of messages; the reference is the first of `verifiers.keys.REFERENCE` that holds
+    something. Raises TypeError if the dataset has no such column. strict takes only marked answers, so that no lucky
+    last number is rewarded.
 
     >>> math_reward(completions=["\\boxed{4}", [{"role": "assistant", "content": "\\boxed{5}"}]], answer=["4", "4"])
     [1.0, 0.0]
     """
-    references = _references(columns)
+    references = _references(columns, len(completions))
     opened = [_ends_in_thinking(prompt) for prompt in prompts] if prompts is not None else [False] * len(completions)
     cases = [
         {"kind": "math", "completion": _answer_part(completion, inside), "answer": reference}
@@ -42,16 +38,16 @@ def code_reward(
 ) -> list[float | None]:
     """Return 1.0 for a program that passes its tests, 0.0 for another or none, None where it could not be judged.
 
-    completions are strings or lists of messages; the tests are the first of `TEST_COLUMNS` that is there, in any of the
-    forms that `verifiers.code` reads. What stands beside them counts: entry_point, fn_name, test_setup, test_imports,
-    starter_code, metadata. Raises TypeError without tests. Runs one program per processor at a time.
+    completions are strings or lists of messages; the tests are the first of `verifiers.keys.TESTS` with a column, in
+    any of the forms that `verifiers.code` reads. The columns of `BESIDE_TESTS` count too. Raises TypeError without
+    tests. Runs one program per processor at a time.
 
     >>> code_reward(completions=["def f(x):\\n    return x", "f = None"], tests=[["assert f(1) == 1"]] * 2)
     [1.0, 0.0]
     """
-    tests = next((columns[name] for name in TEST_COLUMNS if columns.get(name) is not None), None)
+    tests = next((columns[name] for name in TESTS if columns.get(name) is not None), None)
     if tests is None:
-        raise TypeError(f"the data set needs a column with the tests: one of {', '.join(TEST_COLUMNS)}")
+        raise TypeError(f"the dataset needs a column with the tests: one of {', '.join(TESTS)}")
     asked = [_prompt_text(prompt) for prompt in prompts] if prompts is not None else [""] * len(completions)
     cases = [
         {
@@ -67,15 +63,22 @@ def code_reward(
 
 
 def _beside_tests(columns: Mapping[str, Any], place: int) -> dict[str, Any]:
-    return {name: columns[name][place] for name in _BESIDE_TESTS if columns.get(name) is not None}
+    return {name: columns[name][place] for name in BESIDE_TESTS if columns.get(name) is not None}
 
 
-def _references(columns: dict[str, Any]) -> Sequence[Any]:
-    for name in REFERENCE_COLUMNS:
-        if columns.get(name) is not None:
-            found: Sequence[Any] = columns[name]
-            return found
-    raise TypeError(f"the data set needs a column with the reference: one of {', '.join(REFERENCE_COLUMNS)}")
+def _references(columns: Mapping[str, Any], count: int) -> list[str]:
+    """Return the reference of each row, an empty text for a row without one."""
+    named = [name for root in REFERENCE if columns.get(name := root.partition(".")[0]) is not None]
+    if not named:
+        raise TypeError(f"the dataset needs a column with the reference: one of {', '.join(REFERENCE)}")
+    return [_reference({name: columns[name][place] for name in named}) for place in range(count)]
+
+
+def _reference(row: Mapping[str, Any]) -> str:
+    try:
+        return find_reference(row)[0]
+    except BadReference:
+        return ""
 
 
 def _answer_part(completion: Any, inside: bool) -> str:

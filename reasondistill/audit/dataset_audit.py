@@ -17,7 +17,7 @@ from verifiers.thinking import split_thinking
 from ..export.receipts import Block
 from ..generation.syntax import SYNTAXES, Syntax, find_block, find_output
 from ..records import Row, content_id
-from ..rows.datasets import ForeignRow
+from ..rows.completion import CompletionRow
 from .blocks import check_blocks
 from .receipts_audit import AuditOptions
 from .results import Contaminated, Finding, RowResult
@@ -58,13 +58,13 @@ class Transcript:
 @dataclass(slots=True, kw_only=True)
 class _Work:
     number: int
-    row: ForeignRow
+    row: CompletionRow
     findings: list[Finding] = field(default_factory=list)
     rerun: "Future[Finding | None] | None" = None
 
 
-def audit_foreign(
-    rows: Iterator[ForeignRow], options: AuditOptions, contaminated: Contaminated | None = None
+def audit_rows(
+    rows: Iterator[CompletionRow], options: AuditOptions, contaminated: Contaminated | None = None
 ) -> Iterator[RowResult]:
     """Yield a result for every completion."""
     seen: dict[str, str] = {}
@@ -82,7 +82,7 @@ def audit_foreign(
         yield from _finished(started(), options)
 
 
-def text_findings(row: ForeignRow) -> Iterator[Finding]:
+def text_findings(row: CompletionRow) -> Iterator[Finding]:
     """Yield what can be seen in the text alone."""
     text = row.trained
     if row.truncated:
@@ -185,14 +185,14 @@ def _start(one: _Work, options: AuditOptions, threads: ThreadPoolExecutor) -> No
             one.rerun = threads.submit(_rerun, blocks, options.isolation)
 
 
-def _turn_blocks(row: ForeignRow) -> tuple[Block, ...]:
+def _turn_blocks(row: CompletionRow) -> tuple[Block, ...]:
     """Return the code of assistant turns that a tool turn answers."""
     blocks = []
     for turn, answer in zip(row.turns, row.turns[1:], strict=False):
-        if turn["role"] == "assistant" and answer["role"] == "tool":
-            block = find_block(turn["content"], SYNTAXES["fenced"], 0)
+        if turn.role == "assistant" and answer.role == "tool":
+            block = find_block(turn.content, SYNTAXES["fenced"], 0)
             if block is not None and block.code:
-                blocks.append(Block(code=block.code, output=answer["content"]))
+                blocks.append(Block(code=block.code, output=answer.content))
     return tuple(blocks)
 
 
@@ -205,14 +205,12 @@ def _rerun(blocks: Sequence[Block], isolation: str) -> Finding | None:
     return found
 
 
-def _case(row: ForeignRow, options: AuditOptions) -> Case | None:
-    """Return what is judged of a row; None where it has no reference, and for a program that is not to be run."""
-    if row.reference is not None:
-        return Case({"answer": row.reference}, row.text)
-    if row.tests is None or not options.run_code:
+def _case(row: CompletionRow, options: AuditOptions) -> Case | None:
+    """Return what is judged of a row; None if it has no reference, and for a program that is not to be run."""
+    problem = row.problem("", where="")
+    if problem.answer is None and (problem.tests is None or not options.run_code):
         return None
-    problem = {"kind": "code", "question": row.question, "tests": row.tests}
-    return Case(problem, row.text, CaseOptions(isolation=options.isolation))
+    return Case(problem, row.answer, CaseOptions(isolation=options.isolation))
 
 
 def _finished(work: Iterator[_Work], options: AuditOptions) -> Iterator[RowResult]:
@@ -232,7 +230,7 @@ def _finished(work: Iterator[_Work], options: AuditOptions) -> Iterator[RowResul
         )
 
 
-def _verdict_findings(row: ForeignRow, fresh: Verdict) -> Iterator[Finding]:
+def _verdict_findings(row: CompletionRow, fresh: Verdict) -> Iterator[Finding]:
     told = f"reference {row.reference!r}, answer {fresh.extracted!r}"
     if fresh.outcome in (Outcome.UNDECIDED, Outcome.ERROR):
         yield Finding(check="unchecked", detail=f"{told}: {fresh.reason}"[:300])

@@ -1,7 +1,7 @@
 """What is in a dataset: rows, lengths, sources, verdicts, tool use, diversity, and what it shares with another one.
 
-Rows are read one at a time, ours or anybody's (`audit.foreign_rows` knows the forms). What compares texts with each
-other looks at a seeded sample of them, whose size is told.
+Rows are read one at a time, ours or anybody's. What compares texts with each other looks at a seeded sample of them,
+whose size is reported.
 """
 
 import random
@@ -15,7 +15,7 @@ from itertools import combinations, islice
 
 from ..curation.lookup.normalise import normalise, text_key, words
 from ..records import SCHEMA, Problem, Row
-from ..rows.datasets import ForeignRow
+from ..rows.completion import CompletionRow
 from .dataset_audit import transcript_of
 
 SAMPLE = 2000
@@ -31,8 +31,9 @@ class Description:
     """Collects a dataset's rows; `to_row` tells what they are like.
 
     >>> description = Description()
-    >>> turns = ({"role": "assistant", "content": "2"},)
-    >>> description.add(ForeignRow(key="0", question="1+1?", reference="2", turns=turns))
+    >>> from ..records import Message
+    >>> turns = (Message(role="assistant", content="2"),)
+    >>> description.add(CompletionRow(key="0", question="1+1?", reference="2", turns=turns))
     >>> description.to_row()["rows"], description.to_row()["questions"]
     (1, 1)
     """
@@ -57,18 +58,17 @@ class Description:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
-    def add(self, one: ForeignRow) -> None:
+    def add(self, one: CompletionRow) -> None:
         """Count a completion."""
-        row, text = one.row or {}, one.trained
+        row, text = one.row, one.trained
         question = hash(tuple(words(normalise(one.question))))
         self.rows += 1
         self.questions[question] += 1
         self.completions[hash(text)] += 1
         self.sources[str(row.get("source") or row.get("data_source") or "not named")] += 1
         self.outcomes[_outcome(one)] += 1
-        finish = row.get("finish_reason") or {None: "not named", True: "length", False: "stop"}[one.truncated]
-        self.finish_reasons[str(finish)] += 1
-        blocks = len(transcript_of(text).blocks) or sum(turn["role"] == "tool" for turn in one.turns)
+        self.finish_reasons[one.finish or "not named"] += 1
+        blocks = len(transcript_of(text).blocks) or sum(turn.role == "tool" for turn in one.turns)
         self.with_code += blocks > 0
         self.blocks += blocks
         self.lengths["question"].append(len(one.question.split()))
@@ -154,8 +154,8 @@ def shared_with(own: Iterable[str], other: Iterable[str]) -> Row:
     return {"questions": len(seen), "shared": found.total(), "reasons": dict(sorted(found.items())), "of": len(theirs)}
 
 
-def _outcome(one: ForeignRow) -> str:
-    told = (one.row or {}).get("outcome")
+def _outcome(one: CompletionRow) -> str:
+    told = one.row.get("outcome")
     if isinstance(told, str):
         return told
     return {None: "not judged", True: "correct", False: "incorrect"}[one.label]

@@ -10,6 +10,7 @@ from ..curation.contamination import ContaminationReport
 from ..errors import DataError, RecipeError
 from ..progress import StageProgress
 from ..records import SCHEMA, Row
+from ..rows.completion import NotUnderstood, read_completions
 from ..store import read_rows, write_atomic
 from ..store.dataset_folder import is_own
 from .receipts_audit import AuditOptions, audit_own, split_folders
@@ -27,12 +28,15 @@ class Audit:
     """Split of one of our datasets; None is all."""
     limit: int | None = None
     """Number of rows of a dataset without receipts."""
+    format: str = "auto"
+    """Layout of a dataset without receipts."""
     against: Sequence[str] = ()
     """Benchmarks that questions are looked up in."""
     without_receipts: bool = False
     """Audit one of our datasets as if it had no receipts."""
     tally: Tally = field(default_factory=Tally)
     notes: list[str] = field(default_factory=list)
+    skipped: NotUnderstood = field(default_factory=NotUnderstood)
 
     def run(self, out: Path | None = None) -> Row:
         """Audit every row, write the files into `out` if asked for, and return the summary."""
@@ -53,6 +57,7 @@ class Audit:
             "schema": SCHEMA,
             "verifier": _verifier(),
             **self.tally.to_row(),
+            "not_understood": self.skipped.to_row(),
             "notes": self.notes,
         }
         if out is not None:
@@ -76,10 +81,11 @@ class Audit:
         if self._has_receipts:
             yield from audit_own(Path(self.dataset), self.options, contaminated, split=self.split)
         else:
-            from ..rows.datasets import read_foreign
-            from .dataset_audit import audit_foreign
+            from .dataset_audit import audit_rows
 
-            yield from audit_foreign(read_foreign(self.dataset, limit=self.limit), self.options, contaminated)
+            rows = read_completions(self.dataset, limit=self.limit, format=self.format, skipped=self.skipped)
+            yield from audit_rows(rows, self.options, contaminated)
+            self.notes += [self.skipped.line()] if self.skipped.rows else []
         self.notes += _contamination_lines(report)
 
     def _count(self) -> int:

@@ -22,6 +22,12 @@ def add_skip_bad(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read")
 
 
+def add_format(parser: argparse._ActionsContainer) -> None:
+    """Add --format, the layout of somebody's rows."""
+    text = "layout of the rows: auto, rollouts, evalplus, lm-eval, open-r1, ..., or your own package.module:Name"
+    parser.add_argument("--format", default="auto", metavar="NAME", help=text)
+
+
 def command_line() -> str:
     """Return the command as it was typed, for the manifest."""
     return shlex.join(["reasondistill", *sys.argv[1:]])

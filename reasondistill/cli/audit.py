@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..records import Row
-from .arguments import positive, share
+from .arguments import add_format, positive, share
 from .output import print_result
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--against", action="append", default=[], metavar="BENCHMARK", help="file or hub id; may be repeated"
     )
+    add_format(parser)
     parser.add_argument("--foreign", action="store_true", help="audit as a dataset without receipts")
     parser.add_argument("--no-run", action="store_true", help="run no code")
     parser.add_argument("--isolation", default="auto", help="isolation of code: auto, full, flat, bubblewrap or a URL")
@@ -50,6 +51,7 @@ def run(args: Namespace) -> int:
         options=AuditOptions(share=args.share, seed=args.seed, run_code=not args.no_run, isolation=args.isolation),
         split=args.split,
         limit=args.limit,
+        format=args.format,
         against=args.against,
         without_receipts=args.foreign,
     )

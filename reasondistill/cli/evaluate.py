@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RecipeError
 from ..records import Estimate, Problem, Row, Sampling
-from .arguments import add_out, add_skip_bad, at_least_zero, positive
+from .arguments import add_format, add_out, add_skip_bad, at_least_zero, positive
 from .model_arguments import add_model, engine_options, strategy_options
 from .output import print_result
 
@@ -43,14 +43,14 @@ def _add_file(parser: ArgumentParser) -> None:
     group.add_argument(
         "--problems", type=Path, metavar="FILE", help="problems whose references rows name by problem_id"
     )
-    group.add_argument("--format", default="auto", choices=("auto", "rollouts", "evalplus", "lm-eval"))
+    add_format(group)
     group.add_argument("--where", nargs="+", default=[], metavar="key=value", help="rows with these values only")
     group.add_argument(
         "--score", metavar="KEY", help="key of a reward model's score; default: rm_score, score or reward"
     )
     group.add_argument("--by-label", action="store_true", help="take the rows' labels as verdicts")
     group.add_argument(
-        "--label-key", metavar="KEY", help="key of the label; default: is_correct, correct, label, passed"
+        "--label-key", metavar="KEY", help="key of the label; default: is_correct, correct, label, passed, ..."
     )
 
 
@@ -95,7 +95,7 @@ def _measure(args: Namespace) -> Row:
 def _score(args: Namespace) -> Row:
     """Score completions from a file."""
     from ..problems.benchmarks.benchmark import find_benchmark
-    from ..rows.completion import ReadOptions
+    from ..rows.completion_file import ReadOptions
     from ..run.score_folder import ScoringRun
     from ..verification.judging import VerifyOptions
 

@@ -2,10 +2,11 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ..records import Row
-from .arguments import positive
+from .arguments import add_format, positive
 from .output import print_result
 
 HELP = "describe a dataset: lengths, sources, verdicts, tool use, diversity, duplicates"
@@ -18,22 +19,20 @@ def add(parser: ArgumentParser) -> None:
         "--against", action="append", default=[], metavar="OTHER", help="dataset to look for shared questions in"
     )
     parser.add_argument("--limit", type=positive, help="first rows only")
+    add_format(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample for diversity")
 
 
 def run(args: Namespace) -> int:
     """Print the description of a dataset."""
     from ..audit.description import Description, shared_with
-    from ..rows.datasets import read_foreign
+    from ..rows.completion import NotUnderstood, read_completions
 
-    description = Description(seed=args.seed)
-    for row in read_foreign(args.dataset, limit=args.limit):
+    description, skipped = Description(seed=args.seed), NotUnderstood()
+    for row in read_completions(args.dataset, limit=args.limit, format=args.format, skipped=skipped):
         description.add(row)
-    shared = {
-        other: shared_with((row.question for row in read_foreign(args.dataset, limit=args.limit)), _questions(other))
-        for other in args.against
-    }
-    result = {"dataset": args.dataset, **description.to_row(), "shared": shared}
+    shared = {other: shared_with(_asked(args.dataset, args.limit), _questions(other)) for other in args.against}
+    result = {"dataset": args.dataset, **description.to_row(), "not_understood": skipped.to_row(), "shared": shared}
     print_result(args, result, _lines(result))
     return 0
 
@@ -41,12 +40,19 @@ def run(args: Namespace) -> int:
 def _questions(place: str) -> Iterator[str]:
     """Yield the questions of a dataset folder, or of any source of problems."""
     from ..problems import get_problems
-    from ..rows.datasets import read_foreign
+    from ..rows.completion import NoCompletions
 
     if Path(place).is_dir():
-        yield from (row.question for row in read_foreign(place))
-    else:
-        yield from (problem.question for problem in get_problems(place, require_reference=False))
+        with suppress(NoCompletions):
+            yield from _asked(place)
+            return
+    yield from (problem.question for problem in get_problems(place, require_reference=False))
+
+
+def _asked(place: str, limit: int | None = None) -> Iterator[str]:
+    from ..rows.completion import NotUnderstood, read_completions
+
+    return (row.question for row in read_completions(place, limit=limit, skipped=NotUnderstood()))
 
 
 def _lines(row: Row) -> Iterator[str]:
@@ -63,6 +69,8 @@ def _lines(row: Row) -> Iterator[str]:
                 f"{name}: mean {spread['mean']:,}, 5 % {spread['p5']:,}, median {spread['median']:,}, "
                 f"95 % {spread['p95']:,}, at most {spread['max']:,}, in all {spread['total']:,}"
             )
+    if (skipped := row["not_understood"])["rows"]:
+        yield f"{skipped['rows']} rows were not understood; the first is {skipped['first']}"
     rate = "" if row["pass_rate"] is None else f"; right of those judged: {100 * row['pass_rate']:.1f} %"
     yield f"outcomes: {_counted(row['outcomes'])}{rate}"
     yield f"ended by: {_counted(row['finish_reasons'])}"

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from .arguments import above_zero, add_out
+from .arguments import above_zero, add_format, add_out, add_skip_bad
 from .output import print_result
 
 HELP = "judge the rollouts of a file or a run folder"
@@ -17,16 +17,24 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="accept marked answers only")
     parser.add_argument("--timeout", type=above_zero, default=2.0, help="processor seconds of a comparison")
+    add_format(parser)
+    add_skip_bad(parser)
     add_out(parser)
 
 
 def run(args: Namespace) -> int:
     """Write DIR/verdicts, a row for each rollout."""
+    from ..evaluation.read import read_problems
+    from ..progress import say
+    from ..rows.completion_file import CompletionFile, ReadOptions
+    from ..rows.problem_file import load_problems
     from ..verification.judging import VerifyOptions
-    from ..verification.rescoring import verify_file
+    from ..verification.verify_file import verify_file
 
-    options = VerifyOptions(strict=args.strict, timeout=args.timeout)
-    result = verify_file(args.rollouts, args.out, problems=args.problems, options=options)
+    problems = {p.id: p for p in load_problems(args.problems)} if args.problems else read_problems(args.rollouts)
+    read = ReadOptions(format=args.format, skip_bad=args.skip_bad)
+    rollouts = CompletionFile(path=args.rollouts, references=problems, options=read, warn=say)
+    result = verify_file(rollouts, args.out, VerifyOptions(strict=args.strict, timeout=args.timeout))
     outcomes = ", ".join(f"{name} {n}" for name, n in result["outcomes"].items())
     lines = [f"{result['rollouts']} rollouts: {outcomes}", f"verdicts in {args.out / 'verdicts'}"]
     print_result(args, result, lines)

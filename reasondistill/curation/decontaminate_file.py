@@ -1,13 +1,12 @@
-"""A file or dataset folder against benchmarks, without a run."""
+"""A file, a folder or a hub dataset against benchmarks, without a run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import DataError
 from ..problems import write_problems
-from ..records import Problem, Row
-from ..rows.files import iter_problems
+from ..records import Row
 from ..rows.problem import RowRules
+from ..rows.problem_file import iter_problems
 from .contamination import ContaminationReport
 from .steps.decontaminate import DecontaminationOptions, HeldOut, read_benchmarks
 
@@ -25,27 +24,11 @@ def decontaminate_file(
     Raises DataError for a dataset or a benchmark that cannot be read.
     """
     report = ContaminationReport(HeldOut(read_benchmarks(against), options))
-    clean = (p for p in _problems(dataset, skip_bad) if not report.add(p.id, p.question).matches)
+    rules = RowRules(where=str(dataset), require_reference=False, skip_bad=skip_bad)
+    clean = (p for p in iter_problems(dataset, rules) if not report.add(p.id, p.question).matches)
     if out:
         write_problems(out, clean)
     else:
         for _ in clean:
             continue
     return report.to_row()
-
-
-def _problems(dataset: Path, skip_bad: bool) -> Iterator[Problem]:
-    for path in _files(dataset):
-        rules = RowRules(where=str(path), require_reference=False, skip_bad=skip_bad, user_turn=True)
-        yield from iter_problems(path, rules)
-
-
-def _files(place: Path) -> Iterator[Path]:
-    """Yield the file, or the shards of a dataset folder."""
-    if not place.is_dir():
-        yield place
-        return
-    shards = sorted((place / "data").glob("train-*.parquet")) or sorted(place.glob("*.parquet"))
-    if not shards:
-        raise DataError(f"{place}: holds no data/train-*.parquet; name a dataset folder or a file")
-    yield from shards

@@ -14,7 +14,7 @@ from verifiers.math import grade
 
 from ..errors import DataError
 from ..records import Kind, Message, Problem, Rollout
-from ..rows.completion import CompletionFile
+from ..rows.completion_file import CompletionFile
 from ..store import Table
 from .syntax import SYNTAXES
 from .transcripts import parse

@@ -17,7 +17,7 @@ from verifiers import Outcome
 from ..engines import EngineOptions, open_engine
 from ..progress import StageProgress, say
 from ..records import Problem, Rollout, Row, Sampling
-from ..rows.files import load_problems
+from ..rows.problem_file import load_problems
 from ..store import Table
 from ..store.rollout_table import open_rollouts
 from ..verification.judging import OutcomeCounts, VerdictStream, VerifyOptions, verify_stored

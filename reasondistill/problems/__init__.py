@@ -1,6 +1,6 @@
 """Where problems come from: local files, hub datasets, reasoning-gym and the built-in procedural family."""
 
-from ..rows.files import load_problems, write_problems
+from ..rows.problem_file import load_problems, write_problems
 from .gym import load_gym
 from .hub import load_hub
 from .procedural import generate_procedural

@@ -1,18 +1,20 @@
 """One string names where problems come from; this turns it into problems."""
 
-import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ..errors import DataError, RecipeError
 from ..records import Kind, Problem
-from ..rows.files import SUFFIXES, load_problems
-from ..rows.warn import to_stderr
+from ..rows.files import SUFFIXES, parse_hub
+from ..rows.problem_file import load_problems, warn_on_stderr
 from .gym import load_gym
 from .hub import load_hub
 from .procedural import generate_procedural
 
-FORMS = "procedural, gym:NAME, hub:ORG/NAME[:CONFIG[:SPLIT]], ORG/NAME, or a file ending in " + ", ".join(SUFFIXES)
+FORMS = (
+    "procedural, gym:NAME, hub:ORG/NAME[:CONFIG[:SPLIT]], ORG/NAME, a folder, "
+    f"or a file ending in {', '.join(SUFFIXES)}"
+)
 DEFAULT_COUNT = 100
 """Problems that a generator makes when no count is given; files and hub datasets then give all they have."""
 
@@ -27,7 +29,7 @@ def get_problems(
     exclude: Collection[str] = (),
     skip_bad: bool = False,
     require_reference: bool = True,
-    warn: Callable[[str], None] = to_stderr,
+    warn: Callable[[str], None] = warn_on_stderr,
 ) -> list[Problem]:
     """Return the problems that a source string names, at most `count` of them.
 
@@ -44,7 +46,7 @@ def get_problems(
     if source.startswith("gym:"):
         name = source.removeprefix("gym:")
         return load_gym(name, count=count or DEFAULT_COUNT, seed=seed, split=split or "train", exclude=exclude)
-    if source.lower().endswith(SUFFIXES):
+    if source.lower().endswith(SUFFIXES) or (source and Path(source).is_dir()):
         return load_problems(
             source,
             kind=kind,
@@ -54,11 +56,15 @@ def get_problems(
             require_reference=require_reference,
             warn=warn,
         )
-    name, config, hub_split = _hub_parts(source)
+    hub = parse_hub(source)
+    if hub is None:
+        raise RecipeError(f"{source!r} names no source of problems; it must be {FORMS}")
+    if not source.startswith("hub:") and Path(source).exists():
+        raise DataError(f"{source}: a file of unknown format; the name must end in {', '.join(SUFFIXES)}")
     return load_hub(
-        name,
-        config=config,
-        split=hub_split,
+        hub.name,
+        config=hub.config,
+        split=hub.split or "train",
         kind=kind,
         as_split=split or "train",
         skip_bad=skip_bad,
@@ -66,14 +72,3 @@ def get_problems(
         require_reference=require_reference,
         warn=warn,
     )
-
-
-def _hub_parts(source: str) -> tuple[str, str | None, str]:
-    found = re.fullmatch(r"(hub:)?([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]*))?(?::([\w.-]+))?", source)
-    if found is None or not (found[1] or "/" in found[2]):
-        raise RecipeError(f"{source!r} names no source of problems; it must be {FORMS}")
-    if not found[1] and Path(source).exists():
-        raise DataError(
-            f"{source}: a directory or a file of unknown format; the name must end in {', '.join(SUFFIXES)}"
-        )
-    return found[2], found[3] or None, found[4] or "train"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..progress import say
 from ..records import Problem, Row, rows_id
-from ..rows.files import write_problems
+from ..rows.problem_file import write_problems
 from ..rows.run_problems import TRAIN, problem_file
 from ..store.options import dump_options
 from ..store.run_context import RunContext, Work

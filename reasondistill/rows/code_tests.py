@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..records import Row
+from .keys import TESTS
 
-TEST_KEYS = ("tests", "test", "test_cases", "test_list")
 SETUP_KEYS = ("test_setup", "test_setup_code", "test_imports")
-CODE_KEYS = (*TEST_KEYS, *SETUP_KEYS, "entry_point", "fn_name", "time_limit_s")
+CODE_KEYS = (*TESTS, *SETUP_KEYS, "entry_point", "fn_name", "time_limit_s")
 """Every key that `normal_tests` reads."""
 
 
@@ -26,7 +26,7 @@ def normal_tests(row: Mapping[str, Any]) -> Row | None:
     >>> normal_tests({"test_list": ["assert f(1) == 2"], "test_imports": ["import math"]})
     {'style': 'assert', 'code': 'import math\\nassert f(1) == 2', 'entry_point': None}
     """
-    value = next((row[key] for key in TEST_KEYS if row.get(key)), None)
+    value = next((row[key] for key in TESTS if row.get(key)), None)
     entry_point = row.get("entry_point") or row.get("fn_name")
     match value:
         case None:

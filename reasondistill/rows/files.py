@@ -1,123 +1,202 @@
-"""Problems in local files: JSON Lines (also gzipped), one JSON array, or Parquet.
+"""Numbered rows of a file, a folder or a hub dataset: JSON Lines, plain, .gz or .zst, one JSON array, or Parquet.
 
-Files are read in one pass; only `iter_problems` does without keeping the problems in memory.
+Rows come one at a time. Only a JSON array is held in memory as a whole. What a row means is not looked at here.
 """
 
-import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from zlib import error as ZlibError
+from typing import NamedTuple
 
-from ..errors import DataError, RecipeError, StoreError
-from ..records import Kind, Problem
-from .problem import RowRules, each_problem
-from .warn import to_stderr
+from ..errors import DataError
+from ..records import Row
+from ..store import Table, raw_lines
+from ..store.dataset_folder import MANIFEST, is_own
+from .keys import RowError
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".json.gz", ".json.zst", ".parquet")
+_HUB = re.compile(r"(hub:)?([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]*))?(?::([\w.-]+))?")
 
 
-def load_problems(
-    path: str | Path,
-    *,
-    kind: Kind | str | None = None,
-    split: str | None = None,
-    skip_bad: bool = False,
-    limit: int | None = None,
-    require_reference: bool = True,
-    warn: Callable[[str], None] = to_stderr,
-) -> list[Problem]:
-    """Return the problems of a file, the usual key spellings mapped, the first `limit` of them.
+class RawRow(NamedTuple):
+    """A row as it stands in its file: a JSON line in bytes, or what a format without lines gives."""
 
-    `split` None keeps the split of rows that `write_problems` wrote and is train for others. Without
-    `require_reference` rows need neither answer nor tests. Raises DataError that names the file and line (a Parquet
-    file's row, from 1); `skip_bad` leaves such rows out and warns instead.
+    file: str
+    number: int
+    """Line of the file, or position in it, from 1."""
+    raw: object
+
+    @property
+    def place(self) -> str:
+        """File and line, for messages."""
+        return f"{self.file}:{self.number}"
+
+
+class HubName(NamedTuple):
+    """A dataset on the hub."""
+
+    name: str
+    config: str | None
+    split: str | None
+
+
+def parse_row(raw: object) -> Row:
+    """Return the row of a raw JSON line, or the object itself. Raises RowError.
+
+    >>> parse_row(b'{"answer": 4}')
+    {'answer': 4}
     """
-    rules = RowRules(
-        where=str(path),
-        kind=to_kind(kind),
-        split=split,
-        require_reference=require_reference,
-        skip_bad=skip_bad,
-        limit=limit,
-    )
-    return list(iter_problems(path, rules, warn))
+    if isinstance(raw, bytes):
+        try:
+            raw = _parsed(raw.decode("utf-8-sig"))
+        except json.JSONDecodeError as error:
+            raise RowError(f"not valid JSON: {error.msg} at column {error.colno}") from None
+        except UnicodeDecodeError as error:
+            raise RowError(f"not valid UTF-8 at byte {error.start}") from None
+        except RecursionError:
+            raise RowError("JSON nested too deeply") from None
+    if not isinstance(raw, dict):
+        raise RowError(f"expected a JSON object, got {type(raw).__name__}")
+    return raw
 
 
-def iter_problems(path: str | Path, rules: RowRules, warn: Callable[[str], None] = to_stderr) -> Iterator[Problem]:
-    """Yield the problems of a file as they are read, each id once. Raises DataError as `load_problems` does."""
+def _parsed(text: str | bytes) -> object:
     try:
-        yield from each_problem(_rows(Path(path)), rules, warn)
+        return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        # Python refuses integers of more than 4,300 digits. As text they are answers like any other.
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 4000 else digits)
+
+
+def read_raw(place: str | Path) -> Iterator[RawRow]:
+    """Yield the rows of a file, of a folder's files, of a folder's table `rollouts`, or of a hub dataset.
+
+    Of a dataset folder of ours the main split is read. Raises DataError, one line, for what cannot be read.
+    """
+    path = Path(place)
+    if path.is_dir() and (path / "rollouts").is_dir():
+        yield from (RawRow(str(path), n, row) for n, row in enumerate(Table(path / "rollouts", key="id"), 1))
+    elif hub := _missing_hub(str(place), path):
+        yield from (RawRow(str(place), n, row) for n, row in enumerate(read_hub(hub, streaming=True), 1))
+    else:
+        for file in find_files(path):
+            yield from read_file(file)
+
+
+def _missing_hub(place: str, path: Path) -> HubName | None:
+    """Return the hub dataset that a place means, None if it rather means a local file."""
+    is_local = path.exists() or (not place.startswith("hub:") and (place.startswith(".") or path.parent.is_dir()))
+    return None if is_local else parse_hub(place)
+
+
+def find_files(path: Path) -> list[Path]:
+    """Return the file, or the files below a folder, in order. Raises DataError if there is none that can be read."""
+    if not path.is_dir():
+        return [path]
+    # Controls and formats of a dataset folder of ours repeat the rows of the main split.
+    below = (path / "data" if is_own(path) else path).rglob("*")
+    files = sorted(p for p in below if p.is_file() and p.name.lower().endswith(SUFFIXES) and p.name != MANIFEST)
+    if not files:
+        raise DataError(f"{path}: the folder holds no file that ends in {', '.join(SUFFIXES)}")
+    return files
+
+
+def read_file(path: Path) -> Iterator[RawRow]:
+    """Yield the rows of one file. Raises DataError."""
+    if not path.name.lower().endswith(SUFFIXES):
+        if not path.exists():
+            raise _not_found(path)
+        raise DataError(f"{path}: cannot tell the format; the name must end in {', '.join(SUFFIXES)}")
+    if path.suffix.lower() == ".parquet":
+        yield from (RawRow(str(path), n, row) for n, row in enumerate(read_parquet([path]), 1))
+        return
+    try:
+        rows: Iterator[object] = raw_lines(path)
+        if ".json" in path.suffixes:
+            rows = _array_or_lines(path)
+        for number, row in enumerate(rows, 1):
+            if not isinstance(row, bytes) or row.strip():
+                yield RawRow(str(path), number, row)
+    except FileNotFoundError:
+        raise _not_found(path) from None
     except OSError as error:
-        raise DataError(_unreadable(path, error)) from None
-    except (EOFError, ZlibError) as error:
-        raise DataError(f"{path}: the gzip data is damaged or cut off ({error}); fetch the file again") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def write_problems(path: str | Path, problems: Iterable[Problem]) -> None:
-    """Write problems as JSON Lines that `load_problems` reads back unchanged; a file there is replaced at once."""
-    target = Path(path)
-    partial = target.with_name(target.name + ".partial")
+def _not_found(path: Path) -> DataError:
+    return DataError(f"{path}: file not found; name a file, a folder, or a hub dataset as ORG/NAME")
+
+
+def _array_or_lines(path: Path) -> Iterator[object]:
+    lines = raw_lines(path)
+    head = b""
+    while not head.strip() and (line := next(lines, b"")):
+        head += line
+    if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        yield from chain([head], lines)
+        return
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="ascii", newline="\n") as file:
-            file.writelines(json.dumps(problem.to_row()) + "\n" for problem in problems)
-        partial.replace(target)
-    except OSError as error:
-        raise StoreError(f"{target}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink()  # what an error among the problems left
-
-
-def to_kind(kind: Kind | str | None) -> Kind | None:
-    """Return the kind of that name. Raises RecipeError for another name."""
-    if kind is None or kind in list(Kind):
-        return None if kind is None else Kind(kind)
-    raise RecipeError(f"problems.kind must be math or code, got {kind!r}")
-
-
-def _rows(path: Path) -> Iterator[tuple[int, object]]:
-    name = path.name.lower()
-    if name.endswith(".parquet"):
-        return _parquet_rows(path)
-    if name.endswith(SUFFIXES):
-        return _json_rows(path, gzip.open if name.endswith(".gz") else open)
-    raise DataError(f"{path}: cannot tell the format; the name must end in {', '.join(SUFFIXES)}")
-
-
-def _json_rows(path: Path, opener: Callable[..., Iterable[bytes]]) -> Iterator[tuple[int, object]]:
-    with opener(path, "rb") as file:  # type: ignore[attr-defined]
-        if ".json" in path.suffixes and file.read(64).lstrip()[:1] == b"[":
-            file.seek(0)
-            yield from enumerate(_array(path, file.read()), start=1)
-            return
-        file.seek(0)
-        yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-
-
-def _array(path: Path, text: bytes) -> list[object]:
-    try:
-        rows: list[object] = json.loads(text)
-    except ValueError as error:
+        array = _parsed(head + b"".join(lines))
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a valid JSON array: {error}") from None
-    return rows
+    yield from array if isinstance(array, list) else [array]
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, object]]:
+def read_parquet(paths: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """Yield the rows of Parquet files, in order, a few at a time; `columns` names those that are needed."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as parquet
 
+    for path in paths:
+        try:
+            with parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=256, columns=columns):
+                    yield from batch.to_pylist()
+        except FileNotFoundError:
+            raise _not_found(path) from None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def parse_hub(text: str) -> HubName | None:
+    """Return the parts of `[hub:]ORG/NAME[:CONFIG[:SPLIT]]`, None for a text that names no hub dataset.
+
+    >>> parse_hub("openai/gsm8k:main:test"), parse_hub("gsm8k"), parse_hub("rows.jsonl")
+    (HubName(name='openai/gsm8k', config='main', split='test'), None, None)
+    """
+    match = _HUB.fullmatch(text)
+    if match is None or not (match[1] or "/" in match[2]) or text.lower().endswith(SUFFIXES):
+        return None
+    return HubName(match[2], match[3] or None, match[4])
+
+
+def read_hub(hub: HubName, *, streaming: bool) -> Iterator[Row]:
+    """Yield the rows of a hub dataset, all splits if none is named. No code of the dataset is run.
+
+    `streaming` reads as rows are needed and keeps no copy. Raises DataError, one line, if the dataset cannot be read or
+    has no such configuration or split.
+    """
     try:
-        with pq.ParquetFile(path) as file:
-            batches = file.iter_batches(batch_size=1024)
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+        from datasets import load_dataset
+    except ImportError:
+        raise DataError(
+            f"{hub.name}: hub datasets need the package `datasets`: pip install 'reasondistill[train]'"
+        ) from None
+    try:
+        loaded = load_dataset(hub.name, hub.config, split=hub.split, streaming=streaming)
+        parts = loaded.values() if isinstance(loaded, dict) else [loaded]
+        for part in parts:
+            yield from part
+    except ValueError as error:  # an unknown split or configuration; the message lists those that exist
+        raise DataError(f"{hub.name}: {_one_line(error)}; name them as hub:{hub.name}:CONFIG:SPLIT") from None
+    except (OSError, RuntimeError) as error:  # no network, no such dataset, a gated one, a script-only one
+        way_out = "check the name and the network, or name a local file"
+        raise DataError(f"{hub.name}: the dataset cannot be loaded: {_one_line(error)}; {way_out}") from None
 
 
-def _unreadable(path: str | Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{path}: file not found; check the path of the problems"
-    return f"{path}: cannot be read: {error.strerror or error}"
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300].rstrip(" .;")

@@ -1,62 +1,71 @@
-"""How one row of a file or dataset becomes a Problem, and how many rows become a list of them.
+"""How one row becomes a Problem, and how many rows become a list of them.
 
-The key spellings of the usual benchmarks are mapped here. Whether a reference is mathematically sound is the
-verifiers' business.
+Whether a reference is mathematically sound is the verifiers' business.
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from sys import intern
 from typing import Any
 
 from ..errors import DataError
 from ..records import Kind, Problem, Row, content_id
-from .code_tests import CODE_KEYS, TEST_KEYS, FormError, normal_tests
+from .code_tests import CODE_KEYS, FormError, normal_tests
+from .files import RawRow, parse_row
+from .keys import (
+    PROBLEM_ID,
+    QUESTION,
+    REFERENCE,
+    TESTS,
+    BadReference,
+    RowError,
+    filled,
+    find_reference,
+    key_names,
+    lowered,
+    question_of,
+)
+from .layouts import recognise
 
-QUESTION_KEYS = ("question", "problem", "prompt", "query", "instruction")
-ANSWER_KEYS = ("answer", "gold", "expected_answer", "final_answer", "target", "solution")
-CONVERSATION_KEYS = ("messages", "conversations", "conversation", "prompt")
-ID_KEYS = ("id", "problem_id", "task_id", "unique_id", "question_id")
 OWN_KEYS = ("kind", "source", "parent_ids", "metadata", "content_hash", "schema")
-
-SHORT_ANSWER = 60
-"""Characters up to which an unmarked `solution` of one line is taken as the answer itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowRules:
-    """What the caller says about all rows of one source."""
+    """How the rows of one source become problems."""
 
     where: str
-    """The file or dataset, as error messages and `Problem.source` name it."""
+    """File or dataset, as error messages and `Problem.source` name it."""
     kind: Kind | None = None
-    """None: code where there are tests, else math."""
+    """Kind of the problems. None: code if a row has tests, else math."""
     split: str | None = None
-    """None: the split that this package wrote into the row, else train."""
+    """Split of the problems. None: the one that this package wrote into the row, else train."""
     require_reference: bool = True
     skip_bad: bool = False
     limit: int | None = None
-    user_turn: bool = False
-    """A row without a question has one in its conversation: the last user turn."""
     fields: Mapping[str, str] = field(default_factory=dict)
-    """Keys of this package by the row's own: `{"question": "{Body} {Question}", "answer": "Answer"}`."""
+    """Our keys by the row's: `{"question": "{Body} {Question}", "answer": "Answer"}`."""
 
 
-class RowError(ValueError):
-    """One row cannot become a problem; the message lacks the file and line, which `collect` adds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The reference of a row, and the names in the row that it comes from."""
+
+    kind: Kind
+    answer: str | None
+    tests: Any
+    names: frozenset[str]
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the row has neither an answer nor tests."""
+        return self.answer is None and self.tests is None
 
 
-def collect(rows: Iterable[tuple[int, object]], rules: RowRules, warn: Callable[[str], None]) -> list[Problem]:
-    """Return the problems of numbered rows, each id once: see `each_problem`."""
-    return list(each_problem(rows, rules, warn))
-
-
-def each_problem(rows: Iterable[tuple[int, object]], rules: RowRules, warn: Callable[[str], None]) -> Iterator[Problem]:
-    """Yield the problems of numbered rows (raw JSON lines or objects), each id once.
+def each_problem(rows: Iterable[RawRow], rules: RowRules, warn: Callable[[str], None]) -> Iterator[Problem]:
+    """Yield the problems of raw rows, each id once.
 
     Raises DataError at the first unusable row, or with `skip_bad` leaves such rows out and warns at the end. A row that
     repeats another's id and content is dropped with a warning; one id with two contents is an unusable row.
@@ -64,218 +73,114 @@ def each_problem(rows: Iterable[tuple[int, object]], rules: RowRules, warn: Call
     seen: dict[str, bytes] = {}
     bad: list[str] = []
     repeated = 0
-    for number, raw in rows:
-        if rules.limit is not None and len(seen) >= rules.limit:
-            break
+    if rules.limit == 0:
+        return
+    for raw in rows:
         try:
-            problem = to_problem(parse_row(raw), rules)
+            problem = to_problem(parse_row(raw.raw), rules)
             is_repeated = _is_repeated(problem, seen)
         except RowError as error:
             if not rules.skip_bad:
-                hint = "(use --skip-bad to leave such rows out)"
-                raise DataError(f"{rules.where}:{number}: {error} {hint}") from None
-            bad.append(f"{number} ({error})")
+                raise DataError(f"{raw.place}: {error} (use --skip-bad to leave such rows out)") from None
+            bad.append(f"{raw.number} ({error})")
             continue
         if is_repeated:
             repeated += 1
             continue
         seen[problem.id] = _digest(problem)
         yield problem
+        if len(seen) == rules.limit:
+            break
     if bad:
         warn(f"{rules.where}: left out {len(bad)} unusable rows: {_some(bad)}")
     if repeated:
         warn(f"{rules.where}: dropped {repeated} rows that repeat an earlier one")
-    if not seen and rules.limit != 0:
+    if not seen:
         raise DataError(f"{rules.where}: no usable problem in it; each row needs a question and an answer or tests")
 
 
-def parse_row(raw: object) -> Row:
-    """Return the row of a raw JSON line, or the object itself where the format gives one."""
-    if isinstance(raw, bytes):
-        try:
-            raw = json.loads(raw.decode("utf-8-sig"))
-        except json.JSONDecodeError as error:
-            raise RowError(f"not valid JSON: {error.msg} at column {error.colno}") from None
-        except UnicodeDecodeError as error:
-            raise RowError(f"not valid UTF-8 at byte {error.start}") from None
-        except RecursionError:
-            raise RowError("JSON nested too deeply") from None
-    if not isinstance(raw, dict):
-        raise RowError(f"expected a JSON object, got {type(raw).__name__}")
-    return raw
-
-
 def to_problem(row: Row, rules: RowRules) -> Problem:
-    """Map one row; keys that are not mapped become metadata.
+    """Return the problem of one row; keys that mean nothing here become metadata. Raises RowError.
 
     >>> row = {"Problem": "What is 6 * 7?", "solution": r"It is $\\boxed{42}$.", "level": 1}
     >>> problem = to_problem(row, RowRules(where="x.jsonl"))
     >>> problem.question, problem.answer, problem.metadata["level"]
     ('What is 6 * 7?', '42', 1)
     """
-    row = _renamed(row, rules.fields)
-    keys = _Keys(row)
-    question = (_user_turn(row) if rules.user_turn else None) or _question(keys)
-    tests = _tests(keys)
-    kind = rules.kind or _own_kind(row) or (Kind.MATH if tests is None else Kind.CODE)
-    answer = _answer(keys) if kind is Kind.MATH else None
-    tests = tests if kind is Kind.CODE else None
-    if kind is Kind.CODE:
-        keys.used |= keys.spelled(CODE_KEYS)
-    if rules.require_reference and answer is None and tests is None:
-        raise RowError(_no_reference(row, kind))
-    identity = keys.first(ID_KEYS)
+    row = _renamed(recognise(row).problem(row), rules.fields)
+    keys = lowered(row)
+    question, question_names = question_of(keys)
+    if not question:
+        raise RowError(f"no question; accepted keys: {', '.join(QUESTION)}, or a conversation with a user turn")
+    kind = rules.kind or (Kind(keys["kind"]) if keys.get("kind") in list(Kind) else None)
+    reference = read_reference(keys, kind)
+    if rules.require_reference and reference.is_missing:
+        raise RowError(_no_reference(row, reference.kind))
+    id_name, identity = next(filled(keys, ("id", *PROBLEM_ID)), ("", None))
+    contents = (reference.kind, question, reference.answer, reference.tests)
     return Problem(
-        id=content_id(kind, question, answer, tests) if identity is None else str(identity),
-        kind=kind,
+        id=content_id(*contents) if identity is None else str(identity),
+        kind=reference.kind,
         question=question,
-        answer=answer,
-        tests=tests,
+        answer=reference.answer,
+        tests=reference.tests,
         # The same few words stand in every row: held once, whatever the number of problems.
         source=intern(row["source"] if isinstance(row.get("source"), str) and row["source"] else rules.where),
-        split=intern(rules.split or _own_split(row)),
+        split=intern(rules.split or _written_split(row)),
         parent_ids=tuple(row.get("parent_ids") or ()),
-        metadata=_metadata(row, keys.used),
+        metadata=_metadata(row, {*question_names, *reference.names, id_name}),
     )
 
 
-def _renamed(row: Row, names: Mapping[str, str]) -> Row:
-    """Return the row with this package's keys for its own, each a key or a text with keys in braces."""
+def read_reference(
+    keys: Row, kind: Kind | None = None, *, completion: str = "", completion_name: str = ""
+) -> Reference:
+    """Return the reference of a row with lower-case keys. Raises RowError.
+
+    `kind` None: code if the row has tests, else math. For `completion` see `verifiers.keys.find_reference`.
+    """
+    code = dict(filled(keys, CODE_KEYS))
     try:
-        own = {
-            key: row[name] if "{" not in name else re.sub(r"\{(\w+)\}", lambda found: str(row[found[1]]), name)
+        tests = normal_tests(code)
+        kind = kind or (Kind.MATH if tests is None else Kind.CODE)
+        if kind is Kind.CODE:
+            return Reference(kind=kind, answer=None, tests=tests, names=frozenset(CODE_KEYS))
+        answer, name = find_reference(keys, completion, completion_name=completion_name)
+    except (FormError, BadReference) as error:
+        raise RowError(str(error)) from None
+    return Reference(kind=kind, answer=answer or None, tests=None, names=frozenset({name}))
+
+
+def _renamed(row: Row, names: Mapping[str, str]) -> Row:
+    """Return the row with our keys for its own, each a key or a text with keys in braces."""
+    try:
+        renamed = {
+            key: row[name] if "{" not in name else re.sub(r"\{(\w+)\}", lambda match: str(row[match[1]]), name)
             for key, name in names.items()
         }
     except KeyError as error:
         raise RowError(f"no key {error}, which the benchmark's `fields` name; it has {', '.join(row)}") from None
-    return {**row, **own}
+    return {**row, **renamed}
 
 
-class _Keys:
-    """A row's keys without regard to case, and which of them were used."""
-
-    def __init__(self, row: Mapping[str, Any]) -> None:
-        self._row = row
-        self._spelling = {key.lower(): key for key in reversed(list(row))} | {k: k for k in row if k == k.lower()}
-        self.used: set[str] = set()
-
-    def spelled(self, keys: Iterable[str]) -> set[str]:
-        """Return the row's own spellings of those keys that it has."""
-        return {self._spelling[key] for key in keys if key in self._spelling}
-
-    def filled(self, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        """Yield key (the row's spelling) and value of those that hold something, in the given order."""
-        for key in keys:
-            name = self._spelling.get(key, key)
-            if self._row.get(name) not in (None, "", [], {}):
-                yield name, self._row[name]
-
-    def first(self, keys: Sequence[str]) -> Any:
-        """Return the first value that holds something, and mark its key as used."""
-        for name, value in self.filled(keys):
-            self.used.add(name)
-            return value
-        return None
-
-
-def _question(keys: _Keys) -> str:
-    value = keys.first(QUESTION_KEYS)
-    if isinstance(value, str) and value.strip():
-        return value
-    if value is None or isinstance(value, str):
-        raise RowError(f"no question; accepted keys: {', '.join(QUESTION_KEYS)}")
-    raise RowError(f"the question must be text, got {type(value).__name__}")
-
-
-def _user_turn(row: Row) -> str | None:
-    """Return the last user turn of a row's messages, of a row that has no question of its own."""
-    if any(isinstance(row.get(key), str) and row[key].strip() for key in QUESTION_KEYS):
-        return None
-    for name in CONVERSATION_KEYS:
-        for turn in reversed(row[name] if isinstance(row.get(name), list) else []):
-            if isinstance(turn, dict) and (turn.get("role") or turn.get("from")) in ("user", "human"):
-                content = turn.get("content") or turn.get("value")
-                return content if isinstance(content, str) and content.strip() else None
-    return None
-
-
-def _tests(keys: _Keys) -> Row | None:
-    try:
-        return normal_tests({name.lower(): value for name, value in keys.filled(CODE_KEYS)})
-    except FormError as error:
-        raise RowError(str(error)) from None
-
-
-def _answer(keys: _Keys) -> str | None:
-    for name, value in keys.filled(ANSWER_KEYS):
-        text = _answer_text(value, worked=name.lower() == "solution")
-        if text is not None:
-            keys.used.add(name)
-            return text
-    return None
-
-
-def _answer_text(value: object, *, worked: bool) -> str | None:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, int | float | Decimal):
-        return str(value)
-    if isinstance(value, list):
-        parts = [_answer_text(part, worked=worked) for part in value]
-        return ", ".join(part for part in parts if part is not None) or None
-    if not isinstance(value, str):
-        raise RowError(f"the answer must be text, a number or a list of them, got {type(value).__name__}")
-    text = value.strip()
-    marked = _after_hashes(text) or last_boxed(text)
-    if marked is None and worked and (len(text) > SHORT_ANSWER or "\n" in text):
-        return None
-    return marked or text or None
-
-
-def _after_hashes(text: str) -> str | None:
-    # GSM8K ends a worked solution with "#### 42".
-    found = re.findall(r"^####[ \t]*(\S.*)$", text, flags=re.MULTILINE)
-    return found[-1].strip() if found else None
-
-
-def last_boxed(text: str) -> str | None:
-    r"""Return what the last balanced `\boxed{...}` holds.
-
-    >>> last_boxed(r"So \boxed{1} or rather \boxed{\frac{1}{2}}.")
-    '\\frac{1}{2}'
-    """
-    for start in reversed([m.end() for m in re.finditer(r"\\f?boxed\s*\{", text)]):
-        depth = 1
-        for brace in re.finditer(r"\\.|[{}]", text[start:], flags=re.DOTALL):
-            depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-            if depth == 0:
-                return text[start : start + brace.start()].strip() or None
-    return None
-
-
-def _own_kind(row: Row) -> Kind | None:
-    return Kind(row["kind"]) if row.get("kind") in ("math", "code") else None
-
-
-def _own_split(row: Row) -> str:
+def _written_split(row: Row) -> str:
     # Benchmarks have a `split` column too (MBPP: prompt, test, ...); only ours names a split of a run.
     return str(row["split"]) if "content_hash" in row and row.get("split") else "train"
 
 
 def _no_reference(row: Row, kind: Kind) -> str:
-    accepted = ANSWER_KEYS if kind is Kind.MATH else TEST_KEYS
+    accepted = REFERENCE if kind is Kind.MATH else TESTS
     what = "answer" if kind is Kind.MATH else "tests"
-    has = ", ".join(list(row)[:12])
     unusable = r"; its solution has neither \boxed{} nor ####" if row.get("solution") and kind is Kind.MATH else ""
-    return f"no {what}: the row has the keys {has}; accepted are {', '.join(accepted)}{unusable}"
+    return f"no {what}: the row has the keys {key_names(row)}; accepted are {', '.join(accepted)}{unusable}"
 
 
 def _metadata(row: Row, used: set[str]) -> Row:
-    own = row["metadata"] if isinstance(row.get("metadata"), dict) else {}
+    written = row["metadata"] if isinstance(row.get("metadata"), dict) else {}
     left_out = {*used, *OWN_KEYS} | ({"split"} if "content_hash" in row else set())
-    rest = {key: value for key, value in row.items() if key not in left_out and value is not None}
+    rest = {key: value for key, value in row.items() if key.lower() not in left_out and value is not None}
     # Parquet gives dates and decimals, which JSON does not know.
-    cleaned: Row = json.loads(json.dumps({**own, **rest}, default=str)) if own or rest else {}
+    cleaned: Row = json.loads(json.dumps({**written, **rest}, default=str)) if written or rest else {}
     return {intern(key): value for key, value in cleaned.items()}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ..records import Problem
 from ..store.run_context import RunContext
-from .files import load_problems
+from .problem_file import load_problems
 
 TRAIN = "train"
 """Name of the set that the teacher is sampled on; the others are held out."""

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from ..evaluation.read import read_measured, read_problems
-from ..rows.layouts import to_evalplus, to_lm_eval
+from ..rows.layouts.evalplus import to_evalplus
+from ..rows.layouts.lm_eval import to_lm_eval
 from ..store import Table, write_atomic
 
 

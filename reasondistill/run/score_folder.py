@@ -16,7 +16,7 @@ from ..evaluation.scorecard import scorecard
 from ..problems import write_problems
 from ..progress import StageProgress, say
 from ..records import SCHEMA, Kind, Problem, Rollout, Row, content_id
-from ..rows.completion import CompletionFile, ReadOptions
+from ..rows.completion_file import CompletionFile, ReadOptions
 from ..store import RunFolder, Table
 from ..store.rollout_table import completion_hash
 from ..store.versions import versions

@@ -10,7 +10,8 @@ import pytest
 
 from reasondistill.audit.dataset_audit import broken_thinking, text_findings, transcript_of
 from reasondistill.cli.main import main
-from reasondistill.rows.datasets import to_foreign
+from reasondistill.rows.completion import spread
+from reasondistill.rows.keys import RowError
 
 TRACES = Path(__file__).resolve().parents[3] / "shared" / "data" / "traces"
 TIR = "Compute.\n```python\nprint(6*7)\n```\n```output\n{out}\n```\nSo $\\boxed{{{out}}}$."
@@ -54,15 +55,19 @@ S1K = {
         (NUMINA, [None], [TIR.format(out=42)]),
         (SHAREGPT, ["42"], ["\\boxed{42}"]),
         (S1K, ["42"], ["<think>well</think>\\boxed{42}"]),
-        ({"question": "6*7?"}, [], []),
     ],
-    ids=["open-r1", "openmath", "numina", "sharegpt", "s1k", "nothing"],
+    ids=["open-r1", "openmath", "numina", "sharegpt", "s1k"],
 )
 def test_the_columns_of_well_known_sets_are_understood(row, references, texts):
-    found = list(to_foreign(row, 0))
+    found = list(spread(row))
     assert [one.reference for one in found] == references
     assert [one.text for one in found] == texts
     assert all(one.question for one in found)
+
+
+def test_a_row_without_a_completion_is_refused_with_its_keys():
+    with pytest.raises(RowError, match=r"neither `completion` nor `messages` .* it has question, level"):
+        list(spread({"question": "6*7?", "level": 1}))
 
 
 @pytest.mark.parametrize(
@@ -173,5 +178,5 @@ def test_outputs_that_a_row_marks_itself_can_be_masked(spans, findings):
     text = TIR.format(out=42)
     ((start, end),) = transcript_of(text).spans
     row = {"question": "6*7?", "answer": "42", "completion": text, "tool_output_spans": spans(start, end)}
-    (read,) = to_foreign(row, 0)
+    (read,) = spread(row)
     assert [f.check for f in text_findings(read)] == findings

@@ -85,7 +85,7 @@ def test_json_gives_the_matches(files, capsys):
 
 
 @pytest.mark.parametrize(
-    ("dataset", "says"), [("empty", "holds no data/train-*.parquet"), ("none.jsonl", "file not found")]
+    ("dataset", "says"), [("empty", "the folder holds no file that ends in .jsonl"), ("none.jsonl", "file not found")]
 )
 def test_what_cannot_be_read_is_one_line(files, tmp_path, capsys, dataset, says):
     (tmp_path / "empty").mkdir()

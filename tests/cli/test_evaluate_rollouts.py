@@ -42,9 +42,12 @@ def test_json_is_the_report(desk, capsys):
     [
         (("--k", "3"), "error: --k 3: no problem of rollouts.jsonl has so many rollouts, the most is 2"),
         (("--where", "model"), "error: --where takes key=value"),
-        (("--rollouts", "none.jsonl"), "error: none.jsonl: no such file or folder of rollouts"),
+        (("--rollouts", "none.jsonl"), "error: none.jsonl: file not found; name a file, a folder"),
         (("--problems", "none.jsonl"), "error: none.jsonl: file not found"),
-        (("--by-label",), "error: rollouts.jsonl:1: no label: any of is_correct, correct, label, passed must be"),
+        (
+            ("--by-label",),
+            "error: rollouts.jsonl:1: no label: any of is_correct, correct, label, passed, is_right, verified must",
+        ),
         (("--benchmark", "gsm9k"), "error: benchmark 'gsm9k': neither a known name nor a file; did you mean gsm8k?"),
     ],
 )

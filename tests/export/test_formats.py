@@ -18,7 +18,7 @@ from reasondistill.export.formats.steps import told_steps
 from reasondistill.export.formats.table import FORMATS, needs_wrong, write_formats
 from reasondistill.export.shards import write_shards
 from reasondistill.records import FinishReason, Kind, Problem
-from reasondistill.rows.datasets import to_foreign
+from reasondistill.rows.completion import spread
 from verifiers import Outcome
 from verifiers.rewards import code_reward, math_reward
 
@@ -223,10 +223,10 @@ def test_numina_rows_cut_out_what_tools_wrote(coded, material):
 @pytest.mark.parametrize("name", ["numina-tir", "sharegpt"])
 def test_an_audit_of_the_rows_finds_their_outputs_masked(coded, material, name):
     (row,) = rows_of(name, material([coded()]))
-    (read,) = to_foreign(row, 0)
+    (read,) = spread(row)
     assert len(transcript_of(read.trained).spans) == 2
     assert "mask" not in [finding.check for finding in text_findings(read)]
-    (bare,) = to_foreign({**row, "tool_output_spans": []}, 0)
+    (bare,) = spread({**row, "tool_output_spans": []})
     assert "mask" in [finding.check for finding in text_findings(bare)]
 
 

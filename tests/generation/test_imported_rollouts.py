@@ -108,7 +108,7 @@ SUMS = [("a", "2 + 3?", "5"), ("b", "4 + 4?", "8"), ("c", "0?", "0")]
         ([{"problem_id": "a", "answer": "5", "completion": "5"}], [], "the problem 'a' has no question"),
         ([], [], "holds no rollouts"),
         (ROWS, ["teacher.model=smollm2-135m-instruct"], "generate.rollouts takes the place of a teacher"),
-        (ROWS, ["generate.rollouts=[none.jsonl]"], "none.jsonl: no such file"),
+        (ROWS, ["generate.rollouts=[none.jsonl]"], "none.jsonl: file not found"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_line(tmp_path, capsys, rows, words, said):

@@ -126,7 +126,7 @@ def test_another_judging_is_another_hash(tmp_path):
 
 def test_rows_of_the_hub_are_read_by_the_benchmarks_fields(monkeypatch):
     rows = [{"Body": "Two apples.", "Question": "How many?", "Answer": "2.0", "ID": "chal-1"}]
-    monkeypatch.setattr("reasondistill.problems.hub._open", lambda name, config, split: rows)
+    monkeypatch.setattr("reasondistill.problems.hub.read_hub", lambda hub, streaming: iter(rows))
     [problem] = load_hub("x/y", fields=find_benchmark("svamp").fields)
     assert (problem.id, problem.question, problem.answer) == ("chal-1", "Two apples. How many?", "2.0")
     code = [{"name": "n", "description": "Double it.", "public_tests": {"input": ["1"], "output": ["2"]}}]

@@ -90,7 +90,7 @@ def test_a_hub_that_cannot_be_reached_is_one_clear_line(source, tmp_path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("reasondistill.errors.DataError: ")
-    assert "the dataset cannot be had" in last
+    assert "the dataset cannot be loaded" in last
 
 
 def test_gym_without_its_extra_says_how_to_get_it():

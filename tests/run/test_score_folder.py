@@ -8,7 +8,7 @@ import pytest
 from reasondistill.errors import DataError, RecipeError, StoreError
 from reasondistill.evaluation.read import read_problems
 from reasondistill.problems import load_problems
-from reasondistill.rows.completion import ReadOptions
+from reasondistill.rows.completion_file import ReadOptions
 from reasondistill.run.score_folder import ScoringRun, rescore
 from reasondistill.store import Table
 from reasondistill.verification.judging import VerifyOptions
@@ -197,14 +197,15 @@ def test_bad_rows_are_left_out_where_that_is_asked(write, score):
     rows = [_row("a", "2"), "{broken", _row("b", "2", None), _row("a", "3", "3"), {"completion": "2"}, _row("c", "3")]
     report = score(write(*rows), skip_bad=True)
     assert report["outcomes"] == {"correct": 1, "incorrect": 1}
-    assert score.said == [f"{report['source']}: left out 4 unusable rows: lines 2, 3, 4, 5"]
+    reason = "not valid JSON: Expecting property name enclosed in double quotes at column 2"
+    assert score.said == [f"{report['source']}: left out 4 unusable rows: lines 2, 3, 4, 5; the first: {reason}"]
 
 
 def test_a_missing_file_and_a_foreign_folder_are_named(score, tmp_path):
-    with pytest.raises(DataError, match="no such file or folder of rollouts"):
+    with pytest.raises(DataError, match="file not found; name a file, a folder"):
         score(tmp_path / "none.jsonl")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no folder of rollouts"):
+    with pytest.raises(DataError, match=r"the folder holds no file that ends in \.jsonl"):
         score(tmp_path / "empty")
 
 

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..boxes import joined_boxes
+from ..keys import marked_answer
 from .compare import Comparison, is_undefined
 from .dates import read_date
 from .equations import contradicts
@@ -120,11 +120,9 @@ def _unusable(reading: Reading) -> str:
 
 
 def _content(answer: str) -> str:
-    boxed = joined_boxes(answer)
-    if boxed is not None:
-        return boxed.strip()
-    if "####" in answer:  # GSM8K's whole solution
-        return answer.rpartition("####")[2].strip()
+    marked = marked_answer(answer)
+    if marked is not None:
+        return marked
     cut_off = _OPEN_BOX.fullmatch(answer)
     if cut_off:
         return cut_off[1].strip()

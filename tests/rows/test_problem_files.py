@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reasondistill.errors import DataError, RecipeError, StoreError
 from reasondistill.problems import load_problems, write_problems
 from reasondistill.records import Kind, Problem, content_id
-from reasondistill.rows.problem import last_boxed
+from verifiers.boxes import last_boxed
 
 ROW = {"question": "What is 2 + 2?", "answer": "4"}
 
@@ -134,7 +134,10 @@ def test_an_unknown_kind_is_refused(jsonl):
         ("[1, 2]", "expected a JSON object, got list"),
         ('{"answer": "4"}', "no question; accepted keys: question, problem"),
         ('{"question": ["q"], "answer": "4"}', "the question must be text, got list"),
-        ('{"question": "q", "level": 1}', "no answer: the row has the keys question, level; accepted are answer, gold"),
+        (
+            '{"question": "q", "level": 1}',
+            "no answer: the row has the keys question, level; accepted are gold, expected_answer",
+        ),
         ('{"question": "q", "answer": NaN}', "no answer"),
         ('{"question": "q", "answer": {"a": 1}}', "the answer must be text, a number or a list of them, got dict"),
         (json.dumps({"question": "q", "solution": "long words " * 20}), "neither \\boxed{} nor ####"),
@@ -205,16 +208,18 @@ def test_a_missing_file_is_one_clear_line(tmp_path):
         load_problems(tmp_path / "none.jsonl")
 
 
-def test_a_directory_is_one_clear_line(tmp_path):
+def test_a_folder_without_rows_is_one_clear_line(tmp_path):
     path = tmp_path / "folder.jsonl"
     path.mkdir()
-    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+    with pytest.raises(DataError, match=r"the folder holds no file that ends in \.jsonl"):
         load_problems(path)
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b")
     with pytest.raises(DataError, match=r"must end in \.jsonl, \.jsonl\.gz"):
-        load_problems(tmp_path / "rows.csv")
+        load_problems(path)
 
 
 def test_gzip_is_read_and_a_cut_file_is_one_clear_line(tmp_path):
@@ -226,7 +231,7 @@ def test_gzip_is_read_and_a_cut_file_is_one_clear_line(tmp_path):
     with pytest.raises(DataError, match="damaged or cut off"):
         load_problems(path)
     path.write_bytes(b"plain text")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="damaged or cut off"):
         load_problems(path)
 
 

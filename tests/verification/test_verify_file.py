@@ -6,10 +6,12 @@ import pytest
 
 from reasondistill.cli.main import main
 from reasondistill.errors import DataError
-from reasondistill.problems import write_problems
+from reasondistill.evaluation.read import read_problems
+from reasondistill.problems import load_problems, write_problems
+from reasondistill.rows.completion_file import CompletionFile
 from reasondistill.store import Table
 from reasondistill.verification.judging import VerifyOptions
-from reasondistill.verification.rescoring import verify_file
+from reasondistill.verification.verify_file import verify_file
 
 LENIENT = VerifyOptions(strict=False)
 
@@ -29,7 +31,8 @@ def write(tmp_path):
 @pytest.fixture
 def verify(tmp_path):
     def run(path, options=LENIENT, problems=None):
-        return verify_file(path, tmp_path / "out", problems=problems, options=options)
+        references = {p.id: p for p in load_problems(problems)} if problems else read_problems(path)
+        return verify_file(CompletionFile(path=path, references=references), tmp_path / "out", options)
 
     return run
 
@@ -139,8 +142,8 @@ def test_any_text_can_be_an_id(write, verify, tmp_path):
             [{"id": "a", "completion": "2", "answer": "2"}, {"id": "a", "completion": "3", "answer": "2"}],
             ":2: the id 'a' stands for an earlier rollout too",
         ),
-        (["[1]", {"completion": "2", "answer": "2"}], ":1: a JSON object was expected"),
-        (["{broken", {"completion": "2", "answer": "2"}], ":1: not a JSON object"),
+        (["[1]", {"completion": "2", "answer": "2"}], ":1: expected a JSON object, got list"),
+        (["{broken", {"completion": "2", "answer": "2"}], ":1: not valid JSON"),
     ],
 )
 def test_a_row_that_cannot_be_judged_is_named(write, verify, rows, message):
@@ -150,15 +153,23 @@ def test_a_row_that_cannot_be_judged_is_named(write, verify, rows, message):
 
 
 @pytest.mark.parametrize(
-    "messages", ["text", [3], [{"content": "?"}], {"role": "assistant"}, [{"role": "assistant", "content": [1]}]]
+    ("messages", "message"),
+    [
+        ("text", "neither `completion`"),
+        ([3], "each of `messages` needs a `role`"),
+        ([{"content": "?"}], "each of `messages` needs a `role`"),
+        ({"role": "assistant"}, "neither `completion`"),
+        ([{"role": "assistant", "content": [1]}], "a part of a message's content must be an object, got int"),
+        ([{"role": "assistant", "content": 1}], "the content of a message must be text, got int"),
+    ],
 )
-def test_messages_of_another_form_are_refused(write, verify, messages):
-    with pytest.raises(DataError, match=":1: neither `completion`"):
+def test_messages_of_another_form_are_refused(write, verify, messages, message):
+    with pytest.raises(DataError, match=f":1: {message}"):
         verify(write({"messages": messages, "answer": "2"}))
 
 
 def test_a_missing_file_is_named(verify, tmp_path):
-    with pytest.raises(DataError, match="no such file or folder of rollouts"):
+    with pytest.raises(DataError, match="file not found; name a file, a folder, or a hub dataset"):
         verify(tmp_path / "none.jsonl")
 
 
