@@ -236,7 +236,14 @@ def test_a_dead_server_is_named_without_its_password_and_the_folder_holds_no_sec
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
     address = f"http://me:{PASSWORD}@127.0.0.1:{port}/v1"
-    words = ("run", "desk.yaml", "teacher.replay=null", "out=run", f"teacher.base_url={address}")
+    words = (
+        "run",
+        "desk.yaml",
+        "teacher.replay=null",
+        "out=run",
+        f"teacher.base_url={address}",
+        "teacher.retry_seconds=0.1",
+    )
     done = cli(desk, *words, OPENAI_API_KEY=KEY)
     assert f"127.0.0.1:{port}/v1" in refused(done)
     assert PASSWORD not in done.stderr

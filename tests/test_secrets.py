@@ -48,7 +48,7 @@ def test_a_run_writes_no_secret(recipe, tmp_path, monkeypatch, record, capsys):
     [
         ["run", "none.yaml", f"teacher.bse_url={ADDRESS}"],
         ["run", "{recipe}", f"teacher.bse_url={ADDRESS}"],
-        ["run", "{recipe}", "teacher.engine=openai", "teacher.concurrency=1"],
+        ["run", "{recipe}", "teacher.engine=openai", "teacher.concurrency=1", "teacher.retry_seconds=0.1"],
         ["run", "{recipe}", f"teacher.engine={KEY}"],
     ],
 )

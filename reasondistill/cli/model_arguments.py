@@ -26,6 +26,12 @@ def add_model(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--concurrency", type=positive, default=64, help="requests in flight at once")
     parser.add_argument("--request-timeout", type=above_zero, default=600.0, metavar="SECONDS")
+    parser.add_argument(
+        "--retry-seconds",
+        type=above_zero,
+        metavar="SECONDS",
+        help="give up a failing request or a dead server after this; default: 1800, and 300 or 12 for the server",
+    )
     parser.add_argument("--requests-per-minute", type=above_zero, metavar="N", help="a server's bound, if it has one")
     parser.add_argument("--tokens-per-minute", type=above_zero, metavar="N", help="prompt and completion together")
     parser.add_argument(

@@ -29,14 +29,16 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def scene(play: Callable[[Endpoints, Clock], Awaitable[Any]], places: int = 2) -> tuple[Any, list[str]]:
+def scene(
+    play: Callable[[Endpoints, Clock], Awaitable[Any]], places: int = 2, retry: Retry | None = None
+) -> tuple[Any, list[str]]:
     """Run a coroutine function with that many addresses; return its result and what was said."""
     said: list[str] = []
 
     async def inside() -> Any:
         clock = Clock()
         all_ = [Endpoint(None, f"http://{i}/v1") for i in range(places)]
-        endpoints = Endpoints(all_, retry=Retry(), sleep=clock.sleep, clock=clock, say=said.append)
+        endpoints = Endpoints(all_, retry=retry or Retry(), sleep=clock.sleep, clock=clock, say=said.append)
         return await play(endpoints, clock)
 
     return asyncio.run(inside()), said
@@ -91,9 +93,15 @@ def test_one_request_at_a_time_tries_an_address_that_is_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "word", "least"), [(False, "no server answers", 12), (True, "stopped answering", 300)]
+    ("known", "word", "seconds", "least"),
+    [
+        (False, "no server answers", None, 12),
+        (True, "stopped answering", None, 300),
+        (False, "no server answers", 60.0, 60),
+        (True, "stopped answering", 2.0, 2),
+    ],
 )
-def test_an_address_that_stays_down_is_given_up(known: bool, word: str, least: float) -> None:
+def test_an_address_that_stays_down_is_given_up(known: bool, word: str, seconds: float | None, least: float) -> None:
     async def play(endpoints: Endpoints, clock: Clock) -> float:
         [only] = endpoints.all
         if known:
@@ -107,7 +115,7 @@ def test_an_address_that_stays_down_is_given_up(known: bool, word: str, least: f
                     endpoints.done(endpoint)
         return clock.now
 
-    assert least <= scene(play, places=1)[0] <= least + 25
+    assert least <= scene(play, places=1, retry=Retry().within(seconds))[0] <= least + 25
 
 
 def test_a_second_rate_limit_in_a_row_holds_for_every_request() -> None:

@@ -77,7 +77,7 @@ async def open_openai(
         if fault := fault_of(url):
             raise EngineError(f"{mask_secrets(url)!r} is no address of a server: {fault}")
     clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
-    retry = retry or Retry(spare=max(1000, 20 * options.concurrency))
+    retry = retry or Retry(spare=max(1000, 20 * options.concurrency)).within(options.retry_seconds)
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
     return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
 

@@ -4,7 +4,8 @@ import email.utils
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,16 @@ class Retry:
     spare: int = 1000
     """Retry budget of all requests together: this many, and `per_answer` more with each good answer."""
     per_answer: float = 10.0
+
+    def within(self, seconds: float | None) -> Self:
+        """Return the same bounds with all patience replaced by `seconds`, or these where it is None.
+
+        >>> Retry().within(5.0).down_seconds, Retry().within(None).down_seconds
+        (5.0, 300.0)
+        """
+        if seconds is None:
+            return self
+        return replace(self, total_seconds=seconds, down_seconds=seconds, unknown_seconds=seconds)
 
     def wait(self, failures: int, rng: random.Random) -> float:
         """Return the seconds to wait after so many failures in a row."""
