@@ -191,7 +191,7 @@ def test_two_audits_can_be_compared(dataset, capsys, tmp_path):
     ("arguments", "said"),
     [
         (["{d}", "--split", "none"], "it has main, wrong"),
-        (["{d}/nothing"], "no such file or folder"),
+        (["{d}/nothing"], "file not found; name a file, a folder"),
         (["{d}/README.md"], "cannot tell the format"),
         (["{d}", "--diff", "{d}"], "holds no audit"),
         (["{d}", "--limit", "3"], "--share judges a part"),

@@ -130,7 +130,7 @@ def test_rows_of_the_hub_are_read_by_the_benchmarks_fields(monkeypatch):
     [problem] = load_hub("x/y", fields=find_benchmark("svamp").fields)
     assert (problem.id, problem.question, problem.answer) == ("chal-1", "Two apples. How many?", "2.0")
     code = [{"name": "n", "description": "Double it.", "public_tests": {"input": ["1"], "output": ["2"]}}]
-    monkeypatch.setattr("reasondistill.problems.hub._open", lambda name, config, split: code)
+    monkeypatch.setattr("reasondistill.problems.hub.read_hub", lambda hub, streaming: iter(code))
     [problem] = load_hub("x/y", fields=find_benchmark("codecontests").fields, kind="code")
     assert (problem.id, problem.kind) == ("n", Kind.CODE)
 
