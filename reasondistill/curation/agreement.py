@@ -12,7 +12,7 @@ from verifiers import Outcome
 
 from ..evaluation.statistics import wilson
 from ..records import Row
-from .candidates import Candidate
+from .candidate_source import Candidate
 
 LABEL = "label"
 
