@@ -17,11 +17,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reasondistill.curation.candidate_source import Kept, Key
 from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.steps.basic import drop_contaminated, drop_duplicates
+
+from reasondistill.curation.candidate_source import Kept, Key
 from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.steps.basic import drop_contaminated, drop_duplicates
 from reasondistill.curation.steps.choosing import choose_s1k, domain, fit_tokens, limit_per_problem
 from reasondistill.curation.steps.decontaminate import HeldOut, read_benchmarks
 from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, drop_near_duplicates

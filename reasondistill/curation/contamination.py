@@ -2,15 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Self
 
 from ..records import SCHEMA, Row
-from .lookup.held_out import ANY_HIT, HeldOut, Lookup, Match
+from .lookup.held_out import ANY_HIT, DecontaminationOptions, HeldOut, Lookup, Match
 from .lookup.normalise import text_key
 
 _QUOTED_LETTERS = 1200
 """Letters of a question in the Markdown report."""
+BRACKETS = "In brackets: problems of the benchmark that the rule would call repeated."
+"""Note under the table of benchmarks."""
 _HEADS = (
     *("benchmark", "problems", "questions flagged", "problems repeated"),
     *(f"any shared {n}-gram would flag" for n in ANY_HIT),
@@ -61,19 +63,20 @@ class ContaminationReport:
             lines.append(f"{name}: {flagged}; by the rules of others: {others}")
         return [*lines, f"{self.flagged} of {self.questions} questions repeat a benchmark's problem"]
 
-    def table(self) -> tuple[Sequence[str], list[list[int | str]]]:
-        """Return head and rows of the table of benchmarks."""
-        rows: list[list[int | str]] = [
-            [name, *(counts[key] for key in ("problems", "questions", "benchmark_problems"))]
-            + [counts[f"any_{n}_gram"]["questions"] for n in ANY_HIT]
-            for name, counts in self.benchmarks.items()
-        ]
+    def table(self) -> tuple[Sequence[str], list[list[str]]]:
+        """Return head and rows of the table of benchmarks; brackets hold the problems repeated by an any-hit rule."""
+        rows = []
+        for name, counts in self.benchmarks.items():
+            any_hit = [counts[f"any_{n}_gram"] for n in ANY_HIT]
+            sizes = [counts[key] for key in ("problems", "questions", "benchmark_problems")]
+            others = [f"{hits['questions']:,} ({hits['benchmark_problems']:,})" for hits in any_hit]
+            rows.append([name, *(f"{n:,}" for n in sizes), *others])
         return _HEADS, rows
 
     def markdown(self) -> str:
         """Return the table of benchmarks, then every match with both texts, as Markdown."""
         heads, rows = self.table()
-        lines = [f"{self.lines()[-1]}.", "", *(f"| {' | '.join(map(str, cells))} |" for cells in (heads, *rows))]
+        lines = [f"{self.lines()[-1]}.", "", *(f"| {' | '.join(cells)} |" for cells in (heads, *rows)), "", BRACKETS]
         lines.insert(3, "|---" * len(heads) + "|")
         for match in self.matches:
             lines += ["", f"## {match['benchmark']}: {match['reason']}, {match['coverage']:.2f}", ""]
@@ -119,7 +122,7 @@ class ContaminationSearch:
         return ContaminationReport(
             questions=len(self._questions),
             flagged=self._flagged,
-            options=asdict(self.held_out.options),
+            options={f.name: getattr(self.held_out.options, f.name) for f in fields(DecontaminationOptions)},
             benchmarks={name: self._benchmark(name) for name in self.held_out.sizes},
             matches=[
                 {
