@@ -13,19 +13,22 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from reasondistill.curation.candidate_source import Kept, Key
-from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.contamination import ContaminationReport
+from reasondistill.curation.candidate_source import Candidate, Source
+from reasondistill.curation.contamination import ContaminationSearch
+from reasondistill.curation.curation_step import Context, CurationStep
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.steps.basic import drop_contaminated, drop_duplicates
-from reasondistill.curation.steps.choosing import choose_s1k, domain, fit_tokens, limit_per_problem
-from reasondistill.curation.steps.decontaminate import HeldOut, read_benchmarks
-from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, drop_near_duplicates
-from reasondistill.curation.steps.quality import QualityOptions, keep_quality
+from reasondistill.curation.lookup.held_out import HeldOut, read_benchmarks
+from reasondistill.curation.steps.decontaminate import Decontaminate
+from reasondistill.curation.steps.duplicates import Duplicates
+from reasondistill.curation.steps.limit import Limit, LimitOptions
+from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, NearDuplicates
+from reasondistill.curation.steps.quality import Quality, QualityOptions
+from reasondistill.curation.steps.s1k import S1k, S1kOptions
+from reasondistill.curation.steps.token_budget import TokenBudget, TokenBudgetOptions
 from reasondistill.export.dataset import Examples, to_example, write_dataset
 from reasondistill.generation.prompts import load_template
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage
@@ -52,26 +55,25 @@ def _steps(rows: int, folder: Path | None) -> None:
     began = time.perf_counter()
     held_out = HeldOut(read_benchmarks([str(path) for path in files]))
     print(f"benchmarks: {sum(held_out.sizes.values())} problems of {len(files)} files in {_since(began)} s")
-    near, traces = NearDuplicateOptions(problems=THRESHOLD), NearDuplicateOptions(traces=THRESHOLD)
-    quality = QualityOptions(repetition=0.5, one_answer=True)
-    steps: dict[str, Callable[[Iterable[Candidate]], Iterator[Candidate]]] = {
-        "quality (2 checks)": lambda given: keep_quality(given, quality, Ledger()),
-        "deduplicate": lambda given: drop_duplicates(given, Ledger()),
-        "near-duplicate problems": lambda given: drop_near_duplicates(given, near, Ledger()),
-        "near-duplicate traces": lambda given: drop_near_duplicates(given, traces, Ledger()),
-        "choose 1 a problem": lambda given: limit_per_problem(
-            given, 1, Ledger(), choose="shortest", again=Made(rows).only
-        ),
-        "choose 1000 as s1K": lambda given: choose_s1k(given, 1000, domain("subject"), Ledger(), again=Made(rows).only),
-        "token budget": lambda given: fit_tokens(given, rows * TRACE_WORDS // 4, Ledger(), again=Made(rows).only),
-        "decontaminate": lambda given: drop_contaminated(given, ContaminationReport(held_out), Ledger()),
-        "export": lambda _given: _export(rows),
+    steps: dict[str, CurationStep] = {
+        "quality (2 checks)": Quality(QualityOptions(repetition=0.5, one_answer=True)),
+        "deduplicate": Duplicates(),
+        "near-duplicate problems": NearDuplicates(NearDuplicateOptions(problems=THRESHOLD)),
+        "near-duplicate traces": NearDuplicates(NearDuplicateOptions(traces=THRESHOLD)),
+        "choose 1 a problem": Limit(LimitOptions(count=1, choose="shortest")),
+        "choose 1000 as s1K": S1k(S1kOptions(count=1000)),
+        "token budget": TokenBudget(TokenBudgetOptions(tokens=rows * TRACE_WORDS // 4)),
+        "decontaminate": Decontaminate(),
     }
+    source = _made(rows)
     alone = _rate(lambda given: given, rows)
     print(f"making the rows alone: {alone[0]:,.0f} rows/s")
     for name, step in steps.items():
-        rate, kept = _rate(step, rows)
+        context = Context(source=source, ledger=Ledger(), contamination=ContaminationSearch(held_out))
+        rate, kept = _rate(partial(step, context=context), rows)
         print(f"{name}: {rate:,.0f} rows/s with making them, {kept} of {rows} kept")
+    rate, kept = _rate(lambda _given: _export(source), rows)
+    print(f"export: {rate:,.0f} rows/s with making them, {kept} of {rows} kept")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"peak of resident memory: {peak:.2f} GB")
 
@@ -82,24 +84,19 @@ def _rate(step: Callable[[Iterable[Candidate]], Iterable[Candidate]], rows: int)
     return rows / (time.perf_counter() - began), kept
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The rows, made anew each time: a source that holds none."""
+def _made(rows: int) -> Source:
+    """Return a source that makes the rows anew each time and holds none."""
 
-    rows: int
+    def read(ids: Iterable[str]) -> Iterator[Candidate]:
+        wanted = set(ids)
+        return (candidate for candidate in _candidates(rows) if candidate.rollout.id in wanted)
 
-    def __iter__(self) -> Iterator[Candidate]:
-        return _candidates(self.rows)
-
-    def only(self, ids: Collection[str]) -> Iterator[Candidate]:
-        """Yield those whose rollouts have these ids."""
-        return (candidate for candidate in self if candidate.rollout.id in ids)
+    return Source(ids=[candidate.rollout.id for candidate in _candidates(rows)], read=read)
 
 
-def _export(rows: int) -> Iterable[Candidate]:
-    template, source = load_template("math-zero-shot"), Made(rows)
-    kept = Kept(source, [Key.of(candidate) for candidate in source])
-    examples = Examples(kept=kept, make=lambda candidate: to_example(candidate, template))
+def _export(source: Source) -> Iterable[Candidate]:
+    template = load_template("math-zero-shot")
+    examples = Examples(kept=source, make=lambda candidate: to_example(candidate, template))
     with tempfile.TemporaryDirectory() as folder:
         write_dataset(Path(folder) / "dataset", examples, {}, "")
     return source

@@ -140,7 +140,7 @@ class Description:
 
 def shared_with(own: Iterable[str], other: Iterable[str]) -> Row:
     """Return how many different questions of one dataset another one has: the same text, most n-grams, or renamed."""
-    from ..curation.steps.decontaminate import HeldOut
+    from ..curation.lookup.held_out import HeldOut
 
     theirs = {question for question in other if question.strip()}
     held_out = HeldOut({"other": [Problem(id=str(i), question=q) for i, q in enumerate(sorted(theirs))]})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..curation.contamination import ContaminationReport
+from ..curation.contamination import ContaminationSearch
 from ..errors import DataError, RecipeError
 from ..progress import StageProgress
 from ..records import SCHEMA, Row
@@ -73,11 +73,11 @@ class Audit:
             raise RecipeError("--split: only datasets with a manifest.json have splits that an audit knows")
         if self.limit and self._has_receipts:
             raise RecipeError("--limit is for datasets without receipts; --share judges a part of this one")
-        contaminated, report = None, None
+        contaminated, search = None, None
         if self.against:
             from .contamination import contamination_check
 
-            contaminated, report = contamination_check(self.against)
+            contaminated, search = contamination_check(self.against)
         if self._has_receipts:
             yield from audit_own(Path(self.dataset), self.options, contaminated, split=self.split)
         else:
@@ -86,7 +86,7 @@ class Audit:
             rows = read_completions(self.dataset, limit=self.limit, format=self.format, skipped=self.skipped)
             yield from audit_rows(rows, self.options, contaminated)
             self.notes += [self.skipped.line()] if self.skipped.rows else []
-        self.notes += _contamination_lines(report)
+        self.notes += _contamination_lines(search)
 
     def _count(self) -> int:
         """Return the number of rows for the progress bar; 0 where it is unknown."""
@@ -122,17 +122,8 @@ def _read(folder: Path) -> Iterator[Any]:
     return read_rows(file)
 
 
-def _contamination_lines(report: ContaminationReport | None) -> Iterator[str]:
-    if report is None:
-        yield "Contamination was not checked; name benchmarks with --against."
-        return
-    from ..curation.steps.decontaminate import ANY_HIT
-
-    row = report.to_row()
-    for name, counts in row["benchmarks"].items():
-        others = ", ".join(f"any shared {n}-gram {counts[f'any_{n}_gram']['questions']}" for n in ANY_HIT)
-        flagged = f"{counts['questions']} of {row['questions']} questions flagged"
-        yield f"{name}: {flagged}; by the rules of others: {others}."
+def _contamination_lines(search: ContaminationSearch | None) -> list[str]:
+    return search.report().lines() if search else ["Contamination was not checked; name benchmarks with --against."]
 
 
 def _verifier() -> str:

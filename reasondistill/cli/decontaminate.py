@@ -1,10 +1,8 @@
 """`reasondistill decontaminate`: a dataset against benchmarks, without a run folder and without torch."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from pathlib import Path
 
-from ..records import Row
 from .arguments import add_skip_bad
 from .option_arguments import add_options, read_record
 from .output import print_result
@@ -14,7 +12,7 @@ HELP = "say which questions of a dataset repeat a benchmark's problem"
 
 def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
-    from ..curation.steps.decontaminate import DecontaminationOptions
+    from ..curation.lookup.held_out import DecontaminationOptions
 
     parser.add_argument("dataset", type=Path, metavar="FILE|DIR", help="rows with a question, or a dataset folder")
     parser.add_argument(
@@ -28,25 +26,14 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Compare a dataset with benchmarks; status 0 whatever the result."""
-    from ..curation.contamination import render_contamination
     from ..curation.decontaminate_file import decontaminate_file
-    from ..curation.steps.decontaminate import DecontaminationOptions
+    from ..curation.lookup.held_out import DecontaminationOptions
     from ..store import write_atomic
 
     options = read_record(args, DecontaminationOptions)
-    row = decontaminate_file(args.dataset, args.against, options, skip_bad=args.skip_bad, out=args.out)
+    report = decontaminate_file(args.dataset, args.against, options, skip_bad=args.skip_bad, out=args.out)
     if args.report:
         args.report.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(args.report, render_contamination(row))
-    print_result(args, row, _lines(row))
+        write_atomic(args.report, report.markdown())
+    print_result(args, report.to_row(), report.lines())
     return 0
-
-
-def _lines(row: Row) -> Iterator[str]:
-    for name, counts in row["benchmarks"].items():
-        reasons = ", ".join(f"{n} {reason}" for reason, n in counts["reasons"].items())
-        others = ", ".join(
-            f"any {n}-gram: {counts[f'any_{n}_gram']['questions']}" for n in (8, 13) if f"any_{n}_gram" in counts
-        )
-        yield f"{name}: {counts['questions']} questions{f' ({reasons})' if reasons else ''}; {others}"
-    yield f"{row['flagged']} of {row['questions']} questions repeat a benchmark's problem"

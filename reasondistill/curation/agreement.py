@@ -1,7 +1,7 @@
-"""How often the verifier accepts what a label calls right, and what it calls wrong.
+"""Agreement of the verifier with labels: the share it accepts of rollouts labelled right, and of those labelled wrong.
 
-Labels come with rollouts that were made and judged elsewhere: `marks["label"]`, true or false. Verdicts that our side
-could not give (`error`) are counted apart.
+Labels come with imported rollouts (`marks["label"]`, true or false). Verdicts with an error of our side are counted
+apart.
 """
 
 from collections import Counter
@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from verifiers import Outcome
 
 from ..evaluation.statistics import wilson
-from ..records import Row
-from .candidates import Candidate
+from ..records import Estimate, Row
+from .candidate_source import Candidate
 
 LABEL = "label"
+_RATES = {
+    "true_accept": "accepted of the rollouts labelled right",
+    "false_accept": "accepted of the rollouts labelled wrong",
+}
 
 
 @dataclass(slots=True)
@@ -28,7 +32,7 @@ class Agreement:
     outcomes: Counter[tuple[bool, str]] = field(default_factory=Counter)
 
     def watch(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-        """Pass candidates on and count those with a label."""
+        """Pass the candidates on and count those with a label."""
         for candidate in candidates:
             label = candidate.rollout.marks.get(LABEL)
             if isinstance(label, bool):
@@ -36,18 +40,29 @@ class Agreement:
             yield candidate
 
     def to_row(self) -> Row:
-        """Return `{labelled, true_accept, false_accept, outcomes}`; a rate without a row behind it is left out."""
+        """Return `{labelled, true_accept, false_accept, outcomes}`, without rates that no rollout counts for."""
         row: Row = {"labelled": self.outcomes.total()}
         if not row["labelled"]:
             return row
-        for label, name in ((True, "true_accept"), (False, "false_accept")):
+        for label, name in zip((True, False), _RATES, strict=True):
             judged = sum(
-                n for (given, outcome), n in self.outcomes.items() if given is label and outcome != Outcome.ERROR
+                n for (labelled, outcome), n in self.outcomes.items() if labelled is label and outcome != Outcome.ERROR
             )
             if judged:
                 row[name] = wilson(self.outcomes[label, str(Outcome.CORRECT)], judged).to_row()
         row["outcomes"] = {
-            name: {outcome: n for (given, outcome), n in sorted(self.outcomes.items()) if given is label}
+            name: {outcome: n for (labelled, outcome), n in sorted(self.outcomes.items()) if labelled is label}
             for label, name in ((True, "labelled_right"), (False, "labelled_wrong"))
         }
         return row
+
+
+def agreement_rates(row: Row) -> Iterator[tuple[str, Estimate]]:
+    """Yield label and value of each rate in the JSON object of an `Agreement`.
+
+    >>> list(agreement_rates({"labelled": 0}))
+    []
+    """
+    for name, label in _RATES.items():
+        if name in row:
+            yield label, Estimate.from_row(row[name])

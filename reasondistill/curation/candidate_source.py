@@ -1,125 +1,95 @@
-"""Where candidates are read from, as often as needed: the steps that choose among all of them keep ids, not texts.
+"""Candidates (judged rollouts) and the source that reads them as often as needed.
 
-What a step holds in memory is a key a row; the rows themselves are read again for the next one.
+Steps that choose among all candidates hold a key per candidate and read the texts again; memory never holds all texts.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from verifiers import Verdict
 
-from ..records import Kind, Problem, Rollout
+from ..records import Message, Problem, Rollout
 from ..store import Table
-from .candidates import Candidate
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Candidates in a fixed order, read from the beginning each time."""
-
-    def __iter__(self) -> Iterator[Candidate]:
-        """Yield all of them."""
-        ...
-
-    def only(self, ids: Collection[str]) -> Iterator[Candidate]:
-        """Yield those whose rollouts have these ids, in the source's order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Candidates that are held in memory anyhow."""
-
-    candidates: Sequence[Candidate]
-
-    def __iter__(self) -> Iterator[Candidate]:
-        return iter(self.candidates)
-
-    def only(self, ids: Collection[str]) -> Iterator[Candidate]:
-        """Yield those whose rollouts have these ids."""
-        return (candidate for candidate in self.candidates if candidate.rollout.id in ids)
-
-    def ordered(self, ids: Iterable[str]) -> Iterator[Candidate]:
-        """Yield those whose rollouts have these ids, in the ids' order."""
-        held = {candidate.rollout.id: candidate for candidate in self.candidates}
-        return (held[identifier] for identifier in ids)
+from .ledger import Drop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """The judged rollouts of two tables, in the order of `ids`."""
+class Candidate:
+    """A rollout with its problem and verdict."""
 
-    problems: Mapping[str, Problem]
-    """By id."""
-    rollouts: Table
-    verdicts: Table
-    ids: Sequence[str]
-    """Rollouts that both tables have."""
+    problem: Problem
+    rollout: Rollout
+    verdict: Verdict
 
-    def __iter__(self) -> Iterator[Candidate]:
-        return self._read(self.ids)
-
-    def only(self, ids: Collection[str]) -> Iterator[Candidate]:
-        """Yield those whose rollouts have these ids; the others are not even parsed."""
-        return self._read(identifier for identifier in self.ids if identifier in ids)
-
-    def ordered(self, ids: Iterable[str]) -> Iterator[Candidate]:
-        """Yield those whose rollouts have these ids, in the ids' order."""
-        return self._read(ids)
-
-    def _read(self, ids: Iterable[str]) -> Iterator[Candidate]:
-        wanted = list(ids)
-        for row, verdict in zip(self.rollouts.rows(wanted), self.verdicts.rows(wanted), strict=True):
-            rollout = Rollout.from_row(row)
-            problem = self.problems[rollout.problem_id]
-            yield Candidate(problem=problem, rollout=rollout, verdict=Verdict.from_row(verdict))
+    def drop(self, step: str, reason: str, evidence: str = "") -> Drop:
+        """Return the ledger's row for leaving it out."""
+        return Drop(rollout_id=self.rollout.id, problem_id=self.problem.id, step=step, reason=reason, evidence=evidence)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What is held of a candidate that was kept."""
+    """Ids of a candidate, kept in memory in its place. Steps extend it with the numbers they choose by."""
 
     rollout_id: str
     problem_id: str
-    ran_code: bool
-    """Its problem wants a program, or its rollout executed some code."""
 
     @classmethod
-    def of(cls, candidate: Candidate) -> "Key":
+    def of(cls, candidate: Candidate) -> Self:
         """Return a candidate's key."""
-        ran_code = candidate.problem.kind is Kind.CODE or bool(candidate.rollout.marks.get("executions"))
-        return cls(candidate.rollout.id, candidate.problem.id, ran_code)
+        return cls(rollout_id=candidate.rollout.id, problem_id=candidate.problem.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Candidates of a source that were kept: their keys in memory, the rows read anew by each iteration."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Candidates in a fixed order; each iteration reads them from the beginning.
 
-    source: Source
-    keys: Sequence[Key]
+    >>> len(Source.of([]))
+    0
+    """
+
+    ids: Sequence[str]
+    """Rollout ids in the source's order."""
+    read: Callable[[Iterable[str]], Iterator[Candidate]]
+    """Reader of the candidates with these rollout ids, in the order of the ids."""
+
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> "Source":
+        """Return a source that holds the candidates in memory, unless they are a source already."""
+        if isinstance(candidates, Source):
+            return candidates
+        held = {candidate.rollout.id: candidate for candidate in candidates}
+        return cls(ids=list(held), read=lambda ids: (held[identifier] for identifier in ids))
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[Candidate]:
-        return self.source.only({key.rollout_id for key in self.keys})
+        return self.read(self.ids)
 
     def only(self, ids: Collection[str]) -> Iterator[Candidate]:
-        """Yield those whose rollouts have these ids."""
-        return self.source.only({key.rollout_id for key in self.keys if key.rollout_id in ids})
+        """Yield the candidates with these rollout ids in the source's order; the others are not even parsed."""
+        return self.read(identifier for identifier in self.ids if identifier in ids)
 
-    def first(self, count: int) -> Iterator[Candidate]:
-        """Yield the first few."""
-        return self.source.only({key.rollout_id for key in self.keys[:count]})
-
-
-def in_order(source: Source, ids: Sequence[str]) -> Iterator[Candidate]:
-    """Yield the candidates of these ids in the ids' order; those of a source that cannot seek are held."""
-    found = source if isinstance(source, Stored | Listed) else Listed(list(source.only(set(ids))))
-    return found.ordered(ids)
+    def narrowed(self, ids: Sequence[str]) -> "Source":
+        """Return a source of these rollout ids, in their order, with the same reader."""
+        return replace(self, ids=ids)
 
 
-def to_source(candidates: Iterable[Candidate]) -> Source:
-    """Return candidates as a source; what is none is held in memory."""
-    return candidates if isinstance(candidates, Source) else Listed(list(candidates))
+def stored_source(problems: Mapping[str, Problem], rollouts: Table, verdicts: Table, ids: Sequence[str]) -> Source:
+    """Return the judged rollouts of two tables in the order of `ids`, which both tables hold; `problems` are by id."""
+
+    def read(ids: Iterable[str]) -> Iterator[Candidate]:
+        wanted = list(ids)
+        for row, verdict in zip(rollouts.rows(wanted), verdicts.rows(wanted), strict=True):
+            rollout = Rollout.from_row(row)
+            yield Candidate(problem=problems[rollout.problem_id], rollout=rollout, verdict=Verdict.from_row(verdict))
+
+    return Source(ids=ids, read=read)
+
+
+def full_text(message: Message) -> str:
+    """Return everything that a message says: reasoning, content and calls, without the ids of the calls."""
+    calls = json.dumps([call.get("function") for call in message.tool_calls]) if message.tool_calls else ""
+    return f"{message.reasoning or ''}\n{message.content}{calls}"

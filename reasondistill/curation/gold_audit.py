@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from verifiers import Outcome
 
 from ..records import Kind, Problem, Row
-from .candidates import Candidate
+from .candidate_source import Candidate
 from .lookup.normalise import normalise
 
 

@@ -1,6 +1,6 @@
-"""The stage that scores rollouts by a small model: how much more likely their text is after its question than alone.
+"""Score rollouts by a small model: the likelihood of their text after its question, and alone.
 
-The two numbers of curation.ifd for each rollout, stored as they come, so that none is computed twice.
+The scores of `steps.ifd` are stored rollout by rollout, so that none is computed twice.
 """
 
 import asyncio
@@ -28,15 +28,17 @@ class IfdStage:
     """Score every rollout of a run that has no score yet."""
 
     label: str
+    """Name shown beside the progress."""
     engine: EngineOptions
     problems: Path
     folder: Path
     """The run folder, with a table `rollouts`; the scores go to its table `ifd`."""
     template: str
-    """What the question is asked with."""
+    """Prompt template of the question."""
     beside: Path | None = None
+    """Folder that a template file's relative path starts from."""
     max_tokens: int = 1024
-    """Of an answer, beyond which the rest is not read (Li et al. 2024)."""
+    """Tokens of an answer that are scored."""
 
     @property
     def loads_model(self) -> bool:
@@ -53,9 +55,9 @@ class IfdStage:
             StageProgress() as progress,
         ):
             rollouts = open_rollouts(self.folder)
-            # A rollout that was gone on with since has another text.
-            there = {row["rollout_id"]: row["completion_hash"] for row in table}
-            missing = [head["id"] for head in rollouts.heads() if there.get(head["id"]) != head["completion_hash"]]
+            # A rollout that was resumed since has another text.
+            scored = {row["rollout_id"]: row["completion_hash"] for row in table}
+            missing = [head["id"] for head in rollouts.heads() if scored.get(head["id"]) != head["completion_hash"]]
             total = len(rollouts)
             progress.start(self.label, total, done=total - len(missing))
             if not missing:
@@ -96,7 +98,7 @@ class _Reader:
     async def score(self, engine: Engine, rollout: Rollout) -> Row:
         """Return a rollout's row; its IFD is None where the texts are too long for the model, or empty.
 
-        Raises EngineError for any other refusal: it says nothing of the rollout.
+        Raises EngineError for any other refusal, which says nothing about the rollout.
         """
         messages = self.template.messages(self.problems[rollout.problem_id])
         prompt = self.renderer.prompt_ids(messages)
@@ -107,7 +109,7 @@ class _Reader:
         if not answer:
             return row
         try:
-            after, alone = [await self._mean_nll(engine, given, answer) for given in (prompt, prompt[:1])]
+            after, alone = [await self._mean_nll(engine, before, answer) for before in (prompt, prompt[:1])]
         except RequestError as error:
             if error.reason == "prompt_too_long":
                 return row
@@ -117,6 +119,6 @@ class _Reader:
         return row | {"after_question": round(after, 6), "alone": round(alone, 6), "ifd": round(ifd(after, alone), 6)}
 
     async def _mean_nll(self, engine: Engine, prompt: list[int], answer: list[int]) -> float:
-        """Return the mean negative log-likelihood of the answer's tokens; alone it still has the template's first."""
+        """Return the mean negative log-likelihood of the answer's tokens after a prompt of at least one token."""
         score = await engine.score(prompt, answer)
         return -sum(score.logprobs) / len(answer)

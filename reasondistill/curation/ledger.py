@@ -1,4 +1,4 @@
-"""The drop ledger: one row for every rollout that did not become an example, with step, reason and evidence."""
+"""The drop ledger: one row per rollout that did not become an example, with step, reason and evidence."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import IO
 from ..records import SCHEMA, Row
 
 IN_MEMORY = 1 << 20
-"""Bytes of one step's drops from which they go to the disk."""
+"""Bytes of one step's drops that are held in memory; more go to the disk."""
 _READ_BYTES = 1 << 16
 
 
@@ -26,7 +26,7 @@ class Drop:
     """The curation step that dropped it."""
     reason: str
     evidence: str = ""
-    """What a person needs to agree: the matching text, the id of the twin, the count."""
+    """Evidence that lets a person agree: the matching text, the id of the twin, the count."""
 
     def to_row(self) -> Row:
         """Return the row of the `drops` table."""
@@ -34,20 +34,20 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fall:
-    """One stage of the waterfall."""
+class WaterfallRow:
+    """Counts of one curation step."""
 
     stage: str
+    """Name of the step."""
     kept: int
+    """Rollouts left after it."""
     dropped: int
     reasons: Mapping[str, int]
     """Dropped rollouts by reason; they add up to `dropped`."""
 
 
 class Ledger:
-    """Collects drops while rollouts pass through the steps, so that the counts of the steps add up.
-
-    Drops wait in a file for each step, in memory only while they are few.
+    """Collects drops while rollouts pass through the steps. Each step's drops go to a file once they are many.
 
     >>> ledger = Ledger()
     >>> ledger.add(Drop(rollout_id="r", problem_id="p", step="outcome", reason="incorrect"))
@@ -56,7 +56,7 @@ class Ledger:
     """
 
     def __init__(self, steps: Sequence[str] = ()) -> None:
-        """`steps` is the order in which drops are listed; a step that is not in it comes behind, as it turns up."""
+        """`steps` is the order in which drops are listed; other steps follow in the order of their first drop."""
         self._order = {step: number for number, step in enumerate(steps)}
         self._counts: dict[str, Counter[str]] = {}
         self._spools: dict[str, IO[bytes]] = {}
@@ -64,7 +64,7 @@ class Ledger:
     def add(self, drop: Drop) -> None:
         """Enter one drop."""
         if drop.step not in self._spools:
-            # Closed with the ledger; a with-block cannot span the steps' generators.
+            # Closed with the ledger: a with-block cannot span the steps' generators.
             self._spools[drop.step] = spool = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
             weakref.finalize(self, spool.close)
             self._counts[drop.step] = Counter()
@@ -73,7 +73,7 @@ class Ledger:
 
     @property
     def drops(self) -> "Drops":
-        """Every drop, step by step, within a step as they were entered."""
+        """All drops by step, each step's in the order in which they were entered."""
         return Drops(self)
 
     def counts(self) -> dict[str, Counter[str]]:
@@ -100,7 +100,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Drops:
-    """The drops of a ledger, to be read as often as wanted."""
+    """The drops of a ledger; each iteration reads them from the beginning."""
 
     ledger: Ledger
 
@@ -111,20 +111,19 @@ class Drops:
         return self.ledger._read()
 
 
-def waterfall(rollouts: int, drops: Mapping[str, Mapping[str, int]], examples: int) -> list[Fall]:
-    """Return what each step left of the rollouts, in the steps' order, down to the examples.
+def waterfall(rollouts: int, drops: Mapping[str, Mapping[str, int]], examples: int) -> list[WaterfallRow]:
+    """Return the rollouts that each step left, in the order of the steps, down to the examples.
 
-    Raises ValueError when kept and dropped do not add up: then a rollout has vanished without a word, or stands in the
-    ledger twice.
+    Raises ValueError when kept and dropped rollouts do not add up: a rollout vanished or is in the ledger twice.
 
-    >>> [fall.kept for fall in waterfall(5, {"outcome": {"incorrect": 2}, "complete": {"truncated": 1}}, 2)]
+    >>> [row.kept for row in waterfall(5, {"outcome": {"incorrect": 2}, "complete": {"truncated": 1}}, 2)]
     [3, 2]
     """
-    falls, left = [], rollouts
+    rows, left = [], rollouts
     for step, reasons in drops.items():
         dropped = sum(reasons.values())
         left -= dropped
-        falls.append(Fall(stage=step, kept=left, dropped=dropped, reasons=dict(reasons)))
+        rows.append(WaterfallRow(stage=step, kept=left, dropped=dropped, reasons=dict(reasons)))
     if left != examples:
         raise ValueError(f"{rollouts} rollouts, {rollouts - left} in the drop ledger, {examples} examples: no sum")
-    return falls
+    return rows

@@ -7,15 +7,13 @@ from annotated_types import Ge
 
 from ..store.options import Choice
 from .lookup.embedding import TFIDF
-from .steps.decontaminate import DecontaminationOptions
+from .lookup.held_out import DecontaminationOptions
 from .steps.ifd import IfdOptions
+from .steps.limit import PerProblem
 from .steps.near_duplicates import NearDuplicateOptions
 from .steps.pass_rate import PassRateOptions
 from .steps.quality import QualityOptions
 from .steps.small_set import SmallSetOptions
-
-PER_PROBLEM = Literal["first", "shortest", "longest", "random", "diverse"]
-"""Rules that choose among the rollouts of one problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class CurateOptions(DecontaminationOptions):
     """Instruction-following difficulty under a small model."""
     max_per_problem: Annotated[int, Ge(1)] | None = None
     """Rollouts kept per problem at most."""
-    choose: PER_PROBLEM = "first"
+    choose: PerProblem = "first"
     """Rule by which `max_per_problem` chooses."""
     s1k: Annotated[int, Ge(1)] | None = None
     """Rollouts drawn as s1K was: a domain uniformly, then longer traces with higher probability."""

@@ -1,29 +1,14 @@
-"""Two passes over candidates: one that looks at all and holds keys, one that reads the chosen ones again."""
+"""Choosing in two passes: the first looks at all candidates and holds keys, the second reads the chosen ones."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from .candidate_source import Listed
-from .candidates import Candidate
-from .ledger import Drop, Ledger
+from .candidate_source import Candidate, Key
+from .curation_step import Context
+from .ledger import Drop
 
-Again = Callable[[Collection[str]], Iterable[Candidate]]
-"""Reads the candidates of these rollouts once more, in the order in which they came: `Source.only`."""
-
-
-class Keyed(Protocol):
-    """What is held of a candidate at least."""
-
-    @property
-    def id(self) -> str:
-        """The rollout's."""
-        ...
-
-    @property
-    def problem_id(self) -> str:
-        """The problem's."""
-        ...
+K = TypeVar("K", bound=Key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +19,30 @@ class Reason:
     evidence: str = ""
 
 
-K = TypeVar("K", bound=Keyed)
-
-
 def two_passes(
     candidates: Iterable[Candidate],
     describe: Callable[[Candidate], K],
-    refuse: Callable[[Sequence[K], Again], Mapping[str, Reason]],
-    ledger: Ledger,
+    refuse: Callable[[Sequence[K]], Mapping[str, Reason]],
+    context: Context,
     step: str,
-    again: Again | None,
 ) -> Iterator[Candidate]:
-    """Yield the candidates that `refuse` gives no reason against; the others are drops of this step.
+    """Yield the candidates that `refuse` accepts; the others become drops of this step.
 
-    `refuse` sees the keys of all and can read some of them again. Without `again` the candidates are held.
+    `refuse` sees the keys of all candidates and returns its reasons by rollout id.
     """
-    if again is None:
-        held = candidates = list(candidates)
-        again = Listed(held).only
     keys = [describe(candidate) for candidate in candidates]
-    refused = refuse(keys, again)
+    refused = refuse(keys)
     for key in keys:
-        if (why := refused.get(key.id)) is not None:
-            drop = Drop(rollout_id=key.id, problem_id=key.problem_id, step=step, reason=why.name, evidence=why.evidence)
-            ledger.add(drop)
-    kept = {key.id for key in keys if key.id not in refused}
+        if (why := refused.get(key.rollout_id)) is not None:
+            context.ledger.add(
+                Drop(
+                    rollout_id=key.rollout_id,
+                    problem_id=key.problem_id,
+                    step=step,
+                    reason=why.name,
+                    evidence=why.evidence,
+                )
+            )
+    kept = {key.rollout_id for key in keys if key.rollout_id not in refused}
     del keys
-    yield from again(kept)
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key with nothing but ids."""
-
-    id: str
-    problem_id: str
-
-    @classmethod
-    def of(cls, candidate: Candidate) -> "Key":
-        """Return a candidate's key."""
-        return cls(candidate.rollout.id, candidate.problem.id)
+    yield from context.source.only(kept)

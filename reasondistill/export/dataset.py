@@ -14,8 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..curation.candidate_source import Kept
-from ..curation.candidates import Candidate
+from ..curation.candidate_source import Candidate, Source
 from ..errors import DataError, StoreError
 from ..generation.prompts import PromptTemplate
 from ..generation.strategies.registry import StrategyOptions, asking
@@ -52,7 +51,7 @@ def to_example(
 class Examples:
     """The examples that candidates become, made anew by each iteration: no more than one is held."""
 
-    kept: Kept
+    kept: Source
     make: Callable[[Candidate], Example]
 
     def __len__(self) -> int:

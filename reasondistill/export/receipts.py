@@ -7,6 +7,7 @@ somebody who recomputes every hash passes the hash checks, and only judging the 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -27,8 +28,8 @@ class Judged:
 
     strict: bool = True
     timeout: float = 2.0
-    isolation: str = ""
-    """Layer that code ran under; empty where no code ran."""
+    isolation: str = "auto"
+    """Isolation that code ran under; `auto` becomes the layer of this machine."""
     tir: TirOptions | None = None
 
     def limits(self, *, ran: bool) -> Row:
@@ -89,7 +90,7 @@ def make_receipt(
         "tier": verdict.method.partition(":")[2] or verdict.method,
         "reason": verdict.reason,
         "verifier": verdict.verifier,
-        "isolation": judged.isolation if runs_code else None,
+        "isolation": sandbox_layer(judged.isolation) if runs_code else None,
         "limits": json.dumps(judged.limits(ran=runs_code)),
         "blocks": json.dumps([block.hash for block in blocks]) if blocks else None,
         "teacher": rollout.model,
@@ -137,8 +138,9 @@ class Digest:
         return {"rows": self.rows, "digest": self._hash.hexdigest()}
 
 
+@cache
 def sandbox_layer(asked: str = "auto") -> str:
-    """Return the layer that code runs under on this machine; empty where none can be had."""
+    """Return the layer that code runs under on this machine; empty where there is none."""
     from sandbox import available
 
     return (available() or "") if asked == "auto" else asked

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .data import Bar, BenchmarkHits, Count, LossPoint
+from ..curation.contamination import ContaminationReport
+from ..curation.lookup.held_out import ANY_HIT
+from .data import Bar, Count, LossPoint
 from .svg import FAINT, GRID, INK, MUTED, SERIES, WIDTH, inline_svg, new_figure
 from .text import by_group, duration, interval, measured, one_line, percent
 
@@ -57,14 +59,15 @@ def counts_chart(counts: Sequence[Count]) -> str:
     return inline_svg(_draw_rows(rows), name="counts", label="Rows kept and dropped by stage; numbers in the table")
 
 
-def hits_chart(benchmarks: Sequence[BenchmarkHits]) -> str:
-    """Return the share of questions dropped for each benchmark (full), and what the rules of others would (faint)."""
+def hits_chart(report: ContaminationReport) -> str:
+    """Return the share of questions dropped for each benchmark (full), and under the rules of others (faint)."""
     rows: list[_Lying] = []
-    for hits in benchmarks:
-        rows.append(_Lying(label=hits.name, head=True))
-        for label, n, color in [("dropped", hits.dropped, SERIES[0]), *((r, n, FAINT) for r, n in hits.others.items())]:
-            share = n / hits.of if hits.of else 0.0
-            rows.append(_Lying(label=label, value=f"{n:,} of {hits.of:,}", parts=((share, color),)))
+    for name, counts in report.benchmarks.items():
+        rows.append(_Lying(label=name, head=True))
+        others = [(f"any {n}-gram", counts[f"any_{n}_gram"]["questions"], FAINT) for n in ANY_HIT]
+        for label, n, color in [("dropped", counts["questions"], SERIES[0]), *others]:
+            share = n / report.questions if report.questions else 0.0
+            rows.append(_Lying(label=label, value=f"{n:,} of {report.questions:,}", parts=((share, color),)))
     return inline_svg(_draw_rows(rows), name="hits", label="Questions that repeat a benchmark; numbers in the table")
 
 

@@ -6,6 +6,7 @@ Nothing is computed here. Shares (accuracies, differences) are fractions of 1; w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..curation.contamination import ContaminationReport
 from ..records import Estimate
 
 
@@ -148,56 +149,6 @@ class RolloutView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkHits:
-    """What one benchmark has in common with the questions that were to become examples."""
-
-    name: str
-    problems: int
-    repeated: int
-    """Of the benchmark's problems."""
-    of: int
-    """Questions that were looked up."""
-    dropped: int
-    others: Mapping[str, int]
-    """Questions that the rules of others would drop, by rule."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchView:
-    """A question and the benchmark's problem that it repeats."""
-
-    benchmark: str
-    reason: str
-    share: float
-    question_id: str
-    question: str
-    benchmark_id: str
-    benchmark_question: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContaminationView:
-    """What decontamination found."""
-
-    questions: int
-    flagged: int
-    benchmarks: Sequence[BenchmarkHits]
-    rules: Sequence[str] = ()
-    """Keys of the benchmarks' `others`, in the order in which they are shown."""
-    matches: Sequence[MatchView] = ()
-    more: int = 0
-    """Matches that are not among `matches`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifierRate:
-    """How often the verifier accepts rollouts of one label."""
-
-    label: str
-    estimate: Estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PageData:
     """Everything that one report shows. A part that is empty is left out of the page."""
 
@@ -210,8 +161,9 @@ class PageData:
     comparisons: Sequence[Comparison] = ()
     waterfall: Sequence[Count] = ()
     """In the order of the stages: problems, rollouts, correct, curated, examples."""
-    contamination: ContaminationView | None = None
-    verifier: Sequence[VerifierRate] = ()
+    contamination: ContaminationReport | None = None
+    verifier: Sequence[tuple[str, Estimate]] = ()
+    """Label and value of the verifier's rates against labels."""
     loss: Sequence[LossPoint] = ()
     seconds: Sequence[tuple[str, float]] = ()
     """(stage, wall-clock seconds)."""

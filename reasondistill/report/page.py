@@ -15,12 +15,15 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlencode
 
+from ..curation.contamination import BRACKETS
 from ..errors import StoreError
 from . import text
 from .charts import accuracy_chart, counts_chart, hits_chart, loss_chart, minutes_chart
 from .data import Change, PageData, RolloutView
 from .scaling_chart import scaling_chart
 
+MAX_MATCHES = 200
+"""Matches with a benchmark that the page shows; all are in decontamination.json."""
 _OUTCOMES = ("correct", "incorrect", "no_answer", "timeout", "undecided", "error")
 
 
@@ -71,6 +74,8 @@ def render_page(data: PageData) -> str:
         embedded=embedded,
         side_by_side=_side_by_side,
         size=f"{len(embedded) / 1e6:.1f} MB",
+        brackets=BRACKETS,
+        max_matches=MAX_MATCHES,
     )
 
 
@@ -124,7 +129,7 @@ def _charts(data: PageData) -> dict[str, str]:
         "accuracy": accuracy_chart(data.accuracies) if data.accuracies else "",
         "scaling": scaling_chart(data.scaling.curves) if data.scaling else "",
         "counts": counts_chart(data.waterfall) if data.waterfall else "",
-        "hits": hits_chart(data.contamination.benchmarks) if data.contamination else "",
+        "hits": hits_chart(data.contamination) if data.contamination else "",
         "loss": loss_chart(data.loss) if data.loss else "",
         "minutes": minutes_chart(data.seconds) if data.seconds else "",
     }

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..curation.agreement import Agreement
-from ..curation.candidate_source import Kept, Source, Stored
-from ..curation.candidates import Candidate
-from ..curation.contamination import render_contamination
+from ..curation.candidate_source import Candidate, Source, stored_source
 from ..curation.controls import match_problems
+from ..curation.curation_step import Measured
 from ..curation.gold_audit import audit_gold
-from ..curation.select import Measured, Selection, select
-from ..curation.steps.decontaminate import HeldOut, read_benchmarks
+from ..curation.lookup.held_out import HeldOut, read_benchmarks
+from ..curation.select import Selection, make_steps, select
 from ..curation.steps.licence import count_licences
 from ..engines.identity import is_local, model_row, model_weights
 from ..engines.options import EngineOptions
@@ -29,7 +28,7 @@ from ..export.card.card import CardFacts, render_card
 from ..export.dataset import Examples, survey, to_example, write_dataset
 from ..export.formats.pairs import PairOptions
 from ..export.formats.write import FormatsBeside
-from ..export.receipts import Judged, sandbox_layer
+from ..export.receipts import Judged
 from ..export.split_thinking_at_box import thinking_before_box
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleStage, failures
@@ -140,7 +139,7 @@ class Pipeline:
             selection = self._select(self.recipe.curate.keep)
             self._write_contamination(selection)
             agreement = Agreement()
-            suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(selection.kept.source))]
+            suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(self._source()))]
             self.folder.write_json("gold_audit.json", {"suspects": suspects})
             self.folder.write_json("agreement.json", agreement.to_row())
             drops = selection.ledger.drops
@@ -281,19 +280,20 @@ class Pipeline:
 
     def _select(self, keep: str) -> Selection:
         if keep not in self._selections:
-            known = next(iter(self._selections.values()), None)
-            source = known.kept.source if known else self._source()
-            self._selections[keep] = select(source, self.plan.select(keep), self._held_out, self._measured())
+            steps = make_steps(self.plan.select(keep), self.plan.licence())
+            self._selections[keep] = select(
+                self._source(), steps, seed=self.recipe.seed, held_out=self._held_out, measured=self._measured()
+            )
         return self._selections[keep]
 
     def _source(self) -> Source:
         """Return every judged rollout that the recipe asks for, in the recipe's order."""
         rollouts = self.folder.table("rollouts", key="id")
-        return Stored(
-            problems={problem.id: problem for problem in self._read_problems("train")},
-            rollouts=rollouts,
-            verdicts=self.folder.table("verdicts", key="rollout_id"),
-            ids=[identifier for identifier in self.plan.train_rollouts() if identifier in rollouts],
+        return stored_source(
+            {problem.id: problem for problem in self._read_problems("train")},
+            rollouts,
+            self.folder.table("verdicts", key="rollout_id"),
+            [identifier for identifier in self.plan.train_rollouts() if identifier in rollouts],
         )
 
     @cached_property
@@ -302,23 +302,22 @@ class Pipeline:
         if not self.recipe.curate.decontaminate:
             return None
         own = {name: self._read_problems(name) for name in self.recipe.held_out}
-        return HeldOut({**own, **read_benchmarks(self.recipe.curate.against)}, self.plan.decontamination())
+        return HeldOut({**own, **read_benchmarks(self.recipe.curate.against)}, self.plan.curate)
 
     def _write_contamination(self, selection: Selection) -> None:
         """Write what decontamination found, for programs and for readers."""
         if selection.contamination is not None:
-            row = selection.contamination.to_row()
-            self.folder.write_json("decontamination.json", row)
-            write_atomic(self.folder.path / "decontamination.md", render_contamination(row))
+            self.folder.write_json("decontamination.json", selection.contamination.to_row())
+            write_atomic(self.folder.path / "decontamination.md", selection.contamination.markdown())
 
-    def _control(self, keep: str, selection: Selection) -> Kept:
-        kept = self._select(keep).kept
+    def _control(self, keep: str, selection: Selection) -> Source:
+        control = self._select(keep)
         by_problems = self.plan.controls()[keep].match_by == "problems"
-        return match_problems(kept, selection.kept, self.recipe.seed) if by_problems else kept
+        return match_problems(control, selection, self.recipe.seed) if by_problems else control.kept
 
-    def _examples(self, kept: Kept) -> Examples:
+    def _examples(self, kept: Source) -> Examples:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        judged, strategy = self._judged(kept), self.plan.student_strategy
+        judged, strategy = self._judged(), self.plan.student_strategy
         parted = self.recipe.export.thinking == "before_box"
 
         def make(candidate: Candidate) -> Example:
@@ -335,9 +334,11 @@ class Pipeline:
             options=PairOptions(
                 per_problem=wanted.pairs_per_problem, length_matched=wanted.length_matched, seed=self.recipe.seed
             ),
-            kept=selection.kept,
+            source=self._source(),
+            selection=selection,
             make=examples.make,
-            select=self.plan.select(self.recipe.curate.keep),
+            curate=self.plan.select(self.recipe.curate.keep),
+            licence=self.plan.licence(),
             rl_problems=self._rl_problems(),
         )
 
@@ -352,20 +353,19 @@ class Pipeline:
         """Return what the dataset's manifest says beside its counts."""
         return {"name": self.recipe.name, "versions": versions(), "verify": asdict(self.plan.verify())}
 
-    def _judged(self, kept: Kept) -> Judged:
+    def _judged(self) -> Judged:
         verify, teacher = self.plan.verify(), self.plan.teacher_strategy
-        runs_code = any(key.ran_code for key in kept.keys)
         return Judged(
             strict=verify.strict,
             timeout=verify.timeout,
-            isolation=sandbox_layer(teacher.tir.isolation) if runs_code else "",
+            isolation=teacher.tir.isolation,
             tir=teacher.tir if teacher.name == "tir" or self.plan.imports else None,
         )
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
         teacher = self._manifest_file().get("teacher", {})
         template = load_template(self.plan.teacher_template, beside=self.plan.recipe_folder)
-        first = next(iter(selection.kept.first(1)), None)
+        first = next(selection.kept.read(selection.kept.ids[:1]), None)
         return CardFacts(
             name=self.recipe.name,
             teacher=teacher.get("name", ""),
@@ -388,7 +388,7 @@ class Pipeline:
             else [],
             command=self._command,
             sampling="not known" if self.plan.imports else str(self.plan.train_set().sampling.identity()),
-            licences=self._licences(selection.kept),
+            licences=self._licences(selection),
             licence_forced=self.recipe.export.force_licence,
             prompts=self._prompts(),
             agreement=self.folder.read_json("agreement.json") or {},
@@ -397,10 +397,10 @@ class Pipeline:
             versions=versions(),
         )
 
-    def _licences(self, kept: Kept) -> dict[str, int]:
+    def _licences(self, selection: Selection) -> dict[str, int]:
         """Return the problems of the main split by the licence of their statements."""
-        used = {key.problem_id for key in kept.keys}
-        rule = self.plan.select(self.recipe.curate.keep).licence
+        used = {key.problem_id for key in selection.keys}
+        rule = self.plan.licence()
         counts = count_licences((p for p in self._read_problems("train") if p.id in used), rule)
         return dict(counts.most_common())
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ..curation.controls import control_options
+from ..curation.controls import Data, control_options
 from ..curation.ifd_scores import IfdStage
-from ..curation.select import SelectOptions
-from ..curation.steps.decontaminate import DecontaminationOptions
+from ..curation.options import CurateOptions
 from ..curation.steps.licence import LicenceRule
 from ..engines.identity import model_name, model_weights
 from ..engines.options import EngineOptions
@@ -149,43 +148,20 @@ class Plan:
         """How every rollout of the run is judged."""
         return self.recipe.verify
 
-    def select(self, keep: str) -> SelectOptions:
+    def select(self, keep: str) -> CurateOptions:
         """The curation of one arm. Arms differ in the outcome they keep; `random` leaves out the steps that choose."""
-        curate = self.recipe.curate
-        band = (
-            (curate.pass_rate.low, curate.pass_rate.high) if curate.pass_rate.enabled else None
-        )  # not where it is only for RL
-        own = SelectOptions(
-            keep=curate.keep,
-            quality=curate.quality,
-            deduplicate=curate.deduplicate,
-            near_duplicates=curate.near_duplicates,
-            max_per_problem=curate.max_per_problem,
-            choose=curate.choose,
-            s1k=curate.s1k,
-            domain=curate.domain,
-            max_tokens=curate.max_tokens,
-            seed=self.recipe.seed,
-            pass_rate=band,
-            ifd=curate.ifd.share if curate.ifd.model else None,
-            diverse=curate.diverse,
-            embedding=curate.embedding,
-            small_set=curate.small_set,
-            licence=self._licence(),
-        )
-        return control_options(own, keep)
+        return control_options(self.curate, cast(Data, keep))
 
-    def _licence(self) -> LicenceRule:
+    @property
+    def curate(self) -> CurateOptions:
+        """The recipe's curation."""
+        return self.recipe.curate
+
+    def licence(self) -> LicenceRule:
         """Which statements may be given on; imported rollouts that bring their own problems say it themselves."""
         source = self.recipe.problems
         unsaid = self.imports and source.source == _OWN_PROBLEMS and not source.licence
         return LicenceRule(source="" if unsaid else licence_of_source(source), force=self.recipe.export.force_licence)
-
-    def decontamination(self) -> DecontaminationOptions:
-        """How a question is compared with the benchmarks'."""
-        return DecontaminationOptions(
-            **{f.name: getattr(self.recipe.curate, f.name) for f in fields(DecontaminationOptions)}
-        )
 
     @property
     def teacher_template(self) -> str:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from ..curation.agreement import agreement_rates
+from ..curation.contamination import ContaminationReport
 from ..evaluation.results import SetResult, compare, measure, pool
 from ..evaluation.tool_use import tool_use
 from ..generation.sample_stage import SampleSet, SampleStage
 from ..problems import load_problems
 from ..records import Estimate, Row
-from ..report.contamination import contamination_row, contamination_view, verifier_rates
 from ..report.data import Bar, Comparison, Count, Figure, LossPoint, PageData, RolloutView
 from ..report.rollout_view import view_rollout
 from ..report.text import p_words, percent, points
@@ -47,7 +48,7 @@ def assemble_report(plan: Plan, folder: RunFolder, *, command: str) -> Row:
     if suspects:
         report["suspect_golds"] = suspects
     if (found := _contamination(plan, folder)) is not None:
-        report["contamination"] = contamination_row(found)
+        report["contamination"] = found.summary()
     if (agreement := _agreement(folder)).get("labelled"):
         report["verifier"] = agreement
     if before:
@@ -69,8 +70,8 @@ def assemble_page(plan: Plan, folder: RunFolder, report: Row) -> PageData:
         accuracies=list(_bars(report)),
         comparisons=list(_comparisons(report)),
         waterfall=_waterfall(report["counts"]),
-        contamination=None if (found := _contamination(plan, folder)) is None else contamination_view(found),
-        verifier=list(verifier_rates(_agreement(folder))),
+        contamination=_contamination(plan, folder),
+        verifier=list(agreement_rates(_agreement(folder))),
         loss=list(_loss(plan, folder)),
         seconds=list(report["seconds"].items()),
         tokens=[(who, row["prompt"], row["completion"]) for who, row in report["tokens"].items()],
@@ -310,9 +311,10 @@ def _waterfall(counts: Row) -> list[Count]:
     return [*rows, Count(stage="examples", kept=counts.get("examples", 0))]
 
 
-def _contamination(plan: Plan, folder: RunFolder) -> Row | None:
+def _contamination(plan: Plan, folder: RunFolder) -> ContaminationReport | None:
     """Return what decontamination wrote, where it is on and was done."""
-    return folder.read_json("decontamination.json") if plan.recipe.curate.decontaminate else None
+    row = folder.read_json("decontamination.json") if plan.recipe.curate.decontaminate else None
+    return None if row is None else ContaminationReport.from_row(row)
 
 
 def _agreement(folder: RunFolder) -> Row:

@@ -8,7 +8,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from reasondistill.cli.main import main
-from reasondistill.curation.steps.basic import Candidate
+from reasondistill.curation.candidate_source import Candidate
 from reasondistill.export.dataset import to_example, write_dataset
 from reasondistill.export.receipts import Judged, messages_hash, receipt_of
 from reasondistill.generation.prompts import PromptTemplate

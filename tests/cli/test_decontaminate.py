@@ -32,7 +32,8 @@ def test_the_report_and_the_clean_rows(files, tmp_path, capsys):
     out, report = tmp_path / "clean.jsonl", tmp_path / "new" / "report.md"
     assert main(["decontaminate", str(train), "--against", str(bench), "--out", str(out), "--report", str(report)]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == "bench: 1 questions (1 same_question); any 8-gram: 1, any 13-gram: 1"
+    others = "by the rules of others: any shared 8-gram 1, any shared 13-gram 1"
+    assert printed[0] == f"bench: 1 of 3 questions flagged (1 same_question); {others}"
     assert printed[-1] == "1 of 3 questions repeat a benchmark's problem"
     assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["b", "c"]
     assert HELD in report.read_text() and HELD.upper() in report.read_text()

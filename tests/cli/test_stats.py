@@ -8,7 +8,7 @@ import pytest
 
 from reasondistill.audit.description import Description, shared_with
 from reasondistill.cli.main import main
-from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.candidate_source import Candidate
 from reasondistill.export.dataset import to_example, write_dataset
 from reasondistill.generation.prompts import PromptTemplate
 from verifiers import Outcome, Verdict

@@ -1,8 +1,10 @@
-"""Candidates to choose among."""
+"""Candidates to choose among, and a way to run one curation step on them."""
 
 import pytest
 
-from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.candidate_source import Candidate, Source
+from reasondistill.curation.curation_step import Context
+from reasondistill.curation.ledger import Ledger
 from reasondistill.records import Usage
 from verifiers import Outcome, Verdict
 
@@ -17,3 +19,14 @@ def candidate(make_problem, make_rollout):
         return Candidate(problem=problem, rollout=rollout, verdict=Verdict(outcome=Outcome.CORRECT))
 
     return build
+
+
+@pytest.fixture(scope="session")
+def run_step():
+    """Return a function that runs a step on candidates and returns the kept ones; drops go to the ledger."""
+
+    def run(step, candidates, ledger=None, **context):
+        source = Source.of(candidates)
+        return list(step(source, Context(source=source, ledger=ledger or Ledger(), **context)))
+
+    return run

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.cli.main import main
+from reasondistill.curation.curation_step import Measured
 from reasondistill.curation.ledger import Ledger
 from reasondistill.curation.lookup.embedding import embed
 from reasondistill.curation.lookup.facility import choose_near_all
-from reasondistill.curation.steps.basic import keep_unsolved
-from reasondistill.curation.steps.choosing import domain
-from reasondistill.curation.steps.diverse import choose_diverse
-from reasondistill.curation.steps.ifd import ifd, keep_ifd
-from reasondistill.curation.steps.small_set import SmallSetOptions, choose_small_set
+from reasondistill.curation.steps.diverse import Diverse, DiverseOptions
+from reasondistill.curation.steps.ifd import Ifd, IfdOptions, ifd
+from reasondistill.curation.steps.references import ReferenceOptions, References
+from reasondistill.curation.steps.small_set import SmallSet, SmallSetOptions
 from reasondistill.errors import ModelError, RecipeError
 from reasondistill.models.resolve import weights_directory
 from reasondistill.store import Table
@@ -30,6 +30,14 @@ AREAS = [f"A square of side {n} metres has an area of {n} x {n} square metres." 
 
 def _ids(candidates):
     return [c.rollout.id for c in candidates]
+
+
+def _diverse(count):
+    return Diverse(DiverseOptions(count=count))
+
+
+def _ifd(share):
+    return Ifd(IfdOptions(share=share))
 
 
 def _value(similar, chosen):
@@ -76,18 +84,18 @@ def test_a_drawn_ground_set_still_finds_the_groups():
     assert {row // 40 for row in choose_near_all(rows, 3, ground=30, seed=2)} == {0, 1, 2}
 
 
-def test_the_odd_ones_are_heard_by_tfidf(candidate):
+def test_the_odd_ones_are_heard_by_tfidf(candidate, run_step):
     given_ = [candidate(n, text=text) for n, text in enumerate([*SUMS, *AREAS])]
     ledger = Ledger()
-    kept = _ids(choose_diverse(given_, 2, ledger))
+    kept = _ids(run_step(_diverse(2), given_, ledger))
     assert {int(name[1]) >= len(SUMS) for name in kept} == {True, False}
     assert ledger.counts() == {"diversity": Counter(near_another=6)}
-    assert sorted(_ids(choose_diverse(given_[::-1], 2, Ledger()))) == sorted(kept)
+    assert sorted(_ids(run_step(_diverse(2), given_[::-1]))) == sorted(kept)
 
 
-def test_few_enough_are_left_alone(candidate):
+def test_few_enough_are_left_alone(candidate, run_step):
     given_ = [candidate(n) for n in range(3)]
-    assert _ids(choose_diverse(given_, 3, Ledger())) == _ids(given_)
+    assert _ids(run_step(_diverse(3), given_)) == _ids(given_)
 
 
 def test_a_missing_library_is_said(monkeypatch):
@@ -106,16 +114,16 @@ def test_a_missing_library_is_said(monkeypatch):
         ([0.9, 0.8, 0.7, 0.6], 0.01, [0], {"low_ifd": 3}),
     ],
 )
-def test_the_hard_ones_stay(candidate, scores, share, kept, reasons):
+def test_the_hard_ones_stay(candidate, run_step, scores, share, kept, reasons):
     given_, ledger = [candidate(n) for n in range(4)], Ledger()
     known = {f"p{n}-0": score for n, score in enumerate(scores)}
-    assert _ids(keep_ifd(given_, known, share, ledger)) == [f"p{n}-0" for n in kept]
+    assert _ids(run_step(_ifd(share), given_, ledger, measured=Measured(ifd=known))) == [f"p{n}-0" for n in kept]
     assert ledger.counts().get("ifd", {}) == reasons
 
 
-def test_a_rollout_without_a_score_is_in_the_ledger(candidate):
+def test_a_rollout_without_a_score_is_in_the_ledger(candidate, run_step):
     ledger = Ledger()
-    assert list(keep_ifd([candidate(0)], {}, 1.0, ledger)) == []
+    assert run_step(_ifd(1.0), [candidate(0)], ledger) == []
     assert [drop.reason for drop in ledger.drops] == ["no_ifd"]
 
 
@@ -124,54 +132,55 @@ def test_ifd_is_below_1_where_the_question_helps(after, alone):
     assert (ifd(after, alone) < 1) == (after < alone)
 
 
-def test_what_a_reference_solves_goes(candidate):
+def test_what_a_reference_solves_goes(candidate, run_step):
     ledger = Ledger()
     given_ = [candidate(n, index) for n in range(3) for index in range(2)]
-    assert _ids(keep_unsolved(given_, {"p1": "small"}, ledger)) == ["p0-0", "p0-1", "p2-0", "p2-1"]
+    step = References(ReferenceOptions(models=("small",)))
+    kept = run_step(step, given_, ledger, measured=Measured(solved_by={"p1": "small"}))
+    assert _ids(kept) == ["p0-0", "p0-1", "p2-0", "p2-1"]
     assert [(d.reason, d.evidence) for d in ledger.drops] == [("solved_by_reference", "small")] * 2
 
 
 SMALL = SmallSetOptions(count=4, shortest=20, longest=60)
 
 
-def test_a_small_set_has_a_rollout_a_problem_within_bounds(candidate):
+def test_a_small_set_has_a_rollout_a_problem_within_bounds(candidate, run_step):
     texts = ["too short", "x" * 30, "y" * 40, "z" * 80]
     given_ = [candidate(n, i, tokens=len(t), text=t) for n in range(6) for i, t in enumerate(texts)]
     ledger = Ledger()
-    kept = list(choose_small_set(given_, SMALL, domain("subject"), ledger))
+    kept = run_step(SmallSet(SMALL), given_, ledger)
     assert len(kept) == 4 and len({c.problem.id for c in kept}) == 4
     assert {c.rollout.index for c in kept} == {2}
     assert ledger.counts() == {"small_set": Counter(too_short=6, too_long=6, not_drawn=8)}
 
 
-def test_small_domains_are_heard(candidate):
+def test_small_domains_are_heard(candidate, run_step):
     given_ = [candidate(n, subject="algebra", text="x" * 30) for n in range(300)]
     given_ += [candidate(n, subject="logic", text="x" * 30) for n in range(300, 330)]
     options = SmallSetOptions(count=60, shortest=1, longest=99)
-    kept = Counter(
-        c.problem.metadata["subject"] for c in choose_small_set(given_, options, domain("subject"), Ledger())
-    )
+    kept = Counter(c.problem.metadata["subject"] for c in run_step(SmallSet(options), given_))
     assert kept["logic"] > 12  # their share alone would be 5, evenly 30
     flat = SmallSetOptions(count=60, shortest=1, longest=99, temperature=1.0)
-    shares = Counter(c.problem.metadata["subject"] for c in choose_small_set(given_, flat, domain("subject"), Ledger()))
+    shares = Counter(c.problem.metadata["subject"] for c in run_step(SmallSet(flat), given_))
     assert shares["logic"] < kept["logic"]
 
 
 @pytest.mark.parametrize("step", ["diverse", "small", "ifd"])
 @given(data=st.data())
 @settings(deadline=None, max_examples=15)
-def test_counts_add_up_and_neither_order_nor_a_second_time_matters(candidate, step, data):
+def test_counts_add_up_and_neither_order_nor_a_second_time_matters(candidate, run_step, step, data):
     names = data.draw(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), unique=True, max_size=9))
     made = [candidate(n, i, tokens=5 + n, text=f"{'so ' * (3 * n + i)}{n}") for n, i in names]
     scores = {c.rollout.id: ((len(c.rollout.text) * 7) % 13) / 10 for c in made}
 
+    steps = {
+        "diverse": _diverse(3),
+        "small": SmallSet(SmallSetOptions(count=3, shortest=2, longest=40)),
+        "ifd": _ifd(1.0),
+    }
+
     def chosen(candidates, ledger):
-        if step == "diverse":
-            return list(choose_diverse(candidates, 3, ledger))
-        if step == "small":
-            options = SmallSetOptions(count=3, shortest=2, longest=40)
-            return list(choose_small_set(candidates, options, domain("subject"), ledger, seed=1))
-        return list(keep_ifd(candidates, scores, 1.0, ledger))
+        return run_step(steps[step], candidates, ledger, seed=1, measured=Measured(ifd=scores))
 
     ledger = Ledger()
     kept = chosen(made, ledger)

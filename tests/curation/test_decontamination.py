@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.curation.contamination import ContaminationReport, render_contamination
-from reasondistill.curation.steps.decontaminate import DecontaminationOptions, HeldOut
+from reasondistill.curation.contamination import ContaminationReport, ContaminationSearch
+from reasondistill.curation.lookup.held_out import DecontaminationOptions, HeldOut
 from reasondistill.problems import generate_procedural, load_problems
 from reasondistill.records import Problem
 
@@ -164,26 +164,28 @@ def test_a_benchmark_problem_inside_a_long_prompt_is_found():
 
 def test_each_benchmark_is_reported_on_its_own_with_both_texts():
     benchmarks = {"a": [HELD], "b": [Problem(id="b0", question=WENDI)], "c": [HELD]}
-    report = ContaminationReport(HeldOut(benchmarks))
+    search = ContaminationSearch(HeldOut(benchmarks))
     for number, question in enumerate([HELD.question, WENDI + " Why?", "What is 1 + 1?", HELD.question]):
-        report.add(str(number), question)
-    row = report.to_row()
+        search.add(str(number), question)
+    row = search.report().to_row()
     assert (row["questions"], row["flagged"]) == (3, 2)
     assert {name: counts["questions"] for name, counts in row["benchmarks"].items()} == {"a": 1, "b": 1, "c": 1}
     assert row["benchmarks"]["a"]["reasons"] == {"same_question": 1}
     assert row["benchmarks"]["a"]["any_8_gram"] == {"questions": 1, "benchmark_problems": 1}
     assert (row["matches"][2]["question"], row["matches"][2]["benchmark_question"]) == (WENDI + " Why?", WENDI)
-    text = render_contamination(row)
+    assert ContaminationReport.from_row(row) == search.report()
+    assert search.report().lines()[1].startswith("b: 1 of 3 questions flagged (1 ngram_coverage); by the rules of")
+    text = search.report().markdown()
     assert "| b | 1 | 1 | 1 | 1 (1) | 1 (1) |" in text and WENDI + " Why?" in text
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.permutations(["What is 3 + 4?", HELD.question, WENDI, "what is 3+4 ?", "Another one."]))
 def test_the_counts_do_not_depend_on_the_order_of_the_questions(questions):
-    report = ContaminationReport(HeldOut({"held": [HELD, Problem(id="s", question="What is 3 + 4?")]}))
+    search = ContaminationSearch(HeldOut({"held": [HELD, Problem(id="s", question="What is 3 + 4?")]}))
     for question in questions:
-        report.add(question, question)
-    row = report.to_row()
+        search.add(question, question)
+    row = search.report().to_row()
     assert (row["questions"], row["flagged"], row["benchmarks"]["held"]["benchmark_problems"]) == (5, 3, 2)
 
 
@@ -193,10 +195,10 @@ def test_s1k_repeats_questions_of_math500():
 
 
 def test_s1k_shares_boilerplate_with_half_of_aime25_and_no_problem():
-    report = ContaminationReport(HeldOut({"aime25": _benchmark("aime25")}))
+    search = ContaminationSearch(HeldOut({"aime25": _benchmark("aime25")}))
     for problem in _benchmark("s1k_questions"):
-        report.add(problem.id, problem.question)
-    counts = report.to_row()["benchmarks"]["aime25"]
+        search.add(problem.id, problem.question)
+    counts = search.report().to_row()["benchmarks"]["aime25"]
     assert counts["questions"] == counts["benchmark_problems"] == 0
     assert counts["any_8_gram"]["benchmark_problems"] == 15
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.candidate_source import Candidate
 from reasondistill.curation.controls import control_options
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.select import SelectOptions
-from reasondistill.curation.steps.licence import LicenceRule, forbids, keep_licensed, licence_of
+from reasondistill.curation.options import CurateOptions
+from reasondistill.curation.select import make_steps
+from reasondistill.curation.steps.licence import Licence, LicenceRule, forbids, licence_of
 from reasondistill.problems.benchmarks.benchmark import benchmark_names, find_benchmark
 from reasondistill.problems.licences import licence_of_source
 from reasondistill.problems.source import ProblemSource
@@ -49,14 +50,14 @@ def test_the_rows_own_licence_wins(make_problem):
 
 
 @pytest.mark.parametrize(("force", "kept"), [(False, ["p0-0"]), (True, ["p0-0", "p1-0"])])
-def test_what_is_left_out_is_in_the_ledger(make_problem, make_rollout, force, kept):
+def test_what_is_left_out_is_in_the_ledger(make_problem, make_rollout, run_step, force, kept):
     problems = [make_problem(0), make_problem(1, metadata={"license": "third-party"})]
     candidates = [
         Candidate(problem=p, rollout=make_rollout(p), verdict=Verdict(outcome=Outcome.CORRECT)) for p in problems
     ]
     ledger = Ledger()
     rule = LicenceRule(source="MIT", force=force)
-    assert [c.rollout.id for c in keep_licensed(candidates, rule, ledger)] == kept
+    assert [c.rollout.id for c in run_step(Licence(rule), candidates, ledger)] == kept
     found = [(drop.rollout_id, drop.step, drop.reason, drop.evidence) for drop in ledger.drops]
     assert found == ([] if force else [("p1-0", "licence", "statement_not_free", "third-party")])
 
@@ -64,7 +65,7 @@ def test_what_is_left_out_is_in_the_ledger(make_problem, make_rollout, force, ke
 @pytest.mark.parametrize("control", ["correct", "all", "wrong", "random"])
 def test_controls_keep_to_the_licence(control):
     rule = LicenceRule(source="third-party")
-    assert control_options(SelectOptions(licence=rule), control).licence == rule
+    assert make_steps(control_options(CurateOptions(), control), rule)[0] == Licence(rule)
 
 
 def test_every_benchmark_names_a_licence_that_its_file_and_its_hub_dataset_get():
@@ -95,4 +96,4 @@ def test_the_recipe_wins_over_the_table():
 )
 def test_imported_rollouts_bring_their_own_licence(recipe, licence):
     plan = Plan(recipe=recipe, folder=Path("run"), recipe_folder=Path())
-    assert plan.select("correct").licence.source == licence
+    assert plan.licence().source == licence

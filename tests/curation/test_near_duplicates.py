@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.candidate_source import Candidate
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, Seen, drop_near_duplicates
+from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, NearDuplicates, Seen
 from reasondistill.errors import RecipeError
 from verifiers import Outcome, Verdict
 
@@ -35,10 +35,16 @@ def candidate(make_problem, make_rollout):
     return build
 
 
-def _run(given, **options):
-    ledger = Ledger()
-    kept = drop_near_duplicates(given, NearDuplicateOptions(**options), ledger)
-    return [c.rollout.id for c in kept], [(d.rollout_id, d.reason, d.evidence) for d in ledger.drops]
+@pytest.fixture
+def run(run_step):
+    """Return a function from candidates and options to the kept ids and the drops."""
+
+    def build(given, **options):
+        ledger = Ledger()
+        kept = run_step(NearDuplicates(NearDuplicateOptions(**options)), given, ledger)
+        return [c.rollout.id for c in kept], [(d.rollout_id, d.reason, d.evidence) for d in ledger.drops]
+
+    return build
 
 
 @pytest.mark.parametrize(
@@ -52,36 +58,36 @@ def _run(given, **options):
         ("What is 3 + 4?", True, False),
     ],
 )
-def test_questions_of_other_spelling_are_one_problem(candidate, question, numerals, is_dropped):
-    kept, drops = _run([candidate(0, NATALIA), candidate(1, question)], problems=0.8, numerals=numerals)
+def test_questions_of_other_spelling_are_one_problem(candidate, run, question, numerals, is_dropped):
+    kept, drops = run([candidate(0, NATALIA), candidate(1, question)], problems=0.8, numerals=numerals)
     assert (len(kept), len(drops)) == ((1, 1) if is_dropped else (2, 0))
 
 
-def test_all_rollouts_of_a_near_duplicate_go_and_the_ledger_names_the_problem_that_stayed(candidate):
+def test_all_rollouts_of_a_near_duplicate_go_and_the_ledger_names_the_problem_that_stayed(candidate, run):
     given = [candidate(0, NATALIA), candidate(1, NATALIA + "?"), candidate(0, NATALIA, index=1)]
     given.append(candidate(1, NATALIA + "?", index=1))
-    kept, drops = _run(given, problems=0.9)
+    kept, drops = run(given, problems=0.9)
     assert kept == ["p0-0", "p0-1"]
     assert [(i, reason) for i, reason, _ in drops] == [("p1-0", "alike_question"), ("p1-1", "alike_question")]
     assert all(evidence.startswith("kept p0, the first of them; ") for _, _, evidence in drops)
 
 
-def test_traces_are_compared_inside_their_group_alone(candidate):
+def test_traces_are_compared_inside_their_group_alone(candidate, run):
     trace = "In May she sold 48 / 2 = 24 clips. Altogether she sold 48 + 24 = 72 clips. The answer is 72."
     given = [candidate(0, "q0", trace), candidate(0, "q0", trace + " Yes.", 1), candidate(1, "q1", trace)]
-    kept, drops = _run(given, traces=0.8)
+    kept, drops = run(given, traces=0.8)
     assert kept == ["p0-0", "p1-0"] and drops[0][:2] == ("p0-1", "alike_trace")
 
 
-def test_without_the_library_it_is_said_what_to_install(candidate, monkeypatch):
+def test_without_the_library_it_is_said_what_to_install(candidate, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "rensa", None)
     with pytest.raises(RecipeError, match="pip install rensa") as raised:
-        _run([candidate(0, NATALIA)], problems=0.8)
+        run([candidate(0, NATALIA)], problems=0.8)
     assert "\n" not in str(raised.value)
 
 
-def test_off_drops_nothing(candidate):
-    assert _run([candidate(0, NATALIA), candidate(1, NATALIA)]) == (["p0-0", "p1-0"], [])
+def test_off_drops_nothing(candidate, run):
+    assert run([candidate(0, NATALIA), candidate(1, NATALIA)]) == (["p0-0", "p1-0"], [])
 
 
 WORDS = st.lists(st.sampled_from(["one", "two", "three", "four", "five", "six"]), min_size=1, max_size=12).map(" ".join)

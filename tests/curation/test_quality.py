@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.candidate_source import Candidate
 from reasondistill.curation.gold_audit import audit_gold
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.steps.quality import CHECKS, QualityOptions, keep_quality, repeated_share
+from reasondistill.curation.steps.quality import CHECKS, Quality, QualityOptions, repeated_share
 from reasondistill.records import Kind, Message
 from verifiers import Outcome, Verdict
 
@@ -49,10 +49,16 @@ def candidate(make_problem, make_rollout):
     return build
 
 
-def _dropped(candidates, options=ALL):
-    ledger = Ledger()
-    kept = list(keep_quality(candidates, options, ledger))
-    return kept, [(drop.reason, drop.evidence) for drop in ledger.drops]
+@pytest.fixture(scope="session")
+def dropped(run_step):
+    """Return a function from candidates to the kept ones, and reason and evidence of each drop."""
+
+    def run(candidates, options=ALL):
+        ledger = Ledger()
+        kept = run_step(Quality(options), candidates, ledger)
+        return kept, [(drop.reason, drop.evidence) for drop in ledger.drops]
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -71,8 +77,8 @@ def _dropped(candidates, options=ALL):
         ("```python\nprint(7)\n```", None),
     ],
 )
-def test_what_a_completion_is_dropped_for(candidate, text, reason):
-    _, drops = _dropped([candidate(text)])
+def test_what_a_completion_is_dropped_for(candidate, dropped, text, reason):
+    _, drops = dropped([candidate(text)])
     assert [found for found, _ in drops] == ([reason] if reason else [])
     assert all(evidence for _, evidence in drops)
 
@@ -88,8 +94,8 @@ def test_what_a_completion_is_dropped_for(candidate, text, reason):
         ("Figure out how many pictures he took.", False),
     ],
 )
-def test_questions_that_rest_on_a_figure_go(candidate, question, is_dropped):
-    assert bool(_dropped([candidate(RIGHT, question=question)])[1]) == is_dropped
+def test_questions_that_rest_on_a_figure_go(candidate, dropped, question, is_dropped):
+    assert bool(dropped([candidate(RIGHT, question=question)])[1]) == is_dropped
 
 
 @pytest.mark.parametrize(
@@ -102,41 +108,41 @@ def test_questions_that_rest_on_a_figure_go(candidate, question, is_dropped):
         ("with open('input.txt') as f:\n    print(f.read())", False),
     ],
 )
-def test_programs_that_read_their_tests_go_and_texts_about_them_stay(candidate, code, is_dropped):
-    assert bool(_dropped([candidate(code, kind=Kind.CODE)])[1]) == is_dropped
-    assert not _dropped([candidate(code, kind=Kind.MATH)])[1]
+def test_programs_that_read_their_tests_go_and_texts_about_them_stay(candidate, dropped, code, is_dropped):
+    assert bool(dropped([candidate(code, kind=Kind.CODE)])[1]) == is_dropped
+    assert not dropped([candidate(code, kind=Kind.MATH)])[1]
 
 
-def test_what_a_tool_wrote_is_not_held_against_the_model(candidate):
+def test_what_a_tool_wrote_is_not_held_against_the_model(candidate, dropped):
     messages = (
         Message(role="user", content="What?"),
         Message(role="assistant", content="print(7)"),
         Message(role="tool", content=LOOP),
         Message(role="assistant", content="It is 7."),
     )
-    assert not _dropped([candidate(messages=messages)])[1]
+    assert not dropped([candidate(messages=messages)])[1]
 
 
-def test_without_an_answer_mathematics_goes(candidate):
+def test_without_an_answer_mathematics_goes(candidate, dropped):
     verdict = Verdict(outcome=Outcome.NO_ANSWER)
-    assert _dropped([candidate("Well.", verdict=verdict)])[1] == [("no_answer", "nothing was extracted")]
-    assert not _dropped([candidate("x = 1", kind=Kind.CODE, verdict=verdict)])[1]
+    assert dropped([candidate("Well.", verdict=verdict)])[1] == [("no_answer", "nothing was extracted")]
+    assert not dropped([candidate("x = 1", kind=Kind.CODE, verdict=verdict)])[1]
 
 
 @pytest.mark.parametrize("text", [SLIP, LOOP, HANZI, r"\boxed{3} \boxed{4} so \boxed{5} is it"])
-def test_a_knob_that_is_off_drops_nothing(candidate, text):
-    kept, drops = _dropped([candidate(text)], QualityOptions())
+def test_a_knob_that_is_off_drops_nothing(candidate, dropped, text):
+    kept, drops = dropped([candidate(text)], QualityOptions())
     assert (len(kept), drops) == (1, [])
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from([RIGHT, SLIP, LOOP, HANZI, r"\boxed{3} or \boxed{4}"]), max_size=8), st.data())
-def test_counts_add_up_twice_is_once_and_order_makes_no_difference(candidate, texts, data):
+def test_counts_add_up_twice_is_once_and_order_makes_no_difference(candidate, dropped, texts, data):
     given = [candidate(text, index=index) for index, text in enumerate(texts)]
-    kept, drops = _dropped(given)
+    kept, drops = dropped(given)
     assert len(kept) + len(drops) == len(given)
-    assert _dropped(kept) == (kept, [])
-    shuffled, _ = _dropped(data.draw(st.permutations(given)))
+    assert dropped(kept) == (kept, [])
+    shuffled, _ = dropped(data.draw(st.permutations(given)))
     assert {c.rollout.id for c in shuffled} == {c.rollout.id for c in kept}
 
 
@@ -180,36 +186,38 @@ def traces(name):
         ("code_llmdebugger", Kind.CODE, {152: None, 787: None, 663: "loop", 2238: "loop", 1: None}),
     ],
 )
-def test_real_rows(candidate, name, kind, expected):
+def test_real_rows(candidate, dropped, name, kind, expected):
     rows = dict(enumerate(traces(name), start=1))
     found = {}
     for number in expected:
         row = rows[number]
         question = row.get("question") or row.get("prompt") or "?"
-        _, drops = _dropped([candidate(row["completion"], question=question, kind=kind)])
+        _, drops = dropped([candidate(row["completion"], question=question, kind=kind)])
         found[number] = drops[0][0] if drops else None
     assert found == expected
 
 
-def test_a_blank_in_the_question_is_no_second_answer(candidate):
+def test_a_blank_in_the_question_is_no_second_answer(candidate, dropped):
     question = r"Fill in: $11x - 3 = 11x - 7 + \boxed{\phantom{2}}$"
     text = r"So $11x - 7 + \boxed{\phantom{2}} = 11x - 3$, and the box holds $\boxed{4}$."
-    assert not _dropped([candidate(text, question=question)])[1]
-    assert _dropped([candidate(text)])[1][0][0] == "several_answers"
+    assert not dropped([candidate(text, question=question)])[1]
+    assert dropped([candidate(text)])[1][0][0] == "several_answers"
 
 
-def test_programs_that_cheat_by_reading_what_is_expected_are_found(candidate):
+def test_programs_that_cheat_by_reading_what_is_expected_are_found(candidate, dropped):
     folder = TRACES.parent / "sandbox" / "attacks"
     if not folder.is_dir():
         pytest.skip("the attacks are not beside this checkout")
     readers = {
         path.name
-        for path in folder.glob("v*.py")
-        if _dropped([candidate(path.read_text(), kind=Kind.CODE)], QualityOptions(no_spying=True))[1]
+        for path in folder.glob("v*.py")  # from v52 on most walk the collector's objects, whatever else they try
+        if dropped([candidate(path.read_text(), kind=Kind.CODE)], QualityOptions(no_spying=True))[1]
     }
-    assert readers == {"v12_frame_read_expected.py", "v15_caller_code_consts.py"}
+    early = {name for name in readers if name < "v5"}
+    assert early == {"v12_frame_read_expected.py", "v15_caller_code_consts.py"}
+    assert {"v84_proc_self.py", "v88_remembers_runs.py"} & {path.name for path in folder.glob("v*.py")} <= readers
     programs = [row["completion"] for row in traces("code_llmdebugger")]
-    assert not _dropped([candidate(text, kind=Kind.CODE) for text in programs], QualityOptions(no_spying=True))[1]
+    assert not dropped([candidate(text, kind=Kind.CODE) for text in programs], QualityOptions(no_spying=True))[1]
 
 
 def test_real_right_completions_are_no_loops():

@@ -1,24 +1,21 @@
 """Candidates read from tables: in the given order, each pass the same, and the steps do the same as with held ones."""
 
-from typing import get_args
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasondistill.curation.candidate_source import Listed, Source, Stored, to_source
-from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.options import PER_PROBLEM
-from reasondistill.curation.select import SelectOptions, select
+from reasondistill.curation.candidate_source import Candidate, Source, stored_source
+from reasondistill.curation.options import CurateOptions
+from reasondistill.curation.select import make_steps, select
 from reasondistill.records import Usage
 from reasondistill.store import Table
 from verifiers import Outcome, Verdict
 
 OPTIONS = st.builds(
-    SelectOptions,
+    CurateOptions,
     keep=st.sampled_from(["correct", "all"]),
     max_per_problem=st.none() | st.integers(1, 2),
-    choose=st.sampled_from(get_args(PER_PROBLEM)),
+    choose=st.sampled_from(["first", "shortest", "longest", "random", "diverse"]),
     s1k=st.none() | st.integers(1, 9),
     max_tokens=st.none() | st.integers(5, 300),
 )
@@ -46,7 +43,7 @@ def stored(make_problem, make_rollout, tmp_path_factory):
         tables["verdicts"].append({"rollout_id": rollout.id, **Verdict(outcome=outcome).to_row()})
     for table in tables.values():
         table.close()
-    return Stored(problems=problems, **tables, ids=[r.id for r in rollouts])
+    return stored_source(problems, ids=[r.id for r in rollouts], **tables)
 
 
 def test_candidates_come_in_the_order_of_the_ids_every_time(stored):
@@ -59,20 +56,23 @@ def test_candidates_come_in_the_order_of_the_ids_every_time(stored):
 @settings(deadline=None, max_examples=40)
 @given(OPTIONS)
 def test_what_is_read_again_is_selected_as_what_is_held(stored, options):
-    held, read = select(list(stored), options), select(stored, options)
+    steps = make_steps(options)
+    held, read = select(list(stored), steps), select(stored, steps)
     assert list(read.kept) == list(held.kept)
     assert list(read.ledger.drops) == list(held.ledger.drops)
     assert read.waterfall == held.waterfall
 
 
 def test_what_can_be_read_once_only_is_held(stored):
-    once = to_source(candidate for candidate in stored)
+    once = Source.of(candidate for candidate in stored)
     assert list(once) == list(once) == list(stored)
-    assert isinstance(once, Listed) and to_source(stored) is stored and isinstance(stored, Source)
+    assert Source.of(stored) is stored
 
 
 def test_the_kept_ones_are_few_keys(stored):
-    kept = select(stored, SelectOptions(max_per_problem=1)).kept
-    assert len(kept) == len(kept.keys) == len({key.problem_id for key in kept.keys}) == 20
-    assert [c.rollout.id for c in kept.first(2)] == [key.rollout_id for key in kept.keys[:2]]
+    selection = select(stored, make_steps(CurateOptions(max_per_problem=1)))
+    kept, keys = selection.kept, selection.keys
+    assert len(kept) == len(keys) == len({key.problem_id for key in keys}) == 20
+    assert list(kept.ids) == [key.rollout_id for key in keys]
+    assert [c.rollout.id for c in kept.read(kept.ids[:2])] == list(kept.ids[:2])
     assert all(isinstance(c, Candidate) for c in kept)

@@ -2,18 +2,17 @@
 
 import pytest
 
-from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.contamination import ContaminationReport
+from reasondistill.curation.candidate_source import Candidate
+from reasondistill.curation.contamination import ContaminationSearch
+from reasondistill.curation.curation_step import Measured
 from reasondistill.curation.ledger import Ledger
-from reasondistill.curation.steps.basic import (
-    drop_contaminated,
-    drop_duplicates,
-    keep_complete,
-    keep_outcome,
-    keep_pass_rate,
-)
-from reasondistill.curation.steps.choosing import limit_per_problem
-from reasondistill.curation.steps.decontaminate import HeldOut
+from reasondistill.curation.lookup.held_out import HeldOut
+from reasondistill.curation.steps.complete import Complete
+from reasondistill.curation.steps.decontaminate import Decontaminate
+from reasondistill.curation.steps.duplicates import Duplicates
+from reasondistill.curation.steps.limit import Limit, LimitOptions
+from reasondistill.curation.steps.outcome import KeepOutcome, OutcomeOptions
+from reasondistill.curation.steps.pass_rate import PassRate, PassRateOptions
 from reasondistill.records import FinishReason, Message, Usage
 from verifiers import Outcome, Verdict
 
@@ -51,15 +50,15 @@ def _drops(ledger):
         ("all", {Outcome.CORRECT, Outcome.INCORRECT, Outcome.NO_ANSWER, Outcome.TIMEOUT, Outcome.UNDECIDED}),
     ],
 )
-def test_outcomes_are_kept_as_named_and_an_error_never(candidate, ledger, keep, kept):
+def test_outcomes_are_kept_as_named_and_an_error_never(candidate, run_step, ledger, keep, kept):
     given = [candidate(i, outcome=outcome) for i, outcome in enumerate(Outcome)]
-    assert {c.verdict.outcome for c in keep_outcome(given, keep, ledger)} == kept
+    assert {c.verdict.outcome for c in run_step(KeepOutcome(OutcomeOptions(keep=keep)), given, ledger)} == kept
     assert {(d.step, d.reason, d.evidence) for d in ledger.drops} == {
         ("outcome", str(outcome), "because") for outcome in set(Outcome) - kept
     }
 
 
-def test_truncated_empty_and_broken_completions_go(candidate, ledger):
+def test_truncated_empty_and_broken_completions_go(candidate, run_step, ledger):
     given = [
         candidate(0),
         candidate(1, "Half of", finish_reason=FinishReason.LENGTH, usage=Usage(completion_tokens=64)),
@@ -68,7 +67,7 @@ def test_truncated_empty_and_broken_completions_go(candidate, ledger):
         candidate(4, question="what is \udfff?"),
         candidate(5, "你好 🎉 \u2028"),
     ]
-    assert _ids(keep_complete(given, ledger)) == ["p0-0", "p5-0"]
+    assert _ids(run_step(Complete(), given, ledger)) == ["p0-0", "p5-0"]
     assert _drops(ledger) == [
         ("p1-0", "complete", "truncated", "64 tokens"),
         ("p2-0", "complete", "empty", ""),
@@ -77,40 +76,40 @@ def test_truncated_empty_and_broken_completions_go(candidate, ledger):
     ]
 
 
-def test_the_first_of_equal_traces_of_a_problem_stays(candidate, ledger):
+def test_the_first_of_equal_traces_of_a_problem_stays(candidate, run_step, ledger):
     given = [
         candidate(0, "One. Two."),
         candidate(0, "one.\n  TWO. ", index=1),
         candidate(0, "One. Three.", index=2),
         candidate(1, "One. Two."),
     ]
-    assert _ids(drop_duplicates(given, ledger)) == ["p0-0", "p0-2", "p1-0"]
+    assert _ids(run_step(Duplicates(), given, ledger)) == ["p0-0", "p0-2", "p1-0"]
     assert _drops(ledger) == [("p0-1", "duplicates", "same_trace", "p0-0")]
 
 
-def test_traces_with_other_reasoning_are_not_equal(candidate, ledger):
+def test_traces_with_other_reasoning_are_not_equal(candidate, run_step, ledger):
     turn = Message(role="user", content="q")
     given = [
         candidate(0, index=i, messages=(turn, Message(role="assistant", content="2", reasoning=thought)))
         for i, thought in enumerate(("by hand", "by heart", None))
     ]
-    assert len(list(drop_duplicates(given, ledger))) == 3
+    assert len(run_step(Duplicates(), given, ledger)) == 3
 
 
-def test_one_problem_of_equal_questions_stays(candidate, ledger):
+def test_one_problem_of_equal_questions_stays(candidate, run_step, ledger):
     given = [
         candidate(0, "a", question="How many?"),
         candidate(1, "b", question=" how  MANY? "),
         candidate(0, "c", question="How many?", index=1),
     ]
-    assert _ids(drop_duplicates(given, ledger)) == ["p0-0", "p0-1"]
+    assert _ids(run_step(Duplicates(), given, ledger)) == ["p0-0", "p0-1"]
     assert _drops(ledger) == [("p1-0", "duplicates", "same_question", "p0")]
 
 
-def test_the_pass_rate_lies_strictly_within_the_band(candidate, ledger):
+def test_the_pass_rate_lies_strictly_within_the_band(candidate, run_step, ledger):
     rates = {"p0": 0.0, "p1": 0.1, "p2": 0.5, "p3": 0.9, "p4": 1.0}
     given = [candidate(i) for i in range(6)]
-    assert _ids(keep_pass_rate(given, rates, 0.1, 0.9, ledger)) == ["p2-0"]
+    assert _ids(run_step(PassRate(PassRateOptions()), given, ledger, measured=Measured(rates=rates))) == ["p2-0"]
     assert [(d.reason, d.evidence) for d in ledger.drops] == [
         ("too_hard", "0.000"),
         ("too_hard", "0.100"),
@@ -120,23 +119,23 @@ def test_the_pass_rate_lies_strictly_within_the_band(candidate, ledger):
     ]
 
 
-def test_a_problem_gives_no_more_than_the_limit(candidate, ledger):
+def test_a_problem_gives_no_more_than_the_limit(candidate, run_step, ledger):
     given = [candidate(number, index=index) for index in range(3) for number in range(2)]
-    assert _ids(limit_per_problem(given, 2, ledger)) == ["p0-0", "p1-0", "p0-1", "p1-1"]
+    assert _ids(run_step(Limit(LimitOptions(count=2)), given, ledger)) == ["p0-0", "p1-0", "p0-1", "p1-1"]
     assert _drops(ledger) == [
         ("p0-2", "limit", "enough_of_this_problem", "2 kept, first"),
         ("p1-2", "limit", "enough_of_this_problem", "2 kept, first"),
     ]
 
 
-def test_what_stands_in_a_held_out_set_goes_with_the_match_as_evidence(candidate, ledger, make_problem):
-    index = ContaminationReport(HeldOut({"held": [make_problem(3)]}))
+def test_what_stands_in_a_held_out_set_goes_with_the_match_as_evidence(candidate, run_step, ledger, make_problem):
+    search = ContaminationSearch(HeldOut({"held": [make_problem(3)]}))
     given = [candidate(i) for i in range(5)]
-    assert _ids(drop_contaminated(given, index, ledger)) == ["p0-0", "p1-0", "p2-0", "p4-0"]
+    assert _ids(run_step(Decontaminate(), given, ledger, contamination=search)) == ["p0-0", "p1-0", "p2-0", "p4-0"]
     assert _drops(ledger) == [("p3-0", "decontamination", "same_question", "held/p3 1.00: What is 3 plus 1?")]
 
 
-def test_pruned_rollouts_go_and_equal_answers_of_different_code_stay(candidate, ledger):
+def test_pruned_rollouts_go_and_equal_answers_of_different_code_stay(candidate, run_step, ledger):
     calls = [({"id": "c", "type": "function", "function": {"name": "python", "arguments": code}},) for code in "12"]
     turns = [
         (Message(role="user", content="q"), Message(role="assistant", content="", tool_calls=call),
@@ -149,7 +148,7 @@ def test_pruned_rollouts_go_and_equal_answers_of_different_code_stay(candidate, 
         candidate(1, messages=turns[1], index=1),
         candidate(1, messages=turns[0], index=2),
     ]
-    assert _ids(drop_duplicates(keep_complete(given, ledger), ledger)) == ["p1-0", "p1-1"]
+    assert _ids(run_step(Duplicates(), run_step(Complete(), given, ledger), ledger)) == ["p1-0", "p1-1"]
     assert {(d.rollout_id, d.reason) for d in ledger.drops} == {
         ("p0-0", "hallucinated_output"), ("p1-2", "same_trace"),
     }  # fmt: skip

@@ -7,9 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from reasondistill.curation.candidates import Candidate
-from reasondistill.curation.select import SelectOptions, select
-from reasondistill.curation.wrong_rollouts import wrong_beside
+from reasondistill.curation.candidate_source import Candidate, Source
+from reasondistill.curation.options import CurateOptions
+from reasondistill.curation.select import make_steps, select
+from reasondistill.curation.wrong_rollouts import wrong_rollouts
 from reasondistill.export.dataset import to_example
 from reasondistill.export.formats.inputs import gather
 from reasondistill.generation.prompts import PromptTemplate
@@ -58,9 +59,9 @@ def material():
     """Return a function from candidates to what the formats are made from, by way of curation."""
 
     def build(candidates, options=None, held_out=None):
-        chosen = options or SelectOptions()
-        kept = select(candidates, chosen, held_out).kept
-        return gather(kept, lambda c: to_example(c, TEMPLATE), wrong_beside(kept, chosen))
+        chosen, source = options or CurateOptions(), Source.of(candidates)
+        selection = select(source, make_steps(chosen), held_out=held_out)
+        return gather(selection.kept, lambda c: to_example(c, TEMPLATE), wrong_rollouts(source, selection, chosen))
 
     return build
 

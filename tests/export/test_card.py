@@ -8,7 +8,7 @@ import yaml
 from reasondistill.curation.agreement import Agreement
 from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.curation.ledger import Drop, Ledger, waterfall
-from reasondistill.curation.steps.decontaminate import HeldOut
+from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.evaluation.statistics import wilson
 from reasondistill.export.card.card import CardFacts, render_card
 from reasondistill.records import Problem

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reasondistill.curation.candidates import Candidate
+from reasondistill.curation.candidate_source import Candidate
 from reasondistill.errors import StoreError
 from reasondistill.export.dataset import read_examples, survey, to_example, write_dataset
 from reasondistill.generation.prompts import PromptTemplate

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasondistill.audit.dataset_audit import text_findings, transcript_of
-from reasondistill.curation.select import SelectOptions
-from reasondistill.curation.steps.decontaminate import HeldOut
+from reasondistill.curation.lookup.held_out import HeldOut
+from reasondistill.curation.options import CurateOptions
 from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions
 from reasondistill.curation.steps.quality import QualityOptions
 from reasondistill.export.formats.inputs import Entry
@@ -65,7 +65,7 @@ def test_single_completions_have_both_labels_and_nothing_in_between(run, materia
 
 
 def test_a_selection_of_everything_has_the_same_pairs(run, material):
-    given = material(run, SelectOptions(keep="all"))
+    given = material(run, CurateOptions(keep="all"))
     assert [row["rejected_id"] for row in rows_of("dpo", given)] == ["p0-2"]
     assert sorted(row["rollout_id"] for row in rows_of("kto", given) if not row["label"]) == ["p0-2", "p2-0"]
 
@@ -105,7 +105,7 @@ def test_what_curation_left_out_does_not_come_back(candidate, material):
         ]
     # of `first` no rollout is wrong, so that only the right ones show that `alike` repeats it
     del candidates[3]
-    options = SelectOptions(near_duplicates=NearDuplicateOptions(problems=0.7))
+    options = CurateOptions(near_duplicates=NearDuplicateOptions(problems=0.7))
     given = material(candidates, options, HeldOut({"bench": [held]}))
     assert {entry.problem_id for entry in given.kept} == {"first", "other"}
     for name in FORMATS:
@@ -125,7 +125,7 @@ def test_equal_and_alike_wrong_traces_are_one(candidate, material):
 
 
 def test_what_chooses_right_rollouts_does_not_choose_wrong_ones(run, material):
-    options = SelectOptions(
+    options = CurateOptions(
         max_per_problem=1, s1k=1, max_tokens=100, pass_rate=None, quality=QualityOptions(right_steps=True)
     )
     given = material(run, options)

@@ -2,24 +2,21 @@
 
 import pytest
 
+from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.records import Estimate
 from reasondistill.report.data import (
     Bar,
-    BenchmarkHits,
     Change,
     Comparison,
-    ContaminationView,
     Count,
     Curve,
     CurvePoint,
     Figure,
     LossPoint,
-    MatchView,
     PageData,
     RolloutView,
     ScalingView,
     TransitionView,
-    VerifierRate,
 )
 
 HOSTILE = (
@@ -77,34 +74,34 @@ def page_data() -> PageData:
             Count(stage="rollouts", kept=600),
             Count(stage="correct", kept=381, dropped=219, reasons={"incorrect": 219}),
         ],
-        contamination=ContaminationView(
+        contamination=ContaminationReport(
             questions=381,
             flagged=1,
-            benchmarks=[
-                BenchmarkHits(
-                    name="math500",
-                    problems=500,
-                    repeated=1,
-                    of=381,
-                    dropped=1,
-                    others={"any 8-gram": 7, "any 13-gram": 2},
-                )
-            ],
-            rules=["any 8-gram", "any 13-gram"],
+            options={},
+            benchmarks={
+                "math500": {
+                    "problems": 500,
+                    "questions": 1,
+                    "benchmark_problems": 2,
+                    "reasons": {"ngram_coverage": 1},
+                    "any_8_gram": {"questions": 7, "benchmark_problems": 5},
+                    "any_13_gram": {"questions": 3, "benchmark_problems": 4},
+                }
+            },
             matches=[
-                MatchView(
-                    benchmark="math500",
-                    reason="ngram_coverage",
-                    share=0.75,
-                    question_id="p001",
-                    question="How far does the train go?",
-                    benchmark_id="m1",
-                    benchmark_question="How far does a train go?",
-                )
-            ],
-            more=3,
+                {
+                    "benchmark": "math500",
+                    "reason": "ngram_coverage",
+                    "coverage": 0.75,
+                    "id": "p001",
+                    "question": "How far does the train go?",
+                    "benchmark_id": "m1",
+                    "benchmark_question": "How far does a train go?",
+                }
+            ]
+            * 203,
         ),
-        verifier=[VerifierRate(label="accepted of those labelled wrong", estimate=_share(0.01))],
+        verifier=[("accepted of those labelled wrong", _share(0.01))],
         loss=[LossPoint(step=step, loss=2.0 / step) for step in range(1, 9)],
         seconds=[("generate", 402.0), ("train", 90.0)],
         tokens=[("generate", 130800, 34200)],

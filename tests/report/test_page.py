@@ -13,19 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasondistill.curation.contamination import ContaminationReport
 from reasondistill.errors import StoreError
 from reasondistill.records import Estimate
 from reasondistill.report.data import (
     Bar,
-    BenchmarkHits,
-    ContaminationView,
     Count,
     Figure,
     LossPoint,
-    MatchView,
     PageData,
     RolloutView,
-    VerifierRate,
 )
 from reasondistill.report.page import build_page, embed, outcome_rows, outcomes_of, render_page
 
@@ -117,24 +114,32 @@ def test_hostile_words_stay_words(hostile: str) -> None:
         headline=[Figure(label=hostile, value=hostile, note=hostile)],
         accuracies=[Bar(label=hostile, group=hostile, estimate=Estimate(value=0.5, low=0.4, high=0.6, n=9))],
         waterfall=[Count(stage=hostile, kept=1, dropped=1, reasons={hostile: 1})],
-        contamination=ContaminationView(
+        contamination=ContaminationReport(
             questions=2,
             flagged=1,
-            benchmarks=[BenchmarkHits(name=hostile, problems=1, repeated=1, of=2, dropped=1, others={hostile: 1})],
-            rules=[hostile],
+            options={},
+            benchmarks={
+                hostile: {
+                    "problems": 1,
+                    "questions": 1,
+                    "benchmark_problems": 1,
+                    "reasons": {hostile: 1},
+                    **{f"any_{n}_gram": {"questions": 1, "benchmark_problems": 1} for n in (8, 13)},
+                }
+            },
             matches=[
-                MatchView(
-                    benchmark=hostile,
-                    reason=hostile,
-                    share=1.0,
-                    question_id=hostile,
-                    question=hostile,
-                    benchmark_id=hostile,
-                    benchmark_question=hostile,
-                )
+                {
+                    "benchmark": hostile,
+                    "reason": hostile,
+                    "coverage": 1.0,
+                    "id": hostile,
+                    "question": hostile,
+                    "benchmark_id": hostile,
+                    "benchmark_question": hostile,
+                }
             ],
         ),
-        verifier=[VerifierRate(label=hostile, estimate=Estimate(value=0.5, low=0.4, high=0.6, n=9))],
+        verifier=[(hostile, Estimate(value=0.5, low=0.4, high=0.6, n=9))],
         loss=[LossPoint(step=1, loss=1.0, series=hostile), LossPoint(step=1, loss=1.0)],
         seconds=[(hostile, 1.0)],
         tokens=[(hostile, 1, 1)],
@@ -242,7 +247,7 @@ def test_contamination_stands_side_by_side(page_data: PageData) -> None:
         "How far does the train go?",
         "How far does a train go?",
         "math500: ngram_coverage, 75.0 %",
-        "any 8-gram any 13-gram math500 500 1 1 7 2",
+        "Any shared 8-gram would flag Any shared 13-gram would flag math500 500 1 2 7 (5) 3 (4)",
         "3 more stand in decontamination.json",
         "accepted of those labelled wrong",
     ):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.curation.contamination import ContaminationReport
-from reasondistill.curation.steps.decontaminate import HeldOut
+from reasondistill.curation.contamination import ContaminationSearch
+from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import DataError
 from reasondistill.evaluation.comparison import compare_systems
@@ -348,11 +348,11 @@ def test_a_difference_is_told_only_where_interval_and_test_agree(p, end):
 
 
 def test_what_decontamination_and_labels_told_is_reported(finished):
-    report = ContaminationReport(HeldOut({"seen": [Problem(id="h", question="What is one plus two and three?")]}))
+    search = ContaminationSearch(HeldOut({"seen": [Problem(id="h", question="What is one plus two and three?")]}))
     for number in range(205):
-        report.add(f"p{number}", "what is ONE plus two and three?" + " " * number)
-    report.add("other", "Is it?")
-    found = report.to_row()
+        search.add(f"p{number}", "what is ONE plus two and three?" + " " * number)
+    search.add("other", "Is it?")
+    found = search.report().to_row()
     match = found["matches"][0]
     found["matches"] = [{**match, "id": f"p{n}"} for n in range(205)]
     finished.folder.write_json("decontamination.json", found)
@@ -364,15 +364,12 @@ def test_what_decontamination_and_labels_told_is_reported(finished):
     assert told["contamination"]["benchmarks"]["seen"]["any_8_gram"] == {"questions": 0, "benchmark_problems": 0}
     assert told["verifier"] == agreement
     page = finished.page()
-    assert (len(page.contamination.matches), page.contamination.more) == (200, 5)
-    assert page.contamination.matches[0].benchmark_question == "What is one plus two and three?"
-    assert [(rate.label, rate.estimate.n) for rate in page.verifier] == [
-        ("accepted of the rollouts labelled right", 10)
-    ]
+    assert page.contamination.to_row() == found
+    assert [(label, rate.n) for label, rate in page.verifier] == [("accepted of the rollouts labelled right", 10)]
 
 
 def test_contamination_of_an_earlier_recipe_is_not_told(finished, changed):
-    finished.folder.write_json("decontamination.json", ContaminationReport(HeldOut({})).to_row())
+    finished.folder.write_json("decontamination.json", ContaminationSearch(HeldOut({})).report().to_row())
     finished.plan = changed(finished.plan, {"recipe.curate.decontaminate": False})
     assert "contamination" not in finished.report()
     assert finished.page().contamination is None

@@ -1,4 +1,4 @@
-"""The word 3-grams of many texts, as hashes in a temporary file: a million texts fit where their words would not."""
+"""The word 3-grams of many texts, as hashes in a temporary file, so that a million texts need little memory."""
 
 import tempfile
 from types import TracebackType
@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from ..candidates import Candidate, told
+from ..candidate_source import Candidate, full_text
 from .ngrams import Hashes, gram_hashes
 from .normalise import normalise, words
 
@@ -14,7 +14,7 @@ _N = 3
 
 
 class Shingles:
-    """Numbered sets of hashes. Use as a context manager: the file goes at its end."""
+    """Numbered sets of hashes. Use it as a context manager, which deletes the file at its end."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
@@ -29,8 +29,8 @@ class Shingles:
         self._file.close()
 
     def add(self, candidate: Candidate) -> int:
-        """Keep the 3-grams of a completion; return their number."""
-        tokens = words(normalise("\n".join(told(m) for m in candidate.rollout.completion)))
+        """Store the 3-grams of a completion and return their number."""
+        tokens = words(normalise("\n".join(map(full_text, candidate.rollout.completion))))
         # A shorter text is one gram.
         hashes = gram_hashes(tokens, min(_N, len(tokens))) if tokens else np.zeros(1, np.uint64)
         self._file.seek(8 * self._ends[-1])

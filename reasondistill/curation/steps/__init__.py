@@ -1,0 +1,36 @@
+"""The curation steps by name: one file each, with the step's options and its call.
+
+A new step is a file here and a line in `STEPS`, with its place in `ORDER`. `curate.custom` runs your own step, named
+`package.module:Name`, without a change here; see `curation_step.CurationStep`.
+"""
+
+__all__ = ["CUSTOM", "ORDER", "STEPS"]
+
+_HERE = "reasondistill.curation.steps"
+STEPS = {
+    "licence": f"{_HERE}.licence:Licence",
+    "outcome": f"{_HERE}.outcome:KeepOutcome",
+    "complete": f"{_HERE}.complete:Complete",
+    "quality": f"{_HERE}.quality:Quality",
+    "duplicates": f"{_HERE}.duplicates:Duplicates",
+    "near_duplicates": f"{_HERE}.near_duplicates:NearDuplicates",
+    "pass_rate": f"{_HERE}.pass_rate:PassRate",
+    "references": f"{_HERE}.references:References",
+    "ifd": f"{_HERE}.ifd:Ifd",
+    "limit": f"{_HERE}.limit:Limit",
+    "selection": f"{_HERE}.s1k:S1k",
+    "diversity": f"{_HERE}.diverse:Diverse",
+    "small_set": f"{_HERE}.small_set:SmallSet",
+    "token_budget": f"{_HERE}.token_budget:TokenBudget",
+    "decontamination": f"{_HERE}.decontaminate:Decontaminate",
+}
+"""Class of each step by its name in the ledger. `of(options)` of a class makes the step, or None where it is off."""
+CUSTOM = "custom"
+ORDER = (
+    *("outcome", "complete", "quality", "duplicates", "near_duplicates", "pass_rate", "references", "ifd", CUSTOM),
+    *("limit", "selection", "diversity", "small_set", "token_budget", "decontamination"),
+)
+"""Order of the steps that the recipe turns on, `custom` being your own. The licence comes before them.
+
+Filters come first, steps that choose a subset after them, and decontamination last, over the rows to be trained on.
+"""

@@ -1,171 +1,48 @@
-"""Is a training question one of a benchmark's? Whole questions, n-gram coverage, and renamed ones.
+"""Drop rollouts whose question repeats a benchmark's problem."""
 
-Coverage, and not any shared n-gram: boilerplate such as "where m and n are relatively prime" stands in half of AIME
-and flags nothing by itself. Numbers count as words, since procedural problems differ in nothing else. What is not
-found: a question told in other words, or in another language.
-"""
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from annotated_types import Ge, Le
-
-from ...problems.sources import get_problems
-from ...records import Problem
-from ...rows.files import SUFFIXES
-from ..lookup.normalise import normalise, words
-from ..lookup.renaming import RenamedIndex
+from ..candidate_source import Candidate
+from ..curation_step import Context, NoOptions
+from ..lookup.held_out import Match
+from ..lookup.normalise import text_key
 
 if TYPE_CHECKING:
-    from ..lookup.ngrams import Shared
-
-ANY_HIT = (8, 13)
-"""Word n-grams of which one shared suffices in others' rules: s1 and open-r1 take 8, GPT-3's authors 13."""
-_CERTAIN = 16
-"""n-grams from which a benchmark's question that stands inside a longer one counts; shorter ones are phrases."""
+    from ..options import CurateOptions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecontaminationOptions:
-    """Options that decide when a question repeats a benchmark's problem."""
+@dataclass(frozen=True, slots=True)
+class Decontaminate:
+    """Drop rollouts whose question `context.contamination` finds in a benchmark; it looks each question up once.
 
-    ngram: Annotated[int, Ge(1)] = 8
-    """Words of an n-gram (s1, open-r1)."""
-    coverage: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Share of a question's n-grams in one benchmark problem, or of that problem's in it, that makes them the same."""
-    similarity: Annotated[float, Ge(0), Le(1)] = 0.75
-    """Jaccard index of character n-grams, names hidden and numbers equal, that makes a question a renamed problem."""
-    boilerplate: Annotated[int, Ge(1)] = 5
-    """Problems of one benchmark that share an n-gram from which it is a phrase and ignored."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """A benchmark's problem that a question repeats."""
-
-    reason: str
-    """same_question, ngram_coverage or renamed."""
-    benchmark: str
-    problem_id: str
-    question: str
-    coverage: float
-    """Share of the n-grams, or for `renamed` the similarity."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
-    """What is known of one question."""
-
-    matches: tuple[Match, ...]
-    """The best match in each benchmark that has one, in the benchmarks' order."""
-    any_hit: Mapping[int, tuple[tuple[str, str], ...]]
-    """By n-gram length of ANY_HIT: benchmark and id of the problems of which the question shares any n-gram."""
-
-    @property
-    def best(self) -> Match | None:
-        """The match with the highest coverage; of equals the first."""
-        return max(self.matches, key=lambda match: match.coverage, default=None)
-
-
-class HeldOut:
-    """The questions of benchmarks, indexed.
-
-    >>> held_out = HeldOut({"mine": [Problem(id="h", question="What is one plus two?")]})
-    >>> held_out.match("what is  ONE plus two ?").reason
-    'same_question'
+    Without benchmarks in the context nothing is dropped. Their index has the options (`DecontaminationOptions`).
     """
 
-    def __init__(
-        self, benchmarks: Mapping[str, Sequence[Problem]], options: DecontaminationOptions | None = None
-    ) -> None:
-        from ..lookup.ngrams import NgramIndex
+    options: NoOptions = field(default_factory=NoOptions)
+    name: ClassVar[str] = "decontamination"
+    Options: ClassVar[type[NoOptions]] = NoOptions
 
-        self.options = options or DecontaminationOptions()
-        self.sizes = {name: len(problems) for name, problems in benchmarks.items()}
-        self._benchmarks = list(benchmarks)
-        placed = [(place, p) for place, problems in enumerate(benchmarks.values()) for p in problems]
-        self._problems = [problem for _, problem in placed]
-        self._groups = [place for place, _ in placed]
-        texts = [words(normalise(problem.question)) for problem in self._problems]
-        self._whole: dict[tuple[str, ...], list[int]] = {}
-        for number, text in enumerate(texts):
-            self._whole.setdefault(tuple(text), []).append(number)
-        least = self.options.boilerplate
-        self._index = NgramIndex(texts, self.options.ngram, groups=self._groups, boilerplate=least)
-        self._others: dict[int, NgramIndex] = {}
-        self._renamed = RenamedIndex([p.question for p in self._problems], self.options.similarity)
+    @classmethod
+    def of(cls, curate: "CurateOptions") -> Self | None:
+        """Return the step where `decontaminate` is on."""
+        return cls() if curate.decontaminate else None
 
-    def match(self, question: str) -> Match | None:
-        """Return the benchmark's problem that the question repeats most, or None."""
-        return self._lookup(question, ()).best
-
-    def lookup(self, question: str) -> Lookup:
-        """Return the best match in each benchmark, and what the rules of others would say."""
-        return self._lookup(question, ANY_HIT)
-
-    def _lookup(self, question: str, rules: Sequence[int]) -> Lookup:
-        text = words(normalise(question))
-        best: dict[int, Match] = {}
-        for found in (*self._same(text), *self._covered(self._index.shared(text)), *self._alike(question)):
-            group = self._groups[found[1]]
-            if group not in best or found[2] > best[group].coverage:
-                best[group] = self._match(*found)
-        hits = {n: self._any_hit(question, n) for n in rules}
-        return Lookup(
-            matches=tuple(best[group] for group in sorted(best)),
-            any_hit={n: tuple(map(self._named, numbers)) for n, numbers in hits.items()},
-        )
-
-    def _named(self, number: int) -> tuple[str, str]:
-        return self._benchmarks[self._groups[number]], self._problems[number].id
-
-    def _any_hit(self, question: str, n: int) -> list[int]:
-        from ..lookup.ngrams import NgramIndex
-
-        if n not in self._others:
-            self._others[n] = NgramIndex([_plain_words(p.question) for p in self._problems], n)
-        texts: list[int] = self._others[n].shared(_plain_words(question)).texts.tolist()
-        return texts
-
-    def _same(self, text: list[str]) -> list[tuple[str, int, float]]:
-        return [("same_question", number, 1.0) for number in self._whole.get(tuple(text), ())]
-
-    def _covered(self, shared: "Shared") -> list[tuple[str, int, float]]:
-        own = self._index.sizes[shared.texts]
-        fewest = own.clip(max=shared.asked)
-        fewest[own < _CERTAIN] = shared.asked
-        share = shared.counts / fewest
-        enough = (share >= self.options.coverage).nonzero()[0]
-        return [("ngram_coverage", int(shared.texts[i]), float(share[i])) for i in enough]
-
-    def _alike(self, question: str) -> list[tuple[str, int, float]]:
-        return [("renamed", number, similarity) for number, similarity in self._renamed.alike(question)]
-
-    def _match(self, reason: str, number: int, coverage: float) -> Match:
-        problem = self._problems[number]
-        return Match(
-            reason=reason,
-            benchmark=self._benchmarks[self._groups[number]],
-            problem_id=problem.id,
-            question=problem.question,
-            coverage=coverage,
-        )
-
-
-def read_benchmarks(sources: Sequence[str]) -> dict[str, list[Problem]]:
-    """Read benchmarks by the names of their files (`math500` for math500.jsonl.gz), or what else the source is called.
-
-    Raises DataError or RecipeError for a source that cannot be read.
-    """
-    found: dict[str, list[Problem]] = {}
-    for source in sources:
-        short = Path(source).name.partition(".")[0] if source.lower().endswith(SUFFIXES) else source
-        found[source if short in found else short] = get_problems(source, require_reference=False)
-    return found
-
-
-def _plain_words(text: str) -> list[str]:
-    """Split as the any-hit rules do: at space, case ignored."""
-    return text.casefold().split()
+    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
+        """Run the step."""
+        search = context.contamination
+        if search is None:
+            yield from candidates
+            return
+        known: dict[bytes, Match | None] = {}
+        for candidate in candidates:
+            problem, question = candidate.problem, text_key(candidate.problem.question)
+            if question not in known:
+                known[question] = search.add(problem.id, problem.question).best
+            match = known[question]
+            if match is None:
+                yield candidate
+            else:
+                evidence = f"{match.benchmark}/{match.problem_id} {match.coverage:.2f}: {match.question}"
+                context.ledger.add(candidate.drop(self.name, match.reason, evidence))

@@ -1,20 +1,23 @@
-"""Instruction-following difficulty: keep what a small model finds hard to say after its question (Superfiltering).
+"""Instruction-following difficulty: keep answers that a small model finds hard to write after their question.
 
-After Li et al. 2024: `IFD = exp(mean NLL(A | Q)) / exp(mean NLL(A))` of the first tokens of the answer A by a model of
-GPT-2's class. At 1 and above the question does not help, so that the answer hardly belongs to it; of the rest the top
-share by IFD is kept (the authors: 5, 10 and 15 %).
+Superfiltering (Li et al. 2024): `IFD = exp(mean NLL(A | Q)) / exp(mean NLL(A))` over the first tokens of the answer A,
+under a model of GPT-2's class. At 1 and above the question does not help, so the answer hardly belongs to it; of the
+rest the top share by IFD is kept (5, 10 and 15 % in the paper).
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from annotated_types import Ge, Gt, Le
 
-from ..candidates import Candidate
-from ..ledger import Ledger
-from ..two_pass import Again, Key, Reason, two_passes
+from ..candidate_source import Candidate, Key
+from ..curation_step import Context
+from ..two_pass import Reason, two_passes
+
+if TYPE_CHECKING:
+    from ..options import CurateOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,33 +43,39 @@ def ifd(after_question: float, alone: float) -> float:
     return math.exp(after_question - alone)
 
 
-def keep_ifd(
-    candidates: Iterable[Candidate],
-    scores: Mapping[str, float | None],
-    share: float,
-    ledger: Ledger,
-    *,
-    again: Again | None = None,
-) -> Iterator[Candidate]:
-    """Keep the `share` of the rollouts with the highest IFD below 1; `scores` has it by rollout, None for no number.
+@dataclass(frozen=True, slots=True)
+class Ifd:
+    """Keep the share of the rollouts with the highest IFD below 1.
 
     A share of n rollouts is rounded up to whole ones. Among equals the ids decide.
     """
 
-    def refuse(keys: Sequence[Key], _again: Again) -> Mapping[str, Reason]:
-        refused: dict[str, Reason] = {}
-        ranked: list[tuple[float, str]] = []
-        for key in keys:
-            score = scores.get(key.id)
-            if score is None or not math.isfinite(score):
-                refused[key.id] = Reason("no_ifd")
-            elif score >= 1:
-                refused[key.id] = Reason("question_does_not_help", f"{score:.4f}")
-            else:
-                ranked.append((-score, key.id))
-        most = math.ceil(round(share * len(keys), 9))
-        for score, identifier in sorted(ranked)[most:]:
-            refused[identifier] = Reason("low_ifd", f"{-score:.4f}; the top {most} of {len(keys)} stay")
-        return refused
+    options: IfdOptions
+    name: ClassVar[str] = "ifd"
+    Options: ClassVar[type[IfdOptions]] = IfdOptions
 
-    return two_passes(candidates, Key.of, refuse, ledger, "ifd", again)
+    @classmethod
+    def of(cls, curate: "CurateOptions") -> Self | None:
+        """Return the step where a model is named."""
+        return cls(curate.ifd) if curate.ifd.model else None
+
+    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
+        """Run the step over `context.measured.ifd`."""
+
+        def refuse(keys: Sequence[Key]) -> dict[str, Reason]:
+            refused: dict[str, Reason] = {}
+            ranked: list[tuple[float, str]] = []
+            for key in keys:
+                score = context.measured.ifd.get(key.rollout_id)
+                if score is None or not math.isfinite(score):
+                    refused[key.rollout_id] = Reason("no_ifd")
+                elif score >= 1:
+                    refused[key.rollout_id] = Reason("question_does_not_help", f"{score:.4f}")
+                else:
+                    ranked.append((-score, key.rollout_id))
+            top = math.ceil(round(self.options.share * len(keys), 9))
+            for score, identifier in sorted(ranked)[top:]:
+                refused[identifier] = Reason("low_ifd", f"{-score:.4f}; the top {top} of {len(keys)} stay")
+            return refused
+
+        return two_passes(candidates, Key.of, refuse, context, self.name)

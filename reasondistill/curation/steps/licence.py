@@ -1,17 +1,18 @@
-"""May a problem's statement be given on? Rows say it (`licence`), or else whoever names their source.
+"""Drop rollouts whose problem's statement may not be redistributed.
 
-Only words are read here: whether a licence fits a use is for a person to decide. A licence that nobody names is not
-known, and such statements stay; who knows better writes `third-party` for them.
+The licence comes from the problem's row (`licence`), else from its source. Only its words are read: whether a licence
+fits a use is for a person to decide. Statements with an unknown licence stay; name `third-party` to drop them.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ...records import Problem
-from ..candidates import Candidate
-from ..ledger import Ledger
+from ..candidate_source import Candidate
+from ..curation_step import Context
 
 KEYS = ("licence", "license")
 """Keys of a problem's metadata that name its licence."""
@@ -25,12 +26,12 @@ _FORBIDS = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceRule:
-    """What is given on."""
+    """Rule by which statements are redistributed."""
 
     source: str = ""
-    """Licence of the problems that name none themselves; empty where it is not known."""
+    """Licence of problems that name none themselves; empty where it is unknown."""
     force: bool = False
-    """Give on everything."""
+    """Redistribution of every statement, whatever its licence."""
 
 
 def licence_of(problem: Problem, rule: LicenceRule) -> str:
@@ -44,7 +45,7 @@ def licence_of(problem: Problem, rule: LicenceRule) -> str:
 
 
 def forbids(licence: str) -> bool:
-    """Return whether a licence's words keep the statement from being given on.
+    """Return whether a licence's words forbid redistribution of the statement.
 
     >>> forbids("problem texts (c) MAA"), forbids("CC BY-NC-SA 4.0"), forbids("unknown third-party")
     (True, False, True)
@@ -52,14 +53,22 @@ def forbids(licence: str) -> bool:
     return bool(_FORBIDS.search(licence))
 
 
-def keep_licensed(candidates: Iterable[Candidate], rule: LicenceRule, ledger: Ledger) -> Iterator[Candidate]:
-    """Drop rollouts whose problem's statement may not be given on."""
-    for candidate in candidates:
-        licence = licence_of(candidate.problem, rule)
-        if forbids(licence) and not rule.force:
-            ledger.add(candidate.drop("licence", "statement_not_free", licence))
-        else:
-            yield candidate
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """Drop rollouts whose problem's statement may not be redistributed."""
+
+    options: LicenceRule = field(default_factory=LicenceRule)
+    name: ClassVar[str] = "licence"
+    Options: ClassVar[type[LicenceRule]] = LicenceRule
+
+    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
+        """Run the step."""
+        for candidate in candidates:
+            licence = licence_of(candidate.problem, self.options)
+            if forbids(licence) and not self.options.force:
+                context.ledger.add(candidate.drop(self.name, "statement_not_free", licence))
+            else:
+                yield candidate
 
 
 def count_licences(problems: Iterable[Problem], rule: LicenceRule) -> Counter[str]:

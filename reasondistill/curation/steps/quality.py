@@ -1,7 +1,7 @@
-"""Quality filters: what makes a rollout that was judged right a bad one to learn from. Each has a knob of its own.
+"""Quality filters: faults that make a right rollout a bad one to learn from, each with a switch.
 
-Truncated and empty completions, and those that their strategy pruned, have gone before (steps.keep_complete). A check
-looks at one rollout alone, so the order of the rollouts makes no difference.
+Truncated, empty and pruned completions are dropped earlier (`complete`). A check looks at one rollout alone, so the
+order of the rollouts makes no difference.
 """
 
 import re
@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from annotated_types import Ge, Le
 
@@ -17,16 +17,19 @@ from verifiers.boxes import joined_boxes, last_boxed
 from verifiers.steps import Judged, check_steps
 
 from ...records import Kind
-from ..candidates import Candidate
-from ..ledger import Ledger
+from ..candidate_source import Candidate
+from ..curation_step import Context
 from ..lookup.normalise import normalise
 
+if TYPE_CHECKING:
+    from ..options import CurateOptions
+
 _GRAM = 8
-_SHORTEST_LOOP = 60
+_MIN_LOOP_WORDS = 60
 """Words below which nothing counts as a loop."""
-_MOST_BOXES = 20
-_FOREIGN_LETTERS = 3
-"""Letters of another script that are needed at least: one is a name or a symbol."""
+_MAX_BOXES = 20
+_MIN_FOREIGN_LETTERS = 3
+"""Letters of another script that count as a second language: one or two are a name or a symbol."""
 _MATHEMATICAL = {"LATIN", "GREEK", "MATHEMATICAL", "DOUBLE-STRUCK", "SCRIPT", "BLACK-LETTER", "MICRO", "FEMININE"}
 _FIGURE = re.compile(
     r"\[asy\]|\\includegraphics|\\begin\{(?:tikzpicture|asy)\}|<image|!\[[^\]]*\]\("
@@ -68,17 +71,30 @@ Check = Callable[[Candidate, QualityOptions], str | None]
 """Returns the evidence against a rollout, or None."""
 
 
-def keep_quality(candidates: Iterable[Candidate], options: QualityOptions, ledger: Ledger) -> Iterator[Candidate]:
-    """Drop what fails a check that is on; the first one that fails stands in the ledger."""
-    checks = [(reason, check) for reason, (knob, check) in CHECKS.items() if getattr(options, knob)]
-    for candidate in candidates:
-        for reason, check in checks:
-            evidence = check(candidate, options)
-            if evidence is not None:
-                ledger.add(candidate.drop("quality", reason, evidence))
-                break
-        else:
-            yield candidate
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Drop rollouts that fail a check that is on; the first failed check is the reason in the ledger."""
+
+    options: QualityOptions
+    name: ClassVar[str] = "quality"
+    Options: ClassVar[type[QualityOptions]] = QualityOptions
+
+    @classmethod
+    def of(cls, curate: "CurateOptions") -> Self | None:
+        """Return the step where a check is on."""
+        return cls(curate.quality) if any(getattr(curate.quality, name) for name, _ in CHECKS.values()) else None
+
+    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
+        """Run the step."""
+        checks = [(reason, check) for reason, (option, check) in CHECKS.items() if getattr(self.options, option)]
+        for candidate in candidates:
+            for reason, check in checks:
+                evidence = check(candidate, self.options)
+                if evidence is not None:
+                    context.ledger.add(candidate.drop(self.name, reason, evidence))
+                    break
+            else:
+                yield candidate
 
 
 def repeated_share(text: str) -> float:
@@ -88,7 +104,7 @@ def repeated_share(text: str) -> float:
     True
     """
     words = text.split()
-    if len(words) < _SHORTEST_LOOP:
+    if len(words) < _MIN_LOOP_WORDS:
         return 0.0
     grams = [tuple(words[i : i + _GRAM]) for i in range(len(words) - _GRAM + 1)]
     return 1 - len(set(grams)) / len(grams)
@@ -103,7 +119,7 @@ def _several_answers(candidate: Candidate, _options: QualityOptions) -> str | No
     text = candidate.rollout.text
     joined, rest = normalise(joined_boxes(text) or ""), text
     boxes: list[str] = []
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         if (box := last_boxed(rest)) is None:
             break
         # A box that the question prints is a blank to fill in, not an answer.
@@ -127,13 +143,13 @@ def _loops(candidate: Candidate, options: QualityOptions) -> str | None:
 
 
 def _mixes_languages(candidate: Candidate, options: QualityOptions) -> str | None:
-    own = _MATHEMATICAL | {_script(c) for c in candidate.problem.question if c.isalpha()}
+    expected = _MATHEMATICAL | {_script(c) for c in candidate.problem.question if c.isalpha()}
     text = candidate.rollout.written
     foreign = Counter(_script(c) for c in text if ord(c) > 0x24F and c.isalpha()) if not text.isascii() else Counter()
-    for script in own:
+    for script in expected:
         del foreign[script]
     letters = sum(c.isalpha() for c in text)
-    if foreign.total() < _FOREIGN_LETTERS or foreign.total() <= (options.foreign_letters or 0) * letters:
+    if foreign.total() < _MIN_FOREIGN_LETTERS or foreign.total() <= (options.foreign_letters or 0) * letters:
         return None
     return f"{foreign.total()} of {letters} letters: {', '.join(sorted(foreign)).lower()}"
 
@@ -177,4 +193,4 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "made_up_output": ("no_made_up_output", _makes_up_output),
     "spying_code": ("no_spying", _spies),
 }
-"""Reason in the ledger: the knob that turns the check on, and the check. They run in this order."""
+"""Checks by their reason in the ledger, each with the option that turns it on. They run in this order."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...curation.ledger import Fall, Ledger
+from ...curation.ledger import Ledger, WaterfallRow
 from ...records import Estimate, Row
 from ..formats.table import FORMATS
 from .front_matter import front_matter
@@ -44,7 +44,7 @@ class CardFacts:
     """Texts of the prompts by who was asked with them."""
     agreement: Row = field(default_factory=dict)
     """The verifier's verdicts against labels that the rollouts came with; see evaluation.agreement."""
-    waterfall: Sequence[Fall] = field(default_factory=tuple)
+    waterfall: Sequence[WaterfallRow] = field(default_factory=tuple)
     contamination: Row | None = None
     """What decontamination found; see curation.contamination."""
     versions: Mapping[str, str] = field(default_factory=dict)

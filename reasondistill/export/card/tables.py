@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ...curation.steps.decontaminate import ANY_HIT
+from ...curation.lookup.held_out import ANY_HIT
 from ...records import Row
 
 _SHOWN = 10

@@ -12,8 +12,7 @@ from typing import Any
 
 from verifiers import Outcome
 
-from ...curation.candidate_source import Kept, Source, in_order
-from ...curation.candidates import Candidate
+from ...curation.candidate_source import Candidate, Key, Source
 from ...records import Example
 from ..receipts import messages_hash
 from ..rendering import uses_tools
@@ -23,11 +22,9 @@ _RIGHT = {Outcome.CORRECT: True, Outcome.INCORRECT: False, Outcome.TIMEOUT: Fals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What is held of a rollout."""
+class Entry(Key):
+    """A rollout's key with the numbers that pairs are chosen by."""
 
-    rollout_id: str
-    problem_id: str
     length: int
     """Tokens of the completion; its characters where no engine counted."""
     right: bool | None
@@ -67,7 +64,7 @@ class Material:
     def read(self, entries: Iterable[Entry]) -> Iterator[Sample]:
         """Yield the samples in the order of the entries."""
         ids = [entry.rollout_id for entry in entries]
-        return (Sample(candidate=c, example=self.make(c)) for c in in_order(self.source, ids))
+        return (Sample(candidate=c, example=self.make(c)) for c in self.source.read(ids))
 
     def groups(self) -> Iterator[list[Sample]]:
         """Yield the samples of one problem at a time, its kept ones first; problems in the order of the main split."""
@@ -84,14 +81,14 @@ class Material:
         return self.read(first.values())
 
 
-def gather(kept: Kept, make: Callable[[Candidate], Example], wrong: Kept | None = None) -> Material:
+def gather(kept: Source, make: Callable[[Candidate], Example], wrong: Source | None = None) -> Material:
     """Read the rollouts once and note what the formats need to know of them."""
     seen = _Seen()
     own = tuple(map(seen.entry, kept))
     others = tuple(entry for entry in map(seen.entry, wrong or ()) if entry.right is False)
     mine = set(map(attrgetter("rollout_id"), own))
     return Material(
-        source=kept.source,
+        source=kept,
         make=make,
         kept=own,
         wrong=tuple(entry for entry in others if entry.rollout_id not in mine),

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ...curation.candidate_source import Kept
-from ...curation.candidates import Candidate
-from ...curation.select import SelectOptions
-from ...curation.wrong_rollouts import wrong_beside
+from ...curation.candidate_source import Candidate, Source
+from ...curation.options import CurateOptions
+from ...curation.select import Selection
+from ...curation.steps.licence import LicenceRule
+from ...curation.wrong_rollouts import wrong_rollouts
 from ...errors import StoreError
 from ...records import Example, content_id
 from ...store import disk_error
@@ -24,10 +25,12 @@ class FormatsBeside:
 
     names: list[str]
     options: PairOptions
-    kept: Kept
+    source: Source
+    selection: Selection
     make: Callable[[Candidate], Example]
-    select: SelectOptions
-    """The curation that `kept` came from."""
+    curate: CurateOptions
+    """The curation that the selection came from."""
+    licence: LicenceRule
     rl_problems: frozenset[str] | None = None
     """Problems that rows for RL may be of; None: all."""
 
@@ -53,5 +56,8 @@ class FormatsBeside:
 
     @cached_property
     def _material(self) -> Material:
-        wrong = wrong_beside(self.kept, self.select) if needs_wrong(self.names) else None
-        return replace(gather(self.kept, self.make, wrong), rl_problems=self.rl_problems)
+        wrong = None
+        if needs_wrong(self.names):
+            seed = self.options.seed
+            wrong = wrong_rollouts(self.source, self.selection, self.curate, self.licence, seed=seed)
+        return replace(gather(self.selection.kept, self.make, wrong), rl_problems=self.rl_problems)
