@@ -154,7 +154,10 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("curate", "runs/nowhere"), "runs/nowhere: no such"),
     # problems
     (("run", "desk.yaml", "problems.source=none.jsonl"), "none.jsonl: file not found"),
-    (("run", "desk.yaml", "problems.source=folder.jsonl"), "folder.jsonl: the folder holds no file that ends in .jsonl"),
+    (
+        ("run", "desk.yaml", "problems.source=folder.jsonl"),
+        "folder.jsonl: the folder holds no file that ends in",
+    ),
     (("run", "desk.yaml", "problems.source=broken.jsonl"), "broken.jsonl:3: not valid JSON"),
     (("run", "desk.yaml", "problems.source=no-gold.jsonl"), "no-gold.jsonl:2: no answer"),
     (("problems", "procedral", "--out", "x.jsonl"), "'procedral' names no source of problems"),
@@ -185,7 +188,10 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     # train, models
     (("train", "--dataset", "foreign", "--student", "smolm2", "--out", "out"), "unknown model 'smolm2'"),
     (("train", "--dataset", "d", "--student", "m", "--out", "out", "epoch=2"), "unknown option epoch (did you mean"),
-    (("train", "--dataset", "d", "--student", "m", "--out", "out", "epochs=x"), "train.epochs must be a number, got 'x'"),
+    (
+        ("train", "--dataset", "d", "--student", "m", "--out", "out", "epochs=x"),
+        "train.epochs must be a number, got 'x'",
+    ),
     (("models", "path"), "models path: name a model"),
     (("models", "fetch", "smolm2-135m"), "did you mean smollm2-135m-instruct?"),
 ]
