@@ -116,13 +116,17 @@ class Sampling:
     """How tokens are drawn. None leaves a setting to the model's own generation config."""
 
     temperature: Annotated[float, Ge(0)] | None = None
-    """0 is greedy."""
+    """Temperature; 0 is greedy. None is the model's own."""
     top_p: Annotated[float, Ge(0), Le(1)] | None = None
+    """Probability mass that nucleus sampling draws from."""
     top_k: int | None = None
+    """Number of likeliest tokens to draw from."""
     max_tokens: Annotated[int, Ge(1)] = 1024
     """Cap on the completion's tokens. Not part of a rollout's id: a cap truncates a sample and changes nothing else."""
     seed: int = 0
+    """Seed of the samples."""
     stop: tuple[str, ...] = ()
+    """Text that ends a completion."""
 
     def identity(self) -> Row:
         """Return what decides the sample: everything but the cap."""

@@ -137,7 +137,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("run", "desk.yaml", "generate.sampels=3"), "unknown key generate.sampels (did you mean generate.samples?)"),
     (("run", "desk.yaml", "generate.samples"), "an override is written key=value"),
     (("run", "desk.yaml", "generate.samples=-3"), "desk.yaml: generate.samples must be at least 1, got -3"),
-    (("run", "desk.yaml", "generate.samples=many"), "generate.samples: Value 'many'"),
+    (("run", "desk.yaml", "generate.samples=many"), "generate.samples must be a whole number, got 'many'"),
     (("run", "desk.yaml", "problems.count=-1"), "problems.count must be at least 1, got -1"),
     (("run", "desk.yaml", "train.batch_size=0"), "train.batch_size must be at least 1, got 0"),
     (("run", "desk.yaml", "teacher.engine=vlm"), "got 'vlm' (did you mean vllm?)"),
@@ -154,7 +154,10 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("curate", "runs/nowhere"), "runs/nowhere: no such"),
     # problems
     (("run", "desk.yaml", "problems.source=none.jsonl"), "none.jsonl: file not found"),
-    (("run", "desk.yaml", "problems.source=folder.jsonl"), "folder.jsonl: cannot be read: Is a directory"),
+    (
+        ("run", "desk.yaml", "problems.source=folder.jsonl"),
+        "folder.jsonl: the folder holds no file that ends in",
+    ),
     (("run", "desk.yaml", "problems.source=broken.jsonl"), "broken.jsonl:3: not valid JSON"),
     (("run", "desk.yaml", "problems.source=no-gold.jsonl"), "no-gold.jsonl:2: no answer"),
     (("problems", "procedral", "--out", "x.jsonl"), "'procedral' names no source of problems"),
@@ -179,13 +182,16 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     ((*GENERATE, "--model", "m", "--base-url", "http:///v1"), "it names no host"),
     ((*GENERATE[:-1], "foreign", *REPLAY), "foreign: is not empty and holds no run; choose another folder"),
     (("evaluate", "--benchmark", "no-gold.jsonl", "--out", "out", *REPLAY), "no-gold.jsonl:2: no answer"),
-    (("verify", "none.jsonl", "--out", "out"), "none.jsonl: no such file or folder of rollouts"),
+    (("verify", "none.jsonl", "--out", "out"), "none.jsonl: file not found"),
     (("verify", "teacher.jsonl", "--out", "out"), "teacher.jsonl:1: no reference"),
     (("verify", "problems.jsonl", "--out", "out"), "problems.jsonl:1: neither `completion` nor `messages`"),
     # train, models
     (("train", "--dataset", "foreign", "--student", "smolm2", "--out", "out"), "unknown model 'smolm2'"),
     (("train", "--dataset", "d", "--student", "m", "--out", "out", "epoch=2"), "unknown option epoch (did you mean"),
-    (("train", "--dataset", "d", "--student", "m", "--out", "out", "epochs=x"), "train.epochs: Value 'x'"),
+    (
+        ("train", "--dataset", "d", "--student", "m", "--out", "out", "epochs=x"),
+        "train.epochs must be a number, got 'x'",
+    ),
     (("models", "path"), "models path: name a model"),
     (("models", "fetch", "smolm2-135m"), "did you mean smollm2-135m-instruct?"),
 ]

@@ -1,10 +1,10 @@
 """Decides whether a completion's answer is right. `from verifiers import Outcome, Verdict, verify, verify_many`.
 
-Light to import: what computes lies in `verifiers.math` and is loaded when it is used.
+Light to import: `verifiers.math` and `verifiers.code` load when they are used.
 """
 
 OWNER = "reasondistill"
-"""Tells our package from another one of this name; see `clash.py`."""
+"""Distinguishes this package from another one with the same name; see `clash.py`."""
 
 from .clash import refuse_mixed_files  # noqa: E402 - must run before anything else of a mixed folder is read
 

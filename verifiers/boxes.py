@@ -3,7 +3,7 @@ r"""Finds `\boxed{...}` and `\fbox{...}` in a text, in time linear in its length
 import re
 
 _MAX_SCANNED = 50_000
-"""Characters that are read in search of the end of boxes."""
+"""Characters that are searched for the ends of boxes."""
 _MAX_BOXES = 60
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*+(\{)?")

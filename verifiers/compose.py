@@ -1,8 +1,9 @@
-"""Verifiers put together: the first that decides, all of them, rules with a judge behind, and the majority's answer.
+"""Combines verifiers: the first that decides, all of them, rules followed by a judge, and the majority's answer.
 
 A verifier is any function of a problem and a completion that returns a verdict, such as `verify`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,7 @@ def all_of(*verifiers: Verifier) -> Verifier:
 
 @dataclass(slots=True)
 class ChainCounts:
-    """How often the judge behind the rules was asked, and what came of it."""
+    """How often the judge after the rules was asked, and its answers."""
 
     judged: int = 0
     """Verdicts of the chain in all."""
@@ -74,14 +75,14 @@ class ChainCounts:
 
 @dataclass(slots=True)
 class RulesThenJudge:
-    """The default chain: rules, then the judge on the final answer alone, for what rules do not reach.
+    """The default chain: rules, then the judge on the final answer alone where rules do not decide.
 
     The judge is asked about `undecided` and about wrong answers that are not numbers (words, structure): a number that
     differs stays wrong, so that nothing is talked into being right.
     """
 
     complete: Complete | None = None
-    """The judge's model; without one the rules stand alone."""
+    """The judge's model; None: rules only."""
     rules: Verifier = verify
     name: str = "judge"
     counts: ChainCounts = field(default_factory=ChainCounts)
@@ -117,7 +118,7 @@ class Majority:
     answer: str | None
     """As the first of them wrote it; None where no completion has one, or two answers are equally frequent."""
     share: float
-    """Of all completions of the group, those without an answer among them."""
+    """Share of all completions of the group, including those without an answer."""
     n: int
 
 
@@ -129,28 +130,18 @@ def majority_label(completions: Sequence[str], *, threshold: float = 0.0) -> Maj
     >>> majority_label(["\\boxed{0.5}", "\\boxed{\\frac{1}{2}}", "\\boxed{3}"])
     Majority(answer='0.5', share=0.6666666666666666, n=3)
     """
-    from .math import compile_gold, grade
+    from .math.equal_answers import group_answers
     from .math.extract import extract
 
-    answers = [found.text for c in completions if (found := extract(c, strict=True)).text is not None]
-    groups: list[list[str]] = []
-    for answer in answers:
-        assert answer is not None
-        for group in groups:
-            if group[0] == answer or (
-                not compile_gold(group[0]).error and grade(f"\\boxed{{{answer}}}", group[0], strict=True).correct
-            ):
-                group.append(answer)
-                break
-        else:
-            groups.append([answer])
-    groups.sort(key=len, reverse=True)
+    answers = [extract(completion, strict=True).text for completion in completions]
+    classes = group_answers(answers)
+    counts = Counter(number for number in classes if number is not None).most_common(2)
     n = len(completions)
-    if not groups:
+    if not counts:
         return Majority(answer=None, share=0.0, n=n)
-    share = len(groups[0]) / n
-    tied = len(groups) > 1 and len(groups[1]) == len(groups[0])
-    return Majority(answer=None if tied or share < threshold else groups[0][0], share=share, n=n)
+    (first, size), share = counts[0], counts[0][1] / n
+    tied = len(counts) > 1 and counts[1][1] == size
+    return Majority(answer=None if tied or share < threshold else answers[classes.index(first)], share=share, n=n)
 
 
 def _is_open(verdict: Verdict) -> bool:

@@ -58,7 +58,7 @@ def _prompt(question: str, first: str, second: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """Return a text that cannot close the tags it stands between."""
+    """Return a text that cannot close the tags around it."""
     return text.replace("</", "< /")
 
 

@@ -27,9 +27,11 @@ _AHEAD = 4 * _CHUNK
 """Cases read ahead for each worker."""
 _PROGRAMS_AHEAD = 8
 """Programs read ahead for each worker: their tests may be large."""
-_SECONDS, _PATIENCE = 3.0, 11.0
+_SECONDS, _PATIENCE = 3.0, 10.0
 """Processor time and wall time that one case of mathematics may take in its process, on top of the timeout. Comparisons
 end long before, so that this ends only one that hangs; no case takes longer, however busy the machine is."""
+_BRIEF_SECONDS, _BRIEF_PATIENCE = 1.0, 2.0
+"""The same where a case is judged alone because one of its chunk took too long."""
 
 _HUNG = Verdict(outcome=Outcome.UNDECIDED, reason="out_of_time")
 _DIED = error_verdict("verifier_died: the process that judged it died twice")
@@ -200,27 +202,30 @@ class CaseExecutor:
             return chunk
 
     def _answer(self, chunk: list[Pending]) -> None:
-        """Judge a chunk; if its process ends at a case, the rest once more, each by itself."""
-        for one in self._ask(chunk)[0]:
-            rest, is_too_slow = ([], False) if self._is_closed else self._ask([one])
-            if rest:
-                self._settle(rest, [_HUNG if is_too_slow else _DIED])
+        """Judge a chunk. If its process ends at a case, find that one by judging case by case, and go on after it."""
+        while chunk and not self._is_closed:
+            size = len(chunk)
+            chunk, is_too_slow = self._ask(chunk)
+            while chunk and not self._is_closed:
+                first, *chunk = chunk
+                if (is_too_slow and size == 1) or self._ask([first], is_brief=is_too_slow)[0]:
+                    self._settle([first], [_HUNG if is_too_slow else _DIED])
+                    break
 
-    def _ask(self, chunk: list[Pending]) -> tuple[list[Pending], bool]:
+    def _ask(self, chunk: list[Pending], *, is_brief: bool = False) -> tuple[list[Pending], bool]:
         """Judge a chunk; return the cases without a verdict, and whether the first of them exceeded its time."""
         from .math.policy import DEFAULT
 
         options = chunk[0].options
         cases = [(one.case.completion, one.case.answer) for one in chunk if isinstance(one.case, MathCase)]
-        given = {
-            "strict": options.strict,
-            "timeout": options.timeout,
-            "policy": asdict(options.policy or DEFAULT),
-        }
-        seconds, patience = options.timeout + _SECONDS, options.timeout + _PATIENCE
+        policy = asdict(options.policy or DEFAULT)
+        given = {"strict": options.strict, "timeout": options.timeout, "policy": policy}
+        limits = {"seconds": options.timeout + _SECONDS, "patience": options.timeout + _PATIENCE}
+        if is_brief:
+            limits = {"seconds": _BRIEF_SECONDS, "patience": _BRIEF_PATIENCE}
         done = 0
         with self._pool.lent() as worker:
-            for replies in worker.answers(cases, given, seconds=seconds, patience=patience):
+            for replies in worker.answers(cases, given, **limits):
                 verdicts = [Verdict.from_row(reply["answer"]) for reply in replies]
                 self._settle(chunk[done : done + len(verdicts)], verdicts)
                 done += len(verdicts)

@@ -61,7 +61,7 @@ class StepCheck:
 
     @property
     def checked(self) -> int:
-        """How many steps were found true or false."""
+        """How many steps are true or false."""
         return sum(step.judged is not Judged.NOT_CHECKABLE for step in self.steps)
 
     @property
@@ -111,7 +111,7 @@ def _rows(text: str, at: int) -> Iterator[tuple[int, str]]:
 
 
 def _plain_equations(text: str) -> Iterator[tuple[int, str]]:
-    """Find equations of numbers in running text: from each equals sign outwards, over what numbers are made of."""
+    """Find equations of numbers in running text: from each equals sign outwards, over characters of arithmetic."""
     end = 0
     for sign in _SIGN.finditer(text):
         if sign.start() < end:
@@ -134,18 +134,18 @@ def _plain_equations(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _parts(text: str, at: int) -> bool:
-    """Tell whether a comma stands between two equations: one inside a number has no space behind it."""
+    """Tell whether a comma separates two equations: one inside a number has no space after it."""
     return text[at] == "," and text[at + 1 : at + 2].isspace()
 
 
 def _stands_alone(text: str, start: int, end: int, found: str) -> bool:
-    """Tell whether an equation found in running text is not the tail or the head of a longer formula."""
+    """Tell whether an equation in running text is not the tail or the head of a longer formula."""
     before, after = text[start - 1 : start], text[end : end + 1]
     is_bullet = found.startswith("- ") and before in ("", "\n")
     if found[0] in "+*/×÷=x.,)" or (found[0] == "-" and not is_bullet and before.isalnum()):
         return False
     first = text[start : start + 1]
-    # `f(2) = 7` and `a[0] = 1` say what a function or a list holds, and so does the tail of `f(1) + f (2) = 7`.
+    # `f(2) = 7` and `a[0] = 1` define a function or a list, and so does the tail of `f(1) + f (2) = 7`.
     is_call = (first in "([" and (before.isalnum() or before in (")", "]", "'"))) or _BRACKETED.match(found)
     adjoins = first.isdigit() and before.isalnum()
     if (

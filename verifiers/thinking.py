@@ -31,7 +31,7 @@ class Split:
     """A completion as its thinking and its answer."""
 
     thinking: str | None
-    """None where there was none."""
+    """None for a completion without thinking."""
     answer: str
     truncated: bool = False
     """Whether the thinking was cut off before its end; the answer is then empty."""
@@ -62,7 +62,7 @@ def split_thinking(text: str, *, opened: bool = False) -> Split:
 
 
 def split_message(message: Mapping[str, Any]) -> Split:
-    """Split a message whose thinking may stand in a field of its own.
+    """Split a message whose thinking may be in a separate field.
 
     >>> split_message({"content": "4", "reasoning_content": "2 + 2"}).thinking
     '2 + 2'
@@ -119,7 +119,7 @@ def _channels(text: str) -> Split:
 
 
 def _one_turn(text: str) -> str:
-    """Return what stands before a marker of the turn's end: a model that runs on writes the next turns too."""
+    """Return the text before a marker of the turn's end: a model that runs on writes the next turns too."""
     if "<|" not in text and "</s>" not in text:
         return text
     header = _HEADER.match(text)

@@ -1,4 +1,4 @@
-"""What a verifier says about one completion: the outcome, what it read, and why. Knows nothing of how it is decided."""
+"""The verdict on one completion: the outcome, the answer that was read, and the reason. Decides nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Any, Self
 
 BAD_GOLD = "bad_gold"
-"""How the reason of a verdict starts whose reference is one that no answer can equal."""
+"""First word of the reason where no answer can equal the reference."""
 
 
 class Outcome(StrEnum):
-    """How a completion stands against its reference. "Wrong" and "could not judge" are never the same word."""
+    """Result of judging a completion. "Wrong" and "could not judge" are never the same word."""
 
     CORRECT = "correct"
     INCORRECT = "incorrect"
@@ -34,15 +34,15 @@ class Verdict:
 
     outcome: Outcome
     extracted: str | None = None
-    """The answer as it stands in the completion; None where there is none."""
+    """The answer as written in the completion; None if it has none."""
     expected: str | None = None
     """The reference that it was compared with."""
     method: str = ""
-    """Where the answer was found and what decided, such as `boxed:rational`."""
+    """Place of the answer and the tier that decided, such as `boxed:rational`."""
     reason: str = ""
     """Empty for a plain yes or no; else a short word, a colon and a sentence where one helps."""
     verifier: str = ""
-    """Name and version of what decided."""
+    """Name and version of the verifier."""
     seconds: float = 0.0
     steps: tuple[Any, ...] | None = None
     """Judgements of single steps, where a verifier makes them."""

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
 
 from verifiers import Outcome, Verdict
 from verifiers.dispatch import Case, CaseOptions, verify_case
@@ -29,14 +32,18 @@ _UNSURE = (Outcome.UNDECIDED, Outcome.ERROR, Outcome.TIMEOUT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditOptions:
-    """How much is done again."""
+    """How much an audit does again."""
 
-    share: float = 1.0
+    share: Annotated[float, Gt(0), Le(1)] = 1.0
     """Share of the rows that are judged and run again; hashes are always checked."""
     seed: int = 0
+    """Seed that chooses the rows of a share."""
     run_code: bool = True
+    """Whether code is run again."""
     isolation: str = "auto"
-    workers: int | None = None
+    """Isolation of the code: auto, full, flat, bubblewrap or the URL of a remote sandbox."""
+    workers: Annotated[int, Ge(1)] | None = None
+    """Workers that judge and run code; None is one per core."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..records import Row
-from .arguments import add_format, positive, share
+from .arguments import add_format, positive
+from .option_arguments import add_options, read_record
 from .output import print_result
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ HELP = "check a dataset again: receipts, verdicts and code; status 1 if somethin
 
 def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
+    from ..audit.receipts_audit import AuditOptions
+
     parser.add_argument(
         "dataset",
         metavar="DATASET",
@@ -24,8 +27,7 @@ def add(parser: ArgumentParser) -> None:
         "ORG/NAME[:CONFIG] (open-r1, OpenMathReasoning, NuminaMath, OpenThoughts, s1K, ShareGPT, messages, "
         "prompt/completion)",
     )
-    parser.add_argument("--share", type=share, default=1.0, help="share of rows to judge; hashes are always checked")
-    parser.add_argument("--seed", type=int, default=0, help="seed that chooses the rows of a share")
+    add_options(parser, AuditOptions, only=("share", "seed", "isolation"))
     parser.add_argument("--split", help="main or a control's name; default: all")
     parser.add_argument("--limit", type=positive, help="first rows only, of a dataset without receipts")
     parser.add_argument(
@@ -34,7 +36,6 @@ def add(parser: ArgumentParser) -> None:
     add_format(parser)
     parser.add_argument("--foreign", action="store_true", help="audit as a dataset without receipts")
     parser.add_argument("--no-run", action="store_true", help="run no code")
-    parser.add_argument("--isolation", default="auto", help="isolation of code: auto, full, flat, bubblewrap or a URL")
     parser.add_argument("--diff", type=Path, metavar="EARLIER", help="compare two --out folders instead of auditing")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write rows.jsonl, audit.json and audit.html")
 
@@ -48,7 +49,7 @@ def run(args: Namespace) -> int:
 
     audit = Audit(
         dataset=args.dataset,
-        options=AuditOptions(share=args.share, seed=args.seed, run_code=not args.no_run, isolation=args.isolation),
+        options=read_record(args, AuditOptions, run_code=not args.no_run),
         split=args.split,
         limit=args.limit,
         format=args.format,

@@ -3,13 +3,15 @@
 import argparse
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RecipeError
 from ..records import Estimate, Problem, Row, Sampling
-from .arguments import add_format, add_out, add_skip_bad, at_least_zero, positive
-from .model_arguments import add_model, engine_options, strategy_options
+from .arguments import add_format, add_out, add_skip_bad, positive
+from .model_arguments import add_model, strategy_options
+from .option_arguments import read_record
 from .output import print_result
 
 if TYPE_CHECKING:
@@ -27,8 +29,12 @@ def add(parser: ArgumentParser) -> None:
     add_skip_bad(parser)
     parser.add_argument("--samples", type=positive, default=1, help="rollouts of each problem")
     parser.add_argument("--k", type=_ks, metavar="1,2,5", help="default: 1 and the number of rollouts a problem")
-    parser.add_argument("--decode", choices=("greedy", "sample", "budget"), default="greedy")
-    parser.add_argument("--temperature", type=at_least_zero, help="default: the model's own for sample, 0 for budget")
+    parser.add_argument(
+        "--decode",
+        choices=("greedy", "sample", "budget"),
+        default="greedy",
+        help="greedy; sample: by --temperature or the model's own; budget: forced thinking (default: greedy)",
+    )
     parser.add_argument("--strict", action="store_true", help="accept marked answers only")
     parser.add_argument("--export", nargs="+", default=[], choices=("evalplus", "lm-eval"), help="also write these")
     _add_file(parser)
@@ -58,7 +64,7 @@ def run(args: Namespace) -> int:
     """Measure; DIR keeps the rollouts, the verdicts and report.json."""
     if args.rollouts:
         report = _score(args)
-    elif args.model and args.benchmark:
+    elif hasattr(args, "model") and args.benchmark:
         report = _measure(args)
     else:
         raise RecipeError("evaluate: give --model and --benchmark, or --rollouts FILE to score completions from a file")
@@ -67,25 +73,26 @@ def run(args: Namespace) -> int:
 
 def _measure(args: Namespace) -> Row:
     """Sample a model and measure it."""
+    from ..engines.options import EngineOptions
     from ..problems.benchmarks.benchmark import find_benchmark
     from ..run.sample_folder import SamplingRun
 
     benchmark, strategy, template = find_benchmark(args.benchmark), args.strategy, args.template
-    if benchmark and strategy == "cot":
-        strategy, template = benchmark.strategy, benchmark.prompt(template)
-    temperature = args.temperature
-    if args.decode == "greedy" or (args.decode == "budget" and temperature is None):
-        temperature = 0.0
+    if benchmark and strategy in (None, "cot"):
+        strategy, template = strategy or benchmark.strategy, benchmark.prompt(template)
+    sampling = read_record(args, Sampling)
+    if args.decode == "greedy" or (args.decode == "budget" and sampling.temperature is None):
+        sampling = replace(sampling, temperature=0.0)
     folder = SamplingRun(
         folder=args.out,
         source=args.benchmark,
         split=args.split,
         benchmark=benchmark,
         benchmarks_dir=args.benchmarks_dir,
-        engine=engine_options(args),
+        engine=read_record(args, EngineOptions),
         template=template,
-        sampling=Sampling(temperature=temperature, top_p=args.top_p, max_tokens=args.max_tokens, seed=args.seed),
-        strategy=strategy_options(args, "budget" if args.decode == "budget" else strategy),
+        sampling=sampling,
+        strategy=strategy_options(args, "budget" if args.decode == "budget" else strategy or "cot"),
         strict=args.strict,
     )
     folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad)

@@ -2,12 +2,12 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
 
 from ..errors import RecipeError
 from ..records import Estimate, Row, Sampling
-from .arguments import above_zero, add_out, add_skip_bad, at_least_zero, positive, share
-from .model_arguments import add_model, engine_options, strategy_options
+from .arguments import add_out, add_skip_bad, positive
+from .model_arguments import add_model, strategy_options
+from .option_arguments import add_options, read_record
 from .output import print_result
 
 HELP = "sample a teacher on a file of problems; the same command resumes"
@@ -15,53 +15,42 @@ HELP = "sample a teacher on a file of problems; the same command resumes"
 
 def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
+    from ..generation.spending import SpendingOptions
+    from ..recipe.records import GenerateOptions
+
     parser.add_argument("--problems", required=True, metavar="FILE.jsonl")
     parser.add_argument("--limit", type=positive, help="first problems only")
     add_skip_bad(parser)
-    parser.add_argument("--samples", type=positive, default=1, help="rollouts of each problem")
-    parser.add_argument("--until-correct", type=positive, metavar="K", help="stop a problem at K right rollouts")
-    parser.add_argument(
-        "--max-tokens-total", type=positive, metavar="N", help="bound on prompt and completion tokens of the folder"
-    )
-    parser.add_argument("--max-cost", type=above_zero, metavar="MONEY", help="bound on the cost, by the two prices")
-    parser.add_argument("--prompt-price", type=above_zero, default=0.0, help="price of a million prompt tokens")
-    parser.add_argument("--completion-price", type=above_zero, default=0.0, help="price of a million completion tokens")
-    parser.add_argument(
-        "--max-failed-share", type=share, default=0.02, help="share of failed requests above which the status is 2"
-    )
+    add_options(parser, GenerateOptions, only=("samples", "max_failed_share"))
+    add_options(parser.add_argument_group("spending"), SpendingOptions)
     parser.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
     add_model(parser)
-    parser.add_argument("--temperature", type=at_least_zero, help="default: the model's own")
     add_out(parser)
 
 
 def run(args: Namespace) -> int:
     """Sample into DIR/rollouts and judge the rollouts into DIR/verdicts."""
+    from ..engines.options import EngineOptions
+    from ..generation.spending import SpendingOptions
+    from ..recipe.records import GenerateOptions
     from ..run.sample_folder import SamplingRun
 
-    sampling = Sampling(temperature=args.temperature, top_p=args.top_p, max_tokens=args.max_tokens, seed=args.seed)
+    options, spending = read_record(args, GenerateOptions), read_record(args, SpendingOptions)
+    if spending.max_cost is not None and not (spending.prompt_price or spending.completion_price):
+        raise RecipeError("--max-cost needs prices: give --prompt-price and --completion-price, for a million tokens")
     folder = SamplingRun(
         folder=args.out,
         source=args.problems,
-        engine=engine_options(args),
+        engine=read_record(args, EngineOptions),
         template=args.template,
-        sampling=sampling,
-        strategy=strategy_options(args, args.strategy),
-        budget=_spending(args),
-        max_failed_share=args.max_failed_share,
+        sampling=read_record(args, Sampling),
+        strategy=strategy_options(args, args.strategy or "cot"),
+        budget=spending,
+        max_failed_share=options.max_failed_share,
     )
-    result = folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad, judged=not args.no_verify)
+    result = folder.sample(limit=args.limit, samples=options.samples, skip_bad=args.skip_bad, judged=not args.no_verify)
     print_result(args, result, [_line(result, args.out)])
     return 0
-
-
-def _spending(args: Namespace) -> Any:
-    from ..generation.spending import SpendingOptions
-
-    if args.max_cost is not None and not (args.prompt_price or args.completion_price):
-        raise RecipeError("--max-cost needs prices: give --prompt-price and --completion-price, for a million tokens")
-    names = ("until_correct", "max_tokens_total", "max_cost", "prompt_price", "completion_price")
-    return SpendingOptions(**{name: getattr(args, name) for name in names})
 
 
 def _line(result: Row, out: Path) -> str:

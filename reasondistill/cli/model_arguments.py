@@ -1,58 +1,32 @@
 """Arguments of the commands that ask a model: the engine, the prompt, the strategy and the decoding."""
 
 import argparse
-from dataclasses import fields
 from typing import Any
 
-from ..engines import ENGINES, EngineOptions
 from ..errors import RecipeError
-from ..generation.effort import EFFORTS
 from ..generation.strategies.registry import STRATEGIES
-from .arguments import above_zero, positive, share
+from ..records import Sampling
+from .option_arguments import add_options, read_record
 
 
 def add_model(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Add the model, its engine, the strategy and the sampling."""
-    parser.add_argument(
-        "--model", required=required, help="catalogue name, hub id, directory, .gguf file, or a server's name"
+    """Add the model, its engine, the strategy, the prompt and the sampling."""
+    from ..engines.options import EngineOptions
+    from ..recipe.records import GenerateOptions
+
+    group = parser.add_argument_group("model", "The API key of a server comes from OPENAI_API_KEY.")
+    add_options(group, EngineOptions, required=("model",) if required else ())
+    group = parser.add_argument_group("prompt and sampling")
+    group.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        help="tir runs the code that the model writes (default: cot, or the benchmark's)",
     )
-    parser.add_argument("--model-id", help="name to record instead; tells models of one name apart")
-    parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the fastest one here")
-    parser.add_argument(
-        "--base-url",
-        action="append",
-        help="address of an OpenAI-compatible server; may be repeated; the key comes from OPENAI_API_KEY",
-    )
-    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
-    parser.add_argument("--concurrency", type=positive, default=64, help="requests in flight at once")
-    parser.add_argument("--request-timeout", type=above_zero, default=600.0, metavar="SECONDS")
-    parser.add_argument(
-        "--retry-seconds",
-        type=above_zero,
-        metavar="SECONDS",
-        help="give up a failing request or a dead server after this; default: 1800, and 300 or 12 for the server",
-    )
-    parser.add_argument("--requests-per-minute", type=above_zero, metavar="N", help="a server's bound, if it has one")
-    parser.add_argument("--tokens-per-minute", type=above_zero, metavar="N", help="prompt and completion together")
-    parser.add_argument(
-        "--stream", default="auto", choices=("auto", "always", "never"), help="default: auto, caps from 2000 tokens"
-    )
-    parser.add_argument(
-        "--continuation",
-        default="auto",
-        choices=("auto", "prefix", "turns"),
-        help="how a server continues an answer; turns for one that starts anew after a last assistant message",
-    )
-    parser.add_argument("--max-context", type=positive, default=4096, help="tokens of prompt and completion together")
-    parser.add_argument("--replay", metavar="DIR", help="recorded rollouts, for the replay engine")
-    parser.add_argument("--strategy", default="cot", choices=STRATEGIES, help="tir runs the code that the model writes")
-    parser.add_argument("--thinking", default="default", choices=EFFORTS, help="effort asked of the model")
-    parser.add_argument("--tir", nargs="+", default=[], metavar="key=value", help="such as executions=4 syntax=fenced")
+    group.add_argument("--tir", nargs="+", default=[], metavar="key=value", help="such as executions=4 syntax=fenced")
+    group.add_argument("--template", help="prompt template: a built-in name or a YAML file (default: the strategy's)")
+    add_options(group, GenerateOptions, only=("thinking",))
+    add_options(group, Sampling)
     _add_forcing(parser)
-    parser.add_argument("--template", help="prompt template: a built-in name or a YAML file; default: the strategy's")
-    parser.add_argument("--max-tokens", type=positive, default=1024, help="cap of one completion")
-    parser.add_argument("--top-p", type=share)
-    parser.add_argument("--seed", type=int, default=0)
 
 
 def _add_forcing(parser: argparse.ArgumentParser) -> None:
@@ -64,19 +38,17 @@ def _add_forcing(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def engine_options(args: argparse.Namespace) -> EngineOptions:
-    """Return the engine's options."""
-    return EngineOptions(**{f.name: getattr(args, f.name) for f in fields(EngineOptions) if hasattr(args, f.name)})
-
-
 def strategy_options(args: argparse.Namespace, name: str) -> Any:
     """Return the options of the strategy `name`. RecipeError for options that it would ignore."""
     from ..generation.strategies.registry import StrategyOptions
     from ..generation.strategies.tir.options import TirOptions
     from ..recipe.read import read_words
+    from ..recipe.records import GenerateOptions
 
     tir = read_words(TirOptions, args.tir, "tir", "executions=4")
-    return StrategyOptions(name=name, thinking=args.thinking, tir=tir, forcing=_forcing(args, name))
+    return StrategyOptions(
+        name=name, thinking=read_record(args, GenerateOptions).thinking, tir=tir, forcing=_forcing(args, name)
+    )
 
 
 def _forcing(args: argparse.Namespace, strategy: str) -> Any:
@@ -90,9 +62,10 @@ def _forcing(args: argparse.Namespace, strategy: str) -> Any:
             f"--thinking-budget, --waits and --forcing belong to --decode budget (or --strategy budget), got {strategy}"
         )
     options = read_words(ForcingOptions, [*args.forcing, *words], "forcing", "waits=2")
-    if options.thinking_budget is not None and options.thinking_budget >= args.max_tokens:
+    max_tokens = read_record(args, Sampling).max_tokens
+    if options.thinking_budget is not None and options.thinking_budget >= max_tokens:
         raise RecipeError(
-            f"--thinking-budget {options.thinking_budget} leaves no token of --max-tokens {args.max_tokens} for the "
+            f"--thinking-budget {options.thinking_budget} leaves no token of --max-tokens {max_tokens} for the "
             "answer: raise --max-tokens"
         )
     return options

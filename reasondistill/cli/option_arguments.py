@@ -42,7 +42,7 @@ def add_options(
         settings = _values(one, hints[one.name])
         if one.name in required:
             settings["required"] = True
-        text = _help(one, docs.get(one.name, ""))
+        text = _help(one, docs.get(one.name, ""), repeated=settings.get("action") == "append")
         parser.add_argument(_flag(one.name), dest=one.name, default=SUPPRESS, help=text, **settings)
 
 
@@ -81,9 +81,9 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _help(field: Field[Any], doc: str) -> str:
-    shown = "" if field.default in (None, MISSING, False, "") else f" (default: {field.default})"
-    return f"{doc.removesuffix('.')}{shown}".replace("%", "%%")
+def _help(field: Field[Any], doc: str, *, repeated: bool) -> str:
+    shown = "" if field.default in (None, MISSING, False, "", ()) else f" (default: {field.default})"
+    return f"{doc.removesuffix('.')}{'; may be repeated' if repeated else ''}{shown}".replace("%", "%%")
 
 
 def _values(field: Field[Any], hint: Any) -> dict[str, Any]:
@@ -98,8 +98,8 @@ def _values(field: Field[Any], hint: Any) -> dict[str, Any]:
     if choices:
         return {"choices": choices}
     if any(get_origin(part) is tuple for part in types):
-        return {"action": "append", "metavar": field.name.upper()}
-    return {"type": _reader(hint, text=str in types), "metavar": field.name.upper()}
+        return {"action": "append"}
+    return {"type": _reader(hint, text=str in types)}
 
 
 def _reader(hint: Any, *, text: bool) -> Callable[[str], Any]:

@@ -31,6 +31,7 @@ class EngineOptions:
     model_id: str | None = None
     """Name recorded in the rollouts instead of `model`; distinguishes models with the same name."""
     engine: Literal["auto", "vllm", "transformers", "llamacpp", "openai", "replay"] = "auto"
+    """Engine. auto takes the fastest one that runs here, and openai where there is a `base_url`."""
     base_url: Annotated[str | tuple[str, ...] | None, Check(check_addresses)] = None
     """Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1, or a list of several that serve the
     same model."""

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verifiers import Outcome
+from verifiers.math.equal_answers import group_answers
 
 from ..errors import RecipeError
 from ..records import Estimate, Kind, Row
-from .answers import group_answers
 from .metrics import avg_at_k, best_at_k, cov_at_k, maj_at_k, maj_first_seen, pass_at_k, weighted_vote_at_k
 from .statistics import bootstrap_mean, clustered_error, mean_estimate, wilson
 

@@ -35,11 +35,12 @@ def read_yaml(path: Path, overrides: Sequence[str], kind: type[T]) -> T:
     """Read a YAML file and `key=value` overrides into a record. Raises RecipeError as `load_recipe` does."""
     row = _yaml_file(path)
     check_keys(kind, row, str(path))
-    merged = _merged(_defaults(kind()), row)
+    defaults = _defaults(kind())
+    merged = _merged(defaults, row)
     for override in overrides:
         nested = _nested(override, "an override", "generate.samples=2")
         check_keys(kind, nested, mask_secrets(override))
-        merged = _merged(merged, nested)
+        merged = _merged(_unset(merged, defaults, override.partition("=")[0].split(".")), nested)
     return read_options(kind, merged, str(path))
 
 
@@ -195,6 +196,20 @@ def _merged(base: Any, changed: Any) -> Any:
     if not isinstance(base, Mapping) or not isinstance(changed, Mapping):
         return base if isinstance(base, Mapping) and changed is None else changed
     return {**base, **{key: _merged(base.get(key), value) for key, value in changed.items()}}
+
+
+def _unset(row: Row, defaults: Any, keys: Sequence[str]) -> Row:
+    """Return a row without the value that an override is about to set, unless that is a section, which is merged.
+
+    >>> _unset({"students": {"a": {}}, "train": {"epochs": 2}}, {"train": {"epochs": 1}}, ["students"])
+    {'students': None, 'train': {'epochs': 2}}
+    """
+    first, *rest = keys
+    default = defaults.get(first) if isinstance(defaults, Mapping) else None
+    value = row.get(first)
+    if rest:
+        return {**row, first: _unset(dict(value), default, rest)} if isinstance(value, Mapping) else row
+    return row if isinstance(default, Mapping) else {**row, first: None}
 
 
 def _similar_files(path: Path) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifiers import Outcome
+from verifiers.math.equal_answers import group_answers
 from verifiers.steps import check_steps
 
-from ..evaluation.answers import group_answers
 from ..evaluation.metrics import best_at_k, maj_at_k, pass_at_k, weighted_vote_at_k
 from ..evaluation.statistics import mean_estimate
 from ..records import Estimate, Rollout, Row

@@ -40,8 +40,7 @@ generate:
   samples: 2
   sampling: {temperature: 0.7, max_tokens: 64}
 train: {dtype: float32, epochs: 1, batch_size: 16, learning_rate: 1.0e-3, save_steps: 1}
-evaluate: {sampling: {temperature: 0.0, max_tokens: 12}}
-arms: {few_shot: false}
+evaluate: {few_shot: false, sampling: {temperature: 0.0, max_tokens: 12}}
 """
 
 

@@ -27,7 +27,6 @@ held_out:
 teacher: {model: recorded, engine: replay}
 generate: {template: math-zero-shot, samples: 3, sampling: {temperature: 0.7, max_tokens: 64}}
 curate: {near_duplicates: {problems: 0.9}, choose: diverse}
-arms: {match: problems}
 export: {formats: [dpo, open-r1]}
 """
 
@@ -35,7 +34,7 @@ DRIVER = """
 import hashlib, json, os, random, shutil, signal, sys, traceback
 from pathlib import Path
 
-from reasondistill import store
+from reasondistill.store import table as store
 from reasondistill.cli.main import main
 import reasondistill.cli.recipes, reasondistill.run.pipeline
 import reasondistill.curation.lookup.minhash_index, reasondistill.curation.lookup.shingles
@@ -111,8 +110,10 @@ def moments(names, draw):
 
 results = []
 place, noted, draw = work / "run", work / "names.json", random.Random(11)
-WORDS = ["curate.max_per_problem=2", "students={student: {}, wrong: {data: wrong}, random: {data: random}}"]
-OTHER = ["curate.max_per_problem=1", "students={student: {}, all: {data: all}}"]
+MATCHED = "match: student, match_by: problems"
+CONTROLS = f"wrong: {{data: wrong, {MATCHED}}}, random: {{data: random, {MATCHED}}}"
+WORDS = ["curate.max_per_problem=2", f"students={{student: {{}}, {CONTROLS}}}"]
+OTHER = ["curate.max_per_problem=1", f"students={{student: {{}}, all: {{data: all, {MATCHED}}}}}"]
 for started_from, killed_words in (("nothing", WORDS), ("the finished dataset", OTHER)):
     # A finished folder is killed while another recipe is tried, which is then given up.
     start = folder if killed_words is WORDS else work / "finished"

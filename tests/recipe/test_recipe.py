@@ -77,6 +77,19 @@ def test_students_of_a_file_take_the_place_of_the_default(load):
     assert students == {"sft": StudentOptions(), "all": StudentOptions(data="all", match="sft", seeds=2)}
 
 
+def test_an_override_merges_a_section_and_replaces_what_a_file_names_itself(load):
+    text = (
+        BASE + "students: {sft: {}, all: {data: all}}\ngenerate: {samples: 2, strategy: {name: tir, executions: 4}}\n"
+    )
+    recipe = load(
+        text, "students={one: {}}", "held_out={unseen: {}}", "generate={template: x}", "generate.strategy=cot"
+    )
+    assert (list(recipe.students), list(recipe.held_out)) == (["one"], ["unseen"])
+    assert (recipe.generate.samples, recipe.generate.template, recipe.generate.strategy.options) == (2, "x", {})
+    students = load(text, "students.sft={seeds: 2}", "students.all.match=sft").students
+    assert students == {"sft": StudentOptions(seeds=2), "all": StudentOptions(data="all", match="sft")}
+
+
 def test_overrides_win_over_the_file(load):
     words = ["generate.samples=4", "held_out.seen.count=9", "teacher.model=u", "out=elsewhere", "held_out.more.count=1"]
     recipe = load(BASE + "generate: {samples: 2}\n", *words)

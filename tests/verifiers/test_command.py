@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,21 @@ def test_a_closed_reader_ends_it_without_a_traceback() -> None:
         process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait() == 1
+
+
+@pytest.mark.timeout(180)
+def test_a_hard_line_is_answered_in_fifteen_seconds() -> None:
+    hard = [
+        line(completion=r"\boxed{9^9^9^9}", answer="x+1"),
+        line(completion=r"\boxed{\int_0^1 x^x e^{\sin(x^2)} \ln(x) dx}", answer="2"),
+    ]
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for data in [line(completion="1", answer="1"), *hard]:
+            asked = time.monotonic()
+            process.stdin.write(data)
+            row = json.loads(process.stdout.readline())
+            assert row["outcome"] == ("undecided" if data in hard else "correct")
+            assert time.monotonic() - asked < 15
+        process.stdin.close()

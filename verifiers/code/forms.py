@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.testing import AssertTests, CallTests, Case
 
-_MOST_TEXT = 20_000_000
+_MAX_TEXT = 20_000_000
 """Characters of tests."""
 _INPUTS = ("input", "stdin", "inputs")
 _OUTPUTS = ("output", "stdout", "outputs", "expected_output")
@@ -126,8 +126,8 @@ def _columns(tests: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 def _assert_tests(code: str, entry_point: str | None, setup: str) -> Tests:
     if not code.strip():
         raise BadTests("the tests are empty")
-    if len(code) > _MOST_TEXT:
-        raise BadTests(f"the tests are longer than {_MOST_TEXT} characters")
+    if len(code) > _MAX_TEXT:
+        raise BadTests(f"the tests are longer than {_MAX_TEXT} characters")
     return Tests(body=AssertTests(code=f"{setup}\n{code}" if setup else code, entry_point=entry_point))
 
 

@@ -1,4 +1,4 @@
-"""From a completion and tests to a verdict: find the program, run it in the sandbox, name what came of it."""
+"""From a completion and tests to a verdict: find the program, run it in the sandbox, name the outcome."""
 
 import builtins
 import re
@@ -17,14 +17,14 @@ from .program_text import FoundProgram, code_of_prompt, find_program
 from .stdio import run_stdio_tests
 
 VERIFIER = "verifiers.code 0.3"
-MOST_SECONDS = 8.0
+MAX_SECONDS = 8.0
 """The most that tests may allow a candidate; explicit `limits` may allow more."""
 ANSWER_SECONDS = 12.5
-"""What a verdict may take, the start of the sandbox included, without explicit limits."""
-_LONGEST_EXTRACT = 20_000
+"""Seconds that a verdict may take without explicit limits, including the start of the sandbox."""
+_MAX_EXTRACT = 20_000
 _CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
 _DEFINED = re.compile(r"\b(?:def|class|import)\s+([A-Za-z_]\w*)")
-_MOST_TESTS_READ = 20_000
+_MAX_TESTS_READ = 20_000
 _OUTCOMES = {
     TestOutcome.PASSED: Outcome.CORRECT,
     TestOutcome.FAILED: Outcome.INCORRECT,
@@ -89,7 +89,7 @@ def judge_program(
     isolation: str = "auto",
     fail_fast: bool = False,
 ) -> CodeVerdict:
-    """Judge a program that has been found already."""
+    """Judge a program that is already extracted."""
     began = time.monotonic()
     try:
         pool = shared_pool(isolation)
@@ -104,14 +104,14 @@ def judge_program(
 
 def _called(code: str) -> frozenset[str]:
     """Return the names that tests call and do not define: one of them is the function under test."""
-    names = set(_CALL.findall(code[:_MOST_TESTS_READ])) - set(_DEFINED.findall(code[:_MOST_TESTS_READ]))
+    names = set(_CALL.findall(code[:_MAX_TESTS_READ])) - set(_DEFINED.findall(code[:_MAX_TESTS_READ]))
     return frozenset(names - set(dir(builtins)))
 
 
 def _limits(tests: Tests, limits: Limits | None) -> Limits:
     if limits is not None:
         return limits
-    return Limits() if tests.seconds is None else Limits(wall_seconds=min(tests.seconds, MOST_SECONDS))
+    return Limits() if tests.seconds is None else Limits(wall_seconds=min(tests.seconds, MAX_SECONDS))
 
 
 def _run(
@@ -140,7 +140,7 @@ def _verdict(run: TestRun, found: FoundProgram, *, style: str) -> Verdict:
         outcome, reason = Outcome.NO_ANSWER, "no_program: no part of the completion compiles"
     return Verdict(
         outcome=outcome,
-        extracted=found.text[:_LONGEST_EXTRACT],
+        extracted=found.text[:_MAX_EXTRACT],
         expected=run.failures[0].get("expected") if run.failures else None,
         method=f"{found.where}:{style}",
         reason=reason,

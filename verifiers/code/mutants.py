@@ -1,4 +1,4 @@
-"""Wrong variants of a right program: what tests of some strength should refuse. Makes text; runs nothing.
+"""Wrong variants of a right program: strong tests refuse them. Makes text; runs nothing.
 
 Some variants of a program mean the same as it does (a bound that is never reached): tests cannot refuse those, and
 nothing here can tell them from the others. The cheats at the end of the list are never right.
@@ -40,7 +40,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 
 def mutants(source: str, *, first_line: int = 1, most: int = 40, seed: int = 0) -> list[Mutant]:
-    """Return up to `most` changed programs, drawn by the seed, from what stands at or after `first_line`.
+    """Return up to `most` changed programs, drawn by the seed, from the text at or after `first_line`.
 
     >>> [m.change for m in mutants("def f(a):\\n    return a < 1")]
     ['return a < 1 -> return None', 'return a < 1 -> return not a < 1', 'a < 1 -> a <= 1', '1 -> 2']
@@ -175,7 +175,7 @@ class _Replace(ast.NodeTransformer):
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], ast.AST]]]:
-    """Yield the rules that apply to a node, each as a function from its copy to what stands in its place."""
+    """Yield the rules that apply to a node, each as a function from its copy to its replacement."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         yield "comparison", _swap_comparison
     if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in _ARITHMETIC:

@@ -1,4 +1,4 @@
-"""When what a program printed is what it should print: line by line, token by token. Linear in the length.
+"""Compares printed output with the expected output: line by line, token by token. Linear in the length.
 
 Line ends and trailing blanks do not count; the number of lines and of tokens does. A token must be the expected text;
 only where the expected token is a decimal fraction or has an exponent, a number within the tolerance will do. Integers

@@ -1,4 +1,4 @@
-"""A code problem as a benchmark's row states it: the tests, and what the row says beside them."""
+"""A code problem as a benchmark's row states it: the tests and the fields that belong to them."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class CodeProblem:
 def code_problem(row: Any) -> CodeProblem:
     """Read a row: a mapping, or an object with such attributes; extras may stand in its `metadata`.
 
-    Raises BadTests. Beside `tests` these count: `prompt` or `question`, `starter_code`, `entry_point` or `fn_name`,
+    Raises BadTests. Other fields that count: `prompt` or `question`, `starter_code`, `entry_point` or `fn_name`,
     `test_imports`, `test_setup`, `time_limit_s`.
 
     >>> code_problem({"tests": ["assert f(1) == 1"], "entry_point": "f"}).entry_point
@@ -55,7 +55,7 @@ def _time_limit(row: Any) -> float | None:
 
 
 def field_of(row: Any, name: str) -> Any:
-    """Return a field of a mapping, or an attribute of another object; None where there is none."""
+    """Return a field of a mapping, or an attribute of another object; None if it has none."""
     return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
 
 

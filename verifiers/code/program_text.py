@@ -13,7 +13,7 @@ from sandbox.testing import Program, Reading
 
 from ..thinking import split_thinking
 
-LONGEST = 400_000
+MAX_CHARACTERS = 400_000
 """Characters of an answer; of a longer one the end is read."""
 _FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)[ \t]*+([\w+#.-]*+)[^`\n]*+$")
 _PYTHON = frozenset({"", "python", "python3", "py", "py3", "python-exec", "pyodide"})
@@ -60,16 +60,15 @@ def find_program(
 ) -> FoundProgram | None:
     """Return the program of a completion, or None where it holds none.
 
-    The last complete fenced block that defines the entry point, or one of the names that the tests call where none is
-    given, is taken, else the last complete block, else one that was cut off, else the whole text. `main` says that the
-    program is a script.
+    It is the last complete fenced block that defines the entry point (if unknown: a name that the tests call), else the
+    last complete block, else a truncated one, else the whole text. `main` says that the program is a script.
 
     >>> find_program("Sure:\\n```python\\nx = 1\\n```").text
     'x = 1'
     """
     answer = split_thinking(completion, opened=prompt.rstrip().endswith("<think>")).answer.removeprefix("\ufeff")
-    if len(answer) > LONGEST:
-        answer = answer[-LONGEST:].partition("\n")[2]
+    if len(answer) > MAX_CHARACTERS:
+        answer = answer[-MAX_CHARACTERS:].partition("\n")[2]
     if not answer.strip():
         return None
     prompt = code_of_prompt(prompt)
@@ -127,7 +126,7 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _block(opening: re.Match[str], lines: list[str], *, closed: bool) -> _Block:
-    """Return a block; the word for the language may stand alone on the line after the fence, as small models have it.
+    """Return a block; the language may be alone on the line after the fence, as small models write it.
 
     >>> find_program("```\\npython\\nx = 1\\n```").text
     'x = 1'

@@ -1,4 +1,4 @@
-"""Programs that read stdin and print: each case in a child of its own, the output compared here, by the owner."""
+"""Programs that read stdin and print: each case runs in its own sandboxed process, and the output is compared here."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from sandbox.testing import BUSY, Program, TestOutcome, TestRun, run_script, sta
 from .forms import StdioCase, StdioTests
 from .outputs import difference
 
-_MOST_FAILURES = 5
+_MAX_FAILURES = 5
 _CHECKER = """{checker}
 
 import json as _json, sys as _sys
@@ -111,12 +111,12 @@ class _StdioRun:
         return False
 
     def _note(self, case: StdioCase, got: str, expected: str = "", where: str = "") -> None:
-        if len(self.failures) < _MOST_FAILURES:
+        if len(self.failures) < _MAX_FAILURES:
             place = f"stdin {_cut(case.input)!r}" + (f", {where}" if where else "")
             self.failures.append({"test": place, "expected": expected or _cut(case.output), "got": got})
 
     def _problem(self, case: StdioCase, ran: TaskResult) -> tuple[str, str, str] | None:
-        """Return what is wrong with the output of one case: got, expected, where."""
+        """Return the fault in the output of one case: got, expected, where."""
         if ran.status is not Status.OK:
             last = ran.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
             code = f"exit code {ran.exit_code}" if ran.exit_code else str(ran.status)
@@ -130,7 +130,7 @@ class _StdioRun:
         return None if found is None else (found.got, found.expected, f"line {found.line} of the output")
 
     def _check(self, case: StdioCase, output: str) -> bool:
-        """Ask the checker, which is the benchmark's, in a child of its own."""
+        """Ask the benchmark's checker, in a sandboxed process."""
         asked = json.dumps({"input": case.input, "expected": case.output, "output": output})
         ran = self.pool.run(_CHECKER.format(checker=self.tests.checker), stdin=asked)
         if ran.exit_code not in _CHECKED or ran.status not in (Status.OK, Status.NONZERO_EXIT):

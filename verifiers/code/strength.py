@@ -1,4 +1,4 @@
-"""How strong the tests of a code problem are: which wrong variants of a right program they let live.
+"""How strong the tests of a code problem are: which wrong variants of a right program pass them.
 
     python -m verifiers strength PROBLEMS.jsonl[.gz] [--most 40] [--seed 0] [--isolation auto]
 
@@ -35,15 +35,15 @@ SOLUTION_FIELDS = ("canonical_solution", "solution", "reference_solution", "refe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strength:
-    """What the tests of one problem do to wrong variants of its solution."""
+    """Result of running the tests of one problem on wrong variants of its solution."""
 
     solution: Outcome
-    """How the right program itself fares; unless it is correct, nothing else was tried."""
+    """Verdict on the right program; unless it is correct, nothing else was tried."""
     reason: str
     mutants: int
     killed: int
     survivors: tuple[dict[str, Any], ...]
-    """Of each survivor: `kind`, `line`, `change`."""
+    """Mutants that passed the tests: `kind`, `line`, `change`."""
     cheats_alive: tuple[str, ...]
 
 
@@ -116,9 +116,9 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise ValueError(f":{number}: not JSON ({error}); mend or remove the line") from None
+                raise ValueError(f":{number}: not JSON ({error}); correct or remove the line") from None
             if not isinstance(row, dict):
-                raise ValueError(f":{number}: not a JSON object; mend or remove the line")
+                raise ValueError(f":{number}: not a JSON object; correct or remove the line")
             yield row
 
 

@@ -44,7 +44,7 @@ def times(node: Node, factor: Fraction) -> Node:
 
 
 def as_radians(x: Node, unit_x: Unit, y: Node, unit_y: Unit) -> tuple[Node, Node] | None:
-    """Return two angles as bare numbers: degrees beside radians, or beside a bare multiple of pi."""
+    """Return two angles as bare numbers: degrees and radians, or degrees and a bare multiple of pi."""
     measures = {unit_x.dimension, unit_y.dimension}
     if measures == {_DEGREES, _RADIANS} or (measures == {_DEGREES, ()} and _holds_pi(x if unit_y.dimension else y)):
         return _in_radians(x, unit_x), _in_radians(y, unit_y)

@@ -1,4 +1,4 @@
-"""Whether two trees are the same answer: dispatches on what they are, and recurses into what they hold.
+"""Whether two trees are the same answer: dispatches on their types and recurses into their parts.
 
 Symmetric: `equal(answer, gold)` says the same the other way round, but for a relative tolerance, and for a percent sign
 beside less than one: a bare 0.5 is accepted for 0.5 %, and 0.5 % is refused for a bare 0.5. Expressions themselves are
@@ -52,8 +52,8 @@ from .units import Unit
 
 MAX_ELEMENTS = 120
 _EMPTY = {"no solution", "no solutions", "empty set", "the empty set", "no real solution", "no real solutions", "empty"}
-_MOST_DIGITS = 1000
-_MOST_WORDS = 8
+_MAX_DIGITS = 1000
+_MAX_WORDS = 8
 """An answer of more words is prose, which may say anything."""
 _UNDEFINED = Sym("#nan")
 MAX_SECONDS = 0.6
@@ -61,7 +61,7 @@ MAX_SECONDS = 0.6
 
 
 class Comparison:
-    """Compares answers under one policy; `symbolic` is the last tier, which has a time limit of its own."""
+    """Compares answers under one policy; `symbolic` is the last tier, which has its own time limit."""
 
     def __init__(self, policy: Policy, symbolic: Symbolic | None = None) -> None:
         self.policy = policy
@@ -119,7 +119,7 @@ class Comparison:
             return self._sets(a, b)
         if isinstance(other, (Num, Quantity)):
             return no("words", "words_and_number")
-        if any(character in "=\\^<>" for character in words.text) or len(words.text.split()) > _MOST_WORDS:
+        if any(character in "=\\^<>" for character in words.text) or len(words.text.split()) > _MAX_WORDS:
             return undecided("words", "prose: words and mathematics are mixed")
         return no("words", "words_and_mathematics")
 
@@ -311,7 +311,7 @@ class Comparison:
                 kept.append(item)
         return kept
 
-    # Matrices, and whatever stands alone
+    # Matrices and single values
 
     def _matrix_and_tuple(self, a: Node, b: Node) -> Ruling:
         grids = [as_matrix(node) for node in (a, b)]
@@ -377,7 +377,7 @@ class Comparison:
             if len(negated) == 1 and isinstance(negated[0], Based):
                 return no("rational", "sign")
         assert isinstance(numeral, Based)
-        if isinstance(other, Num) and other.value.denominator == 1 and other.value < 10**_MOST_DIGITS:
+        if isinstance(other, Num) and other.value.denominator == 1 and other.value < 10**_MAX_DIGITS:
             return Ruling(str(other.value) == numeral.digits.lstrip("0"), "rational")
         return no("rational", "another base")
 

@@ -1,4 +1,4 @@
-"""Equations and inequalities: names given to values, chains, and equations that are the same up to a factor."""
+"""Equations and inequalities: named values, chains, and equations that are the same up to a factor."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -209,7 +209,7 @@ def _same_up_to_factor(a: Polynomial, b: Polynomial) -> bool:
 
 
 def _by_variables(polynomial: Polynomial) -> dict[object, Form]:
-    """Group terms by their part in variables; what is left are their constant coefficients."""
+    """Group terms by their part in variables; the groups hold their constant coefficients."""
     groups: dict[object, Polynomial] = {}
     for mono, coefficient in polynomial.items():
         outer = tuple(p for p in mono if p[0][0] != "#")

@@ -62,13 +62,13 @@ class Status(StrEnum):
     OK = "ok"
     NONE = "none"
     AMBIGUOUS = "ambiguous"
-    """Alternatives were given ("41 or 42"): for a reference of one value that is no answer."""
+    """The text offers alternatives ("41 or 42"), which is no answer where the reference is one value."""
     OVER_LIMIT = "over_limit"
     """The completion is too long to read."""
 
 
 class Wanted(StrEnum):
-    """What kind of answer the reference is, for what may be guessed."""
+    """Kind of the reference, which decides what may be guessed."""
 
     VALUE = "value"
     WORDS = "words"
@@ -79,7 +79,7 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """An answer found in a completion."""
+    """The answer of a completion."""
 
     text: str | None
     """The answer as written; None if there is none."""
@@ -153,7 +153,7 @@ def math_segments(text: str) -> list[tuple[int, int, int, int]]:
 
 
 def _is_currency(text: str, opened: re.Match[str], closed: re.Match[str]) -> bool:
-    """Tell whether two dollar signs stand before amounts of money and not around mathematics."""
+    """Tell whether two dollar signs precede amounts of money instead of enclosing mathematics."""
     before_digit = text[closed.end() : closed.end() + 1].isdigit()
     inner = text[opened.end() : closed.start()]
     return (

@@ -24,7 +24,7 @@ _local = threading.local()
 
 
 class TooHard(ValueError):
-    """Beyond what this tier decides: too large, or no expression."""
+    """This tier cannot decide: too large, or no expression."""
 
 
 class Undefined(TooHard):

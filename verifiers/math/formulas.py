@@ -1,6 +1,6 @@
 r"""The grammar of expressions: sums, products, powers, brackets, and what letters side by side mean.
 
-What stands between brackets is a list again, which `parser` reads; what follows a command is read by `commands`.
+`parser` reads the list inside brackets, `commands` the text after a command.
 """
 
 from abc import ABC, abstractmethod
@@ -57,11 +57,11 @@ class Formulas(Stream, ABC):
 
     @abstractmethod
     def part(self, start: int, end: int) -> Node:
-        """Read the tokens between two positions as an answer of their own."""
+        """Read the tokens between two positions as an answer."""
 
     @abstractmethod
     def command(self, kind: str, value: str) -> Node:
-        """Read what follows a command, whose token is taken already."""
+        """Read the text after a command, whose token is already taken."""
 
     # Sums and products
 
@@ -111,7 +111,7 @@ class Formulas(Stream, ABC):
                 return product(factors)
 
     def postfix_inside(self) -> bool:
-        """Tell whether a degree or percent sign stands inside an expression, where it is a factor and no unit."""
+        """Tell whether a degree or percent sign is inside an expression, where it is a factor and no unit."""
         if not (self.kind() == "deg" or self.is_op("%")):
             return False
         following = self.kind(1)
@@ -142,7 +142,7 @@ class Formulas(Stream, ABC):
             if value == "(" and self.kind(1) in ("word", "text") and not self.is_product(self.value(1)):
                 return False
             return value in _OPENERS
-        return kind in _STARTS and kind not in ("based", "repeat", "set")
+        return kind in _STARTS
 
     def is_fraction_of_units(self) -> bool:
         r"""Tell whether `\frac{\text{miles}}{\text{hour}}` follows."""
@@ -166,7 +166,7 @@ class Formulas(Stream, ABC):
             return not (is_unit_word(word) and not self.depth > 3 and self.at and self.kind(-1) == "num")
         return set(word) <= set("abcxyz") or not set(word.lower()) & set("aeiou") or (word.isupper() and len(word) == 3)
 
-    # Powers and what they are powers of
+    # Powers and their bases
 
     def raised_primary(self) -> Node:
         base = self.primary()
@@ -279,12 +279,8 @@ class Formulas(Stream, ABC):
 
     def whole_or_mixed(self, value: str) -> Node:
         number, digits = read_number(value)
-        node = Num(number, digits)
-        if not digits and isinstance(number, int):
-            fraction = self.mixed_fraction()
-            if fraction is not None:
-                return Num(number + fraction)
-        return node
+        fraction = self.mixed_fraction() if isinstance(number, int) and not digits else None
+        return Num(number, digits) if fraction is None else Num(number + fraction)
 
     def mixed_fraction(self) -> Fraction | None:
         """Take a proper fraction right after a whole number: `2\\frac{1}{2}`, `2 1/2`."""
@@ -295,10 +291,8 @@ class Formulas(Stream, ABC):
                 top, bottom = self.argument(), self.argument()
             except Unreadable:
                 top = bottom = UNDEFINED
-            if _is_proper(top, bottom):
-                assert isinstance(top, Num)
-                assert isinstance(bottom, Num)
-                return Fraction(top.value) / Fraction(bottom.value)
+            if (fraction := _proper_fraction(top, bottom)) is not None:
+                return fraction
             self.tokens[start : start + len(tokens)] = tokens
             self.at = start
         elif self.kind() == "num" and self.peek()[2] and self.is_op("/", 1) and self.kind(2) == "num":
@@ -339,9 +333,7 @@ class Formulas(Stream, ABC):
         if kind not in ("num", "let", "const", "word", "text"):
             raise Unreadable("a subscript is a name")
         self.at += 1
-        if kind == "num" and len(value) > 1:  # x_12 is x_1 2 in TeX, and x_12 in what people write
-            return value
-        return value.removeprefix("#")
+        return value.removeprefix("#")  # all of a number: x_12 is x_1 2 in TeX, but people mean x_12
 
     def constant(self, value: str) -> Node:
         if value == "#e" and self.is_op("_"):
@@ -372,8 +364,10 @@ class Formulas(Stream, ABC):
         if opener in ("|", "||"):
             return self.absolute(opener)
         if opener in ("lfloor", "lceil"):
-            (node,) = self.exactly_one("rfloor" if opener == "lfloor" else "rceil")
-            return Call(opener[1:], (node,))
+            items = self.arguments_in("r" + opener[1:])
+            if len(items) != 1:
+                raise Unreadable("one argument expected")
+            return Call(opener[1:], tuple(items))
         if opener == "<<" or opener == "<":
             return Seq(tuple(self.arguments_in(">>" if opener == "<<" else ">")), "()")
         if opener in ("+", "-"):
@@ -381,21 +375,10 @@ class Formulas(Stream, ABC):
             return self.signed_term()
         raise Unreadable(f"not expected: {opener!r}")
 
-    def exactly_one(self, closer: str) -> list[Node]:
-        items = self.arguments_in(closer)
-        if len(items) != 1:
-            raise Unreadable("one argument expected")
-        return items
-
     def plain_braces(self) -> Node:
         if self.is_op("}", 1):
             raise Unreadable("an empty group")
         self.deeper()
-        node = self.over_or_braced()
-        self.depth -= 1
-        return node
-
-    def over_or_braced(self) -> Node:
         self.expect("{")
         node = self.sequence(("}", "over", "choose"))
         if self.take("over"):
@@ -403,6 +386,7 @@ class Formulas(Stream, ABC):
         elif self.take("choose"):
             node = Call("binom", (node, self.sequence(("}",))))
         self.expect("}")
+        self.depth -= 1
         return node
 
     def parenthesised(self, opener: str) -> Node:
@@ -430,12 +414,9 @@ class Formulas(Stream, ABC):
         items, _, _ = self.elements((r"\}", "|", ":"))
         self.in_set -= 1
         self.bars = bars
-        if self.take("|") or self.take(":"):
-            condition = self.sequence((r"\}",))
-            self.expect(r"\}")
-            return _builder(items, condition)
+        condition = self.sequence((r"\}",)) if self.take("|") or self.take(":") else None
         self.expect(r"\}")
-        return Seq(tuple(items), "{}")
+        return Seq(tuple(items), "{}") if condition is None else _builder(items, condition)
 
     def absolute(self, opener: str) -> Node:
         self.bars += 1
@@ -453,10 +434,11 @@ def _letter(character: str, spaced: bool) -> Token:
     return ("const", "#" + character, spaced) if character in "ie" else ("let", character, spaced)
 
 
-def _is_proper(top: Node, bottom: Node) -> bool:
+def _proper_fraction(top: Node, bottom: Node) -> Fraction | None:
     if not (isinstance(top, Num) and isinstance(bottom, Num)):
-        return False
-    return isinstance(top.value, int) and isinstance(bottom.value, int) and 0 < top.value < bottom.value
+        return None
+    x, y = top.value, bottom.value
+    return Fraction(x, y) if isinstance(x, int) and isinstance(y, int) and 0 < x < y else None
 
 
 def _builder(items: list[Node], condition: Node) -> Node:

@@ -1,4 +1,4 @@
-"""Values of expressions at points, to many digits: what two answers are worth where no rule brings them together.
+"""Values of expressions at points, to many digits: the tier after the rules of algebra.
 
 Two precisions tell a difference that is really there from rounding: only one that both see is certain. Magnitudes are
 checked before functions are computed, so nothing here takes long.
@@ -35,7 +35,7 @@ class NoValue(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What comparing at points found: True, False, or None where they do not tell."""
+    """Result of comparing at points: True, False, or None where the points do not decide."""
 
     equal: bool | None
     points: int = 0
@@ -163,7 +163,7 @@ def _is_real(context: Any, value: Any) -> bool:
 
 
 def _context(digits: int) -> Any:
-    """Return this thread's mpmath context: the module's own one is shared, and its precision with it."""
+    """Return this thread's mpmath context: threads share the module's, and with it its precision."""
     contexts = getattr(_local, "contexts", None)
     if contexts is None:
         contexts = _local.contexts = {}

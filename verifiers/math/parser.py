@@ -30,15 +30,11 @@ from .units import SCALES, read_unit
 from .vocabulary import NUMBER_WORDS
 
 MAX_CHARACTERS = 4000
-_DEEPEST = 200
+_MAX_LEVELS = 200
 """Levels of a tree: some, such as 3!!!, go deeper than the brackets do."""
 _RELATIONS = {"=", "~", "<", "<=", ">", ">=", "!=", "in", "notin"}
 _SEPARATORS = {",", ";"}
 _CLOSERS = {")", "]", "}", r"\}", ">>", "rfloor", "rceil"}
-_STARTS = {
-    "num", "based", "repeat", "let", "const", "func", "frac", "root", "binom", "begin", "big", "int", "lim", "accent",
-    "mark", "mathbb", "set",
-}  # fmt: skip
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _CLOCK = re.compile(
     r"(?:at )?([0-9]{1,2})(?::([0-5][0-9]))?(?::([0-5][0-9]))?\s*(?:o'clock)?"
@@ -76,7 +72,7 @@ def read(text: str) -> Node:
     try:
         tokens = tokenize(text)
         node = Answers(tokens).answer()
-        if len(tokens) > _DEEPEST and _is_deeper(node, _DEEPEST):
+        if len(tokens) > _MAX_LEVELS and _is_deeper(node, _MAX_LEVELS):
             raise TooLarge("deeper than an answer is")
         return Words(node.name.casefold()) if _is_capitals(node) else node
     except TooLarge:
@@ -89,7 +85,7 @@ def read(text: str) -> Node:
 
 
 def _is_deeper(node: Node, most: int) -> bool:
-    """Tell whether a tree has more levels than that; without recursion, which is what it guards."""
+    """Tell whether a tree has more levels than that, without the recursion that this guards."""
     level = [node]
     for _ in range(most):
         level = [child for parent in level for child in children(parent)]
@@ -285,11 +281,11 @@ class Answers(Formulas):
         return Proportion(tuple(parts)) if len(parts) > 1 else parts[0]
 
     def part(self, start: int, end: int) -> Node:
-        """Read the tokens between two positions as an answer of their own."""
+        """Read the tokens between two positions as an answer."""
         return Answers(self.tokens[start:end], self.depth).answer()
 
     def command(self, kind: str, value: str) -> Node:
-        """Read what follows a command, whose token is taken already."""
+        """Read the text after a command, whose token is already taken."""
         reader = READERS.get(kind)
         if reader is None:
             raise Unreadable(f"not expected: {value!r}")

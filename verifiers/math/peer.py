@@ -1,6 +1,6 @@
 """math-verify as a verifier, for comparison with the field's published numbers.
 
-Needs the extra `math-verify`; nothing here imports it, it runs in a process of its own.
+Needs the extra `math-verify`; nothing here imports it, it runs in another process.
 """
 
 from time import perf_counter

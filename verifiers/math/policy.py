@@ -15,7 +15,7 @@ class Policy:
     bare_lists_are_sets: bool = True
     """`1, 2` equals `2, 1`, with or without braces. Without it the order counts."""
     rounded_digits: int = 6
-    """A decimal equals what it is the correct rounding of, from so many significant digits on; 0: never."""
+    """A decimal with at least so many significant digits equals a value that rounds to it; 0: never."""
     percent_sign_optional: bool = True
     """A bare 50 is accepted for 50 %, and 50 % for a bare 50."""
     unit_optional: bool = True
@@ -27,7 +27,7 @@ class Policy:
 
     @property
     def label(self) -> str:
-        """The name, and what differs from the default set.
+        """The name and the fields that differ from the defaults.
 
         >>> DEFAULT.label, PHYSICS.label
         ('default', 'physics(relative_tolerance=0.01)')

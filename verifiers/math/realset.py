@@ -1,4 +1,4 @@
-"""Sets of real numbers as unions of intervals: what inequalities, intervals and set-builders say, brought together."""
+"""Sets of real numbers as unions of intervals: one form for inequalities, intervals and set-builders."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

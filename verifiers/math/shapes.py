@@ -180,7 +180,7 @@ def one_constant(a: Node, b: Node) -> tuple[Node, Node]:
 
 
 def _constant(total: Add) -> Sym | None:
-    """Return the constant of integration: a term of its own that stands nowhere else, beside a variable."""
+    """Return the constant of integration: a term that occurs nowhere else, next to a variable."""
     constants = [t for t in total.terms if isinstance(t, Sym) and t.name in _CONSTANTS]
     if len(constants) != 1 or sum(holds(t, constants[0]) for t in total.terms) != 1:
         return None

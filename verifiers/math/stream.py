@@ -20,7 +20,7 @@ class Stream:
         self.in_set = 0
         """Braces of sets that are open here: a bar or a colon starts their condition."""
         self.arguments = 0
-        """How many function arguments without brackets we are in: units end there."""
+        """Depth of function arguments without brackets, in which there are no units."""
         self.currency = ""
         """The currency whose sign stood before the number that was read last."""
 
@@ -60,7 +60,7 @@ class Stream:
             raise TooLarge("deeper than an answer is")
 
     def name_text(self) -> str:
-        """Take a group or one token and return what it says."""
+        """Take a group or one token and return its text."""
         if self.is_op("{"):
             return self.group_text()
         if self.at_end:
@@ -69,7 +69,7 @@ class Stream:
         return self.value(-1)
 
     def group_text(self) -> str:
-        """Take a group and return what its tokens say."""
+        """Take a group and return its text."""
         self.expect("{") if self.is_op("{") else self.expect("(")
         parts = []
         while not (self.is_op("}") or self.is_op(")")):

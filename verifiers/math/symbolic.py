@@ -8,7 +8,7 @@ from .ruling import Ruling, undecided
 from .tree import Add, Based, Big, Call, Mul, Node, Num, Pow, Quantity, Sym
 from .vocabulary import ELEMENTARY
 
-PATIENCE = 10.0
+PATIENCE = 8.0
 """Seconds of wall time, on top of its processor time, that a question waits for on a busy machine."""
 _MIN_SECONDS = 0.05
 _SYMPY = {name: name for name in (*ELEMENTARY, "floor", "factorial", "gcd", "lcm", "log", "gamma", "re", "im")} | {
@@ -18,7 +18,7 @@ _SYMPY = {name: name for name in (*ELEMENTARY, "floor", "factorial", "gcd", "lcm
 
 
 class NoExpression(ValueError):
-    """The tree holds what sympy has no counterpart of."""
+    """The tree holds a node without a counterpart in sympy."""
 
 
 class AskSympy:

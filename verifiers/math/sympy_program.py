@@ -29,7 +29,7 @@ def answer(case: list[Any], _options: dict[str, Any]) -> str:
             return "yes" if left == right else "no" if left.is_number and right.is_number else "unknown"
         gap = left - right
         return _by_value(gap) or _by_simplification(gap)
-    except Exception:  # noqa: BLE001 - sympy raises anything on what makes no sense, and the loop must go on
+    except Exception:  # noqa: BLE001 - sympy raises anything on nonsense, and the loop must go on
         return "unknown"
 
 
@@ -59,7 +59,7 @@ def _by_simplification(gap: Any) -> str:
 
 
 def build(tree: list[Any]) -> Any:
-    """Build the sympy expression of a tree; raises for what sympy has no counterpart of."""
+    """Build the sympy expression of a tree; raises where sympy has no counterpart."""
     import sympy
 
     kind, rest = tree[0], tree[1:]

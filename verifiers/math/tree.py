@@ -129,7 +129,7 @@ class Builder:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A value with the words, the sign or the unit that stands beside it."""
+    """A value with its words, sign or unit."""
 
     value: "Node"
     unit: str

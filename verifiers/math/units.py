@@ -1,6 +1,6 @@
-"""Units of measure: what they measure and how they convert. Words that are no unit say nothing about an amount.
+"""Units of measure: their dimensions and how they convert. Other words say nothing about an amount.
 
-Temperature scales are units of their own: their zero points differ, so they do not convert here.
+Temperature scales do not convert here: their zero points differ.
 """
 
 import re
@@ -59,7 +59,7 @@ _define("information", "1 byte bytes; 1024 kilobyte kilobytes kb")
 
 _SPEEDS = {"mph": "mile/h", "kph": "km/h", "kmh": "km/h", "kmph": "km/h", "fps": "ft/s", "mpg": "mile/gallon"}
 _WORD = re.compile(r"[^\W\d_]+|%|¢|/|\^\s*\{?\s*-?[0-9]+\s*\}?")
-_MOST_POWER = 30
+_MAX_POWER = 30
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _AFTER = {"squared": 2, "cubed": 3}
 _REFUSED = {
@@ -67,13 +67,13 @@ _REFUSED = {
     "plus", "false", "times", "mod", "base", "where", "nor", "isn", "million", "billion", "thousand", "trillion",
     "hundred", "dozen", "half", "but",
 }  # fmt: skip
-"""Words beside a number that change what it says: they make it no quantity."""
+"""Words next to a number that change its meaning: the two are no quantity."""
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What the words beside a number say."""
+    """Meaning of the words next to a number."""
 
     dimension: tuple[tuple[str, int], ...] = ()
     """Dimensions with their powers; empty for words that are no unit of measure."""
@@ -118,7 +118,7 @@ def read_unit(text: str) -> Unit | None:
             sign, last = -1, None
         elif word.startswith("^") or word in _AFTER:
             power = _AFTER.get(word) or int(word.strip("^{} "))
-            if not 1 <= abs(power) <= _MOST_POWER:
+            if not 1 <= abs(power) <= _MAX_POWER:
                 return None
             if last is None:
                 return Unit(words=text)

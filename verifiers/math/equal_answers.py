@@ -1,11 +1,12 @@
-"""Which of a group's answers are the same answer, by the verifiers' equality and without regard to the reference."""
+"""Groups equal answers, by the verifiers' equality and without regard to the reference."""
 
 from collections.abc import Sequence
 
-from verifiers.math import compile_gold, grade
+from .gold import compile_gold
+from .grading import grade
 
 SECONDS = 0.5
-"""What one comparison may take; two answers that it does not settle stay apart."""
+"""Processor time that one comparison may take; two answers that it does not settle stay apart."""
 
 
 def group_answers(answers: Sequence[str | None]) -> list[int | None]:
