@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict
 
 from ..engines.openai.addresses import fault_of
 from ..engines.options import ModelRecipe
@@ -11,6 +11,7 @@ from ..export.formats.names import FORMATS
 from ..generation.effort import EFFORTS
 from ..generation.strategies.registry import STRATEGIES
 from ..store import mask_secrets
+from ..store.options import read_options
 from ..training.options import TrainOptions
 from .records import CONTINUATION, CONTROLS, DTYPES, ENGINES, KEEP, MATCH, PER_PROBLEM, STEPS, STREAM, THINKING, Recipe
 
@@ -21,10 +22,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     """Raise RecipeError for the first value that cannot work, naming its key."""
     _check_numbers(recipe, where)
     _check_words(recipe, where)
-    try:
-        TrainOptions(**{f.name: getattr(recipe.train, f.name) for f in fields(recipe.train)})
-    except RecipeError as error:
-        raise RecipeError(f"{where}: {error}") from None
+    read_options(TrainOptions, asdict(recipe.train), where, "train")
     check_model(recipe.teacher, f"{where}: teacher")
     check_model(recipe.student, f"{where}: student")
     budget = recipe.generate.budget

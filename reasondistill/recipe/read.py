@@ -13,7 +13,9 @@ from ..errors import RecipeError
 from ..generation.decoding.forcing_options import ForcingOptions
 from ..generation.strategies.tir.options import TirOptions
 from ..problems.source import ProblemSource
-from ..training.options import TrainOptions
+from ..store.options import read_options
+from ..training.methods import method_words
+from ..training.options import TrainCommandOptions
 from .check import check_recipe, nearest
 from .records import Recipe
 
@@ -68,15 +70,26 @@ def _to_records(merged: Any, path: Path) -> Any:
         raise RecipeError(f"{path}: {error}") from None
 
 
-def parse_options(pairs: Sequence[str]) -> TrainOptions:
+def parse_options(words: Sequence[str]) -> TrainCommandOptions:
     """Read the `key=value` words of `train`. RecipeError for an unknown key or a value that cannot be used.
 
     >>> parse_options(["epochs=2", "mode=lora"]).epochs
     2.0
     """
-    options = _from_words(TrainOptions, pairs, "train", "epochs=2")
-    assert isinstance(options, TrainOptions)
-    return options
+    names = [f.name for f in fields(TrainCommandOptions)]
+    row: dict[str, Any] = {}
+    for word in method_words(words):
+        key, equals, _ = word.partition("=")
+        if not equals:
+            raise RecipeError(f"{word}: an option is written key=value, for instance epochs=2")
+        if key.startswith("method."):
+            row["method"] = {"name": row["method"]} if isinstance(row["method"], str) else row["method"]
+            row["method"][key.removeprefix("method.")] = _yaml_value(word)
+            continue
+        if key not in names:
+            raise RecipeError(f"{word}: unknown option {key}{nearest(key, names)}")
+        row[key] = _yaml_value(word)
+    return read_options(TrainCommandOptions, row, "", "train")
 
 
 def parse_tir(pairs: Sequence[str]) -> TirOptions:

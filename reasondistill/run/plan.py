@@ -25,7 +25,7 @@ from ..problems.source import ProblemSource
 from ..recipe.records import ExportRecipe, Recipe
 from ..records import Problem, Sampling, content_id
 from ..store import RunFolder, Table
-from ..training.options import TrainOptions
+from ..training.options import TrainOptions, deciding_options
 from ..training.train_stage import TrainStage
 from ..verification.judging import VerifyOptions
 
@@ -317,19 +317,21 @@ class Plan:
         train = self.recipe.train
         knobs = {f.name: getattr(train, f.name) for f in fields(train)}
         cap = tokens if self.recipe.arms.match == "tokens" else None
-        options = TrainOptions(**knobs, seed=self.recipe.seed + arm.seed, tokens=cap)
+        options = TrainOptions(**knobs)
         return TrainStage(
             label=f"train {arm.name}",
             student=self.recipe.student.model,
             dataset=self.dataset(arm),
             out=self.model(arm),
             options=options,
+            seed=self.recipe.seed + arm.seed,
+            tokens=cap,
         )
 
     def training_fingerprint(self, arm: Arm, tokens: int | None, data: str) -> str:
         """Changes when the arm must be trained anew: student, options or the rows (`data`, their hash) changed."""
         stage = self.training(arm, None if arm.main else tokens)
-        return content_id(stage.student, stage.options.to_row(), data)
+        return content_id(stage.student, deciding_options(stage.options), stage.seed, stage.tokens, data)
 
     def trained(self, folder: RunFolder) -> dict[str, str]:
         """Return the fingerprints, by arm, of the students in the folder that this recipe and dataset would make."""

@@ -1,8 +1,7 @@
 """Options of training that every method shares. Options of one method are in its file under methods/."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -68,13 +67,11 @@ def deciding_options(options: TrainOptions) -> Row:
     return {k: v for k, v in dump_options(options).items() if k not in ("method", "report_to", "seeds")}
 
 
-def with_method_options(row: Mapping[str, Any], method: type) -> Row:
-    """Move the keys of a flat row that belong to the method's `Options` into its `method`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainCommandOptions(TrainOptions):
+    """Options of `reasondistill train`, which has no recipe around it."""
 
-    A command line says `method=sft loss_type=dft`, a recipe `method: {name: sft, loss_type: dft}`.
-    """
-    own = {f.name for f in fields(method)} - {f.name for f in fields(TrainOptions)}
-    name = row.get("method", "sft")
-    inner = dict(name) if isinstance(name, Mapping) else {"name": name}
-    inner |= {key: value for key, value in row.items() if key in own}
-    return {**{key: value for key, value in row.items() if key not in own}, "method": inner}
+    seed: int = 0
+    """Seed of the row order, dropout and LoRA's initial weights."""
+    tokens: Positive | None = None
+    """Trained tokens instead of epochs: whole rows in seeded order, repeated if need be, until the sum is reached."""

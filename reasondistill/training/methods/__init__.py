@@ -1,13 +1,14 @@
 """The training methods by name. A method is one file here, or the user's own `package.module:Name`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 from ...records import Row
 from ...store.options import Choice, load_member, read_choice
 from ..method import Method
+from ..options import TrainOptions
 
-__all__ = ["METHODS", "open_method", "with_run_options"]
+__all__ = ["METHODS", "method_words", "open_method", "with_run_options"]
 
 METHODS: dict[str, str] = {
     "sft": "reasondistill.training.methods.sft:Sft",
@@ -34,3 +35,16 @@ def with_run_options(choice: Choice, run: Mapping[str, Row], *, key: str = "trai
     member = load_member(choice.name, METHODS, f"{where}: {key}" if where else key)
     shared = {f.name: run[f.name] for f in fields(member.Options) if f.name in run}
     return replace(choice, options={**shared, **choice.options})
+
+
+def method_words(words: Sequence[str]) -> list[str]:
+    """Return `key=value` words of the command line with the options of the method below `method`.
+
+    >>> method_words(["method=sft", "loss_type=dft", "epochs=2"])
+    ['method=sft', 'method.loss_type=dft', 'epochs=2']
+    """
+    name = next((word.partition("=")[2] for word in reversed(words) if word.startswith("method=")), "sft")
+    options = fields(load_member(name, METHODS, "method").Options)
+    own = {f.name for f in options} - {f.name for f in fields(TrainOptions)}
+    others = [word for word in words if not word.startswith("method=")]
+    return [f"method={name}", *(f"method.{word}" if word.partition("=")[0] in own else word for word in others)]
