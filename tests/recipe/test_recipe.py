@@ -12,7 +12,8 @@ from reasondistill.errors import RecipeError
 from reasondistill.recipe.read import load_recipe, parse_options
 from reasondistill.recipe.records import ENGINES, TrainRecipe, dump_recipe
 from reasondistill.records import Sampling
-from reasondistill.training.options import TrainOptions
+from reasondistill.store.options import Choice
+from reasondistill.training.options import TrainCommandOptions, TrainOptions
 
 BASE = """
 teacher: {model: t}
@@ -229,7 +230,12 @@ def test_a_written_recipe_holds_no_password(load):
 
 def test_options_words_are_read_as_yaml():
     options = parse_options(["epochs=2", "learning_rate=1e-4", "mode=lora", "tokens=null"])
-    assert options == TrainOptions(epochs=2.0, learning_rate=1e-4, mode="lora")
+    assert options == TrainCommandOptions(epochs=2.0, learning_rate=1e-4, mode="lora")
+
+
+def test_options_of_the_method_are_written_with_the_others():
+    options = parse_options(["loss_type=dft", "epochs=2"])
+    assert options.method == Choice(name="sft", options={"loss_type": "dft"})
 
 
 @pytest.mark.parametrize(
@@ -238,8 +244,8 @@ def test_options_words_are_read_as_yaml():
         ("epochs", "epochs: an option is written key=value"),
         ("epochs=[", "epochs=[: the value is not YAML"),
         ("epoch=2", "unknown option epoch (did you mean epochs?)"),
-        ("epochs=two", "train.epochs: Value 'two'"),
-        ("mode=loar", "train.mode: Invalid value 'loar', expected one of"),
+        ("epochs=two", "train.epochs must be a number, got 'two'"),
+        ("mode=loar", "train.mode must be one of full, lora, got 'loar'"),
         ("batch_size=0", "train.batch_size must be at least 1"),
     ],
 )
