@@ -14,7 +14,7 @@ def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="folder with data/train-*.parquet")
     parser.add_argument("--student", required=True, metavar="MODEL")
-    add_overrides(parser, "training options, such as epochs=2 mode=lora")
+    add_overrides(parser, "training options, such as method=sft epochs=2 mode=lora")
     add_out(parser)
 
 
@@ -29,12 +29,18 @@ def run(args: Namespace) -> int:
     options = parse_options(args.overrides)
     resolve(args.student)
     _refuse_foreign(args.out)
-    label = args.out.name
     stage = TrainStage(
-        label=f"train {label}", student=args.student, dataset=args.dataset, out=args.out, options=options
+        label=f"train {args.out.name}",
+        student=args.student,
+        dataset=args.dataset,
+        out=args.out,
+        options=options.shared,
+        seed=options.seed,
+        tokens=options.tokens,
     )
-    with RunFolder(args.out.parent / f".{label}-training") as folder:
+    with RunFolder(args.out) as folder:
         result = run_job(stage, lock_fd=folder.lock_fd)
+        (args.out / "lock").unlink()  # a model's folder holds nothing else of ours when it is finished
     line = f"trained {args.out}: {result['steps']} steps, {result['trained_tokens']} trained tokens"
     print_result(args, result, [line])
     return 0
@@ -42,6 +48,6 @@ def run(args: Namespace) -> int:
 
 def _refuse_foreign(out: Path) -> None:
     """Raise StoreError for a folder that holds other files: a model is not saved among them."""
-    ours = ("training.json", "checkpoints")
+    ours = ("training.json", "checkpoints", "lock")
     if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in ours):
         raise StoreError(f"{out}: is not empty and holds no training; choose another folder")

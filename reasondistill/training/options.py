@@ -1,6 +1,6 @@
 """Options of training that every method shares. Options of one method are in its file under methods/."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -75,3 +75,8 @@ class TrainCommandOptions(TrainOptions):
     """Seed of the row order, dropout and LoRA's initial weights."""
     tokens: Positive | None = None
     """Trained tokens instead of epochs: whole rows in seeded order, repeated if need be, until the sum is reached."""
+
+    @property
+    def shared(self) -> TrainOptions:
+        """Return the options without seed and tokens."""
+        return TrainOptions(**{f.name: getattr(self, f.name) for f in fields(TrainOptions)})
