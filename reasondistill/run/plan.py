@@ -1,7 +1,7 @@
 """What a recipe asks for, as problems, stages and paths. Nothing is written: a dry run prints the same plan."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -290,23 +290,23 @@ class Plan:
 
     def training(self, arm: Arm, tokens: int | None) -> TrainStage:
         """The training of one arm; `tokens` caps what a control sees, unless it was matched by problems."""
-        train = self.recipe.train
         student = self.recipe.students[arm.student]
-        knobs = {f.name: getattr(train, f.name) for f in fields(train) if f.name != "seeds"} | student.train
-        cap = tokens if student.match and student.match_by == "tokens" else None
-        options = TrainOptions(**knobs, seed=self.recipe.seed + arm.seed, tokens=cap)
+        options = read_options(TrainOptions, dump_options(self.recipe.train) | student.train)
         return TrainStage(
             label=f"train {arm.name}",
             student=self.recipe.student.model,
             dataset=self.dataset(arm),
             out=self.model(arm),
+            method=student.method,
             options=options,
+            seed=self.recipe.seed + arm.seed,
+            tokens=tokens if student.match and student.match_by == "tokens" else None,
         )
 
     def training_fingerprint(self, arm: Arm, tokens: int | None, data: str) -> str:
         """Changes when the arm must be trained anew: student, options or the rows (`data`, their hash) changed."""
         stage = self.training(arm, None if arm.main else tokens)
-        return content_id(stage.student, stage.options.to_row(), data)
+        return content_id(stage.student, dump_options(stage), data)
 
     def trained(self, folder: RunFolder) -> dict[str, str]:
         """Return the fingerprints, by arm, of the students in the folder that this recipe and dataset would make."""
