@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from reasondistill.cli.main import COMMANDS
+
 HEAVY = {
     "torch",
     "transformers",
@@ -70,6 +72,11 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["evaluate", "--help"]])
 def test_help_is_light(arguments):
     assert not _loaded_by(HELP.format(arguments=arguments)).intersection(HEAVY)
+
+
+def test_help_of_every_command_is_light():
+    every = "".join(HELP.format(arguments=[command, "--help"]) for command in COMMANDS)
+    assert not _loaded_by(every).intersection(HEAVY)
 
 
 def test_importing_the_verifiers_does_not_import_the_pipeline():

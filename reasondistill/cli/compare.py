@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ..errors import RecipeError
+from ..records import SCHEMA
 from .output import print_result
 
 HELP = "say what can be concluded about two or more systems on the same problems"
@@ -35,7 +36,7 @@ def run(args: Namespace) -> int:
 
         build_page(comparison_page(systems, pairs, metric=args.metric), args.page)
     row = {
-        "schema": 1,
+        "schema": SCHEMA,
         "metric": args.metric,
         "systems": [{"name": s.name, "accuracy": s.accuracy.to_row()} for s in systems],
         "pairs": [pair.to_row() for pair in pairs],
