@@ -1,9 +1,8 @@
 """The steps that choose which rollouts become training examples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..engines import EngineOptions
 from ..engines.identity import model_weights
@@ -22,12 +21,10 @@ from .agreement import Agreement
 from .candidate_source import Source, stored_source
 from .controls import control_options
 from .curation_step import Measured
-from .contamination import render_contamination
-from .gold_audit import audit_gold
 from .ifd_scores import IfdStage
+from .lookup.held_out import HeldOut, read_benchmarks
 from .options import CurateOptions
 from .select import Selection, make_steps, select
-from .lookup.held_out import HeldOut, read_benchmarks
 from .steps.licence import LicenceRule
 
 

@@ -1,6 +1,6 @@
 """The run of one recipe: its folder, its steps, and what the commands ask of them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -51,12 +51,17 @@ class RecipeRun:
             fetch_models(self._models())
             self.driver.run()
 
-    def redo(self, names: Collection[str]) -> None:
-        """Do these steps again over the outputs that exist, and what they need of verification."""
+    def redo(self, *names: str) -> None:
+        """Do these steps, and the steps below them such as `curate/ifd`, where options or inputs changed."""
         with self.writing():
-            self.driver.run({"verify"} if "report" not in names else ())
+            self.driver.run({s.name for s in self.driver.steps if s.name.partition("/")[0] in names})
             self.driver.refresh()
-            self.driver.run(names, again=True)
+
+    def write_report(self) -> None:
+        """Write the report again, over what this recipe would make."""
+        with self.writing():
+            self.driver.refresh()
+            self.driver.run({"report"}, again=True)
 
     def report(self) -> tuple[Row, PageData]:
         """Return report.json's object and what the page shows."""
@@ -94,15 +99,23 @@ class RecipeRun:
             yield from (EngineOptions(model=name) for name in self.recipe.curate.models())
 
 
-def open_run(place: Path, overrides: Sequence[str] = (), *, command: str = "") -> RecipeRun:
+def open_run(
+    place: Path, overrides: Sequence[str] = (), *, skip_bad: bool = False, command: str = ""
+) -> RecipeRun:
     """Return the run of a recipe file, or of a run folder wherever it was moved to.
 
-    Raises RecipeError for a folder that holds no run.
+    `skip_bad` leaves out problems that cannot be read. Raises RecipeError for a folder that holds no run.
     """
     if not place.is_dir():
-        return RecipeRun(load_recipe(place, overrides), recipe_folder=place.parent, command=command)
+        recipe = load_recipe(place, overrides)
+        return RecipeRun(_skip_bad(recipe) if skip_bad else recipe, recipe_folder=place.parent, command=command)
     if not (place / "recipe.yaml").is_file():
         raise RecipeError(f"{place}: holds no run (no recipe.yaml); name a run folder, such as runs/quickstart")
     recipe = replace(load_recipe(place / "recipe.yaml", overrides), out=str(place))
     manifest = RunFolder(place).read_json("manifest.json") or {}
     return RecipeRun(recipe, recipe_folder=Path(manifest.get("recipe_folder", place)), command=command)
+
+
+def _skip_bad(recipe: Recipe) -> Recipe:
+    held_out = {name: replace(source, skip_bad=True) for name, source in recipe.held_out.items()}
+    return replace(recipe, problems=replace(recipe.problems, skip_bad=True), held_out=held_out)

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from reasondistill.curation.lookup.held_out import HeldOut
 
 from reasondistill.cli.compare import read_systems
 from reasondistill.curation.contamination import ContaminationReport
-from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.errors import DataError
 from reasondistill.evaluation.comparison import compare_systems
 from reasondistill.evaluation.read import MEASURED
 from reasondistill.evaluation.statistics import mcnemar_exact, wilson
-from reasondistill.records import FinishReason, Message, Problem, Usage
 from reasondistill.recipe.records import Recipe
+from reasondistill.records import FinishReason, Message, Problem, Usage
 from reasondistill.report import assemble
 from reasondistill.report.assemble import assemble_page, assemble_report
 from reasondistill.report.page import build_page
