@@ -11,7 +11,7 @@ from ..evaluation.results import pass_rates
 from ..generation.prompts import load_template
 from ..problems.fingerprint import input_hash
 from ..problems.source import ProblemSource
-from ..records import Row
+from ..records import Row, rows_id
 from ..rows.run_problems import TRAIN, problem_file, stored_problems
 from ..store import write_atomic
 from ..store.options import dump_options
@@ -47,10 +47,8 @@ class Curator:
     def select(self, run: RunContext, keep: str) -> Selection:
         """Return the selection of the rollouts with one outcome; `random` leaves out the steps that choose."""
         if keep not in self._selections:
-            known = next(iter(self._selections.values()), None)
-            source = known.kept.source if known else self._source(run)
             self._selections[keep] = select(
-                source,
+                self.source(run),
                 make_steps(control_options(self.options, keep), self.licence),
                 seed=self.seed,
                 held_out=self._against(run),
@@ -74,7 +72,7 @@ class Curator:
             ifd={row["rollout_id"]: row["ifd"] for row in scores},
         )
 
-    def _source(self, run: RunContext) -> Source:
+    def source(self, run: RunContext) -> Source:
         """Return every judged rollout that the recipe wants, in its order."""
         rollouts = run.folder.table("rollouts", key="id")
         return stored_source(
@@ -100,8 +98,8 @@ class IfdStep:
     name: str
     label: str
     engine: EngineOptions
-    template: str
-    """Prompt template that the question is asked with."""
+    template: Callable[[], str]
+    """Returns the prompt template that the question is asked with."""
     beside: Path
     """Folder that a template file's relative path starts from."""
     max_tokens: int
@@ -115,7 +113,7 @@ class IfdStep:
     def identity(self, _run: RunContext) -> Row:
         """Return the model, the prompt and the length that is read."""
         weights = model_weights(self.engine)
-        prompt = load_template(self.template, beside=self.beside).hash
+        prompt = load_template(self.template(), beside=self.beside).hash
         return {"model": self.engine.model, "weights": weights, "prompt": prompt, "max_tokens": self.max_tokens}
 
     def work(self, run: RunContext) -> Work:
@@ -133,7 +131,7 @@ class IfdStep:
             engine=self.engine,
             problems=run.path / problem_file(TRAIN),
             folder=run.path,
-            template=self.template,
+            template=self.template(),
             beside=self.beside,
             max_tokens=self.max_tokens,
         )
@@ -179,22 +177,21 @@ class CurateStep:
         self.curator.forget()
         selection = self.curator.select(run, self.curator.options.keep)
         agreement = Agreement()
-        suspects = [suspect.to_row() for suspect in audit_references(agreement.watch(selection.kept.source))]
+        suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(self.curator.source(run)))]
         run.folder.write_json("reference_audit.json", {"suspects": suspects})
         run.folder.write_json("agreement.json", agreement.to_row())
         if selection.contamination is not None:
             run.folder.write_json("decontamination.json", selection.contamination.to_row())
-            lines = selection.contamination.lines()
-            write_atomic(run.path / "decontamination.md", "\n".join(lines) + "\n")
+            write_atomic(run.path / "decontamination.md", selection.contamination.markdown())
         with run.folder.table("drops", key="rollout_id", writable=True) as table:
             for drop in selection.ledger.drops:
                 if drop.rollout_id not in table:
                     table.append(drop.to_row())
         return {
-            "rollouts": len(selection.kept.source),
+            "rollouts": len(self.curator.source(run)),
             "drops": selection.ledger.counts(),
-            "examples": len(selection.kept),
+            "examples": len(selection.keys),
             "suspects": suspects,
             "agreement": agreement.to_row(),
-            "output": rows_id({"id": identifier} for identifier in selection.kept.ids),
+            "output": rows_id({"id": key.rollout_id} for key in selection.keys),
         }

@@ -1,26 +1,28 @@
 """From a recipe to the list of steps of its run. Nothing is read or written here but names and paths."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from ..curation.step import CurateStep, Curator, IfdStep
 from ..curation.steps.licence import LicenceRule
 from ..engines.identity import model_name, model_row, model_weights
 from ..engines.options import EngineOptions
-from ..export.step import ExportStep
+from ..export.step import ExportStep, Sources
 from ..generation.imported_rollouts import ImportedRollouts
+from ..generation.load_strategy import make_strategy, strategy_class
+from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage
 from ..generation.step import ImportStep, SampleStep
-from ..generation.strategies import TEMPLATES
+from ..generation.strategies import Strategy
 from ..problems import get_problems
 from ..problems.fingerprint import input_hash
 from ..problems.licences import licence_of_source
 from ..problems.source import ProblemSource
 from ..problems.step import ProblemsStep
 from ..recipe.records import STEPS, Recipe, StudentOptions
-from ..records import Problem, Row, Sampling, content_id
+from ..records import Problem, Sampling, content_id
 from ..report.step import ReportStep
 from ..rows.run_problems import TRAIN, problem_file
 from ..store.options import dump_options, read_options
@@ -103,39 +105,32 @@ class _Builder:
         if self.imports:
             hashes = lambda: [input_hash(ProblemSource(source=str(path))) for path in paths]  # noqa: E731
             return ImportStep(rollouts=self._imported, paths=paths, hashes=hashes)
-        train = SampleSet(
-            label=f"teacher / {TRAIN}",
-            problems=self._problem_file(TRAIN),
-            folder=self.folder,
-            template=self.teacher_template,
-            sampling=replace(generate.sampling, seed=recipe.seed),
-            samples=generate.samples,
-            budget=generate.budget,
-            strategy=generate.strategy,
-            decoding=generate.decoding,
-            thinking=generate.thinking,
-            beside=self.recipe_folder,
-        )
+        train = replace(generate.sampling, seed=recipe.seed)
         greedy = Sampling(temperature=0.0, max_tokens=generate.sampling.max_tokens, seed=recipe.seed)
-        measured = self._held_out("teacher", greedy, teacher=True, count=recipe.evaluate.teacher_count)
+
+        def sets() -> list[SampleSet]:
+            one = self._set("teacher", TRAIN, train, teacher=True)
+            own = replace(one, folder=self.folder, samples=generate.samples, budget=generate.budget)
+            count = recipe.evaluate.teacher_count
+            measured = [self._set("teacher", name, greedy, teacher=True) for name in recipe.held_out]
+            return [own, *(replace(one, count=count) for one in measured)]
+
         return self._sample_step(
-            "generate", recipe.teacher, {("teacher", TRAIN): train, **measured}, writes=("rollouts", "verdicts")
+            "generate", recipe.teacher, sets, [("teacher", name) for name in (TRAIN, *recipe.held_out)]
         )
 
     def asked(self) -> Iterator[Step]:
         """The models that curation asks: for pass rates, for references that must fail, for IFD."""
         recipe, curate = self.recipe, self.recipe.curate
+        tokens = recipe.evaluate.sampling.max_tokens
         if self.rates_problems:
             model = recipe.student if curate.pass_rate.model is None else EngineOptions(model=curate.pass_rate.model)
-            sampling = Sampling(temperature=1.0, max_tokens=recipe.evaluate.sampling.max_tokens, seed=recipe.seed)
-            one = self._train_set("reference", "reference-train", sampling, samples=curate.pass_rate.samples)
-            yield self._sample_step(PASS_RATE, model, {("reference", TRAIN): one})
+            sampling = Sampling(temperature=1.0, max_tokens=tokens, seed=recipe.seed)
+            yield self._reference_step(PASS_RATE, "reference", model, sampling, curate.pass_rate.samples)
         for name in curate.unsolved_by:
-            greedy = Sampling(temperature=0.0, max_tokens=recipe.evaluate.sampling.max_tokens, seed=recipe.seed)
-            one = self._train_set(f"reference {name}", _reference_folder(name), greedy)
             model = replace(recipe.student, model=name, model_id=None)
-            step = f"{REFERENCES}/{content_id(name)[:8]}"
-            yield self._sample_step(step, model, {(f"reference {name}", TRAIN): one})
+            greedy = Sampling(temperature=0.0, max_tokens=tokens, seed=recipe.seed)
+            yield self._reference_step(f"{REFERENCES}/{_short(name)}", _reference(name), model, greedy)
         if curate.ifd.model:
             student = recipe.student
             engine = replace(
@@ -145,7 +140,7 @@ class _Builder:
                 name=IFD,
                 label=f"IFD by {curate.ifd.model}",
                 engine=engine,
-                template=self.student_template,
+                template=lambda: self.template(teacher=False),
                 beside=self.recipe_folder,
                 max_tokens=curate.ifd.max_tokens,
             )
@@ -154,20 +149,28 @@ class _Builder:
         return CurateStep(curator=self.curator, asked=tuple(step.name for step in self.asked()))
 
     def export(self) -> Step:
-        recipe = self.recipe
-        splits = [one.split for one in self.taught if one.split != "main"]
-        by_problems = {one.split for one in self.taught if one.options.match_by == "problems" and one.options.match}
+        recipe, generate = self.recipe, self.recipe.generate
+        controls: dict[str, bool] = {}
+        for one in self.taught:
+            if one.split != "main":
+                by_problems = one.options.match is not None and one.options.match_by == "problems"
+                controls[one.split] = controls.get(one.split, False) or by_problems
+        against = [*(f"{name} ({one.source})" for name, one in recipe.held_out.items()), *recipe.curate.against]
+        sampling = {key: value for key, value in dump_options(generate.sampling).items() if key != "max_tokens"}
+        sources = Sources(
+            name=recipe.name,
+            problems=tuple(generate.rollouts or [recipe.problems.source]),
+            held_out=tuple(against) if recipe.curate.decontaminate else (),
+            teacher=None if self.imports else lambda: self.strategy(teacher=True),
+            sampling=None if self.imports else {**sampling, "seed": recipe.seed},
+        )
         return ExportStep(
             curator=self.curator,
-            recipe=recipe.name,
-            options_=recipe.export,
-            controls=tuple(dict.fromkeys(splits)),
-            match_problems=frozenset(by_problems),
+            export=recipe.export,
             verify=recipe.verify,
-            student=self._asking(teacher=False),
-            teacher=None if self.imports else self._asking(teacher=True),
-            sources=tuple(recipe.generate.rollouts or [recipe.problems.source]),
-            held_out={name: source.source for name, source in recipe.held_out.items()},
+            student=lambda: self.strategy(teacher=False),
+            sources=sources,
+            controls=controls,
             rates=PASS_RATE if self.rates_problems else None,
         )
 
@@ -197,10 +200,17 @@ class _Builder:
         """The untrained student with its own prompt and, if asked, the teacher's; then every trained one."""
         recipe = self.recipe
         sampling = replace(recipe.evaluate.sampling, seed=recipe.seed)
-        sets = self._held_out("before", sampling)
-        if recipe.evaluate.few_shot:
-            sets |= self._held_out("few-shot", sampling, teacher=True)
-        yield self._sample_step("evaluate/before", recipe.student, sets)
+        prompts = {"before": False, **({"few-shot": True} if recipe.evaluate.few_shot else {})}
+
+        def sets(*names: str) -> list[SampleSet]:
+            return [
+                self._set(who, name, sampling, teacher=prompts.get(who, False))
+                for who in names
+                for name in recipe.held_out
+            ]
+
+        who = [(who, name) for who in prompts for name in recipe.held_out]
+        yield self._sample_step("evaluate/before", recipe.student, lambda: sets(*prompts), who)
         for one in self.taught:
             trained = replace(
                 recipe.student,
@@ -209,8 +219,9 @@ class _Builder:
                 base_url=None,
                 replay=None,
             )
-            sets = self._held_out(one.name, sampling)
-            yield self._sample_step(f"evaluate/{one.name}", trained, sets, trained_by=f"train/{one.name}")
+            who = [(one.name, name) for name in recipe.held_out]
+            make = partial(sets, one.name)
+            yield self._sample_step(f"evaluate/{one.name}", trained, make, who, trained_by=f"train/{one.name}")
 
     @property
     def imports(self) -> bool:
@@ -239,28 +250,28 @@ class _Builder:
     @cached_property
     def curator(self) -> Curator:
         recipe = self.recipe
-        band = recipe.curate.pass_rate
         return Curator(
             options=recipe.curate,
             seed=recipe.seed,
             licence=self._licence(),
             held_out=tuple(recipe.held_out),
-            pass_rates="evaluations/reference-train" if self.rates_problems else None,
-            band=(band.low, band.high) if band.enabled else None,
-            references={name: f"evaluations/{_reference_folder(name)}" for name in recipe.curate.unsolved_by},
+            pass_rates=_evaluation("reference", TRAIN) if self.rates_problems else None,
+            references={name: _evaluation(_reference(name), TRAIN) for name in recipe.curate.unsolved_by},
         )
 
-    @property
-    def teacher_template(self) -> str:
-        """The teacher's prompt template: examples show a cot teacher the form."""
-        generate = self.recipe.generate
-        return generate.template or {**TEMPLATES, "cot": "math-few-shot"}[generate.strategy.name]
+    def strategy(self, *, teacher: bool) -> Strategy:
+        """Return how the teacher or the student is asked. Raises RecipeError for a template that does not fit."""
+        how = self.recipe.generate if teacher else self.recipe.evaluate
+        template = load_template(self.template(teacher=teacher), beside=self.recipe_folder)
+        return make_strategy(how.strategy, template, decoding=how.decoding, thinking=how.thinking)
 
-    @property
-    def student_template(self) -> str:
-        """The student's prompt template."""
-        evaluate = self.recipe.evaluate
-        return evaluate.template or TEMPLATES[evaluate.strategy.name]
+    def template(self, *, teacher: bool) -> str:
+        """Return a prompt template's name: the recipe's or the strategy's; examples show a cot teacher the form."""
+        how = self.recipe.generate if teacher else self.recipe.evaluate
+        if how.template:
+            return how.template
+        usual: str = strategy_class(how.strategy).TEMPLATE
+        return "math-few-shot" if teacher and how.strategy.name == "cot" else usual
 
     def _licence(self) -> LicenceRule:
         """Which statements may be exported; imported rollouts that bring their own problems say it themselves."""
@@ -293,27 +304,14 @@ class _Builder:
         place = self.folder / "dataset"
         return place if one.split == "main" else place / "splits" / one.split
 
-    def _train_set(self, who: str, folder: str, sampling: Sampling, *, samples: int = 1) -> SampleSet:
-        """The training problems as a student is asked them."""
-        return replace(
-            self._evaluation(who, TRAIN, sampling, teacher=False),
-            folder=self.folder / "evaluations" / folder,
-            samples=samples,
-        )
-
-    def _held_out(
-        self, who: str, sampling: Sampling, *, teacher: bool = False, count: int | None = None
-    ) -> dict[tuple[str, str], SampleSet]:
-        sets = {name: self._evaluation(who, name, sampling, teacher=teacher) for name in self.recipe.held_out}
-        return {(who, name): replace(one, count=count) for name, one in sets.items()}
-
-    def _evaluation(self, who: str, name: str, sampling: Sampling, *, teacher: bool) -> SampleSet:
+    def _set(self, who: str, name: str, sampling: Sampling, *, teacher: bool = False) -> SampleSet:
+        """Return one set of problems as a model is asked them."""
         how = self.recipe.generate if teacher else self.recipe.evaluate
         return SampleSet(
             label=f"{who} / {name}",
             problems=self._problem_file(name),
-            folder=self.folder / "evaluations" / f"{who}-{name}",
-            template=self.teacher_template if teacher else self.student_template,
+            folder=self.folder / _evaluation(who, name),
+            template=self.template(teacher=teacher),
             sampling=sampling,
             strategy=how.strategy,
             decoding=how.decoding,
@@ -321,13 +319,23 @@ class _Builder:
             beside=self.recipe_folder,
         )
 
+    def _reference_step(
+        self, name: str, who: str, model: EngineOptions, sampling: Sampling, samples: int = 1
+    ) -> SampleStep:
+        """A reference model on the training problems, as a student is asked them."""
+
+        def sets() -> list[SampleSet]:
+            return [replace(self._set(who, TRAIN, sampling), samples=samples)]
+
+        return self._sample_step(name, model, sets, [(who, TRAIN)])
+
     def _sample_step(
         self,
         name: str,
         model: EngineOptions,
-        sets: dict[tuple[str, str], SampleSet],
+        sets: Callable[[], list[SampleSet]],
+        who: Sequence[tuple[str, str]],
         *,
-        writes: tuple[str, ...] = (),
         trained_by: str | None = None,
     ) -> SampleStep:
         def stage(key: str | None) -> SampleStage:
@@ -336,25 +344,33 @@ class _Builder:
             return SampleStage(
                 engine=named,
                 model=model_name(named),
-                sets=tuple(replace(one, weights=weights) for one in sets.values()),
+                sets=tuple(replace(one, weights=weights) for one in sets()),
                 verify=self.recipe.verify,
             )
 
-        def described() -> Row:
-            return {} if trained_by else model_row(model)
-
-        places = [str(one.folder.relative_to(self.folder)) for one in sets.values() if one.folder != self.folder]
+        own = ("rollouts", "verdicts") if name == "generate" else ()
+        places = [_evaluation(*one) for one in who if not (own and one[1] == TRAIN)]
         return SampleStep(
             name=name,
             stage=stage,
-            who={one.label: key for key, one in sets.items()},
-            writes=(*writes, *places),
-            reads=(*dict.fromkeys(f"problems:{name}" for _, name in sets), *filter(None, [trained_by])),
+            who={f"{one} / {held_out}": (one, held_out) for one, held_out in who},
+            writes=(*own, *places),
+            reads=(*dict.fromkeys(f"problems:{held_out}" for _, held_out in who), *filter(None, [trained_by])),
             trained_by=trained_by,
             max_failed_share=self.recipe.generate.max_failed_share,
-            describe=described,
+            describe=dict if trained_by else partial(model_row, model),
         )
 
 
-def _reference_folder(model: str) -> str:
-    return f"reference-{content_id(model)[:8]}-train"
+def _evaluation(who: str, name: str) -> str:
+    """Return the folder of one model's rollouts of one set, within the run folder."""
+    return f"evaluations/{who}-{name}"
+
+
+def _reference(model: str) -> str:
+    return f"reference-{_short(model)}"
+
+
+def _short(model: str) -> str:
+    """Return a name that is safe in files for a model reference."""
+    return content_id(model)[:8]

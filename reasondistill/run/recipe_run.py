@@ -99,9 +99,7 @@ class RecipeRun:
             yield from (EngineOptions(model=name) for name in self.recipe.curate.models())
 
 
-def open_run(
-    place: Path, overrides: Sequence[str] = (), *, skip_bad: bool = False, command: str = ""
-) -> RecipeRun:
+def open_run(place: Path, overrides: Sequence[str] = (), *, skip_bad: bool = False, command: str = "") -> RecipeRun:
     """Return the run of a recipe file, or of a run folder wherever it was moved to.
 
     `skip_bad` leaves out problems that cannot be read. Raises RecipeError for a folder that holds no run.

@@ -347,9 +347,7 @@ def test_every_rollout_is_listed_with_its_fate(finished):
     assert [v.kept for v in train].count("kept") == 5
     assert [v.kept for v in train].count("outcome: incorrect") == 4
     assert all(v.kept == "" for v in views if v.set != "teacher / train")
-    assert {"before / seen", "few-shot / unseen", "student / seen", "all-seed1 / unseen"} <= {
-        v.set for v in views
-    }
+    assert {"before / seen", "few-shot / unseen", "student / seen", "all-seed1 / unseen"} <= {v.set for v in views}
     assert (train[0].template, train[0].tokens, train[0].extracted) == ("t0", 10, "x")
 
 
