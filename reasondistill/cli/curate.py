@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from .arguments import add_overrides
+from .arguments import add_overrides, command_line
 from .output import print_result
 
 HELP = "choose the rollouts of a run that become examples, and say why the others do not"
@@ -17,11 +17,10 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Curate a run again, with overrides if any; judge first what has no verdict."""
-    from .recipes import curated, open_pipeline
+    from ..run.recipe_run import open_run
+    from .recipes import curated
 
-    pipeline = open_pipeline(args.recipe, args.overrides)
-    with pipeline.writing():
-        pipeline.verify()
-        pipeline.curate()
-        print_result(args, *curated(pipeline))
+    recipe_run = open_run(args.recipe, args.overrides, command=command_line())
+    recipe_run.redo("verify", "curate")
+    print_result(args, *curated(recipe_run))
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..export.formats.names import FORMATS
 from ..records import Row
-from .arguments import add_overrides
+from .arguments import add_overrides, command_line
 from .output import print_result
 
 HELP = "write the dataset of a run"
@@ -26,23 +26,21 @@ def add(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Export a run again, with overrides if any; judge and curate first."""
     from ..export.push import check_push, push_dataset
-    from .recipes import curated, open_pipeline
+    from ..run.recipe_run import open_run
+    from .recipes import curated
 
     token = check_push(args.push) if args.push else ""  # a push that cannot work is refused before any work
     formats = [f"export.formats=[{','.join(args.formats)}]"] if args.formats else []
-    pipeline = open_pipeline(args.recipe, [*args.overrides, *formats])
-    with pipeline.writing():
-        pipeline.verify()
-        pipeline.curate()
-        pipeline.export()
-        result, lines = curated(pipeline)
-        dataset = pipeline.folder.path / "dataset"
-        if rows := _format_rows(dataset):
-            result["formats"] = rows
-            lines += [f"{name}: {count} rows" for name, count in rows.items()]
-        if args.push:
-            result["pushed"] = push_dataset(dataset, args.push, token=token, private=args.private)
-            lines.append(f"sent to {result['pushed']}")
+    recipe_run = open_run(args.recipe, [*args.overrides, *formats], command=command_line())
+    recipe_run.redo("verify", "curate", "export")
+    result, lines = curated(recipe_run)
+    dataset = recipe_run.path / "dataset"
+    if rows := _format_rows(dataset):
+        result["formats"] = rows
+        lines += [f"{name}: {count} rows" for name, count in rows.items()]
+    if args.push:
+        result["pushed"] = push_dataset(dataset, args.push, token=token, private=args.private)
+        lines.append(f"sent to {result['pushed']}")
     print_result(args, result, lines)
     return 0
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from .arguments import add_overrides
+from .arguments import add_overrides, command_line
 from .output import print_report
 
 HELP = "write report.json and report.html of a run"
@@ -23,11 +23,11 @@ def run(args: Namespace) -> int:
 
     if is_evaluation(args.recipe):
         return _report_evaluation(args)
-    from .recipes import open_pipeline
+    from ..run.recipe_run import open_run
 
-    pipeline = open_pipeline(args.recipe, args.overrides)
-    with pipeline.writing():
-        print_report(args, *pipeline.report(), pipeline.folder.path / "report.html")
+    recipe_run = open_run(args.recipe, args.overrides, command=command_line())
+    recipe_run.write_report()
+    print_report(args, *recipe_run.report(), recipe_run.path / "report.html")
     return 0
 
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from .arguments import add_overrides
+from .arguments import add_overrides, command_line
 from .output import print_report, print_result
 
 HELP = "do everything a recipe says, from problems to the report"
@@ -21,13 +21,12 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Run a recipe and print the closing table, or with --json the report."""
-    from .recipes import open_pipeline
+    from ..run.recipe_run import open_run
 
-    pipeline = open_pipeline(args.recipe, args.overrides, skip_bad=args.skip_bad)
+    recipe_run = open_run(args.recipe, args.overrides, skip_bad=args.skip_bad, command=command_line())
     if args.dry_run:
-        from ..run.dry_run import dry_run
-
-        print_result(args, *dry_run(pipeline.plan))
+        print_result(args, *recipe_run.dry_run())
     else:
-        print_report(args, *pipeline.run(), pipeline.folder.path / "report.html")
+        recipe_run.run()
+        print_report(args, *recipe_run.report(), recipe_run.path / "report.html")
     return 0

@@ -11,7 +11,7 @@ from ..evaluation.results import SetResult, measure
 from ..progress import say
 from ..records import Row, rows_id
 from ..rows.run_problems import TRAIN, stored_problems
-from ..store import write_atomic
+from ..store import RunFolder, write_atomic
 from ..store.options import dump_options
 from ..store.rollout_table import open_rollouts, read_rollouts
 from ..store.run_context import RunContext, Work
@@ -42,17 +42,17 @@ class SampleStep:
     """Row about the model for the manifest and the dataset card."""
 
     def options(self) -> Row:
-        """Return what decides the rollouts and how many there are."""
+        """Return how many rollouts are wanted, and their caps; `identity` holds the rest."""
         stage = self.stage(None)
         grown = [
             {"samples": s.samples, "count": s.count, "cap": s.sampling.max_tokens, "budget": dump_options(s.budget)}
             for s in stage.sets
         ]
-        return {**self.identity(), "sets": grown, "verify": dump_options(stage.verify)}
+        return {"sets": grown, "verify": dump_options(stage.verify)}
 
-    def identity(self) -> Row:
+    def identity(self, run: RunContext) -> Row:
         """Return what makes stored rollouts usable: the model, the prompts and the way of sampling, without caps."""
-        stage = self.stage(None)
+        stage = self._stage(run)
         return {"model": stage.model, "sets": [_set_identity(one) for one in stage.sets]}
 
     def work(self, run: RunContext) -> Work:
@@ -70,26 +70,29 @@ class SampleStep:
     def run(self, run: RunContext) -> Row:
         """Sample what is missing; raise EngineError when too many requests failed for good."""
         stage = self._stage(run)
-        result = run.run_job(stage)
-        run.folder.log("sampled", step=self.name, **result)
-        refuse_failures(result["sets"], self.max_failed_share)
-        results: dict[str, Row] = {}
-        hashes = []
         for one in stage.sets:
             ids = [identifier for identifier, _, _ in one.plan(stage.model).wanted()]
             write_atomic(one.folder / MEASURED, _json_list(ids))
+        run.note(self.name, self.summarise(run))  # a report of a killed run shows what is stored
+        result = run.run_job(stage)
+        run.folder.log("sampled", step=self.name, **result)
+        refuse_failures(result["sets"], self.max_failed_share)
+        missing = sum(sum(counts["failed"].values()) for counts in result["sets"].values())
+        return {**self.summarise(run), "engine": result["engine"], "missing": missing}
+
+    def summarise(self, run: RunContext) -> Row:
+        """Return what the stored rollouts measure, by model and set."""
+        stage = self._stage(run)
+        results: dict[str, Row] = {}
+        hashes = []
+        for one in stage.sets:
+            ids = RunFolder(one.folder).read_json(MEASURED)
             who, held_out = self.who[one.label]
             row = summary_row(measure(one.folder, only=ids)) | {"folder": _relative(one.folder, run.path)}
             results.setdefault(who, {})[held_out] = row | self._measure(one, ids)
             hashes.append(rollouts_hash(one.folder, ids))
-        return {
-            "model": stage.model,
-            "described": self.describe(),
-            "engine": result["engine"],
-            "results": results,
-            "missing": sum(sum(counts["failed"].values()) for counts in result["sets"].values()),
-            "output": rows_id({"hash": each} for each in hashes),
-        }
+        output = rows_id({"hash": each} for each in hashes)
+        return {"model": stage.model, "described": self.describe(), "results": results, "output": output}
 
     def _stage(self, run: RunContext) -> SampleStage:
         return self.stage(run.state(self.trained_by) if self.trained_by else None)

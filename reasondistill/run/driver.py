@@ -1,7 +1,7 @@
 """Run a list of steps: one mechanism for keys, stale outputs, resuming, timing, dry runs and summaries.
 
-Each step leaves `steps/NAME.json`: `{schema, name, key, identity, done, seconds, summary}`. The record is written
-before the step starts, so that the outputs of a killed step are known by the key that it ran with. Outputs are moved
+Each step leaves `steps/NAME.json`: `{schema, name, key, identity, done, seconds, summary, wrote}`. The record is
+written before the step starts, so that the outputs of a killed step are known by the key that it ran with. Outputs are moved
 away when their own step runs with another key; until then their record is marked `stale` and no report shows them.
 """
 
@@ -66,7 +66,9 @@ class Driver:
         with self.folder:
             self.folder.claim(self._name)
             place = str(self.context.recipe_folder.resolve())
-            self.folder.update_manifest(versions=versions(), recipe_folder=place)
+            self.folder.update_manifest(
+                steps=[step.name for step in self.steps], versions=versions(), recipe_folder=place
+            )
             self.folder.log("start", command=self.context.command)
             yield
             self.folder.log("end")
@@ -110,7 +112,7 @@ class Driver:
             self._note_stale(step, False)
             return
         record = self.context.record(step.name)
-        identity = _identity(step) or key
+        identity = self._identity(step) or key
         same = record.get("identity") == identity
         if record and not same:
             for name in step.writes:
@@ -131,7 +133,11 @@ class Driver:
         began = self._clock()
         try:
             summary = step.run(self.context)
-            entry |= {"summary": mask_secrets(summary), "done": not summary.get("missing")}
+            wrote = [name for name in step.writes if (self.folder.path / name).exists()]
+            entry |= {"summary": mask_secrets(summary), "done": not summary.get("missing"), "wrote": wrote}
+        except BaseException:
+            entry["summary"] = self.context.record(step.name).get("summary")
+            raise
         finally:
             entry["seconds"] = round(seconds + self._clock() - began, 3)
             self.folder.write_json(record_file(step.name), entry)
@@ -150,15 +156,14 @@ class Driver:
             self.folder.write_json(record_file(step.name), {**record, "stale": stale})
 
     def _key(self, step: Step) -> str:
-        return content_id(step.options(), {name: self.context.state(name) for name in step.reads}, _identity(step))
+        return content_id(step.options(), {name: self.context.state(name) for name in step.reads}, self._identity(step))
+
+    def _identity(self, step: Step) -> str | None:
+        """Return the hash of what makes a growing step's stored rows usable; None for other steps."""
+        own: Callable[[RunContext], Row] | None = getattr(step, "identity", None)
+        return None if own is None else content_id(own(self.context))
 
     def _is_current(self, step: Step, key: str) -> bool:
         record = self.context.record(step.name)
-        written = all((self.folder.path / name).exists() for name in step.writes)
-        return bool(record.get("done")) and record.get("key") == key and written
-
-
-def _identity(step: Step) -> str | None:
-    """Return the hash of what makes a growing step's stored rows usable; None for other steps."""
-    own: Callable[[], Row] | None = getattr(step, "identity", None)
-    return None if own is None else content_id(own())
+        kept = all((self.folder.path / name).exists() for name in record.get("wrote", ()))
+        return bool(record.get("done")) and record.get("key") == key and kept

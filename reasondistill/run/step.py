@@ -13,7 +13,7 @@ class Step(Protocol):
 
     A step's key is the content hash of its options and of the states of the steps that it reads. When the key changes,
     the driver moves what the step had written to `superseded/` and runs it anew. A step whose rows are keyed by content
-    ids may define `identity() -> Row` besides: its outputs then stay, and grow, as long as the identity is the same.
+    ids may define `identity(run) -> Row` too: its outputs then stay, and grow, as long as the identity is the same.
     """
 
     @property

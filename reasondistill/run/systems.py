@@ -1,17 +1,18 @@
 """The systems that run folders and evaluation folders hold: what `compare` compares."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataError, RecipeError
 from ..evaluation.comparison import System
 from ..evaluation.read import read_groups, read_problems
-from ..evaluation.results import SetResult, pool
 from ..evaluation.scorecard import problem_values
+from ..report.run_results import Results, RunResults
+from ..rows.files import load_problems
+from ..rows.run_problems import problem_file
 
 STUDENT = "student"
-"""The system that stands for a run when it is compared with others."""
+"""Name that stands for a run's first student when runs are compared."""
 
 
 def read_systems(places: Sequence[str], *, metric: str = "pass@1") -> list[System]:
@@ -50,22 +51,16 @@ def _split(place: str) -> tuple[Path, str]:
 
 def _run_systems(path: Path, who: str | None) -> list[System]:
     """Return what a run measured, every held-out set of it together."""
-    from ..problems import load_problems
-    from ..recipe.read import load_recipe
-    from ..store import RunFolder
-    from .plan import Plan
-    from .report_assembly import measure_all
-
-    recipe = replace(load_recipe(path / "recipe.yaml"), out=str(path))
-    beside = (RunFolder(path).read_json("manifest.json") or {}).get("recipe_folder", path)
-    plan = Plan(recipe=recipe, folder=path, recipe_folder=Path(beside))
+    run = RunResults(path)
     contents = {
         f"{name}/{p.id}": p.content_hash
-        for name in recipe.held_out
-        if plan.problem_file(name).exists()
-        for p in load_problems(plan.problem_file(name))
+        for name in run.held_out
+        if (file := path / problem_file(name)).exists()
+        for p in load_problems(file)
     }
-    measured = _over_seeds(measure_all(plan, RunFolder(path)))
+    measured = run.pooled()
+    if who == STUDENT and who not in measured and (students := run.students()):
+        who = students[0].name
     if who is not None and who not in measured:
         raise DataError(f"{path}: has no evaluation of {who!r}; it has {', '.join(measured) or 'none'}")
     return [
@@ -79,18 +74,6 @@ def _run_systems(path: Path, who: str | None) -> list[System]:
     ]
 
 
-def _over_seeds(measured: dict[str, dict[str, SetResult]]) -> dict[str, dict[str, SetResult]]:
-    """Return the results with the seeds of one arm averaged problem by problem."""
-    arms: dict[str, dict[str, list[SetResult]]] = {}
-    for name, results in measured.items():
-        for held_out, result in results.items():
-            arms.setdefault(name.partition("-seed")[0], {}).setdefault(held_out, []).append(result)
-    return {
-        name: {held_out: own[0] if len(own) == 1 else pool(own) for held_out, own in results.items()}
-        for name, results in arms.items()
-    }
-
-
-def _before_first(measured: dict[str, dict[str, SetResult]]) -> list[tuple[str, dict[str, SetResult]]]:
+def _before_first(measured: dict[str, Results]) -> list[tuple[str, Results]]:
     """Return a run's measurements with the untrained student first, which the others are compared with."""
     return sorted(measured.items(), key=lambda item: item[0] != "before")

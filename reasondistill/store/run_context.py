@@ -81,6 +81,10 @@ class RunContext:
         state = summary.get("outputs", {}).get(part) if part else summary.get("output") or record.get("key")
         return None if state is None else str(state)
 
+    def note(self, name: str, summary: Row) -> None:
+        """Store a preliminary summary of the step that is running, so that a killed run can be reported."""
+        self.folder.write_json(record_file(name), {**self.record(name), "summary": summary})
+
     def run_job(self, job: Job) -> Row:
         """Run a job, in a child process where it loads a model. Raises what the job raised."""
         raise NotImplementedError

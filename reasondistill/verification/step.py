@@ -27,7 +27,7 @@ class VerifyStep:
         """Return the options of the verifiers."""
         return dict(dump_options(self.verify))
 
-    def identity(self) -> Row:
+    def identity(self, _run: RunContext) -> Row:
         """Return nothing: each verdict carries the options and the completion that it was made with."""
         return {}
 

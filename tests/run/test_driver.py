@@ -49,7 +49,7 @@ class Grow(Write):
 
     unit: str = "a"
 
-    def identity(self):
+    def identity(self, run):
         return {"unit": self.unit}
 
 

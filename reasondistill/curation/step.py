@@ -1,0 +1,197 @@
+"""The steps that choose which rollouts become training examples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..engines import EngineOptions
+from ..engines.identity import model_weights
+from ..evaluation.read import MEASURED
+from ..evaluation.results import pass_rates
+from ..generation.prompts import load_template
+from ..problems.fingerprint import input_hash
+from ..problems.source import ProblemSource
+from ..records import Row, rows_id
+from ..rows.run_problems import TRAIN, problem_file, stored_problems
+from ..store import write_atomic
+from ..store.options import dump_options
+from ..store.rollout_table import open_rollouts
+from ..store.run_context import RunContext, Work
+from .agreement import Agreement
+from .candidate_source import Source, stored_source
+from .controls import control_options
+from .curation_step import Measured
+from .ifd_scores import IfdStage
+from .lookup.held_out import HeldOut, read_benchmarks
+from .options import CurateOptions
+from .select import Selection, make_steps, select
+from .steps.licence import LicenceRule
+
+
+@dataclass(slots=True, kw_only=True)
+class Curator:
+    """Selects among a run's judged rollouts, once per outcome that is kept; export reads the same selections."""
+
+    options: CurateOptions
+    seed: int
+    licence: LicenceRule
+    held_out: tuple[str, ...]
+    """Names of the held-out sets, against which is decontaminated."""
+    pass_rates: str | None = None
+    """Folder with a reference model's rollouts of the training problems."""
+    references: Mapping[str, str] = field(default_factory=dict)
+    """Folders of reference models that must not solve a problem, by model."""
+    _selections: dict[str, Selection] = field(default_factory=dict, init=False)
+    _benchmarks: list[HeldOut | None] = field(default_factory=list, init=False)
+
+    def select(self, run: RunContext, keep: str) -> Selection:
+        """Return the selection of the rollouts with one outcome; `random` leaves out the steps that choose."""
+        if keep not in self._selections:
+            self._selections[keep] = select(
+                self.source(run),
+                make_steps(control_options(self.options, keep), self.licence),
+                seed=self.seed,
+                held_out=self._against(run),
+                measured=self.measured(run),
+            )
+        return self._selections[keep]
+
+    def forget(self) -> None:
+        """Drop the selections, since rollouts or verdicts may have changed."""
+        self._selections.clear()
+
+    def measured(self, run: RunContext) -> Measured:
+        """Return what models said of the candidates: pass rates, solved problems, IFD."""
+        solved: dict[str, str] = {}
+        for model, folder in self.references.items():
+            solved |= {p: model for p, rate in pass_rates(run.path / folder).items() if rate > 0 and p not in solved}
+        scores = run.folder.table("ifd", key="rollout_id") if self.options.ifd.model else ()
+        return Measured(
+            rates=pass_rates(run.path / self.pass_rates) if self.pass_rates else {},
+            solved_by=solved,
+            ifd={row["rollout_id"]: row["ifd"] for row in scores},
+        )
+
+    def source(self, run: RunContext) -> Source:
+        """Return every judged rollout that the recipe wants, in its order."""
+        rollouts = run.folder.table("rollouts", key="id")
+        return stored_source(
+            {problem.id: problem for problem in stored_problems(run, TRAIN)},
+            rollouts,
+            run.folder.table("verdicts", key="rollout_id"),
+            [identifier for identifier in run.folder.read_json(MEASURED) or () if identifier in rollouts],
+        )
+
+    def _against(self, run: RunContext) -> HeldOut | None:
+        """Return the indexed benchmarks; None where decontamination is off."""
+        if not self._benchmarks:
+            sets = {name: stored_problems(run, name) for name in self.held_out}
+            index = HeldOut({**sets, **read_benchmarks(self.options.against)}, self.options)
+            self._benchmarks.append(index if self.options.decontaminate else None)
+        return self._benchmarks[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfdStep:
+    """Score every rollout by a small model: its instruction-following difficulty."""
+
+    name: str
+    label: str
+    engine: EngineOptions
+    template: Callable[[], str]
+    """Returns the prompt template that the question is asked with."""
+    beside: Path
+    """Folder that a template file's relative path starts from."""
+    max_tokens: int
+    reads: tuple[str, ...] = ("generate", "problems:train")
+    writes: tuple[str, ...] = ("ifd",)
+
+    def options(self) -> Row:
+        """Return nothing more than `identity`: scores grow with the rollouts."""
+        return {}
+
+    def identity(self, _run: RunContext) -> Row:
+        """Return the model, the prompt and the length that is read."""
+        weights = model_weights(self.engine)
+        prompt = load_template(self.template(), beside=self.beside).hash
+        return {"model": self.engine.model, "weights": weights, "prompt": prompt, "max_tokens": self.max_tokens}
+
+    def work(self, run: RunContext) -> Work:
+        """Count rollouts and scores."""
+        wanted = len(open_rollouts(run.path))
+        stored = len(run.folder.table("ifd", key="rollout_id"))
+        line = f"{self.name}: {stored} of {wanted} rollouts scored by {self.engine.model}, two texts each"
+        row: Row = {"model": self.engine.model, "wanted": wanted, "stored": stored}
+        return Work(wanted=wanted, stored=min(stored, wanted), lines=(line,), rows=(row,))
+
+    def run(self, run: RunContext) -> Row:
+        """Score what has no score yet."""
+        stage = IfdStage(
+            label=self.label,
+            engine=self.engine,
+            problems=run.path / problem_file(TRAIN),
+            folder=run.path,
+            template=self.template(),
+            beside=self.beside,
+            max_tokens=self.max_tokens,
+        )
+        return run.run_job(stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurateStep:
+    """Choose the rollouts that become examples, and write why the others do not."""
+
+    curator: Curator
+    asked: tuple[str, ...] = ()
+    """Steps of the models that curation asks."""
+    name: str = "curate"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Problems, rollouts, verdicts, and the measurements of the models that it asks."""
+        sets = (TRAIN, *self.curator.held_out)
+        return (*(f"problems:{name}" for name in sets), "generate", "verify", *self.asked)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Drop ledger, audits of the references and of labels, and findings of decontamination where it is on."""
+        return ("drops", "reference_audit.json", "agreement.json", "decontamination.json", "decontamination.md")
+
+    def options(self) -> Row:
+        """Return the recipe's `curate` block and the hashes of the benchmarks that it names."""
+        curator = self.curator
+        return {
+            "curate": dump_options(curator.options),
+            "licence": dump_options(curator.licence),
+            "seed": curator.seed,
+            "against": [input_hash(ProblemSource(source=source)) for source in curator.options.against],
+        }
+
+    def work(self, run: RunContext) -> Work:
+        """Say whether a drop ledger exists."""
+        return Work(stored=int((run.path / "drops").is_dir()))
+
+    def run(self, run: RunContext) -> Row:
+        """Select, and write the ledger; kept and dropped rollouts add up."""
+        self.curator.forget()
+        selection = self.curator.select(run, self.curator.options.keep)
+        agreement = Agreement()
+        suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(self.curator.source(run)))]
+        run.folder.write_json("reference_audit.json", {"suspects": suspects})
+        run.folder.write_json("agreement.json", agreement.to_row())
+        if selection.contamination is not None:
+            run.folder.write_json("decontamination.json", selection.contamination.to_row())
+            write_atomic(run.path / "decontamination.md", selection.contamination.markdown())
+        with run.folder.table("drops", key="rollout_id", writable=True) as table:
+            for drop in selection.ledger.drops:
+                if drop.rollout_id not in table:
+                    table.append(drop.to_row())
+        return {
+            "rollouts": len(self.curator.source(run)),
+            "drops": selection.ledger.counts(),
+            "examples": len(selection.keys),
+            "suspects": suspects,
+            "agreement": agreement.to_row(),
+            "output": rows_id({"id": key.rollout_id} for key in selection.keys),
+        }
