@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from reasondistill.curation.lookup.held_out import HeldOut
 
 from reasondistill.cli.compare import read_systems
 from reasondistill.curation.contamination import ContaminationReport
+from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.errors import DataError
 from reasondistill.evaluation.comparison import compare_systems
 from reasondistill.evaluation.read import MEASURED
