@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import RecipeError
 from ..records import Estimate, Problem, Row, Sampling
 from .arguments import add_format, add_out, add_skip_bad, at_least_zero, positive
-from .model_arguments import add_model, engine_options, strategy_options
+from .model_arguments import add_model, engine_options, strategy_choice
 from .output import print_result
 
 if TYPE_CHECKING:
@@ -70,9 +70,10 @@ def _measure(args: Namespace) -> Row:
     from ..problems.benchmarks.benchmark import find_benchmark
     from ..run.sample_folder import SamplingRun
 
-    benchmark, strategy, template = find_benchmark(args.benchmark), args.strategy, args.template
-    if benchmark and strategy == "cot":
-        strategy, template = benchmark.strategy, benchmark.prompt(template)
+    benchmark, template = find_benchmark(args.benchmark), args.template
+    strategy = args.strategy or (benchmark.strategy if benchmark else "cot")
+    if benchmark and strategy == benchmark.strategy:
+        template = benchmark.prompt(template)
     temperature = args.temperature
     if args.decode == "greedy" or (args.decode == "budget" and temperature is None):
         temperature = 0.0
@@ -85,7 +86,7 @@ def _measure(args: Namespace) -> Row:
         engine=engine_options(args),
         template=template,
         sampling=Sampling(temperature=temperature, top_p=args.top_p, max_tokens=args.max_tokens, seed=args.seed),
-        strategy=strategy_options(args, "budget" if args.decode == "budget" else strategy),
+        strategy=strategy_choice(args, strategy),
         strict=args.strict,
     )
     folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad)

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import RecipeError
 from ..records import Estimate, Row, Sampling
 from .arguments import above_zero, add_out, add_skip_bad, at_least_zero, positive, share
-from .model_arguments import add_model, engine_options, strategy_options
+from .model_arguments import add_model, engine_options, strategy_choice
 from .output import print_result
 
 HELP = "sample a teacher on a file of problems; the same command resumes"
@@ -31,6 +31,7 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
     add_model(parser)
+    parser.add_argument("--decode", choices=("sample", "budget"), default="sample")
     parser.add_argument("--temperature", type=at_least_zero, help="default: the model's own")
     add_out(parser)
 
@@ -46,7 +47,7 @@ def run(args: Namespace) -> int:
         engine=engine_options(args),
         template=args.template,
         sampling=sampling,
-        strategy=strategy_options(args, args.strategy),
+        strategy=strategy_choice(args, args.strategy or "cot"),
         budget=_spending(args),
         max_failed_share=args.max_failed_share,
     )

@@ -7,7 +7,9 @@ from typing import Any
 from ..engines import ENGINES, EngineOptions
 from ..errors import RecipeError
 from ..generation.effort import EFFORTS
-from ..generation.strategies.registry import STRATEGIES
+from ..generation.load_strategy import StrategyChoice, strategy_class
+from ..generation.strategies import STRATEGIES
+from ..store.options import Choice, dump_options
 from .arguments import above_zero, positive, share
 
 
@@ -45,9 +47,18 @@ def add_model(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     )
     parser.add_argument("--max-context", type=positive, default=4096, help="tokens of prompt and completion together")
     parser.add_argument("--replay", metavar="DIR", help="recorded rollouts, for the replay engine")
-    parser.add_argument("--strategy", default="cot", choices=STRATEGIES, help="tir runs the code that the model writes")
+    members = ", ".join(STRATEGIES)
+    parser.add_argument("--strategy", help=f"{members} (runs the model's code) or your own package.module:Name")
     parser.add_argument("--thinking", default="default", choices=EFFORTS, help="effort asked of the model")
-    parser.add_argument("--tir", nargs="+", default=[], metavar="key=value", help="such as executions=4 syntax=fenced")
+    parser.add_argument(
+        "--tir",
+        "--strategy-options",
+        dest="strategy_options",
+        nargs="+",
+        default=[],
+        metavar="key=value",
+        help="options of the strategy, such as executions=4 syntax=fenced",
+    )
     _add_forcing(parser)
     parser.add_argument("--template", help="prompt template: a built-in name or a YAML file; default: the strategy's")
     parser.add_argument("--max-tokens", type=positive, default=1024, help="cap of one completion")
@@ -56,7 +67,7 @@ def add_model(parser: argparse.ArgumentParser, *, required: bool = True) -> None
 
 
 def _add_forcing(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("budget forcing (--decode budget, --strategy budget)")
+    group = parser.add_argument_group("budget forcing (--decode budget)")
     group.add_argument("--thinking-budget", type=int, metavar="B", help="tokens of thinking at which it is closed")
     group.add_argument("--waits", type=int, metavar="N", help="most ends of thinking that `Wait` replaces")
     group.add_argument(
@@ -69,30 +80,33 @@ def engine_options(args: argparse.Namespace) -> EngineOptions:
     return EngineOptions(**{f.name: getattr(args, f.name) for f in fields(EngineOptions) if hasattr(args, f.name)})
 
 
-def strategy_options(args: argparse.Namespace, name: str) -> Any:
-    """Return the options of the strategy `name`. RecipeError for options that it would ignore."""
-    from ..generation.strategies.registry import StrategyOptions
-    from ..generation.strategies.tir.options import TirOptions
+def strategy_choice(args: argparse.Namespace, name: str) -> StrategyChoice:
+    """Return how the model is asked, with the strategy `name`. RecipeError for options that it would ignore."""
     from ..recipe.read import read_words
 
-    tir = read_words(TirOptions, args.tir, "tir", "executions=4")
-    return StrategyOptions(name=name, thinking=args.thinking, tir=tir, forcing=_forcing(args, name))
+    options: Any = read_words(strategy_class(name).Options, args.strategy_options, name, "executions=4")
+    return StrategyChoice(
+        strategy=Choice(name=name, options=dump_options(options)), decoding=_decoding(args), thinking=args.thinking
+    )
 
 
-def _forcing(args: argparse.Namespace, strategy: str) -> Any:
-    """Return the ForcingOptions. RecipeError for options that another strategy would ignore."""
+def _decoding(args: argparse.Namespace) -> Choice:
+    """Return the decoding rule. RecipeError for options that a rule other than budget would ignore."""
     from ..generation.decoding.forcing_options import ForcingOptions
     from ..recipe.read import read_words
 
     words = [f"{key}={getattr(args, key)}" for key in ("thinking_budget", "waits") if getattr(args, key) is not None]
-    if (words or args.forcing) and strategy != "budget":
-        raise RecipeError(
-            f"--thinking-budget, --waits and --forcing belong to --decode budget (or --strategy budget), got {strategy}"
-        )
-    options = read_words(ForcingOptions, [*args.forcing, *words], "forcing", "waits=2")
+    words = [*args.forcing, *words]
+    if args.decode != "budget":
+        if words:
+            raise RecipeError(
+                f"--thinking-budget, --waits and --forcing belong to --decode budget, got --decode {args.decode}"
+            )
+        return Choice(name="plain")
+    options = read_words(ForcingOptions, words, "forcing", "waits=2")
     if options.thinking_budget is not None and options.thinking_budget >= args.max_tokens:
         raise RecipeError(
             f"--thinking-budget {options.thinking_budget} leaves no token of --max-tokens {args.max_tokens} for the "
             "answer: raise --max-tokens"
         )
-    return options
+    return Choice(name="budget", options=dump_options(options))

@@ -1,7 +1,7 @@
 """How often the verifier accepts what a label calls right, and what it calls wrong.
 
-Labels come with rollouts that were made and judged elsewhere: `marks["label"]`, true or false. Verdicts that our side
-could not give (`error`) are counted apart.
+Labels come with rollouts that were made and judged elsewhere: `annotations["label"]`, true or false. Verdicts that our
+side could not give (`error`) are counted apart.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ class Agreement:
     def watch(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         """Pass candidates on and count those with a label."""
         for candidate in candidates:
-            label = candidate.rollout.marks.get(LABEL)
+            label = candidate.rollout.annotations.get(LABEL)
             if isinstance(label, bool):
                 self.outcomes[label, str(candidate.verdict.outcome)] += 1
             yield candidate

@@ -88,7 +88,7 @@ class Key:
     @classmethod
     def of(cls, candidate: Candidate) -> "Key":
         """Return a candidate's key."""
-        ran_code = candidate.problem.kind is Kind.CODE or bool(candidate.rollout.marks.get("executions"))
+        ran_code = candidate.problem.kind is Kind.CODE or bool(candidate.rollout.annotations.get("executions"))
         return cls(candidate.rollout.id, candidate.problem.id, ran_code)
 
 

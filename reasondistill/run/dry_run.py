@@ -44,14 +44,13 @@ def dry_run(plan: Plan) -> tuple[Row, list[str]]:
 
 def _row(step: str, given: SampleSet, stage: SampleStage, problems: dict[str, list[Problem]]) -> Row:
     from ..generation.prompts import load_template
-    from ..generation.sampling import SamplingPlan
-    from ..generation.strategies.registry import make_strategy
+    from ..generation.sampling_plan import SamplingPlan
 
     name = given.problems.stem
     template = load_template(given.template, beside=given.beside)
     plan = SamplingPlan(
         problems=tuple(problems[name][: given.count]),
-        strategy=make_strategy(given.strategy, template),
+        strategy=given.strategy.make(template),
         sampling=given.sampling,
         samples=given.samples,
         model=stage.model,

@@ -33,6 +33,7 @@ from ..export.receipts import Judged, sandbox_layer
 from ..export.split_thinking_at_box import thinking_before_box
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleStage, failures
+from ..generation.strategies.tir.options import TirOptions
 from ..models.fetch_progress import fetch_progress
 from ..models.resolve import resolve, weights_directory
 from ..problems import load_problems, write_problems
@@ -318,13 +319,13 @@ class Pipeline:
 
     def _examples(self, kept: Kept) -> Examples:
         template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        judged, strategy = self._judged(kept), self.plan.student_strategy
+        judged, strategy = self._judged(kept), self.plan.student_strategy.make(template)
         parted = self.recipe.export.thinking == "before_box"
 
         def make(candidate: Candidate) -> Example:
             if parted:
                 candidate = replace(candidate, rollout=thinking_before_box(candidate.rollout))
-            return to_example(candidate, template, strategy, judged)
+            return to_example(candidate, strategy, judged)
 
         return Examples(kept=kept, make=make)
 
@@ -353,13 +354,14 @@ class Pipeline:
         return {"name": self.recipe.name, "versions": versions(), "verify": asdict(self.plan.verify())}
 
     def _judged(self, kept: Kept) -> Judged:
-        verify, teacher = self.plan.verify(), self.plan.teacher_strategy
+        verify, options = self.plan.verify(), self.plan.teacher_strategy.options()
+        ran_by = options if isinstance(options, TirOptions) else None
         runs_code = any(key.ran_code for key in kept.keys)
         return Judged(
             strict=verify.strict,
             timeout=verify.timeout,
-            isolation=sandbox_layer(teacher.tir.isolation) if runs_code else "",
-            tir=teacher.tir if teacher.name == "tir" or self.plan.imports else None,
+            isolation=sandbox_layer((ran_by or TirOptions()).isolation) if runs_code else "",
+            tir=ran_by or (TirOptions() if self.plan.imports else None),
         )
 
     def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:

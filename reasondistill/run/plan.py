@@ -14,12 +14,10 @@ from ..engines.identity import model_name, model_weights
 from ..engines.options import EngineOptions
 from ..errors import RecipeError
 from ..export.formats.names import GRPO
-from ..generation.decoding.forcing_options import ForcingOptions
 from ..generation.imported_rollouts import ImportedRollouts
+from ..generation.load_strategy import StrategyChoice
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage
-from ..generation.strategies.registry import TEMPLATES, StrategyOptions, make_strategy
-from ..generation.strategies.tir.options import TirOptions
 from ..problems import get_problems
 from ..problems.fingerprint import input_hash
 from ..problems.licences import licence_of_source
@@ -27,7 +25,7 @@ from ..problems.source import ProblemSource
 from ..recipe.records import Recipe, StudentOptions
 from ..records import Problem, Sampling, content_id
 from ..store import RunFolder, Table
-from ..store.options import Choice, dump_options, read_options
+from ..store.options import dump_options
 from ..training.options import TrainOptions
 from ..training.train_stage import TrainStage
 from ..verification.judging import VerifyOptions
@@ -191,24 +189,24 @@ class Plan:
     def teacher_template(self) -> str:
         """The teacher's prompt template: examples show a cot teacher the form."""
         generate = self.recipe.generate
-        return generate.template or {**TEMPLATES, "cot": "math-few-shot"}[generate.strategy.name]
+        return generate.template or self.teacher_strategy.teacher_template
 
     @property
     def student_template(self) -> str:
         """The student's prompt template."""
-        return self.recipe.evaluate.template or TEMPLATES[self.recipe.evaluate.strategy.name]
+        return self.recipe.evaluate.template or self.student_strategy.template
 
     @property
-    def teacher_strategy(self) -> StrategyOptions:
+    def teacher_strategy(self) -> StrategyChoice:
         """How the teacher answers."""
         generate = self.recipe.generate
-        return _strategy(generate.strategy, generate.decoding, generate.thinking)
+        return StrategyChoice(strategy=generate.strategy, decoding=generate.decoding, thinking=generate.thinking)
 
     @property
-    def student_strategy(self) -> StrategyOptions:
+    def student_strategy(self) -> StrategyChoice:
         """How the student answers."""
         evaluate = self.recipe.evaluate
-        return _strategy(evaluate.strategy, evaluate.decoding, evaluate.thinking)
+        return StrategyChoice(strategy=evaluate.strategy, decoding=evaluate.decoding, thinking=evaluate.thinking)
 
     def train_set(self) -> SampleSet:
         """The teacher's rollouts of the training problems."""
@@ -363,15 +361,9 @@ class Plan:
             return content_id("imported", files, input_hash(self.recipe.problems), self.recipe.problems.count)
         given = self.train_set()
         template = load_template(given.template, beside=given.beside)
-        strategy = make_strategy(given.strategy, template)
-        # What plain cot has always had: a folder sampled before there were other strategies stays good.
-        settings = (
-            [] if given.strategy == StrategyOptions() else [strategy.name, strategy.thinking, strategy.identity()]
-        )
+        strategy = given.strategy.make(template).identity()
         weights = [w] if (w := model_weights(self.recipe.teacher)) else []
-        return content_id(
-            model_name(self.recipe.teacher), given.sampling.identity(), template.hash, *settings, *weights
-        )
+        return content_id(model_name(self.recipe.teacher), given.sampling.identity(), template.hash, strategy, *weights)
 
     def _student_sets(self, who: str) -> tuple[SampleSet, ...]:
         return self._held_out(who, self.student_template, self._greedy(), self.student_strategy)
@@ -381,7 +373,7 @@ class Plan:
         who: str,
         template: str,
         sampling: Sampling,
-        strategy: StrategyOptions,
+        strategy: StrategyChoice,
         *,
         count: int | None = None,
     ) -> tuple[SampleSet, ...]:
@@ -406,13 +398,3 @@ class Plan:
         weights = model_weights(model)
         sets = tuple(replace(given, weights=weights) for given in sets)
         return SampleStage(engine=model, model=model_name(model), sets=sets, verify=self.verify())
-
-
-def _strategy(strategy: Choice, decoding: Choice, thinking: str) -> StrategyOptions:
-    forced = decoding.name == "budget"
-    return StrategyOptions(
-        name="budget" if forced else strategy.name,
-        thinking=thinking,
-        tir=read_options(TirOptions, strategy.options if strategy.name == "tir" else {}),
-        forcing=read_options(ForcingOptions, decoding.options if forced else {}),
-    )

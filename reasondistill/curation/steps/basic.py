@@ -66,7 +66,7 @@ def keep_complete(candidates: Candidates, ledger: Ledger) -> Iterator[Candidate]
             ledger.add(candidate.drop("complete", "broken_characters"))
         elif candidate.rollout.finish_reason is FinishReason.LENGTH:
             ledger.add(candidate.drop("complete", "truncated", f"{candidate.rollout.usage.completion_tokens} tokens"))
-        elif candidate.rollout.marks.get("pruned"):
+        elif candidate.rollout.annotations.get("pruned"):
             ledger.add(candidate.drop("complete", "hallucinated_output"))
         elif not candidate.rollout.text.strip():
             ledger.add(candidate.drop("complete", "empty"))
