@@ -116,10 +116,10 @@ def codegen(data: Path, out: Path, share: float = 1.0, seed: int = 0) -> tuple[R
     flips = []
     for rollout, verdict in judged(out / "codegen"):
         text = rollout["messages"][-1]["content"]
-        if (verdict["outcome"] == "correct") is not rollout["marks"]["label"]:
+        if (verdict["outcome"] == "correct") is not rollout["annotations"]["label"]:
             flip = {
                 "problem": rollout["problem_id"],
-                "label": rollout["marks"]["label"],
+                "label": rollout["annotations"]["label"],
                 "label_reason": reasons[rollout["problem_id"], text],
                 "outcome": verdict["outcome"],
                 "reason": verdict["reason"],

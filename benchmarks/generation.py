@@ -206,8 +206,9 @@ async def engine_rounds(given: argparse.Namespace) -> list[float]:
 async def with_ours(opened: Any, problems: Any, template: Any, sampling: Any, given: argparse.Namespace) -> int:
     """Sample into a table, with verdicts, as a stage does."""
     from reasondistill.generation.partial import PartialLog
-    from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
-    from reasondistill.generation.strategies.base import Cot
+    from reasondistill.generation.sampling import SamplingJob, sample
+    from reasondistill.generation.sampling_plan import SamplingPlan
+    from reasondistill.generation.strategies import Cot
     from reasondistill.store import Table
     from reasondistill.verification.judging import VerdictStream, VerifyOptions
 
@@ -248,9 +249,10 @@ async def simulated(samples: int, target: int | None) -> tuple[int, int]:
 
     from reasondistill.engines import Completion
     from reasondistill.generation.prompts import PromptTemplate
-    from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
+    from reasondistill.generation.sampling import SamplingJob, sample
+    from reasondistill.generation.sampling_plan import SamplingPlan
     from reasondistill.generation.spending import SpendingOptions
-    from reasondistill.generation.strategies.base import Cot
+    from reasondistill.generation.strategies import Cot
     from reasondistill.records import FinishReason, Problem, Sampling, Usage
     from reasondistill.store import Table
 
@@ -279,7 +281,7 @@ async def simulated(samples: int, target: int | None) -> tuple[int, int]:
 
         async def judge(rollout: Any) -> None:
             right[rollout.problem_id] += rollout.text == "True"
-            job.agenda.judged(rollout.problem_id, rollout.text == "True")
+            job.queue.judged(rollout.problem_id, rollout.text == "True")
 
         job = SamplingJob(plan=plan, table=table, on_rollout=judge)
         await sample(Simulated(), [job], concurrency=64)  # type: ignore[arg-type]

@@ -151,6 +151,9 @@ class Usage:
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
+    def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(**{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(self)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
@@ -161,6 +164,7 @@ class Rollout:
     index: int
     """Number of the attempt within its group, from 0."""
     strategy: str
+    """Name of the strategy, and behind a `+` that of a decoding other than plain: cot, tir, cot+budget."""
     thinking: str = "default"
     """Thinking effort asked of the model: default, off, low, medium or high."""
     messages: tuple[Message, ...]
@@ -181,9 +185,9 @@ class Rollout:
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     tools: tuple[Row, ...] = ()
-    """Functions that the model was told of, as OpenAI describes them."""
-    marks: Row = field(default_factory=dict)
-    """What the strategy noticed, such as the number of executed blocks."""
+    """Functions that the model was offered, as OpenAI describes them."""
+    annotations: Row = field(default_factory=dict)
+    """Counts and notes of the strategy and the decoding, such as the number of executed blocks."""
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -235,21 +239,20 @@ class Rollout:
 
 def rollout_namer(
     *,
-    strategy: str,
-    thinking: str,
+    strategy: Row,
     model: str,
+    weights: str | None = None,
     sampling: Sampling,
     prompt_hash: str,
     round: int = 0,
-    settings: Row | None = None,
 ) -> Callable[[Problem, int], str]:
-    """Return what makes the content id of a sample from its problem and index: the same work, the same id everywhere.
+    """Return a function that makes a rollout's content id from its problem and index.
 
-    `settings` are the strategy's own, where it has any (Strategy.identity).
+    `strategy` is everything about strategy and decoding that decides a sample; `weights` distinguishes models with the
+    same name.
     """
-    given = [strategy, thinking, model, sampling.identity(), prompt_hash, round, *([settings] if settings else [])]
-    # The text that `content_id` would hash, of which all behind the index is made once.
-    common = _CANONICAL.encode(given)[1:]
+    # Encoded once, since a plan may name millions of rollouts.
+    common = _CANONICAL.encode([strategy, model, weights, sampling.identity(), prompt_hash, round])[1:]
 
     def name(problem: Problem, index: int) -> str:
         text = f'["rollout",{_CANONICAL.encode(problem.id)},"{problem.content_hash}",{index},{common}'

@@ -86,7 +86,7 @@ rollouts = st.builds(
     usage=st.builds(Usage, prompt_tokens=counts, cached_tokens=counts, completion_tokens=counts),
     seconds=st.floats(0, 1e6),
     tools=st.lists(json_objects, max_size=2).map(tuple),
-    marks=json_objects,
+    annotations=json_objects,
 )
 
 
@@ -152,12 +152,12 @@ def test_content_ids_are_stable():
 
 
 def _id(problem=PROBLEM, index=0, **changed):
-    given = {"strategy": "cot", "thinking": "default", "model": "m", "prompt_hash": "abc"}
+    given = {"strategy": {"name": "cot", "thinking": "default"}, "model": "m", "prompt_hash": "abc"}
     return rollout_namer(**{**given, "sampling": Sampling(temperature=0.7), **changed})(problem, index)
 
 
 def test_rollout_ids_are_stable():
-    assert _id() == "37ab5695742add9b3eb1"
+    assert _id() == "2129d7b1bd5c6cdc5f7e"
 
 
 def test_a_caps_length_is_not_part_of_a_rollouts_id():
@@ -168,12 +168,13 @@ def test_a_caps_length_is_not_part_of_a_rollouts_id():
     "change",
     [
         {"index": 1},
-        {"strategy": "tir"},
-        {"thinking": "high"},
+        {"strategy": {"name": "tir", "thinking": "default"}},
+        {"strategy": {"name": "cot", "thinking": "high"}},
+        {"strategy": {"name": "cot", "thinking": "default", "options": {"executions": 4}}},
         {"model": "n"},
+        {"weights": "Q4_1"},
         {"prompt_hash": "abd"},
         {"round": 1},
-        {"settings": {"executions": 4}},
         *({"sampling": Sampling(**s)} for s in ({}, {"temperature": 0.8}, {"temperature": 0.7, "seed": 1})),
         *({"sampling": Sampling(temperature=0.7, **s)} for s in ({"top_p": 0.9}, {"top_k": 5}, {"stop": ("\n",)})),
         {"problem": dataclasses.replace(PROBLEM, id="gsm-2")},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import RecipeError
 from ..records import Estimate, Problem, Row, Sampling
 from .arguments import add_format, add_out, add_skip_bad, positive
-from .model_arguments import add_model, strategy_options
+from .model_arguments import add_model, strategy_choice
 from .option_arguments import read_record
 from .output import print_result
 
@@ -77,9 +77,10 @@ def _measure(args: Namespace) -> Row:
     from ..problems.benchmarks.benchmark import find_benchmark
     from ..run.sample_folder import SamplingRun
 
-    benchmark, strategy, template = find_benchmark(args.benchmark), args.strategy, args.template
-    if benchmark and strategy in (None, "cot"):
-        strategy, template = strategy or benchmark.strategy, benchmark.prompt(template)
+    benchmark, template = find_benchmark(args.benchmark), args.template
+    strategy = args.strategy or (benchmark.strategy if benchmark else "cot")
+    if benchmark and strategy == benchmark.strategy:
+        template = benchmark.prompt(template)
     sampling = read_record(args, Sampling)
     if args.decode == "greedy" or (args.decode == "budget" and sampling.temperature is None):
         sampling = replace(sampling, temperature=0.0)
@@ -92,7 +93,7 @@ def _measure(args: Namespace) -> Row:
         engine=read_record(args, EngineOptions),
         template=template,
         sampling=sampling,
-        strategy=strategy_options(args, "budget" if args.decode == "budget" else strategy or "cot"),
+        strategy=strategy_choice(args, strategy),
         strict=args.strict,
     )
     folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import RecipeError
 from ..records import Estimate, Row, Sampling
 from .arguments import add_out, add_skip_bad, positive
-from .model_arguments import add_model, strategy_options
+from .model_arguments import add_model, strategy_choice
 from .option_arguments import add_options, read_record
 from .output import print_result
 
@@ -25,6 +25,7 @@ def add(parser: ArgumentParser) -> None:
     add_options(parser.add_argument_group("spending"), SpendingOptions)
     parser.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
     add_model(parser)
+    parser.add_argument("--decode", choices=("sample", "budget"), default="sample", help="default: sample")
     add_out(parser)
 
 
@@ -44,7 +45,7 @@ def run(args: Namespace) -> int:
         engine=read_record(args, EngineOptions),
         template=args.template,
         sampling=read_record(args, Sampling),
-        strategy=strategy_options(args, args.strategy or "cot"),
+        strategy=strategy_choice(args, args.strategy or "cot"),
         budget=spending,
         max_failed_share=options.max_failed_share,
     )

@@ -1,7 +1,7 @@
 """Agreement of the verifier with labels: the share it accepts of rollouts labelled right, and of those labelled wrong.
 
-Labels come with imported rollouts (`marks["label"]`, true or false). Verdicts with an error of our side are counted
-apart.
+Labels come with rollouts that were made and judged elsewhere: `annotations["label"]`, true or false. Verdicts that our
+side could not give (`error`) are counted apart.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ class Agreement:
     def watch(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         """Pass the candidates on and count those with a label."""
         for candidate in candidates:
-            label = candidate.rollout.marks.get(LABEL)
+            label = candidate.rollout.annotations.get(LABEL)
             if isinstance(label, bool):
                 self.outcomes[label, str(candidate.verdict.outcome)] += 1
             yield candidate

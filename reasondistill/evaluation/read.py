@@ -57,7 +57,7 @@ def _judged(rollout: Rollout, outcome: Outcome, extracted: str | None, reason: s
     return Judged(
         outcome=outcome,
         answer=answer[:LONGEST_ANSWER] if answer else None,
-        score=rollout.marks.get("score"),
+        score=rollout.annotations.get("score"),
         tokens=rollout.usage.completion_tokens,
         truncated=rollout.finish_reason == "length",
         bad_gold=reason.startswith(BAD_GOLD),

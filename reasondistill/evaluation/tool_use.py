@@ -1,4 +1,4 @@
-"""How tool-integrated rollouts used their interpreter, counted from the marks that the strategy left on them."""
+"""How rollouts used an interpreter, counted from the annotations of their strategy."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,21 +11,20 @@ _FLAGS = ("unexecuted_answer", "pruned")
 
 
 def tool_use(rollouts: Iterable[Rollout]) -> Row | None:
-    """Return sums over the rollouts and the share that executed a block; None where none is tool-integrated.
+    """Return sums over the rollouts that had an interpreter, and the share that executed a block; None without any.
 
     >>> from ..records import FinishReason, Sampling
-    >>> given = dict(problem_id="p", index=0, strategy="tir", messages=(), finish_reason=FinishReason.STOP, model="m")
-    >>> given |= dict(engine="e", sampling=Sampling(), prompt_hash="h")
-    >>> marks = {"executions": 2, "failed_executions": 1}, {"executions": 0, "unexecuted_answer": True}
-    >>> row = tool_use(Rollout(id=str(i), marks=m, **given) for i, m in enumerate(marks))
+    >>> fields = dict(problem_id="p", index=0, strategy="tir", messages=(), finish_reason=FinishReason.STOP, model="m")
+    >>> fields |= dict(engine="e", sampling=Sampling(), prompt_hash="h")
+    >>> notes = {"executions": 2, "failed_executions": 1}, {"executions": 0, "unexecuted_answer": True}
+    >>> row = tool_use(Rollout(id=str(i), annotations=n, **fields) for i, n in enumerate(notes))
     >>> row["executed"]["value"], row["executions"], row["failed_executions"], row["unexecuted_answer"]
     (0.5, 2, 1, 1)
     """
-    rollouts = [rollout for rollout in rollouts if rollout.strategy == "tir"]
-    if not rollouts:
+    notes = [rollout.annotations for rollout in rollouts if "executions" in rollout.annotations]
+    if not notes:
         return None
-    marks = [rollout.marks for rollout in rollouts]
-    row: Row = {"executed": wilson(sum(m.get("executions", 0) > 0 for m in marks), len(marks)).to_row()}
-    row |= {name: sum(m.get(name, 0) for m in marks) for name in _COUNTED}
-    row |= {name: sum(bool(m.get(name)) for m in marks) for name in _FLAGS}
-    return {**row, "stopped": dict(Counter(m["stopped"] for m in marks if m.get("stopped")))}
+    row: Row = {"executed": wilson(sum(n["executions"] > 0 for n in notes), len(notes)).to_row()}
+    row |= {name: sum(n.get(name, 0) for n in notes) for name in _COUNTED}
+    row |= {name: sum(bool(n.get(name)) for n in notes) for name in _FLAGS}
+    return {**row, "stopped": dict(Counter(n["stopped"] for n in notes if n.get("stopped")))}

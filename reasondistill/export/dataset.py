@@ -17,7 +17,7 @@ from typing import Any
 from ..curation.candidate_source import Candidate, Source
 from ..errors import DataError, StoreError
 from ..generation.prompts import PromptTemplate
-from ..generation.strategies.registry import StrategyOptions, asking
+from ..generation.strategies import Cot, Strategy
 from ..records import SCHEMA, Example, Message, Row, to_messages
 from ..store import disk_error, write_atomic
 from ..store.dataset_folder import MANIFEST
@@ -30,17 +30,17 @@ GROUP_ROWS = 2_000
 
 def to_example(
     candidate: Candidate,
-    template: PromptTemplate,
-    strategy: StrategyOptions | None = None,
+    strategy: PromptTemplate | Strategy,
     judged: Judged | None = None,
 ) -> Example:
     """Turn a rollout into a training example: the student's prompt, the teacher's completion, the receipt.
 
-    `strategy` is how the student will be asked, by default in one turn; calls stay as the teacher wrote them. `judged`
-    is how the verdict was come by.
+    `strategy` is how the student will be asked, a template alone for one turn; calls stay as the teacher wrote them.
+    `judged` records how the verdict was obtained.
     """
-    problem, rollout, asked = candidate.problem, candidate.rollout, strategy or StrategyOptions()
-    prompt = asking(asked, template, problem, rollout.marks.get("syntax")).messages(problem)
+    problem, rollout = candidate.problem, candidate.rollout
+    asked = Cot(template=strategy) if isinstance(strategy, PromptTemplate) else strategy
+    prompt = asked.ask(problem, rollout.annotations).messages(problem)
     receipt = make_receipt(problem, rollout, candidate.verdict, prompt, judged or Judged())
     tools = {"tools": list(rollout.tools)} if rollout.tools else {}
     receipt[RECEIPT] = receipt_of({**receipt, **tools}, prompt, rollout.completion)

@@ -1,7 +1,7 @@
-"""Rollouts made elsewhere as a run's own: what the files of `generate.rollouts` hold takes the place of a teacher.
+"""Use rollouts from files instead of sampling a teacher.
 
-Rows are read as `evaluate --rollouts` reads them. A transcript with outputs of code in it is taken apart into roles.
-The files are streamed, twice; of their texts none is held.
+Rows are read as `evaluate --rollouts` reads them. A transcript with outputs of code in it is split into roles. The
+files are streamed twice; no text is held.
 """
 
 from collections import Counter
@@ -22,19 +22,19 @@ from .transcripts import parse
 
 @dataclass(slots=True, kw_only=True)
 class ImportedRollouts:
-    """Some files of rollouts, and the problems that they are attempts at."""
+    """Files of rollouts and the problems that they attempt."""
 
     paths: Sequence[Path]
     references: Mapping[str, Problem] = field(default_factory=dict)
-    """Problems by the ids that the rows name; without any, the rows state their own."""
+    """Problems by the ids that the rows name. Without any, the rows hold their own."""
     warn: Callable[[str], None] = print
     _files: list[CompletionFile] = field(default_factory=list, init=False)
 
     def problems(self) -> list[Problem]:
         """Read every file once and return the problems, in the order in which they are first named.
 
-        Raises DataError for a row that cannot be used, for a problem without a question, and for one that two files
-        give different references.
+        Raises DataError for a row that cannot be used, for a problem without a question, and for a problem with
+        different references in two files.
         """
         merged: dict[str, tuple[Problem, Path]] = {}
         for path in self.paths:
@@ -50,15 +50,15 @@ class ImportedRollouts:
         for identifier, (problem, path) in merged.items():
             if not problem.question:
                 raise DataError(
-                    f"{path}: the problem {identifier!r} has no question, which a student would be asked; "
+                    f"{path}: the problem {identifier!r} has no question, which the student needs; "
                     "add `question` to its rows, or name a file that has it as problems.source"
                 )
         return [problem for problem, _ in merged.values()]
 
     def store(self, table: Table, problems: Collection[str]) -> Counter[str]:
-        """Append the rollouts of these problems that the table lacks; return how many there are of each model.
+        """Append the rollouts of these problems that the table lacks; return the number of rollouts by model.
 
-        The table is left as it is where it holds them all. Call `problems` before.
+        Call `problems` before.
         """
         models: Counter[str] = Counter()
         number: Counter[str] = Counter()
@@ -77,14 +77,14 @@ class ImportedRollouts:
 
 
 def in_roles(rollout: Rollout) -> Rollout:
-    r"""Return a rollout whose last turn, a transcript with code and its outputs in one text, is taken apart.
+    r"""Return a rollout with a last turn that holds code and its outputs in one text split into roles.
 
     >>> text = "```python\nprint(4)\n```\n```output\n4\n```\nIt is $\\boxed{4}$."
     >>> turns = (Message(role="assistant", content=text),)
-    >>> from .records import FinishReason, Sampling
-    >>> given = Rollout(id="r", problem_id="p", index=0, strategy="imported", messages=turns, model="", engine="",
+    >>> from reasondistill.records import FinishReason, Sampling
+    >>> rollout = Rollout(id="r", problem_id="p", index=0, strategy="imported", messages=turns, model="", engine="",
     ...     finish_reason=FinishReason.STOP, sampling=Sampling(), prompt_hash="")
-    >>> [m.role for m in in_roles(given).messages], in_roles(given).marks["executions"]
+    >>> [m.role for m in in_roles(rollout).messages], in_roles(rollout).annotations["executions"]
     (['assistant', 'tool', 'assistant'], 1)
     """
     before, last = rollout.messages[:-1], rollout.messages[-1]
@@ -95,12 +95,12 @@ def in_roles(rollout: Rollout) -> Rollout:
     if not executions:
         return rollout
     call = next((call for m in turns for call in m.tool_calls), {})
-    marks = {"syntax": call.get("syntax", "native"), "executions": executions, **rollout.marks}
-    return replace(rollout, messages=(*before, *turns), strategy="tir", marks=marks)
+    annotations = {"syntax": call.get("syntax", "native"), "executions": executions, **rollout.annotations}
+    return replace(rollout, messages=(*before, *turns), annotations=annotations)
 
 
 def _same_reference(one: Problem, other: Problem) -> bool:
-    """Return whether two files mean the same: 2,125 and 2125 are one answer."""
+    """Return whether two files state the same reference; 2,125 and 2125 are one answer."""
     if one.kind is other.kind is Kind.MATH and one.answer and other.answer:
         same = one.answer == other.answer or grade(other.answer, one.answer).outcome is Outcome.CORRECT
         return bool(same)

@@ -15,6 +15,8 @@ from typing import Any
 from ..errors import RecipeError
 from ..records import Message, Problem, content_id
 
+FEW_SHOT = {"math-zero-shot": "math-few-shot"}
+"""Built-in templates with worked examples, by the ones without."""
 _KEYS = ("system", "examples", "user", "stop", "source")
 
 

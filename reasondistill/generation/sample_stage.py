@@ -21,11 +21,12 @@ from ..rows.problem_file import load_problems
 from ..store import Table
 from ..store.rollout_table import open_rollouts
 from ..verification.judging import OutcomeCounts, VerdictStream, VerifyOptions, verify_stored
+from .load_strategy import StrategyChoice
 from .partial import PartialLog
 from .prompts import load_template
-from .sampling import SamplingJob, SamplingPlan, sample
+from .sampling import SamplingJob, sample
+from .sampling_plan import SamplingPlan
 from .spending import SpendingOptions
-from .strategies.registry import StrategyOptions, make_strategy
 
 INTERRUPTED = "interrupted"
 LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
@@ -34,25 +35,25 @@ LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSet:
-    """One set of problems to sample: where it is read from and where its rollouts and verdicts go."""
+    """One set of problems to sample, and the folder for its rollouts and verdicts."""
 
     label: str
     problems: Path
     folder: Path
-    """Holds the tables `rollouts` and, unless `verify` is off, `verdicts`."""
+    """Folder of the tables `rollouts` and `verdicts`."""
     template: str
     sampling: Sampling
     samples: int = 1
     budget: SpendingOptions = field(default_factory=SpendingOptions)
     count: int | None = None
-    """First problems only."""
-    strategy: StrategyOptions = field(default_factory=StrategyOptions)
+    """Number of problems, the first of the file. None: all."""
+    strategy: StrategyChoice = field(default_factory=StrategyChoice)
     weights: str | None = None
-    """What tells the model's weights from others of its name: see ModelFiles.weights."""
+    """Suffix that distinguishes the model's weights from others with the same name; see ModelFiles.weights."""
     beside: Path | None = None
     """Folder that a template file's relative path starts from."""
     require_reference: bool = True
-    """Off: problems without a reference are sampled too, and nothing is judged."""
+    """Whether problems need a reference. If not, nothing is judged."""
 
     def plan(self, model: str, problems: tuple[Problem, ...] | None = None) -> SamplingPlan:
         """Read the problems, unless they are handed in, and the template. Raises DataError or RecipeError."""
@@ -60,7 +61,7 @@ class SampleSet:
             problems = tuple(load_problems(self.problems, limit=self.count, require_reference=self.require_reference))
         return SamplingPlan(
             problems=problems,
-            strategy=make_strategy(self.strategy, load_template(self.template, beside=self.beside)),
+            strategy=self.strategy.make(load_template(self.template, beside=self.beside)),
             sampling=self.sampling,
             samples=self.samples,
             model=model,
@@ -75,17 +76,20 @@ class SampleStage:
 
     engine: EngineOptions
     model: str
-    """The name recorded in the rollouts."""
+    """Name recorded in the rollouts."""
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
-    known: bool = False
-    """The server has answered before: one that is down is waited for."""
+    wait_if_down: bool = False
+    """Whether to wait for a server that is down, since it has answered before."""
 
     @property
     def thinking_delimiters(self) -> tuple[str, str] | None:
         """Delimiters of thinking, for an engine that caps thinking itself."""
-        capped = [s.strategy.forcing for s in self.sets if s.strategy.by_engine]
-        return capped[0].thinking_format(None).delimiters if capped else None
+        for each in self.sets:
+            delimiters = each.strategy.decoding_rule().thinking_delimiters
+            if delimiters is not None:
+                return delimiters
+        return None
 
     @property
     def loads_model(self) -> bool:
@@ -109,16 +113,16 @@ async def _sample(stage: SampleStage) -> Row:
                 return result
             began = time.monotonic()
             engine = await open_engine(
-                stage.engine, say=say, known=stage.known, thinking_delimiters=stage.thinking_delimiters
+                stage.engine, say=say, known=stage.wait_if_down, thinking_delimiters=stage.thinking_delimiters
             )
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():
                 stack.push_async_callback(plan.strategy.aclose)
             loaded = time.monotonic()
             with _first_interrupt_finishes(list(jobs.values()), engine.name):
-                await sample(engine, list(jobs.values()), concurrency=_under_way(stage))
+                await sample(engine, list(jobs.values()), concurrency=_attempts_at_once(stage))
             seconds = time.monotonic() - loaded
-    if any(job.agenda.stopped == INTERRUPTED for job in jobs.values()):
+    if any(job.queue.stopped == INTERRUPTED for job in jobs.values()):
         raise KeyboardInterrupt
     return {
         "engine": engine.name,
@@ -131,15 +135,14 @@ async def _sample(stage: SampleStage) -> Row:
     }
 
 
-def _under_way(stage: SampleStage) -> int:
-    """Return how many rollouts are made at once: while some wait for their code, others keep the engine busy."""
-    most = stage.engine.concurrency
-    return math.ceil(1.25 * most) if any(s.strategy.name == "tir" for s in stage.sets) else most
+def _attempts_at_once(stage: SampleStage) -> int:
+    """Return how many attempts are under way at once: while some wait for their code, others keep the engine busy."""
+    return math.ceil(stage.engine.concurrency * max(s.strategy.member.in_flight for s in stage.sets))
 
 
 @contextmanager
 def _first_interrupt_finishes(jobs: Sequence[SamplingJob], engine: str) -> Iterator[None]:
-    """Let the first Ctrl-C wait for the requests that a server is paid for; a second one leaves at once."""
+    """Let the first Ctrl-C wait for the requests that a server is paid for; a second one ends at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     in_main = threading.current_thread() is threading.main_thread()
     if engine != "openai" or not in_main or sys.platform == "win32":
@@ -147,20 +150,20 @@ def _first_interrupt_finishes(jobs: Sequence[SamplingJob], engine: str) -> Itera
         return
 
     def interrupted() -> None:
-        if any(job.agenda.stopped == INTERRUPTED for job in jobs) and task is not None:
+        if any(job.queue.stopped == INTERRUPTED for job in jobs) and task is not None:
             task.cancel()
             return
-        under_way = sum(job.agenda.purse.in_flight for job in jobs)
-        say(f"finishing {under_way} rollouts that are under way; press Ctrl-C again to leave at once")
+        under_way = sum(job.queue.spending.in_flight for job in jobs)
+        say(f"finishing {under_way} rollouts under way; press Ctrl-C again to stop at once")
         for job in jobs:
-            job.agenda.stop(INTERRUPTED)
+            job.queue.stop(INTERRUPTED)
 
     earlier = signal.getsignal(signal.SIGINT)
     loop.add_signal_handler(signal.SIGINT, interrupted)
     try:
         yield
     except asyncio.CancelledError:
-        if any(job.agenda.stopped == INTERRUPTED for job in jobs):
+        if any(job.queue.stopped == INTERRUPTED for job in jobs):
             raise KeyboardInterrupt from None
         raise
     finally:
@@ -169,7 +172,7 @@ def _first_interrupt_finishes(jobs: Sequence[SamplingJob], engine: str) -> Itera
 
 
 async def _job(
-    given: SampleSet,
+    sample_set: SampleSet,
     plan: SamplingPlan,
     stage: SampleStage,
     progress: StageProgress,
@@ -178,52 +181,53 @@ async def _job(
 ) -> SamplingJob:
     """Open a set's tables and its stream of verdicts; a row counts as done when it is judged.
 
-    What its table lacks is counted in `missing`.
+    `missing` receives the number of rollouts that the table lacks.
     """
-    rollouts = stack.enter_context(open_rollouts(given.folder, writable=True, warn=say))
-    partial = stack.enter_context(PartialLog(given.folder / "partial"))
-    there = plan.there(rollouts)
-    cut = plan.cut(rollouts) if partial.ids() else set()
+    rollouts = stack.enter_context(open_rollouts(sample_set.folder, writable=True, warn=say))
+    partial = stack.enter_context(PartialLog(sample_set.folder / "partial"))
+    stored = plan.stored_ids(rollouts)
+    truncated = plan.truncated(rollouts) if partial.ids() else set()
     for identifier in partial.ids():
-        if identifier in rollouts and identifier not in cut:
+        if identifier in rollouts and identifier not in truncated:
             # It was stored just before the process died.
             partial.forget(identifier)
     total = len(plan.problems) * plan.samples
-    missing[given.label] = total - len(there)
-    progress.start(given.label, total, done=len(there))
+    missing[sample_set.label] = total - len(stored)
+    progress.start(sample_set.label, total, done=len(stored))
     tokens = [0]
-    if not given.require_reference:
+    if not sample_set.require_reference:
 
         async def count(rollout: Rollout) -> None:
             tokens[0] += rollout.usage.completion_tokens
-            progress.advance(given.label, note=f"{tokens[0]} tokens")
+            progress.advance(sample_set.label, note=f"{tokens[0]} tokens")
 
         return SamplingJob(plan=plan, table=rollouts, partial=partial, on_rollout=count)
-    verdicts = stack.enter_context(Table(given.folder / "verdicts", key="rollout_id", writable=True, warn=say))
+    verdicts = stack.enter_context(Table(sample_set.folder / "verdicts", key="rollout_id", writable=True, warn=say))
     outcomes = OutcomeCounts()
 
     def show(rollout: Rollout, outcome: Any) -> None:
         outcomes.add(outcome)
         tokens[0] += rollout.usage.completion_tokens
-        progress.advance(given.label, note=f"{100 * outcomes.accuracy:.0f} % right, {tokens[0]} tokens")
-        job.agenda.judged(rollout.problem_id, _is_right(outcome))
+        progress.advance(sample_set.label, note=f"{100 * outcomes.accuracy:.0f} % correct, {tokens[0]} tokens")
+        job.queue.judged(rollout.problem_id, _is_correct(outcome))
 
     problems = {p.id: p for p in plan.problems}
     # An earlier process may have stored rollouts and died before it judged them.
-    verify_stored(rollouts, problems, verdicts, stage.verify, only=there)
-    known = {row["rollout_id"]: _is_right(row["outcome"]) for row in verdicts} if given.budget.until_correct else {}
+    verify_stored(rollouts, problems, verdicts, stage.verify, only=stored)
+    adaptive = sample_set.budget.until_correct is not None
+    known = {row["rollout_id"]: _is_correct(row["outcome"]) for row in verdicts} if adaptive else {}
     stream = await stack.enter_async_context(VerdictStream(problems, verdicts, stage.verify, show))
     job = SamplingJob(plan=plan, table=rollouts, partial=partial, on_rollout=stream.put, outcomes=known)
     return job
 
 
-def _is_right(outcome: str) -> bool | None:
-    """Return whether an outcome counts as right; None where our side could not tell."""
+def _is_correct(outcome: str) -> bool | None:
+    """Return whether an outcome is correct; None for an error of our side."""
     return None if outcome == Outcome.ERROR else outcome == Outcome.CORRECT
 
 
 def failures(counts: Row) -> str:
-    """Return what went wrong, from a set's row in a stage's result.
+    """Return the failures of a set, from its row in a stage's result.
 
     >>> failures({"failed": {"timeout": 1, "bad_request": 2}, "said": {"timeout": "late", "bad_request": "HTTP 400"}})
     'timeout 1, bad_request 2; the first bad_request said: HTTP 400'

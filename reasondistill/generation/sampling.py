@@ -1,89 +1,26 @@
-"""Sampling problems with an engine into tables of rollouts: what is missing is asked for, what is there is kept.
+"""Sampling problems with an engine into tables of rollouts: missing rollouts are asked for, stored ones are kept.
 
-Each sample is its own request with a content id, so that a kill costs the requests in flight and nothing else. Every
-finished rollout is stored before it is counted; one that a smaller cap cut short is gone on with, not sampled again.
+Each sample is its own request with a content id, so that a kill costs only the requests in flight. Every finished
+rollout is stored before it is counted; a rollout truncated by a smaller cap is resumed, not resampled.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..engines.base import Engine
 from ..errors import RequestError, UserError
-from ..records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage, rollout_namer, with_seed
+from ..records import FinishReason, Message, Rollout, Usage, with_seed
 from ..store import Table
-from .partial import Begun, PartialLog, of_attempt
-from .prompts import PromptTemplate
-from .sampling_queue import Agenda, Task
-from .spending import Purse, SpendingOptions
-from .strategies.base import Strategy
+from .partial import PartialLog, PartialRollout
+from .sampling_plan import SamplingPlan
+from .sampling_queue import SamplingQueue, SamplingTask
+from .spending import Spending
+from .strategies import AttemptRequest
 
-_MAY_GO_AWAY = {"timeout", "connection", "server_error", "rate_limit", "invalid_json", "no_choices", "empty_answer"}
-"""Failures that are tried once more when all else is done: the server may have recovered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplingPlan:
-    """What is to be sampled: every problem, `samples` times (at most, with adaptive sampling), with one strategy."""
-
-    problems: tuple[Problem, ...]
-    strategy: Strategy
-    sampling: Sampling
-    samples: int = 1
-    model: str
-    """The name recorded in the rollouts."""
-    weights: str | None = None
-    """What tells the model's weights from others of its name, where that does not; part of the ids."""
-    budget: SpendingOptions = field(default_factory=SpendingOptions)
-
-    @property
-    def template(self) -> PromptTemplate:
-        """The strategy's prompt template."""
-        return self.strategy.template
-
-    def wanted(self) -> Iterator[tuple[str, Problem, int]]:
-        """Yield (rollout id, problem, index), first all problems once, then all a second time.
-
-        Attempts that share a beginning stand together, so that it need not be kept for long.
-        """
-        together, name = self.strategy.side_by_side, self._namer()
-        for start in range(0, self.samples, together):
-            for problem in self.problems:
-                for index in range(start, min(start + together, self.samples)):
-                    yield name(problem, index), problem, index
-
-    def missing(self, table: Table) -> list[tuple[str, Problem, int]]:
-        """Return what `wanted` yields and the table lacks, or holds cut short by a smaller cap than the plan's."""
-        cut = self.cut(table)
-        return [task for task in self.wanted() if task[0] not in table or task[0] in cut]
-
-    def there(self, table: Table) -> set[str]:
-        """Return the ids of what is wanted and stored whole: all that `missing` leaves out."""
-        cut = self.cut(table)
-        return {identifier for identifier, _, _ in self.wanted() if identifier in table and identifier not in cut}
-
-    def cut(self, table: Table) -> set[str]:
-        """Return the ids of stored rollouts that a smaller cap than the plan's has cut, wanted or not."""
-        return {head["id"] for head in table.heads() if self.was_cut(head)}
-
-    def was_cut(self, row: Row) -> bool:
-        """Return whether a stored rollout, or its head, was cut by a smaller cap than the plan's."""
-        return bool(row["finish_reason"] == "length" and row["sampling"]["max_tokens"] < self.sampling.max_tokens)
-
-    def id_of(self, problem: Problem, index: int) -> str:
-        """Return a rollout's content id."""
-        return self._namer()(problem, index)
-
-    def _namer(self) -> Callable[[Problem, int], str]:
-        return rollout_namer(
-            strategy=self.strategy.name,
-            thinking=self.strategy.thinking,
-            model=self.model,
-            sampling=self.sampling,
-            prompt_hash=self.template.hash,
-            settings=self.strategy.identity() | ({"weights": self.weights} if self.weights else {}),
-        )
+_TEMPORARY = {"timeout", "connection", "server_error", "rate_limit", "invalid_json", "no_choices", "empty_answer"}
+"""Failures that are tried once more at the end: the server may have recovered."""
 
 
 @dataclass(slots=True)
@@ -93,19 +30,19 @@ class SamplingCounts:
     stored: int = 0
     truncated: int = 0
     empty: int = 0
-    """Rollouts without any text in their last turn: a truncated thought, a filtered answer."""
+    """Number of rollouts without text in their last turn: a truncated thought, a filtered answer."""
     continued: int = 0
-    """Rollouts that went on from an earlier, shorter text."""
+    """Number of rollouts that resumed an earlier, shorter text."""
     failed: Counter[str] = field(default_factory=Counter)
-    """Requests that failed for good, by reason."""
+    """Number of requests that failed for good, by reason."""
     said: dict[str, str] = field(default_factory=dict)
-    """What the first failure of each reason said."""
+    """Message of the first failure, by reason."""
     usage: Usage = field(default_factory=Usage)
-    """Of this run alone; what a continued rollout had cost before is not in it."""
+    """Tokens of this run alone, without what resumed rollouts had cost before."""
     stopped: str | None = None
     """Why it ended early: interrupted, max_tokens_total or max_cost."""
     decisions: Counter[str] = field(default_factory=Counter)
-    """Adaptive sampling: problems by how they ended."""
+    """Number of problems by how they ended, with adaptive sampling."""
 
     @property
     def failed_share(self) -> float:
@@ -113,16 +50,12 @@ class SamplingCounts:
         return self.failed.total() / max(1, self.failed.total() + self.stored)
 
     def add(self, rollout: Rollout, before: Usage) -> None:
-        """Count a stored rollout; `before` is what it had cost in earlier runs."""
+        """Count a stored rollout; `before` is its cost in earlier runs."""
         self.stored += 1
         self.truncated += rollout.finish_reason == "length"
         self.empty += not rollout.text.strip()
         self.continued += before.completion_tokens > 0
-        self.usage += Usage(
-            prompt_tokens=rollout.usage.prompt_tokens - before.prompt_tokens,
-            cached_tokens=rollout.usage.cached_tokens - before.cached_tokens,
-            completion_tokens=rollout.usage.completion_tokens - before.completion_tokens,
-        )
+        self.usage += rollout.usage - before
 
 
 async def _nothing(_: Rollout) -> None:
@@ -131,40 +64,38 @@ async def _nothing(_: Rollout) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class SamplingJob:
-    """A plan and the table that its rollouts go to."""
+    """A plan and the table for its rollouts."""
 
     plan: SamplingPlan
     table: Table
     on_rollout: Callable[[Rollout], Awaitable[None]] = _nothing
-    """Awaited after a rollout is stored; while it waits, its worker asks for nothing: this is the back-pressure."""
+    """Awaited after a rollout is stored. While it waits its worker asks for nothing: this is the back-pressure."""
     partial: PartialLog | None = None
-    """Keeps long rollouts that are under way."""
+    """Log that keeps long rollouts under way."""
     outcomes: Mapping[str, bool | None] = field(default_factory=dict)
-    """Verdicts that are there, for adaptive sampling: see Agenda."""
+    """Verdicts of stored rollouts, for adaptive sampling; see SamplingQueue."""
     counts: SamplingCounts = field(default_factory=SamplingCounts)
-    agenda: Agenda = field(init=False)
-    """Tell it of each verdict (`agenda.judged`) with adaptive sampling; `agenda.stop` ends the job gracefully."""
+    queue: SamplingQueue = field(init=False)
+    """Takes each verdict (`queue.judged`) with adaptive sampling; `queue.stop` ends the job gracefully."""
 
     def __post_init__(self) -> None:
-        purse = Purse(self.plan.budget)
-        self.agenda = Agenda(
-            plan=self.plan, table=self.table, options=self.plan.budget, purse=purse, outcomes=self.outcomes
-        )
+        spending = Spending(self.plan.budget)
+        self.queue = SamplingQueue(plan=self.plan, table=self.table, spending=spending, outcomes=self.outcomes)
         if self.plan.budget.max_tokens_total is not None or self.plan.budget.max_cost is not None:
             for head in self.table.heads():
-                purse.add(Usage(**head["usage"]))
+                spending.add(Usage(**head["usage"]))
 
 
 async def sample(engine: Engine, jobs: Sequence[SamplingJob], *, concurrency: int) -> None:
     """Ask the engine for every rollout that the jobs' tables lack; append each as it finishes.
 
-    At most `concurrency` requests are in flight over all jobs. A request that fails for good is counted and the rest go
-    on. What finished is stored. Raises EngineError when the engine is gone, StoreError when a table cannot be written.
+    At most `concurrency` attempts are under way over all jobs. A request that fails for good is counted, and the others
+    continue. Raises EngineError when the engine is gone and StoreError when a table cannot be written.
     """
 
     async def worker() -> None:
         for job in jobs:
-            while (task := await job.agenda.take()) is not None:
+            while (task := await job.queue.take()) is not None:
                 await _finish(engine, job, task)
 
     try:
@@ -175,110 +106,109 @@ async def sample(engine: Engine, jobs: Sequence[SamplingJob], *, concurrency: in
         raise _first(errors) from None
     finally:
         for job in jobs:
-            job.counts.stopped = job.agenda.stopped
-            job.counts.decisions = job.agenda.decisions()
+            job.counts.stopped = job.queue.stopped
+            job.counts.decisions = job.queue.decisions()
 
 
-async def _finish(engine: Engine, job: SamplingJob, task: Task) -> None:
-    """Make one rollout, store it and hand it on; or count why there is none."""
-    stored = False
+async def _finish(engine: Engine, job: SamplingJob, task: SamplingTask) -> None:
+    """Make one rollout, store it and hand it on; or count the failure."""
+    stored, earlier = False, _earlier(job, task)
     try:
-        rollout, before = await _one(engine, job, task)
+        rollout = await _make(engine, job, task, earlier)
         job.table.append(rollout.to_row())
         stored = True
     except RequestError as error:
-        if error.reason in _MAY_GO_AWAY and not task.again and job.counts.stored:
-            job.agenda.retry(task)
+        if error.reason in _TEMPORARY and not task.is_retry and job.counts.stored:
+            job.queue.retry(task)
         else:
             job.counts.failed[error.reason] += 1
             job.counts.said.setdefault(error.reason, str(error))
         return
     finally:
-        job.agenda.back(task, stored=stored)
+        job.queue.finish(task, stored=stored)
     if job.partial is not None:
         job.partial.forget(task.id)
-    job.agenda.purse.add(rollout.usage)
-    job.counts.add(rollout, before)
+    job.queue.spending.add(rollout.usage)
+    job.counts.add(rollout, before=earlier.usage if earlier else Usage())
     await job.on_rollout(rollout)
 
 
-async def _one(engine: Engine, job: SamplingJob, task: Task) -> tuple[Rollout, Usage]:
-    """Return the rollout, and what it had cost in earlier runs."""
-    plan, begun = job.plan, _begun(job, task)
-    whole = with_seed(plan.sampling, task.id)
-    # A server that counts no tokens has used up the earlier cap when that cut the text.
-    used = begun.usage.completion_tokens if begun else 0
-    if begun and not used and task.cut:
-        used = task.cut["sampling"]["max_tokens"]
-    if begun and used >= whole.max_tokens:
-        return _rollout(engine, plan, task, begun, FinishReason.LENGTH), begun.usage
-    partial = job.partial
-    try:
-        attempt = await plan.strategy.attempt(
-            engine,
-            task.problem,
-            replace(whole, max_tokens=whole.max_tokens - used),
-            index=task.index,
-            prior=begun.messages if begun else (),
-            partial=None if partial is None else (lambda made: partial.note(task.id, of_attempt(made, begun))),
-        )
-    except RequestError as error:
-        if begun is None or error.reason != "prompt_too_long":
-            raise
-        # The context, not the cap, is what cut it: there is no room to go on.
-        return _rollout(engine, plan, task, begun, FinishReason.LENGTH), begun.usage
-    made = _rollout(engine, plan, task, of_attempt(attempt, begun), attempt.finish_reason, prompt=attempt.prompt)
-    ids = None if begun else attempt.token_ids
-    before = begun.usage if begun else Usage()
-    return replace(made, token_ids=ids), before
+def _earlier(job: SamplingJob, task: SamplingTask) -> PartialRollout | None:
+    """Return the part of the rollout that exists: saved under way, or truncated by a smaller cap."""
+    if job.partial is not None and (saved := job.partial.get(task.id)) is not None:
+        return saved
+    return PartialRollout.of(Rollout.from_row(task.truncated)) if task.truncated else None
 
 
-def _begun(job: SamplingJob, task: Task) -> Begun | None:
-    """Return what there is of a rollout: what was saved under way, or what a smaller cap left."""
-    if job.partial is not None and (begun := job.partial.begun(task.id)) is not None:
-        return begun
-    if task.cut is None:
-        return None
-    rollout = Rollout.from_row(task.cut)
-    return Begun(
-        messages=rollout.completion,
-        usage=rollout.usage,
-        seconds=rollout.seconds,
-        tools=rollout.tools,
-        marks=rollout.marks,
+async def _make(engine: Engine, job: SamplingJob, task: SamplingTask, earlier: PartialRollout | None) -> Rollout:
+    """Attempt a rollout, or the rest of one; an earlier part that no room is left for becomes the rollout as it is."""
+    plan, partial, before = job.plan, job.partial, earlier or PartialRollout()
+    sampling = with_seed(plan.sampling, task.id)
+    left = sampling.max_tokens - _tokens_written(before, task)
+    if earlier is not None and left < 1:
+        return _as_it_is(engine, plan, task, earlier)
+    request = AttemptRequest(
+        engine=engine,
+        problem=task.problem,
+        sampling=replace(sampling, max_tokens=left),
+        index=task.index,
+        prior=before.messages,
+        partial=None if partial is None else (lambda attempt: partial.note(task.id, before.continued(attempt))),
     )
+    try:
+        attempt = await plan.strategy.attempt(request)
+    except RequestError as error:
+        if earlier is None or error.reason != "prompt_too_long":
+            raise
+        # The context truncated it, not the cap: there is no room to continue.
+        return _as_it_is(engine, plan, task, earlier)
+    made = _rollout(engine, plan, task, before.continued(attempt), attempt.finish_reason, attempt.prompt)
+    return made if earlier else replace(made, token_ids=attempt.token_ids)
+
+
+def _tokens_written(part: PartialRollout, task: SamplingTask) -> int:
+    """Return the completion tokens of an earlier part; all of the smaller cap for a server that counts none."""
+    if task.truncated and not part.usage.completion_tokens:
+        return int(task.truncated["sampling"]["max_tokens"])
+    return part.usage.completion_tokens
+
+
+def _as_it_is(engine: Engine, plan: SamplingPlan, task: SamplingTask, part: PartialRollout) -> Rollout:
+    """Return an earlier part as the rollout, truncated."""
+    if task.truncated:
+        prompt = Rollout.from_row(task.truncated).prompt
+    else:
+        prompt = plan.strategy.ask(task.problem, part.annotations).messages(task.problem)
+    return _rollout(engine, plan, task, part, FinishReason.LENGTH, prompt)
 
 
 def _rollout(
     engine: Engine,
     plan: SamplingPlan,
-    task: Task,
-    begun: Begun,
+    task: SamplingTask,
+    part: PartialRollout,
     finish: FinishReason,
-    *,
-    prompt: tuple[Message, ...] | None = None,
+    prompt: tuple[Message, ...],
 ) -> Rollout:
-    if prompt is None:
-        prompt = Rollout.from_row(task.cut).prompt if task.cut else plan.template.messages(task.problem)
     return Rollout(
         id=task.id,
         problem_id=task.problem.id,
         index=task.index,
-        strategy=plan.strategy.name,
+        strategy=plan.strategy.label,
         thinking=plan.strategy.thinking,
-        messages=(*prompt, *begun.messages),
+        messages=(*prompt, *part.messages),
         finish_reason=finish,
         model=plan.model,
         engine=engine.name,
         sampling=with_seed(plan.sampling, task.id),
         prompt_hash=plan.template.hash,
-        usage=begun.usage,
-        seconds=round(begun.seconds, 3),
-        tools=begun.tools,
-        marks=begun.marks,
+        usage=part.usage,
+        seconds=round(part.seconds, 3),
+        tools=part.tools,
+        annotations=part.annotations,
     )
 
 
 def _first(errors: BaseExceptionGroup[UserError]) -> UserError:
-    found = errors.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,10 +1,10 @@
-"""How many samples a problem gets, and what a run may spend: the rules, as pure functions and small counters.
+"""How many samples a problem gets, and how much a run may spend: the rules, as pure functions and a counter.
 
-Adaptive sampling stops a problem when it has given what it can teach. With c right ones of n judged samples and a
-Beta(a, b) prior on its pass rate p, the posterior is Beta(a + c, b + n - c), and a problem is
+Adaptive sampling ends a problem when further samples would teach little. With c correct of n judged samples and a
+uniform prior on its pass rate p, the posterior is Beta(1 + c, 1 + n - c), and a problem is
 
 - enough when c >= until_correct,
-- hopeless when P(p >= hopeless_below) < 1 - confidence: more samples would rarely bring a right one,
+- hopeless when P(p >= hopeless_below) < 1 - confidence: more samples would rarely be correct,
 - settled when P(p >= settled_above) >= confidence: it is known to be easy,
 
 and gets `samples` at most. With the defaults ten wrong samples in a row make a problem hopeless.
@@ -22,33 +22,33 @@ from ..records import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingOptions:
-    """What sampling may spend, and when a problem has had enough."""
+    """How much sampling may spend, and when a problem has had enough."""
 
     until_correct: Annotated[int, Ge(1)] | None = None
-    """Right samples of a problem that are enough. None gives every problem the same number of samples."""
+    """Number of correct samples of a problem that is enough. None samples every problem equally often."""
     hopeless_below: Annotated[float, Ge(0), Le(1)] = 0.25
     """Pass rate below which a problem is given up."""
     settled_above: Annotated[float, Ge(0), Le(1)] = 0.75
     """Pass rate above which a problem is known to be easy."""
     confidence: Annotated[float, Ge(0), Le(1)] = 0.95
-    """Posterior probability that both decisions need."""
+    """Probability with which the two decisions are made."""
     max_tokens_total: Annotated[int, Ge(1)] | None = None
     """Prompt and completion tokens of all rollouts together, those of earlier runs in the folder included."""
     max_cost: Annotated[float, Gt(0)] | None = None
-    """Cost of these tokens by the two prices, in their currency."""
+    """Price of those tokens."""
     prompt_price: Annotated[float, Ge(0)] = 0.0
     """Price of a million prompt tokens."""
     completion_price: Annotated[float, Ge(0)] = 0.0
     """Price of a million completion tokens."""
 
     def cost(self, usage: Usage) -> float:
-        """Return what these tokens cost."""
+        """Return the price of some tokens."""
         prices = self.prompt_price * usage.prompt_tokens + self.completion_price * usage.completion_tokens
         return prices / 1_000_000
 
 
 class Decision(StrEnum):
-    """What is known of a problem."""
+    """State of a problem in adaptive sampling."""
 
     OPEN = "open"
     ENOUGH = "enough"
@@ -74,7 +74,7 @@ def decide(correct: int, judged: int, options: SpendingOptions) -> Decision:
     return Decision.OPEN
 
 
-def at_least(share: float, correct: int, judged: int, prior: tuple[int, int] = (1, 1)) -> float:
+def at_least(share: float, correct: int, judged: int) -> float:
     """Return the posterior probability that the pass rate is `share` or more.
 
     A Beta distribution with whole parameters is a binomial tail: P(Beta(a, b) >= x) = P(Bin(a + b - 1, x) <= a - 1).
@@ -82,14 +82,13 @@ def at_least(share: float, correct: int, judged: int, prior: tuple[int, int] = (
     >>> round(at_least(0.25, 0, 10), 4)
     0.0422
     """
-    a, b = prior[0] + correct, prior[1] + judged - correct
-    n = a + b - 1
-    return math.fsum(math.comb(n, i) * share**i * (1 - share) ** (n - i) for i in range(a))
+    n = judged + 1
+    return math.fsum(math.comb(n, i) * share**i * (1 - share) ** (n - i) for i in range(correct + 1))
 
 
 @dataclass(slots=True)
-class Purse:
-    """What was spent and what is in flight. A request counts as the mean of those before it until it is back."""
+class Spending:
+    """Tokens spent and requests in flight. A request counts as the mean of those before it until it returns."""
 
     options: SpendingOptions
     spent: Usage = field(default_factory=Usage)
@@ -101,8 +100,8 @@ class Purse:
         self.spent += usage
         self.rollouts += 1
 
-    def empty(self) -> str | None:
-        """Return which bound leaves no room for a further rollout, if one does."""
+    def used_up(self) -> str | None:
+        """Return the name of a bound that leaves no room for another rollout, or None."""
         share = 1 + (self.in_flight + 1) / self.rollouts if self.rollouts else 1.0
         tokens = self.spent.prompt_tokens + self.spent.completion_tokens
         for name, limit, used in (

@@ -18,7 +18,7 @@ from ..store.run_context import RunContext, Work
 from .imported_rollouts import ImportedRollouts
 from .prompts import load_template
 from .sample_stage import SampleSet, SampleStage, failures
-from .sampling import SamplingPlan
+from .sampling_plan import SamplingPlan
 
 CHARACTERS_PER_TOKEN = 3.5
 """Estimate for prompts, whose tokenizer is not loaded in a dry run; low for English, so the tokens come out high."""
@@ -113,11 +113,8 @@ class SampleStep:
 
     def _measure(self, one: SampleSet, ids: Iterable[str]) -> Row:
         """Return what the strategy itself measures of its rollouts, such as how many ran code."""
-        from ..evaluation.tool_use import tool_use
-
         wanted = set(ids)
-        used = tool_use(r for r in read_rollouts(one.folder) if r.id in wanted) if one.strategy.name == "tir" else {}
-        return {"tool_use": used} if used else {}
+        return one.strategy.member.measure(r for r in read_rollouts(one.folder) if r.id in wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,12 +200,12 @@ def _plan(run: RunContext, one: SampleSet, model: str) -> SamplingPlan:
 
 
 def _set_identity(one: SampleSet) -> Row:
-    sampling = {key: value for key, value in dump_options(one.sampling).items() if key != "max_tokens"}
+    template = load_template(one.template, beside=one.beside)
     return {
         "label": one.label,
-        "prompt": load_template(one.template, beside=one.beside).hash,
-        "strategy": dump_options(one.strategy),
-        "sampling": sampling,
+        "prompt": template.hash,
+        "strategy": one.strategy.make(template).identity(),
+        "sampling": one.sampling.identity(),
         "weights": one.weights,
     }
 

@@ -8,11 +8,13 @@ and `written` holds the spelling where it is another one.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from ..records import Message, Row
 from .syntax import SYNTAXES, TOOL_NAME, Block, Output, Syntax, code_of_call, find_block, find_output
 
 OPEN, CLOSE = "<think>", "</think>"
+PieceKind = Literal["opening", "thinking", "closing", "text", "call", "output"]
 CALL_MARKS = ("failed", "invented")
 """Keys of a call that say what came of it: its code ended in an error; the model wrote an output of its own."""
 
@@ -38,22 +40,45 @@ def parse(text: str, syntax: Syntax = SYNTAXES["fenced"]) -> tuple[Message, ...]
 
 def render(messages: Sequence[Message]) -> str:
     """Write the assistant and tool turns of a rollout as one text, each call in the syntax that it was written in."""
-    return "".join(text for _, text in _parts(messages))
+    return "".join(text for _, text in pieces(messages))
 
 
 def output_spans(messages: Sequence[Message]) -> list[tuple[int, int]]:
-    r"""Return where in `render(messages)` the outputs stand, with what opens and closes them.
+    r"""Return the (start, end) of each output in `render(messages)`, its delimiters included.
 
     >>> text = "```python\n2 * 2\n```\n```output\n4\n```\nIt is 4."
     >>> [text[start:end] for start, end in output_spans(parse(text))]
     ['```output\n4\n```\n']
     """
     spans, start = [], 0
-    for is_output, text in _parts(messages):
-        if is_output:
+    for kind, text in pieces(messages):
+        if kind == "output":
             spans.append((start, start + len(text)))
         start += len(text)
     return spans
+
+
+def pieces(messages: Sequence[Message], opening: str = OPEN, closing: str = CLOSE) -> Iterator[tuple[PieceKind, str]]:
+    """Yield the text of `render` in pieces with their kinds; `opening` and `closing` are written around thinking."""
+    inside = False
+    pending: list[Row] = []
+    for message in messages:
+        if message.role == "tool":
+            yield "output", _output_text(message.content, pending.pop(0) if pending else {})
+            continue
+        if message.reasoning is not None:
+            if not inside:
+                yield "opening", opening
+            yield "thinking", message.reasoning
+            inside = True
+        if inside and _closes_thinking(message):
+            yield "closing", closing
+            inside = False
+        if message.content:
+            yield "text", message.content
+        pending = list(message.tool_calls)
+        for call in pending:
+            yield "call", _call_text(call)
 
 
 def text_call(
@@ -92,21 +117,6 @@ def native(message: Message) -> Message:
     return replace(message, tool_calls=tuple({k: c[k] for k in kept if k in c} for c in message.tool_calls))
 
 
-def _parts(messages: Sequence[Message]) -> Iterator[tuple[bool, str]]:
-    """Yield the text in pieces, and of each whether it is an output."""
-    inside = False
-    pending: list[Row] = []
-    for message in messages:
-        if message.role == "tool":
-            yield True, _output_text(message.content, pending.pop(0) if pending else {})
-            continue
-        text, inside = _turn_text(message, inside)
-        yield False, text
-        pending = list(message.tool_calls)
-        for call in pending:
-            yield False, _call_text(call)
-
-
 def _executed(text: str, syntax: Syntax) -> "list[tuple[Block, Output]]":
     found = []
     start = 0
@@ -127,20 +137,11 @@ def _turn(text: str, inside: bool) -> tuple[Message, bool]:
     return Message(role="assistant", content=content, reasoning=thought), not closed
 
 
-def _turn_text(message: Message, inside: bool) -> tuple[str, bool]:
-    if message.reasoning is None:
-        return (CLOSE if inside and message.content else "") + message.content, inside and not message.content
-    opening = "" if inside else OPEN
-    if _is_thinking(message):
-        return opening + message.reasoning, True
-    return f"{opening}{message.reasoning}{CLOSE}{message.content}", False
-
-
-def _is_thinking(message: Message) -> bool:
-    """Return whether a turn ends inside its thinking: a call made there, or a thought that was cut."""
-    if message.tool_calls:
-        return any((call.get("written") or {}).get("thinking") for call in message.tool_calls)
-    return not message.content
+def _closes_thinking(message: Message) -> bool:
+    """Return whether a turn written inside thinking ends it: not with a call made there or a truncated thought."""
+    if message.reasoning is not None and message.tool_calls:
+        return not any((call.get("written") or {}).get("thinking") for call in message.tool_calls)
+    return bool(message.content)
 
 
 def _call_text(call: Row) -> str:

@@ -2,17 +2,17 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import RecipeError
 from ..export.formats.names import FORMATS
-from ..generation.decoding.forcing_options import ForcingOptions
-from ..generation.strategies.tir.options import TirOptions
+from ..generation.decoding import DECODINGS
+from ..generation.strategies import STRATEGIES
 from ..records import Row
 from ..store import mask_secrets
-from ..store.options import Choice, check_keys, did_you_mean, dump_options, nearest_key, read_options
+from ..store.options import Choice, check_keys, did_you_mean, dump_options, nearest_key, read_choice, read_options
 from .records import STEPS, EvaluateOptions, GenerateOptions, Recipe
 
 T = TypeVar("T")
@@ -88,8 +88,8 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     for key, part in asked:
         if part.sampling.seed:
             raise RecipeError(f"{where}: {key}.sampling.seed is the recipe's seed; set `seed` instead")
-        read_member(part.strategy, STRATEGY_OPTIONS, f"{key}.strategy", where)
-        read_member(part.decoding, DECODING_OPTIONS, f"{key}.decoding", where)
+        read_choice(part.strategy, STRATEGIES, f"{key}.strategy", where)
+        read_choice(part.decoding, DECODINGS, f"{key}.decoding", where)
     for name in recipe.export.formats:
         if name not in FORMATS and ":" not in name:
             accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, FORMATS)}"
@@ -114,23 +114,6 @@ def _check_students(recipe: Recipe, where: str) -> None:
         earlier.append(name)
     if not earlier:
         raise RecipeError(f"{where}: students is empty; leave it out for one student as `train` says")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoOptions:
-    """Options of a strategy or decoding rule that has none."""
-
-
-STRATEGY_OPTIONS: dict[str, type] = {"cot": NoOptions, "code": NoOptions, "tir": TirOptions}
-DECODING_OPTIONS: dict[str, type] = {"plain": NoOptions, "budget": ForcingOptions}
-
-
-def read_member(choice: Choice, members: Mapping[str, type], key: str, where: str) -> Any:
-    """Return the options of a built-in member. RecipeError for an unknown name or option."""
-    if choice.name not in members:
-        hint = did_you_mean(choice.name, [*members])
-        raise RecipeError(f"{where}: {key} must be one of {', '.join(members)}, got {choice.name!r}{hint}")
-    return read_options(members[choice.name], choice.options, where, key)
 
 
 def _yaml_file(path: Path) -> Any:

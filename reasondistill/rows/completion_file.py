@@ -218,7 +218,7 @@ def _has_reference(problem: Problem) -> bool:
 def _rollout(completion: CompletionRow, problem_id: str, identifier: str, index: int) -> Rollout:
     row = completion.row
     finish = completion.finish
-    marks = {"label": completion.label, "score": completion.score, "given_id": completion.id}
+    annotations = {"label": completion.label, "score": completion.score, "given_id": completion.id}
     return Rollout(
         id=identifier,
         problem_id=problem_id,
@@ -231,7 +231,7 @@ def _rollout(completion: CompletionRow, problem_id: str, identifier: str, index:
         sampling=Sampling(),
         prompt_hash=_text(row, "prompt_hash"),
         usage=_usage(row),
-        marks={key: value for key, value in marks.items() if value is not None},
+        annotations={key: value for key, value in annotations.items() if value is not None},
     )
 
 

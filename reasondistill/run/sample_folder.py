@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..engines.identity import is_local, model_name, model_weights
@@ -12,11 +12,10 @@ from ..errors import EngineError, RecipeError
 from ..evaluation.read import MEASURED, read_groups
 from ..evaluation.results import measure
 from ..evaluation.scorecard import scorecard
-from ..evaluation.tool_use import tool_use
+from ..generation.load_strategy import StrategyChoice
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage, failures
 from ..generation.spending import SpendingOptions
-from ..generation.strategies.registry import TEMPLATES, StrategyOptions
 from ..models.fetch_progress import fetch_progress
 from ..models.resolve import resolve
 from ..problems import get_problems, write_problems
@@ -24,6 +23,7 @@ from ..problems.benchmarks.benchmark import Benchmark
 from ..progress import say
 from ..records import Problem, Row, Sampling
 from ..store import RunFolder, mask_secrets, mask_url
+from ..store.options import dump_options
 from ..store.rollout_table import open_rollouts, read_rollouts
 from ..store.versions import versions
 from ..verification.judging import VerifyOptions
@@ -44,7 +44,7 @@ class SamplingRun:
     template: str | None = None
     """None is the strategy's own."""
     sampling: Sampling
-    strategy: StrategyOptions = field(default_factory=StrategyOptions)
+    strategy: StrategyChoice = field(default_factory=StrategyChoice)
     split: str | None = None
     benchmark: Benchmark | None = None
     """The benchmark that `source` names, where it names one."""
@@ -72,13 +72,13 @@ class SamplingRun:
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
             )
-            folder.update_manifest(strategy=asdict(self.strategy))
+            folder.update_manifest(strategy=dump_options(self.strategy))
             del problems  # the stage reads them again, and may sample for hours
             if is_local(self._model):
                 # Before the ids are made: where a catalogue model comes from is part of them.
                 with fetch_progress() as progress:
                     resolve(self.engine.model, progress=progress)
-            stage = replace(self._stage(samples, judged), known=known)
+            stage = replace(self._stage(samples, judged), wait_if_down=known)
             result = run_job(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)
@@ -102,7 +102,7 @@ class SamplingRun:
             **card,
             "truncated": result.truncated if result else 0,
             "tokens": {"prompt": result.prompt_tokens, **(card["tokens"] or {"completion": 0})} if result else {},
-            **self._tool_use(wanted),
+            **self._strategy_measures(wanted),
             "sampling": plan.sampling.identity() | {"max_tokens": self.sampling.max_tokens},
             "prompt": {"template": stage.sets[0].template, "hash": plan.template.hash},
             "versions": manifest["versions"],
@@ -124,7 +124,7 @@ class SamplingRun:
         )
 
     def _stage(self, samples: int, judged: bool) -> SampleStage:
-        template = self.template or TEMPLATES[self.strategy.name]
+        template = self.template or self.strategy.template
         given = SampleSet(
             label=self.folder.name,
             problems=self.folder / "problems" / "problems.jsonl",
@@ -175,14 +175,12 @@ class SamplingRun:
             "engine": result["engine"],
             **{k: result[k] for k in ("requests", "retries", "wasted_tokens") if k in result},
             **{k: counts[k] for k in kept if k in counts},
-            **self._tool_use(wanted),
+            **self._strategy_measures(wanted),
         }
 
-    def _tool_use(self, wanted: Sequence[str]) -> Row:
-        if self.strategy.name != "tir":
-            return {}
+    def _strategy_measures(self, wanted: Sequence[str]) -> Row:
         ids = set(wanted)
-        return {"tool_use": tool_use(r for r in read_rollouts(self.folder) if r.id in ids)}
+        return self.strategy.member.measure(r for r in read_rollouts(self.folder) if r.id in ids)
 
     def _note_address(self, folder: RunFolder) -> bool:
         """Keep the server's address in the manifest, and say so when a resumed run asks another one.

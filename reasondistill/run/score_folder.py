@@ -121,11 +121,11 @@ def _take_labels(rollouts: Iterable[Rollout], problems: Mapping[str, Problem], t
 
     there = {row["rollout_id"] for row in table if row.get("judged_with") == LABELLED}
     for rollout in rollouts:
-        if rollout.id in there or "label" not in rollout.marks:
+        if rollout.id in there or "label" not in rollout.annotations:
             continue
         problem = problems[rollout.problem_id]
         answer = extract(rollout.text).text if problem.kind is Kind.MATH else None
-        outcome = Outcome.CORRECT if rollout.marks["label"] else Outcome.INCORRECT
+        outcome = Outcome.CORRECT if rollout.annotations["label"] else Outcome.INCORRECT
         verdict = Verdict(outcome=outcome, extracted=answer, expected=problem.answer, method="label")
         head = {"rollout_id": rollout.id, "schema": SCHEMA, "completion_hash": completion_hash(rollout)}
         table.append({**head, "judged_with": LABELLED, "tries": 1, **verdict.to_row()})
@@ -148,9 +148,9 @@ def _labels(folder: RunFolder) -> Row | None:
     """Return how often our verdicts meet the labels that the rows brought; None where they brought none."""
     verdicts = {row["rollout_id"]: row["outcome"] for row in folder.table("verdicts", key="rollout_id")}
     pairs = [
-        (verdicts[r.id] == Outcome.CORRECT, r.marks["label"])
+        (verdicts[r.id] == Outcome.CORRECT, r.annotations["label"])
         for r in read_measured(folder.path)
-        if "label" in r.marks and r.id in verdicts
+        if "label" in r.annotations and r.id in verdicts
     ]
     if not pairs:
         return None

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+from ..generation.decoding.forcing_options import Control
+from ..generation.load_strategy import StrategyChoice
 from ..generation.sample_stage import SampleSet
-from ..generation.strategies.registry import StrategyOptions
 from ..records import Sampling
+from ..store.options import Choice, dump_options
 from .recipe import REJECTION, ScalingRecipe
 
 
@@ -71,8 +74,9 @@ def sample_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Pat
     if cell.part == SC_TIR:
         return _sc_tir_set(recipe, cell, folder=folder, problems=problems, beside=beside)
     parallel = cell.part == "parallel"
-    control = "force" if cell.part in PARTS else cell.part
+    control = cast(Control, "force" if cell.part in PARTS else cell.part)
     part = recipe.parallel if parallel else recipe.sequential
+    forcing = recipe.forced(budget=cell.budget, waits=cell.waits, control=control)
     return SampleSet(
         label=cell.label,
         problems=problems,
@@ -85,9 +89,7 @@ def sample_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Pat
             seed=recipe.seed,
         ),
         samples=cell.samples,
-        strategy=StrategyOptions(
-            name="budget", forcing=recipe.forced(budget=cell.budget, waits=cell.waits, control=control)
-        ),
+        strategy=StrategyChoice(decoding=Choice(name="budget", options=dump_options(forcing))),
         beside=beside,
     )
 
@@ -101,6 +103,6 @@ def _sc_tir_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Pa
         template=own.template,
         sampling=Sampling(temperature=own.temperature, max_tokens=recipe.max_tokens, seed=recipe.seed),
         samples=cell.samples,
-        strategy=StrategyOptions(name="tir", tir=own.options()),
+        strategy=StrategyChoice(strategy=Choice(name="tir", options=dump_options(own.options()))),
         beside=beside,
     )

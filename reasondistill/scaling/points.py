@@ -109,17 +109,17 @@ def read_samples(folder: Path, wanted: Sequence[str], *, checks_steps: bool = Fa
         rollout, verdict = rollouts.get(identifier), verdicts.get(identifier)
         if rollout is None or verdict is None or verdict.outcome is Outcome.ERROR:
             continue
-        marks = rollout.marks
+        notes = rollout.annotations
         # A pruned rollout has no vote; it costs what it cost.
-        pruned = bool(marks.get("pruned"))
+        pruned = bool(notes.get("pruned"))
         sample = Sample(
             rollout_id=identifier,
             correct=verdict.outcome is Outcome.CORRECT and not pruned,
             answer=None if pruned else verdict.extracted or None,
             tokens=rollout.usage.completion_tokens,
-            thinking=marks.get("thinking_tokens", rollout.usage.completion_tokens),
-            waits=marks.get("waits", 0),
-            confidence=marks.get("confidence", {}).get("lowest", 0.0),
+            thinking=notes.get("thinking_tokens", rollout.usage.completion_tokens),
+            waits=notes.get("waits", 0),
+            confidence=notes.get("confidence", {}).get("lowest", 0.0),
             soundness=check_steps(rollout.written).soundness if checks_steps else 0.5,
         )
         found.setdefault(rollout.problem_id, []).append((rollout.index, sample))

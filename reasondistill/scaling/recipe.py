@@ -9,11 +9,11 @@ from annotated_types import Ge, Le, MinLen
 
 from ..engines.options import EngineOptions
 from ..errors import RecipeError
-from ..generation.decoding.forcing_options import ForcingOptions
+from ..generation.decoding.forcing_options import Control, ForcingOptions
 from ..generation.strategies.tir.options import TirOptions
 from ..problems.source import ProblemSource
 from ..recipe.read import read_yaml
-from ..store.options import Check
+from ..store.options import Check, read_options
 from ..verification.judging import VerifyOptions
 
 REJECTION = "rejection"
@@ -85,14 +85,15 @@ class ScTirRecipe:
 
     def options(self) -> TirOptions:
         """Return the strategy's options. RecipeError for a value that cannot be used."""
-        return TirOptions(
-            syntax=self.syntax,
-            executions=self.depth,
-            restarts=self.restarts,
-            hallucinated="prune" if self.prune else "keep",
-            cell_seconds=self.cell_seconds,
-            output_chars=self.output_chars,
-        )
+        row = {
+            "syntax": self.syntax,
+            "executions": self.depth,
+            "restarts": self.restarts,
+            "hallucinated": "prune" if self.prune else "keep",
+            "cell_seconds": self.cell_seconds,
+            "output_chars": self.output_chars,
+        }
+        return read_options(TirOptions, row, "", "sc_tir")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ class ScalingRecipe:
         """The sweep's folder."""
         return Path(self.out or f"runs/{self.name}")
 
-    def forced(self, *, budget: int | None, waits: int, control: str = "force") -> ForcingOptions:
+    def forced(self, *, budget: int | None, waits: int, control: Control = "force") -> ForcingOptions:
         """Return the options of one cell."""
         confidence = self.needs_confidence
         return replace(self.forcing, thinking_budget=budget, waits=waits, control=control, confidence=confidence)

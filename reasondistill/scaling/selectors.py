@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..generation.sample_stage import SampleSet
-from ..generation.strategies.registry import StrategyOptions
 from ..problems import load_problems, write_problems
 from ..records import Problem, Rollout, Sampling
 from ..store import Table
@@ -83,7 +82,6 @@ class Selector:
             folder=self.folder,
             template="as-is",
             sampling=Sampling(temperature=0.0, max_tokens=self.recipe.selector.max_tokens, seed=self.recipe.seed),
-            strategy=StrategyOptions(),
             require_reference=False,
         )
 

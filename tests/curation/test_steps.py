@@ -143,7 +143,7 @@ def test_pruned_rollouts_go_and_equal_answers_of_different_code_stay(candidate, 
         for call in calls
     ]  # fmt: skip
     given = [
-        candidate(0, marks={"pruned": True}),
+        candidate(0, annotations={"pruned": True}),
         candidate(1, messages=turns[0]),
         candidate(1, messages=turns[1], index=1),
         candidate(1, messages=turns[0], index=2),

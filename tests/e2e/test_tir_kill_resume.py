@@ -87,7 +87,7 @@ def test_a_turn_that_came_back_is_not_asked_for_again(
         start = int(rollout.problem_id[1:])
         outputs = [m.content for m in rollout.completion if m.role == "tool"]
         assert outputs == [str(start + i) for i in range(BLOCKS)]
-        assert rollout.marks == {"syntax": "fenced", "executions": BLOCKS}
+        assert rollout.annotations == {"syntax": "fenced", "executions": BLOCKS}
     # An answer that is on its way at a kill is lost, at most one for each request in flight; every other is kept.
     assert turns <= model.answered.total() <= turns + KILLS * concurrency
     assert not (tmp_path / "out" / "partial").exists()

@@ -49,7 +49,7 @@ def coded(candidate):
             Message(role="tool", content="2\n```\nnot the end"),
             Message(role="assistant", content="\\boxed{2}"),
         )
-        return candidate(number, messages=turns, tools=(TOOL,), marks={"executions": 2}, **fields)
+        return candidate(number, messages=turns, tools=(TOOL,), annotations={"executions": 2}, **fields)
 
     return build
 

@@ -92,7 +92,7 @@ def _agreement(labels):
 
 
 def _labelled(candidate, label, outcome, count, start=0):
-    return [candidate(0, start + n, outcome=outcome, marks={"label": label}) for n in range(count)]
+    return [candidate(0, start + n, outcome=outcome, annotations={"label": label}) for n in range(count)]
 
 
 def test_the_hub_library_reads_the_front_matter(tmp_path):

@@ -8,8 +8,8 @@ from reasondistill.curation.candidate_source import Candidate
 from reasondistill.errors import StoreError
 from reasondistill.export.dataset import read_examples, survey, to_example, write_dataset
 from reasondistill.generation.prompts import PromptTemplate
-from reasondistill.generation.strategies.registry import StrategyOptions
 from reasondistill.generation.strategies.tir.options import INSTRUCTIONS, TirOptions
+from reasondistill.generation.strategies.tir.strategy import Tir
 from reasondistill.records import Message, content_id
 from verifiers import Outcome, Verdict
 
@@ -155,7 +155,7 @@ def test_tool_turns_are_exported_with_their_calls_and_the_tools(example, tmp_pat
         Message(role="assistant", content="\\boxed{2}"),
     )
     tool = {"type": "function", "function": {"name": "python", "parameters": {}}}
-    native = example(1, messages=turns, tools=(tool,), marks={"syntax": "native"})
+    native = example(1, messages=turns, tools=(tool,), annotations={"syntax": "native"})
     write_dataset(tmp_path / "dataset", [example(0), native], {}, CARD)
     plain, row = load(str(tmp_path / "dataset"))
     assert [m["role"] for m in row["completion"]] == ["assistant", "tool", "assistant"]
@@ -166,9 +166,9 @@ def test_tool_turns_are_exported_with_their_calls_and_the_tools(example, tmp_pat
 @pytest.mark.parametrize(("options", "mark"), [(TirOptions(), "fenced"), (TirOptions(syntax="native"), None)])
 def test_a_student_of_tool_use_is_told_of_its_tool(make_problem, make_rollout, options, mark):
     problem = make_problem()
-    rollout = make_rollout(problem, marks={"syntax": mark} if mark else {})
+    rollout = make_rollout(problem, annotations={"syntax": mark} if mark else {})
     verdict = Verdict(outcome=Outcome.CORRECT, reason="")
     candidate = Candidate(problem=problem, rollout=rollout, verdict=verdict)
     template = PromptTemplate(name="t", user="{question}", system="{tools}")
-    built = to_example(candidate, template, StrategyOptions(name="tir", tir=options))
+    built = to_example(candidate, Tir(template=template, options=options))
     assert built.prompt[0].content == INSTRUCTIONS[mark or "native"]

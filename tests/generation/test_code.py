@@ -4,8 +4,6 @@ import pytest
 
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.strategies.code import FORMS, Code, form_of
-from reasondistill.generation.strategies.registry import STRATEGIES, TEMPLATES, StrategyOptions, make_strategy
-from reasondistill.generation.strategies.tir.options import TirOptions
 
 
 @pytest.mark.parametrize(
@@ -28,13 +26,5 @@ def test_only_one_of_the_asserts_is_shown():
     assert "g(3)" not in form_of(["assert g(1) == 2", "assert g(3) == 4"])
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_every_strategy_can_be_made_by_name_and_has_a_template(name):
-    options = StrategyOptions(name=name, thinking="low", tir=TirOptions(executions=2))
-    strategy = make_strategy(options, load_template(TEMPLATES[name]))
-    assert (strategy.name, strategy.thinking, strategy.side_by_side) == (name, "low", 1)
-    assert StrategyOptions.from_row({"name": name, "thinking": "low", "tir": {"executions": 2}}) == options
-
-
 def test_the_sentences_are_in_the_identity():
-    assert Code(template=load_template("code-zero-shot")).identity() == {"forms": FORMS}
+    assert Code(template=load_template("code-zero-shot")).identity()["forms"] == FORMS

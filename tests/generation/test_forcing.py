@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from reasondistill.engines import PLAIN, Abilities, Completion
 from reasondistill.errors import EngineError, RecipeError, RequestError
 from reasondistill.generation.confidence import confidence
-from reasondistill.generation.decoding.forcing import Budget
+from reasondistill.generation.decoding.forcing import BudgetForcing
 from reasondistill.generation.decoding.forcing_options import ForcingOptions
 from reasondistill.generation.prompts import PromptTemplate
+from reasondistill.generation.strategies import AttemptRequest, Cot
 from reasondistill.records import FinishReason, Message, Sampling, Usage
+from reasondistill.store.options import read_options
 
 TEMPLATE = PromptTemplate(name="t", user="{question}", system="Be brief.")
 FIRST = "one two three four five six"
@@ -115,9 +117,10 @@ class Rambling(Toy):
 
 
 def forced(engine, make_problem, *, max_tokens=100, prior=(), **options):
-    strategy = Budget(template=TEMPLATE, options=ForcingOptions(**options))
+    strategy = Cot(template=TEMPLATE, decoding=BudgetForcing(options=ForcingOptions(**options)))
     sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
-    return asyncio.run(strategy.attempt(engine, make_problem(), sampling, index=0, prior=prior))
+    request = AttemptRequest(engine=engine, problem=make_problem(), sampling=sampling, prior=prior)
+    return asyncio.run(strategy.attempt(request))
 
 
 def text_toy():
@@ -131,7 +134,11 @@ def test_nothing_is_forced_where_nothing_needs_to_be(make, make_problem):
     [message] = made.messages
     assert (message.reasoning.rstrip(), message.content) == (FIRST, "It is 6.")
     assert made.finish_reason is FinishReason.STOP
-    assert (made.marks["ended"], made.marks["requests"], made.marks["inserted_tokens"]) == ("model", 1, 0)
+    assert (made.annotations["ended"], made.annotations["requests"], made.annotations["inserted_tokens"]) == (
+        "model",
+        1,
+        0,
+    )
 
 
 def test_an_unforced_attempt_is_the_unforced_completion_token_by_token(make_problem):
@@ -148,8 +155,8 @@ def test_thinking_is_closed_at_the_budget(budget, make_problem):
     [message] = made.messages
     assert message.reasoning == "".join(pieces(FIRST)[:budget])
     assert message.content == "Final Answer: 6."
-    assert made.marks["thinking_tokens"] == budget
-    assert made.marks["ended"] == "budget"
+    assert made.annotations["thinking_tokens"] == budget
+    assert made.annotations["ended"] == "budget"
     assert engine.asked[1][0].endswith("\n</think>\n\nFinal Answer:")
     assert made.finish_reason is FinishReason.STOP
 
@@ -161,9 +168,9 @@ def test_the_end_of_thinking_becomes_wait(waits, make_problem):
     [message] = made.messages
     assert message.reasoning.replace("\n", "") == FIRST + ("Wait" + AGAIN) * waits
     assert "</think>" not in message.reasoning
-    assert [message.reasoning[at : at + 4] for at in made.marks["wait_at"]] == ["Wait"] * waits
-    assert made.marks["waits"] == waits == made.marks["inserted_tokens"]
-    assert made.marks["requests"] == 1 + waits
+    assert [message.reasoning[at : at + 4] for at in made.annotations["wait_at"]] == ["Wait"] * waits
+    assert made.annotations["waits"] == waits == made.annotations["inserted_tokens"]
+    assert made.annotations["requests"] == 1 + waits
     assert message.content == "It is 6."
 
 
@@ -172,19 +179,27 @@ def test_rounds_share_the_budget(budget, waits, thought, make_problem):
     # With 14 tokens the second round is cut in the middle of the delimiter, which is no thought.
     made = forced(Toy(), make_problem, waits=5, thinking_budget=budget)
     assert made.messages[0].reasoning == FIRST + "\n" + ("Wait" + AGAIN + "\n") * waits
-    assert (made.marks["thinking_tokens"], made.marks["waits"], made.marks["ended"]) == (thought, waits, "budget")
+    assert (made.annotations["thinking_tokens"], made.annotations["waits"], made.annotations["ended"]) == (
+        thought,
+        waits,
+        "budget",
+    )
 
 
 def test_a_wait_that_the_budget_has_no_room_for_leaves_the_models_own_end(make_problem):
     made = forced(Toy(), make_problem, waits=1, thinking_budget=11, wait="Wait, wait a bit")
-    assert (made.marks["waits"], made.marks["ended"], made.marks["thinking_tokens"]) == (0, "model", 7)
+    assert (made.annotations["waits"], made.annotations["ended"], made.annotations["thinking_tokens"]) == (
+        0,
+        "model",
+        7,
+    )
     assert made.messages[0].content == "It is 6."
 
 
 def test_each_forced_step_costs_one_request_that_computes_what_we_wrote(make_problem):
     engine = Toy()
     made = forced(engine, make_problem, waits=2, thinking_budget=15)
-    assert made.marks["requests"] == len(engine.asked) == 1 + 2 + 1
+    assert made.annotations["requests"] == len(engine.asked) == 1 + 2 + 1
     closing = len(pieces("</think>\n\nFinal Answer:"))
     assert engine.computed[1:] == [1, 1, closing]
 
@@ -209,7 +224,7 @@ def test_a_server_that_takes_text_is_forced_too(budget, make_problem):
     [message] = made.messages
     if budget == 3:
         assert (message.reasoning, message.content) == ("one two three", "Final Answer: 6.")
-        assert made.marks["thinking_tokens"] == 3
+        assert made.annotations["thinking_tokens"] == 3
     else:
         assert message.reasoning.replace("\n", "") == FIRST + "Wait" + AGAIN
 
@@ -226,7 +241,7 @@ def test_an_engine_that_ignores_its_own_cap_is_found_out(make_problem):
 
 
 def test_a_server_that_ignores_its_own_cap_is_found_out_by_an_estimate(make_problem):
-    assert forced(text_toy(), make_problem, thinking_budget=6, control="engine").marks["requests"] == 1
+    assert forced(text_toy(), make_problem, thinking_budget=6, control="engine").annotations["requests"] == 1
     long = "on and " * 40
     with pytest.raises(RequestError, match="ignored the thinking budget of 6"):
         forced(Rambling(abilities=Abilities(), thought=long), make_problem, thinking_budget=6, control="engine")
@@ -239,7 +254,7 @@ def test_an_engine_that_may_begin_a_new_turn_is_refused(make_problem):
 
 def test_max_tokens_bounds_thinking_and_answer_together(make_problem):
     made = forced(Toy(), make_problem, max_tokens=4)
-    assert (made.marks["ended"], made.finish_reason) == ("tokens", FinishReason.LENGTH)
+    assert (made.annotations["ended"], made.finish_reason) == ("tokens", FinishReason.LENGTH)
     assert (made.messages[0].reasoning, made.messages[0].content) == ("one two three four", "")
     made = forced(Toy(), make_problem, max_tokens=4, thinking_budget=3)
     assert made.finish_reason is FinishReason.LENGTH
@@ -265,8 +280,8 @@ def test_a_cut_thinking_is_gone_on_with(cap, waits, make_problem):
     made = forced(Toy(), make_problem, prior=cut.messages, **options)
     whole = forced(Toy(), make_problem, **options)
     assert made.messages == whole.messages
-    assert {k: made.marks[k] for k in ("waits", "thinking_tokens", "ended")} == {
-        k: whole.marks[k] for k in ("waits", "thinking_tokens", "ended")
+    assert {k: made.annotations[k] for k in ("waits", "thinking_tokens", "ended")} == {
+        k: whole.annotations[k] for k in ("waits", "thinking_tokens", "ended")
     }
 
 
@@ -276,30 +291,30 @@ def test_a_prompted_baseline_says_the_length_and_forces_nothing(make_problem):
     assert made.prompt[0] == Message(
         role="system", content="Be brief.\nThink in at most 3 numbered steps before you answer."
     )
-    assert made.marks["requests"] == 1 and made.marks["thinking_tokens"] == 7
+    assert made.annotations["requests"] == 1 and made.annotations["thinking_tokens"] == 7
 
 
 def test_how_sure_the_model_was_is_kept_if_asked(make_problem):
     made = forced(Toy(), make_problem, confidence=True)
-    assert made.marks["confidence"] == {"mean": -1.0, "lowest": -1.0, "tail": -1.0}
+    assert made.annotations["confidence"] == {"mean": -1.0, "lowest": -1.0, "tail": -1.0}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "tags"}, "forcing.format must be one of auto, think"),
-        ({"thinking_budget": 0}, "forcing.thinking_budget must be at least 1, got 0"),
-        ({"waits": -1}, "forcing.waits must be at least 0"),
-        ({"waits": 1, "wait": ""}, "forcing.wait is empty"),
-        ({"waits": 1, "control": "short"}, "forcing.waits needs control: force"),
+        ({"format": "tags"}, "budget.format must be one of auto, think"),
+        ({"thinking_budget": 0}, "budget.thinking_budget must be at least 1, got 0"),
+        ({"waits": -1}, "budget.waits must be at least 0"),
+        ({"waits": 1, "wait": ""}, "budget.wait is empty"),
+        ({"waits": 1, "control": "short"}, "budget.waits needs control: force"),
         ({"control": "engine"}, "needs a thinking_budget"),
-        ({"closing": ""}, "forcing.closing is empty"),
-        ({"step_tokens": 0}, "forcing.step_tokens must be at least 1"),
+        ({"closing": ""}, "budget.closing is empty"),
+        ({"step_tokens": 0}, "budget.step_tokens must be at least 1"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options, message):
     with pytest.raises(RecipeError, match=message):
-        ForcingOptions(**options)
+        read_options(ForcingOptions, options, "", "budget")
 
 
 @pytest.mark.parametrize(
@@ -319,10 +334,12 @@ def test_delimiters_come_from_the_template_or_the_recipe(template, options, clos
 
 
 def test_what_changes_a_sample_is_part_of_its_identity():
-    plain = ForcingOptions()
+    def identity(**options):
+        return BudgetForcing(options=ForcingOptions(**options)).identity()
+
     for change in ({"waits": 1}, {"thinking_budget": 3}, {"wait": "Hmm", "waits": 1}, {"control": "long"}):
-        assert ForcingOptions(**change).identity() != plain.identity()
-    assert ForcingOptions(confidence=True).identity() == plain.identity()
+        assert identity(**change) != identity()
+    assert identity(confidence=True) == identity()
 
 
 @given(st.lists(st.floats(-20, 0), min_size=1, max_size=40), st.integers(1, 50))

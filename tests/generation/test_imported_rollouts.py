@@ -67,9 +67,9 @@ def test_they_are_judged_curated_and_exported(tmp_path, capsys):
 def test_labels_and_models_are_kept(tmp_path, capsys):
     run(capsys, recipe(tmp_path, written(tmp_path / "r.jsonl", ROWS)))
     stored = list(Table(tmp_path / "run" / "rollouts", key="id"))
-    assert [row["marks"].get("label") for row in stored] == [True, False, None, None]
+    assert [row["annotations"].get("label") for row in stored] == [True, False, None, None]
     assert [row["index"] for row in stored] == [0, 1, 2, 0]
-    assert (stored[2]["model"], stored[2]["marks"]["executions"]) == ("coder", 1)
+    assert (stored[2]["model"], stored[2]["annotations"]["executions"]) == ("coder", 1)
     assert "coder" in json.loads((tmp_path / "run" / "manifest.json").read_text())["teacher"]["name"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasondistill.generation.partial import Begun, PartialLog
+from reasondistill.generation.partial import PartialLog, PartialRollout
 from reasondistill.records import Message, Usage
 
 texts = st.text("ab<\u2028é", max_size=6)
@@ -19,24 +19,24 @@ turns = st.builds(
     tool_calls=st.sampled_from([(), ({"name": "python"},)]),
 )
 states = st.builds(
-    Begun,
+    PartialRollout,
     messages=st.lists(turns, max_size=4).map(tuple),
     usage=st.builds(Usage, completion_tokens=st.integers(0, 9)),
     tools=st.sampled_from([(), ({"name": "python"},)]),
-    marks=st.dictionaries(st.sampled_from(["executions", "branch"]), st.integers(0, 2)),
+    annotations=st.dictionaries(st.sampled_from(["executions", "branch"]), st.integers(0, 2)),
 )
 
 
 @given(st.lists(states, min_size=1, max_size=5))
 def test_the_steps_lead_to_the_last_state(history):
-    state = Begun()
+    state = PartialRollout()
     for later in history:
         state = state.after(state.step(later))
         assert state == later
 
 
 def grown(text, thought=None):
-    return Begun(
+    return PartialRollout(
         messages=(Message(role="assistant", content=text, reasoning=thought),),
         usage=Usage(completion_tokens=len(text)),
     )
@@ -65,9 +65,9 @@ def test_what_a_killed_process_saved_is_there(tmp_path):
     folder = tmp_path / "partial"
     killed(folder, ("a", grown("The")), ("b", grown("A")), ("a", grown("The sum", "2 + 2")))
     with PartialLog(folder) as log:
-        assert log.begun("a") == grown("The sum", "2 + 2")
-        assert log.begun("b") == grown("A")
-        assert log.begun("c") is None
+        assert log.get("a") == grown("The sum", "2 + 2")
+        assert log.get("b") == grown("A")
+        assert log.get("c") is None
 
 
 def test_a_torn_last_line_costs_only_itself(tmp_path):
@@ -76,10 +76,10 @@ def test_a_torn_last_line_costs_only_itself(tmp_path):
     data = (folder / "log.jsonl").read_bytes()
     (folder / "log.jsonl").write_bytes(data[:-9])
     with PartialLog(folder) as log:
-        assert log.begun("a") == grown("The")
+        assert log.get("a") == grown("The")
     killed(folder, ("a", grown("The rest")))
     with PartialLog(folder) as log:
-        assert log.begun("a") == grown("The rest")
+        assert log.get("a") == grown("The rest")
 
 
 def test_the_file_goes_with_the_last_rollout(tmp_path):
@@ -99,7 +99,7 @@ def test_notes_are_written_without_being_asked(tmp_path):
             log.note("a", grown("The"))
             while not (tmp_path / "partial" / "log.jsonl").exists():
                 await asyncio.sleep(0.01)
-            return log.begun("a")
+            return log.get("a")
 
     assert asyncio.run(inside()) == grown("The")
 
@@ -110,7 +110,7 @@ def test_the_file_does_not_grow_for_ever(tmp_path, monkeypatch):
     log.forget("b")
     assert (tmp_path / "partial" / "log.jsonl").stat().st_size < 2600
     with PartialLog(tmp_path / "partial") as again:
-        assert again.begun("a") == grown("x" * 199)
+        assert again.get("a") == grown("x" * 199)
 
 
 @pytest.mark.parametrize("field", ["seconds", "usage"])
@@ -118,4 +118,4 @@ def test_costs_are_kept(tmp_path, field):
     begun = dataclasses.replace(grown("The"), seconds=2.5)
     killed(tmp_path / "partial", ("a", begun))
     with PartialLog(tmp_path / "partial") as log:
-        assert getattr(log.begun("a"), field) == getattr(begun, field)
+        assert getattr(log.get("a"), field) == getattr(begun, field)

@@ -6,14 +6,15 @@ import pytest
 
 from reasondistill.engines import PLAIN, Extras
 from reasondistill.generation.prompts import PromptTemplate
-from reasondistill.generation.strategies.base import Cot
+from reasondistill.generation.strategies import AttemptRequest, Cot
 from reasondistill.records import FinishReason, Message, Sampling
 
 TEMPLATE = PromptTemplate(name="t", user="{question}", system="Be brief.")
 
 
 def attempt(strategy, engine, problem, **given):
-    return asyncio.run(strategy.attempt(engine, problem, Sampling(), index=0, **given))
+    request = AttemptRequest(engine=engine, problem=problem, sampling=Sampling(), **given)
+    return asyncio.run(strategy.attempt(request))
 
 
 def test_one_turn_is_what_came_back(scripted, said, make_problem):

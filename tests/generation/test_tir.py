@@ -9,12 +9,15 @@ import pytest
 from reasondistill.engines import Completion
 from reasondistill.errors import RecipeError, RequestError
 from reasondistill.generation.prompts import load_template
+from reasondistill.generation.strategies import AttemptRequest
 from reasondistill.generation.strategies.tir.options import INSTRUCTIONS, NOTICES, TirOptions
 from reasondistill.generation.strategies.tir.strategy import Tir
 from reasondistill.generation.syntax import SYNTAXES
 from reasondistill.generation.transcripts import render
 from reasondistill.records import FinishReason, Problem, Sampling, Usage
+from reasondistill.store.options import read_options
 
+PROBLEM = Problem(id="p", question="q")
 TOOLS = "{% for tool in tools %}{{ tool }}{% endfor %}"
 """A chat template that knows tools."""
 
@@ -30,9 +33,9 @@ def attempt(scripted, said, make_problem):
 
         async def make():
             try:
-                return await strategy.attempt(
-                    engine, make_problem(), sampling or Sampling(max_tokens=100), index=0, prior=prior
-                )
+                chosen = sampling or Sampling(max_tokens=100)
+                request = AttemptRequest(engine=engine, problem=make_problem(), sampling=chosen, prior=prior)
+                return await strategy.attempt(request)
             finally:
                 await strategy.aclose()
 
@@ -70,7 +73,7 @@ def test_code_is_run_and_its_output_goes_back_into_the_turn(attempt):
     assert codes(made) == ["x = 20 + 1\nprint(x)", "x * 2"]
     assert engine.asked[1][1] == "So:\n```python\nx = 20 + 1\nprint(x)\n```\n```output\n21\n```\n"
     assert engine.asked[2][1] == render(made.messages[:-1])
-    assert made.marks == {"syntax": "fenced", "executions": 2}
+    assert made.annotations == {"syntax": "fenced", "executions": 2}
     assert (made.finish_reason, made.usage.completion_tokens, made.tools) == (FinishReason.STOP, 9, ())
     assert INSTRUCTIONS["fenced"] in made.prompt[0].content
 
@@ -97,7 +100,7 @@ def test_every_syntax_runs_its_blocks_and_shows_their_outputs(attempt, name, clo
         block = block.partition(syntax.stops[0])[0]
     made, engine = attempt([f"So:\n{block}", "It is \\boxed{42}."], continues=continues, syntax=name)
     assert contents(made) == [("assistant", "So:\n"), ("tool", "42"), ("assistant", "It is \\boxed{42}.")]
-    assert (codes(made), made.marks) == (["print(6 * 7)"], {"syntax": name, "executions": 1})
+    assert (codes(made), made.annotations) == (["print(6 * 7)"], {"syntax": name, "executions": 1})
     assert INSTRUCTIONS[name] in made.prompt[0].content
     messages, prefix, _ = engine.asked[1]
     shown = f"{syntax.output_opening}42{syntax.output_closing}"
@@ -114,7 +117,7 @@ def test_a_server_may_answer_with_tool_calls(attempt):
     assert [m.role for m in made.messages] == ["assistant", "tool", "tool", "assistant"]
     assert [m.content for m in made.messages[1:3]] == [NOTICES["silent"], "42"]
     assert [m.role for m in engine.asked[1][0][-3:]] == ["assistant", "tool", "tool"]
-    assert made.marks["executions"] == 2
+    assert made.annotations["executions"] == 2
 
 
 @pytest.mark.parametrize("arguments", ['{"code": "6 * 7"}', '{"code":"6 * 7"}'])
@@ -125,7 +128,7 @@ def test_a_model_with_tools_in_its_template_is_told_of_the_interpreter(attempt, 
     assert "syntax" not in made.messages[0].tool_calls[0]
     assert [t["function"]["name"] for t in made.tools] == ["python"] and engine.asked[0][2].tools == made.tools
     assert [m.role for m in engine.asked[1][0][-2:]] == ["assistant", "tool"]
-    assert made.marks["syntax"] == "native"
+    assert made.annotations["syntax"] == "native"
 
 
 @pytest.mark.parametrize("given", [{}, {"id": None}, {"id": ""}])
@@ -145,7 +148,7 @@ def test_several_calls_in_one_text_are_all_run(attempt):
 def test_a_call_of_something_else_is_answered_with_an_error(attempt, answer):
     made, _ = attempt([answer, "done"], template=TOOLS)
     assert [m.content for m in made.messages] == ["", NOTICES["no_tool"], "done"]
-    assert made.marks["failed_executions"] == 1
+    assert made.annotations["failed_executions"] == 1
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,7 @@ def test_the_model_sees_what_came_of_its_code(attempt, code, shown):
     made, _ = attempt([f"```python\n{code}", "done"], cell_seconds=0.5, output_chars=300)
     output = made.messages[1].content
     assert shown in output and len(output) < 400
-    assert made.marks.get("failed_executions", 0) == (0 if shown[0] in "12(c" or "cut" in shown else 1)
+    assert made.annotations.get("failed_executions", 0) == (0 if shown[0] in "12(c" or "cut" in shown else 1)
 
 
 def test_a_state_survives_errors_and_killed_cells(attempt):
@@ -183,20 +186,20 @@ def test_after_the_last_execution_there_is_one_closing_turn(attempt):
     made, engine = attempt([block, block, f"I give up \\boxed{{0}}.\n{block}"], executions=2)
     assert len(engine.asked) == 3
     assert made.messages[3].content.endswith(NOTICES["closing"])
-    assert (made.marks["executions"], made.finish_reason) == (2, FinishReason.STOP)
+    assert (made.annotations["executions"], made.finish_reason) == (2, FinishReason.STOP)
     assert "\\boxed{0}" in made.messages[-1].content
 
 
 def test_a_block_in_the_closing_turn_is_not_run(attempt):
     made, _ = attempt(["```python\n1", "More:\n```python\n2"], executions=1)
     assert [m.role for m in made.messages] == ["assistant", "tool", "assistant"]
-    assert made.marks["unexecuted_blocks"] == 1
+    assert made.annotations["unexecuted_blocks"] == 1
 
 
 def test_a_boxed_answer_after_an_output_ends_the_attempt(attempt):
     made, engine = attempt(["```python\n42", "It is \\boxed{42}. To check:\n```python\n1 / 0"])
     assert (len(engine.asked), made.messages[-1].content) == (2, "It is \\boxed{42}. To check:\n")
-    assert made.marks["executions"] == 1
+    assert made.annotations["executions"] == 1
 
 
 def test_a_box_before_any_output_is_a_guess_and_its_code_is_run(attempt):
@@ -207,9 +210,9 @@ def test_a_box_before_any_output_is_a_guess_and_its_code_is_run(attempt):
 @pytest.mark.parametrize(("policy", "pruned"), [("keep", None), ("prune", True)])
 def test_an_answer_without_an_executed_block_is_marked(attempt, policy, pruned):
     made, _ = attempt(["By heart: \\boxed{42}."], hallucinated=policy)
-    assert (made.marks["unexecuted_answer"], made.marks.get("pruned")) == (True, pruned)
+    assert (made.annotations["unexecuted_answer"], made.annotations.get("pruned")) == (True, pruned)
     made, _ = attempt(["```python\n42", "\\boxed{42}"], hallucinated=policy)
-    assert made.marks == {"syntax": "fenced", "executions": 1}
+    assert made.annotations == {"syntax": "fenced", "executions": 1}
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ def test_an_answer_without_an_executed_block_is_marked(attempt, policy, pruned):
 def test_an_attempt_without_code_is_begun_anew_within_its_tokens(attempt, restarts, script, asked, marks):
     made, engine = attempt(script, restarts=restarts)
     assert len(engine.asked) == asked
-    assert marks.items() <= made.marks.items() and ("restarts" in made.marks) == ("restarts" in marks)
+    assert marks.items() <= made.annotations.items() and ("restarts" in made.annotations) == ("restarts" in marks)
     assert made.usage.completion_tokens == 3 * asked
     assert made.messages[-1].content == script[-1]
     assert len(attempt(script[:1], restarts=restarts, sampling=Sampling(max_tokens=3))[1].asked) == 1
@@ -238,9 +241,9 @@ def test_an_output_that_the_model_wrote_is_replaced_and_marked(attempt):
     text = "```python\nprint(2)\n```\n```output\n3\n```\nSo \\boxed{3}."
     made, engine = attempt([text, "So \\boxed{2}."], continues=False)
     assert contents(made) == [("assistant", ""), ("tool", "2"), ("assistant", "So \\boxed{2}.")]
-    assert made.marks["invented_outputs"] == 1 and len(engine.asked) == 2
+    assert made.annotations["invented_outputs"] == 1 and len(engine.asked) == 2
     made, engine = attempt([text], continues=False, hallucinated="prune")
-    assert (made.marks["pruned"], len(engine.asked)) == (True, 1)
+    assert (made.annotations["pruned"], len(engine.asked)) == (True, 1)
 
 
 def test_another_fence_than_code_does_not_end_the_turn(attempt):
@@ -263,13 +266,13 @@ def test_a_stop_string_kept_in_the_text_is_written_once(attempt):
 
 def test_the_cap_holds_over_all_turns(attempt):
     made, engine = attempt(["```python\n1", "```python\n2", "never"], sampling=Sampling(max_tokens=6))
-    assert (made.finish_reason, made.marks["stopped"], len(engine.asked)) == (FinishReason.LENGTH, "tokens", 2)
+    assert (made.finish_reason, made.annotations["stopped"], len(engine.asked)) == (FinishReason.LENGTH, "tokens", 2)
 
 
 def test_a_block_that_the_cap_cut_is_not_run_and_can_be_continued(attempt, said):
     cut = said("```python\nprint(6 *", finish=FinishReason.LENGTH)
     first, _ = attempt([cut])
-    assert (first.finish_reason, first.marks["executions"]) == (FinishReason.LENGTH, 0)
+    assert (first.finish_reason, first.annotations["executions"]) == (FinishReason.LENGTH, 0)
     made, engine = attempt([" 7)", "\\boxed{42}"], prior=first.messages)
     assert engine.asked[0][1] == "```python\nprint(6 *"
     assert contents(made)[1:] == [("tool", "42"), ("assistant", "\\boxed{42}")]
@@ -279,7 +282,7 @@ def test_a_cut_attempt_goes_on_in_the_state_that_it_had(attempt, said):
     first, _ = attempt(["```python\nx = 41", said("Then", finish=FinishReason.LENGTH)])
     made, engine = attempt([" add\n```python\nx + 1", "\\boxed{42}"], prior=first.messages)
     assert [m.content for m in made.messages if m.role == "tool"] == [NOTICES["silent"], "42"]
-    assert made.marks["executions"] == 2
+    assert made.annotations["executions"] == 2
     assert engine.asked[0][1] == render(first.messages)
     waiting, _ = attempt(["x", "done"], prior=made.messages[:3], continues=False)
     assert [m.content for m in waiting.messages if m.role == "tool"] == [NOTICES["silent"], "42"]
@@ -295,13 +298,13 @@ def test_a_dialogue_that_outgrows_the_context_keeps_what_there_is(attempt, scrip
     strategy = Tir(template=load_template("tir"))
     engine = Full([calling(call("1"))], continues=False)
     made = asyncio.run(_once(strategy, engine))
-    assert (made.finish_reason, made.marks["stopped"]) == (FinishReason.LENGTH, "context")
+    assert (made.finish_reason, made.annotations["stopped"]) == (FinishReason.LENGTH, "context")
     assert [m.role for m in made.messages] == ["assistant", "tool"]
 
 
 async def _once(strategy, engine):
     try:
-        return await strategy.attempt(engine, Problem(id="p", question="q"), Sampling(), index=0)
+        return await strategy.attempt(AttemptRequest(engine=engine, problem=PROBLEM, sampling=Sampling()))
     finally:
         await strategy.aclose()
 
@@ -312,7 +315,7 @@ def test_an_attempt_gives_up_a_turn_that_takes_too_long(scripted):
             await asyncio.sleep(60)
 
     made = asyncio.run(_once(Tir(template=load_template("tir"), options=TirOptions(wall_seconds=0.05)), Slow([])))
-    assert (made.finish_reason, made.marks["stopped"], made.messages) == (FinishReason.LENGTH, "wall", ())
+    assert (made.finish_reason, made.annotations["stopped"], made.messages) == (FinishReason.LENGTH, "wall", ())
 
 
 @pytest.mark.parametrize(("policy", "seen"), [("keep", "I wonder"), ("strip", None)])
@@ -346,8 +349,11 @@ def test_a_broken_sandbox_fails_the_request_and_not_the_answer(attempt, monkeypa
     "change", [{"executions": 3}, {"syntax": "fenced"}, {"fresh": True}, {"branch_at_code": 2}, {"restarts": 1}]
 )
 def test_options_that_change_a_sample_are_in_its_identity(change):
-    assert TirOptions(**change).identity() != TirOptions().identity()
-    assert TirOptions(live_sessions=3, isolation="flat", wall_seconds=5).identity() == TirOptions().identity()
+    def identity(**options):
+        return Tir(template=load_template("tir"), options=TirOptions(**options)).identity()
+
+    assert identity(**change) != identity()
+    assert identity(live_sessions=3, isolation="flat", wall_seconds=5) == identity()
 
 
 @pytest.mark.parametrize(
@@ -359,11 +365,12 @@ def test_options_that_change_a_sample_are_in_its_identity(change):
         {"cell_seconds": 0},
         {"live_sessions": 193},
         {"restarts": -1},
+        {"restarts": 1, "branch_at_code": 2},
     ],
 )
 def test_options_that_cannot_work_are_refused(bad):
     with pytest.raises(RecipeError, match=next(iter(bad))):
-        TirOptions(**bad)
+        read_options(TirOptions, bad, "", "tir")
 
 
 def told_on_the_way(engine, options=None, prior=(), sampling=None):
@@ -373,9 +380,10 @@ def told_on_the_way(engine, options=None, prior=(), sampling=None):
 
     async def make():
         try:
-            return await strategy.attempt(
-                engine, Problem(id="p", question="q"), sampling or Sampling(), index=0, prior=prior, partial=told.append
+            request = AttemptRequest(
+                engine=engine, problem=PROBLEM, sampling=sampling or Sampling(), prior=prior, partial=told.append
             )
+            return await strategy.attempt(request)
         finally:
             await strategy.aclose()
 
@@ -395,15 +403,15 @@ def test_code_that_nobody_ran_before_a_kill_is_run_when_the_attempt_is_taken_up(
     told, _ = told_on_the_way(scripted([said("```python\nx = 41"), said("```python\nx + 1"), said("done")]))
     made, engine = attempt(["\\boxed{42}"], prior=told[2])
     assert [m.content for m in made.messages if m.role == "tool"] == [NOTICES["silent"], "42"]
-    assert (len(engine.asked), made.marks["executions"]) == (1, 2)
+    assert (len(engine.asked), made.annotations["executions"]) == (1, 2)
 
 
 def test_what_is_known_of_calls_survives_a_kill(attempt, scripted, said):
     text = "```python\n1 / 0\n```\n```output\n3\n```\nSo 3."
     told, whole = told_on_the_way(scripted([said(text), said("done")], continues=False))
     made, _ = attempt(["done"], prior=told[-1], continues=False)
-    assert made.marks == whole.marks
-    assert (made.marks["failed_executions"], made.marks["invented_outputs"]) == (1, 1)
+    assert made.annotations == whole.annotations
+    assert (made.annotations["failed_executions"], made.annotations["invented_outputs"]) == (1, 1)
 
 
 class Streaming:

@@ -8,9 +8,11 @@ import pytest
 from reasondistill.engines import PLAIN, Completion
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.generation.prompts import load_template
-from reasondistill.generation.sampling import SamplingJob, SamplingPlan, sample
+from reasondistill.generation.sampling import SamplingJob, sample
+from reasondistill.generation.sampling_plan import SamplingPlan
+from reasondistill.generation.strategies import AttemptRequest
 from reasondistill.generation.strategies.tir.interpreters import Cell, Interpreters
-from reasondistill.generation.strategies.tir.options import MOST_LIVE, TirOptions
+from reasondistill.generation.strategies.tir.options import MAX_LIVE, TirOptions
 from reasondistill.generation.strategies.tir.strategy import Tir
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table
@@ -57,7 +59,7 @@ def rollouts(tmp_path, engine, problems, *, samples, branch, concurrency=4, samp
 
     async def run(table):
         await sample(engine, [SamplingJob(plan=plan, table=table)], concurrency=concurrency)
-        assert not strategy._trunks
+        assert not len(strategy._beginnings)
         await strategy.aclose()
 
     with Table(tmp_path / "rollouts", key="id", writable=True) as table:
@@ -77,7 +79,7 @@ def test_branches_share_the_beginning_and_its_state_and_then_differ(tmp_path, ma
         assert one.completion[3] != two.completion[3]  # its own number went into its own copy of the state
         printed = one.completion[1].content
         assert all(printed in r.completion[3].content and r.completion[3].content.count(",") == 1 for r in (one, two))
-        assert one.marks["branch"] == two.marks["branch"]
+        assert one.annotations["branch"] == two.annotations["branch"]
         assert sorted(r.usage.completion_tokens for r in (one, two)) == [14, 21]
 
 
@@ -86,10 +88,10 @@ def test_branches_that_a_cap_cut_are_still_branches_when_they_go_on(tmp_path, ma
         return rollouts(tmp_path, Coder(), (make_problem(),), samples=2, branch=2, sampling=Sampling(max_tokens=cap))
 
     cut, whole = made(14), made(100)
-    assert {(r.finish_reason, r.marks["stopped"]) for r in cut} == {(FinishReason.LENGTH, "tokens")}
-    assert {(r.finish_reason, r.marks.get("stopped")) for r in whole} == {(FinishReason.STOP, None)}
-    assert [r.marks["branch"] for r in whole] == [r.marks["branch"] for r in cut]
-    assert all(r.marks["executions"] == 2 for r in whole)
+    assert {(r.finish_reason, r.annotations["stopped"]) for r in cut} == {(FinishReason.LENGTH, "tokens")}
+    assert {(r.finish_reason, r.annotations.get("stopped")) for r in whole} == {(FinishReason.STOP, None)}
+    assert [r.annotations["branch"] for r in whole] == [r.annotations["branch"] for r in cut]
+    assert all(r.annotations["executions"] == 2 for r in whole)
 
 
 def test_groups_are_asked_for_together(make_problem):
@@ -249,8 +251,8 @@ def test_more_sessions_than_the_sandbox_has_children_are_no_failure():
         await asyncio.gather(*(one.run(f"x = {i}") for i, one in enumerate(many)))
         return [(await one.run("x")).result for one in many[:3]], interpreters.live
 
-    found, live = using(work, live=MOST_LIVE)
-    assert (found, live) == (["0", "1", "2"], MOST_LIVE)
+    found, live = using(work, live=MAX_LIVE)
+    assert (found, live) == (["0", "1", "2"], MAX_LIVE)
 
 
 def test_limits_are_those_asked_for():
@@ -286,16 +288,16 @@ def test_a_cell_is_checkpointed_only_where_its_state_could_not_be_made_again(mon
 
 
 def test_beginnings_of_half_groups_do_not_pile_up(tmp_path, make_problem, monkeypatch):
-    monkeypatch.setattr("reasondistill.generation.strategies.tir.strategy._TRUNKS", 3)
+    monkeypatch.setattr("reasondistill.generation.strategies.tir.shared_beginnings.MAX_BEGINNINGS", 3)
     strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=2))
 
     async def run():
         most = 0
         for i in range(8):
-            await strategy.attempt(Coder(), make_problem(i), Sampling(), index=0)
-            most = max(most, len(strategy._trunks))
+            await strategy.attempt(AttemptRequest(engine=Coder(), problem=make_problem(i), sampling=Sampling()))
+            most = max(most, len(strategy._beginnings))
         await strategy.aclose()
-        return most, len(strategy._trunks)
+        return most, len(strategy._beginnings)
 
     assert asyncio.run(run()) == (3, 0)
 
@@ -305,10 +307,13 @@ def test_a_branch_that_is_killed_goes_on_from_the_shared_beginning(make_problem)
     strategy = Tir(template=load_template("tir"), options=TirOptions(branch_at_code=2))
 
     async def run():
-        attempts = [
-            strategy.attempt(Coder(), make_problem(), Sampling(seed=i), index=i, partial=told[i].append) for i in told
+        requests = [
+            AttemptRequest(
+                engine=Coder(), problem=make_problem(), sampling=Sampling(seed=i), index=i, partial=told[i].append
+            )
+            for i in told
         ]
-        made = await asyncio.gather(*attempts)
+        made = await asyncio.gather(*map(strategy.attempt, requests))
         await strategy.aclose()
         return made
 

@@ -92,13 +92,16 @@ def test_tir_runs_the_code_of_a_plain_chat_server(tmp_path, capsys, serve, answe
     assert (result["rollouts"], result["accuracy"]["value"]) == (10, 1.0)
     used = result["tool_use"]
     assert (used["executed"]["value"], used["executed"]["n"], used["executions"]) == (1.0, 10, 10)
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["strategy"]["tir"]["earlier_thinking"] == "keep"
+    assert (
+        json.loads((tmp_path / "out" / "manifest.json").read_text())["strategy"]["strategy"]["earlier_thinking"]
+        == "keep"
+    )
     assert len(bodies) == 20 and all("tools" not in body and "stop" not in body for body in bodies)
     for rollout in rollouts:
         assert [m.role for m in rollout.completion] == ["assistant", "tool", "assistant"]
         assert rollout.completion[0].tool_calls[0].get("syntax") == calls
         assert rollout.completion[1].content in rollout.text
-        assert (rollout.strategy, rollout.marks["executions"], rollout.tools) == ("tir", 1, ())
+        assert (rollout.strategy, rollout.annotations["executions"], rollout.tools) == ("tir", 1, ())
     assert generate(tmp_path, capsys, SUMS, url, "--strategy", "tir", "--samples", "2")[0]["rollouts"] == 10
     assert len(bodies) == 20
     again = [*("generate", "--problems", str(tmp_path / "problems.jsonl"), "--model", "m", "--strategy", "tir")]
@@ -113,7 +116,7 @@ def test_native_tools_are_offered_when_asked_for(tmp_path, capsys, serve):
     options = ("--strategy", "tir", "--tir", "syntax=native", "executions=2", "--thinking", "low")
     _, rollouts = generate(tmp_path, capsys, SUMS[:1], url, *options)
     assert [tool["function"]["name"] for tool in bodies[0]["tools"]] == ["python"]
-    assert (rollouts[0].thinking, rollouts[0].marks["syntax"]) == ("low", "native")
+    assert (rollouts[0].thinking, rollouts[0].annotations["syntax"]) == ("low", "native")
     assert rollouts[0].tools[0] == bodies[0]["tools"][0]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from reasondistill.errors import RecipeError
 from reasondistill.generation.prompts import load_template
-from reasondistill.generation.strategies.code import ask
+from reasondistill.generation.strategies.code import Code
 from reasondistill.problems.benchmarks.benchmark import VARIABLE, benchmark_names, find_benchmark
 from reasondistill.problems.hub import load_hub
 from reasondistill.records import Kind, Problem
@@ -137,9 +137,9 @@ def test_rows_of_the_hub_are_read_by_the_benchmarks_fields(monkeypatch):
 
 def test_tests_are_shown_where_a_prompt_has_a_place_for_them():
     problem = Problem(id="p", kind=Kind.CODE, question="Add one.", tests=["assert f(1) == 2", "assert f(2) == 3"])
-    [turn] = ask(load_template("mbpp-tests"), problem).messages(problem)
+    [turn] = Code(template=load_template("mbpp-tests")).ask(problem).messages(problem)
     assert turn.content.endswith("assert f(1) == 2\nassert f(2) == 3") and "Add one." in turn.content
-    [turn] = ask(load_template("evalplus-mbpp-instruct"), problem).messages(problem)
+    [turn] = Code(template=load_template("evalplus-mbpp-instruct")).ask(problem).messages(problem)
     assert "assert f(1) == 2" in turn.content and "assert f(2) == 3" not in turn.content
 
 

@@ -381,7 +381,7 @@ def test_the_page_shows_the_code_of_a_rollout_and_what_it_printed(run, make_prob
         Message(role="assistant", content="So \\boxed{2}."),
     )
     [(identifier, problem, index), *_] = given.plan("t").wanted()
-    rollout = run.make_rollout(problem, id=identifier, index=index, strategy="tir", marks={"executions": 1})
+    rollout = run.make_rollout(problem, id=identifier, index=index, strategy="tir", annotations={"executions": 1})
     rollout = replace(rollout, messages=(*rollout.prompt, *turns))
     verdict = Verdict(outcome=RIGHT, extracted="2", expected="2", method="boxed:rational")
     with Table(given.folder / "rollouts", key="id", writable=True) as table:

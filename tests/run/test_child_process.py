@@ -11,8 +11,8 @@ import pytest
 
 from reasondistill.engines import EngineOptions
 from reasondistill.errors import DataError, EngineError, ModelError
+from reasondistill.generation.load_strategy import StrategyChoice
 from reasondistill.generation.sample_stage import SampleSet, SampleStage
-from reasondistill.generation.strategies.registry import StrategyOptions
 from reasondistill.problems import write_problems
 from reasondistill.records import Rollout, Sampling
 from reasondistill.run.child_process import run_job
@@ -234,6 +234,6 @@ def test_while_rollouts_wait_for_their_code_others_keep_the_engine_busy(stage, m
         seen.append(concurrency)
 
     monkeypatch.setattr("reasondistill.generation.sample_stage.sample", sample)
-    given = replace(stage.sets[0], strategy=StrategyOptions(name=strategy))
+    given = replace(stage.sets[0], strategy=StrategyChoice(strategy=Choice(name=strategy)))
     replace(stage, sets=(given,), engine=replace(stage.engine, concurrency=8)).run()
     assert seen == [rollouts]

@@ -10,7 +10,7 @@ from reasondistill.errors import DataError, EngineError, StoreError
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingPlan
-from reasondistill.generation.strategies.base import Cot
+from reasondistill.generation.strategies import Cot
 from reasondistill.problems import write_problems
 from reasondistill.records import Sampling
 from reasondistill.run.sample_folder import SamplingRun

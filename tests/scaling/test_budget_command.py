@@ -38,8 +38,8 @@ def test_evaluate_forces_budget_and_waits(options, accuracy, thinking, waits, pr
     assert main(command("evaluate", problems, thinker, tmp_path / "out", "--decode", "budget", *options)) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["pass@1"]["value"] == accuracy
     rows = list(Table(tmp_path / "out" / "rollouts", key="id"))
-    assert {row["marks"]["waits"] for row in rows} == {waits}
-    assert thinking is None or {row["marks"]["thinking_tokens"] for row in rows} == {thinking}
+    assert {row["annotations"]["waits"] for row in rows} == {waits}
+    assert thinking is None or {row["annotations"]["thinking_tokens"] for row in rows} == {thinking}
     assert all(
         row["messages"][-1]["reasoning"].count("Wait") == (0 if "wait=Hmm" in options else waits) for row in rows
     )
@@ -53,7 +53,7 @@ def thinker_without_wait(question, text):
 
 
 def test_the_same_command_asks_nothing_again(problems, thinker, tmp_path, capsys):
-    given = command("generate", problems, thinker, tmp_path / "out", "--strategy", "budget", "--thinking-budget", "3")
+    given = command("generate", problems, thinker, tmp_path / "out", "--decode", "budget", "--thinking-budget", "3")
     assert main(given) == 0
     asked = len(thinker.requests)
     assert main(given) == 0
@@ -61,7 +61,7 @@ def test_the_same_command_asks_nothing_again(problems, thinker, tmp_path, capsys
 
 
 def test_a_server_is_asked_to_cap_by_itself(problems, thinker, tmp_path):
-    given = command("generate", problems, thinker, tmp_path / "out", "--strategy", "budget", "--thinking-budget", "9")
+    given = command("generate", problems, thinker, tmp_path / "out", "--decode", "budget", "--thinking-budget", "9")
     assert main([*given, "--forcing", "control=engine"]) == 0
     assert [body["thinking_token_budget"] for body in thinker.requests] == [9] * 4
     assert main(given) == 0
@@ -71,7 +71,7 @@ def test_a_server_is_asked_to_cap_by_itself(problems, thinker, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--thinking-budget", "4"], "belong to --decode budget (or --strategy budget), got cot"),
+        (["--thinking-budget", "4"], "belong to --decode budget, got --decode greedy"),
         (["--decode", "budget", "--thinking-budget", "64"], "leaves no token of --max-tokens 64 for the answer"),
         (["--decode", "budget", "--thinking-budget", "0"], "thinking_budget must be at least 1, got 0"),
         (["--decode", "budget", "--forcing", "formt=think"], "unknown option formt (did you mean format?)"),

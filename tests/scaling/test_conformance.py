@@ -10,10 +10,10 @@ import pytest
 
 from reasondistill.engines import Completion, Engine, EngineOptions, Extras, open_engine
 from reasondistill.errors import ModelError, RequestError
-from reasondistill.generation.decoding.forcing import Budget
+from reasondistill.generation.decoding.forcing import BudgetForcing
 from reasondistill.generation.decoding.forcing_options import FORMATS, ForcingOptions
 from reasondistill.generation.prompts import PromptTemplate
-from reasondistill.generation.strategies.base import Attempt
+from reasondistill.generation.strategies import Attempt, AttemptRequest, Cot
 from reasondistill.records import FinishReason, Message, Problem, Sampling
 
 MODEL = "smollm2-135m-instruct"
@@ -66,9 +66,9 @@ class Watched:
 
     def force(self, *, tokens: int = 90, problem: Problem = PROBLEM, **options: Any) -> Attempt:
         self.made.clear()
-        strategy = Budget(template=TEMPLATE, options=ForcingOptions(**options))
+        strategy = Cot(template=TEMPLATE, decoding=BudgetForcing(options=ForcingOptions(**options)))
         sampling = Sampling(temperature=0.0, max_tokens=tokens)
-        return self.runner.run(strategy.attempt(self, problem, sampling, index=0))  # type: ignore[arg-type]
+        return self.runner.run(strategy.attempt(AttemptRequest(engine=self, problem=problem, sampling=sampling)))
 
 
 @pytest.fixture(
@@ -112,18 +112,18 @@ def apart(closing: str, **more: Any) -> dict[str, Any]:
 
 def test_greedy_is_unchanged_where_nothing_is_forced(watched: Watched, plain: tuple[int, ...], closing: str) -> None:
     made = watched.force(tokens=40, thinking_budget=39, **apart(closing))
-    assert (made.marks["ended"], made.marks["inserted_tokens"]) == ("model", 0)
+    assert (made.annotations["ended"], made.annotations["inserted_tokens"]) == ("model", 0)
     assert made.token_ids == plain
     # Where a wait would not fit, the model's own end stands: two requests, and still its own tokens.
     made = watched.force(tokens=40, thinking_budget=38, waits=1, wait="Wait, " * 20, **apart(closing))
-    assert (made.marks["waits"], len(watched.made)) == (0, 2)
+    assert (made.annotations["waits"], len(watched.made)) == (0, 2)
     assert made.token_ids == plain
 
 
 @pytest.mark.parametrize("budget", [1, 7])
 def test_counts_are_exact_at_the_budget(budget: int, watched: Watched, plain: tuple[int, ...], closing: str) -> None:
     made = watched.force(thinking_budget=budget, tokens=16, **apart(closing))
-    assert made.marks["thinking_tokens"] == budget
+    assert made.annotations["thinking_tokens"] == budget
     assert made.token_ids is not None and made.token_ids[:budget] == plain[:budget]
     assert made.messages[0].reasoning == watched.text(plain[:budget])
     assert made.messages[0].content.startswith(closing.strip())
@@ -133,18 +133,18 @@ def test_counts_are_exact_at_the_budget(budget: int, watched: Watched, plain: tu
 
 def test_waits_land_where_the_model_would_have_ended(watched: Watched, plain: tuple[int, ...], closing: str) -> None:
     made = watched.force(tokens=60, waits=2, thinking_budget=50, wait=" Wait", **apart(closing))
-    thinking, at = made.messages[0].reasoning or "", made.marks["wait_at"]
+    thinking, at = made.messages[0].reasoning or "", made.annotations["wait_at"]
     assert 1 <= len(at) <= 2
     assert [thinking[i : i + 5] for i in at] == [" Wait"] * len(at)
     assert thinking[: at[0]] == watched.text(plain).partition(closing)[0]
     assert closing not in thinking[: at[-1]]
-    assert made.marks["inserted_tokens"] == len(at) * len(watched.ids(" Wait"))
+    assert made.annotations["inserted_tokens"] == len(at) * len(watched.ids(" Wait"))
     assert len(watched.made) <= 1 + len(at) + 1
 
 
 def test_a_forced_step_computes_little_but_what_we_wrote(watched: Watched, closing: str) -> None:
     made = watched.force(thinking_budget=9, tokens=14, **apart(closing))
-    assert len(watched.made) == made.marks["requests"] == 2
+    assert len(watched.made) == made.annotations["requests"] == 2
     again = watched.made[1].usage
     if watched.engine.name == "transformers":
         assert again.cached_tokens == 0  # it has no prefix cache: each step reads all again, once
@@ -157,9 +157,9 @@ def test_a_forced_step_computes_little_but_what_we_wrote(watched: Watched, closi
 def test_a_turn_that_ends_without_an_answer_is_closed_and_may_be_taken_back(watched: Watched) -> None:
     brief = Problem(id="q", question="Say only: yes.", answer="yes")
     made = watched.force(problem=brief, format="boxed", opening="", tokens=30)
-    if made.marks["ended"] == "tokens":
+    if made.annotations["ended"] == "tokens":
         pytest.skip("the model does not stop by itself here")
-    assert made.marks["ended"] == "turn" and "\\boxed{" in made.messages[0].content
+    assert made.annotations["ended"] == "turn" and "\\boxed{" in made.messages[0].content
     again = watched.force(problem=brief, format="boxed", opening="", tokens=40, waits=1)
     assert again.messages[0].reasoning.startswith(f"{made.messages[0].reasoning}Wait")
     assert "<|" not in again.messages[0].reasoning
@@ -168,7 +168,7 @@ def test_a_turn_that_ends_without_an_answer_is_closed_and_may_be_taken_back(watc
 def test_tags_of_several_tokens_are_closed_by_force(watched: Watched) -> None:
     assert len(watched.ids("</think>")) > 1
     made = watched.force(thinking_budget=7, tokens=12)
-    assert made.marks["thinking_tokens"] == 7
+    assert made.annotations["thinking_tokens"] == 7
     assert made.messages[0].content.startswith("Final Answer:")
     assert made.messages[0].reasoning == watched.text(watched.plain(7, prefix="<think>\n"))
 
@@ -178,8 +178,8 @@ def test_the_engines_own_cap_stops_at_the_same_token(watched: Watched) -> None:
         pytest.skip("only vLLM caps thinking by itself")
     ours = watched.force(thinking_budget=12, tokens=16)
     theirs = watched.force(thinking_budget=12, tokens=24, control="engine")
-    assert theirs.marks["requests"] == 1
-    assert theirs.marks["thinking_tokens"] == ours.marks["thinking_tokens"] == 12
+    assert theirs.annotations["requests"] == 1
+    assert theirs.annotations["thinking_tokens"] == ours.annotations["thinking_tokens"] == 12
     assert theirs.messages[0].reasoning == ours.messages[0].reasoning
     opening = len(watched.ids("<think>\n"))
     assert (theirs.token_ids or ())[: opening + 12] == (ours.token_ids or ())[: opening + 12]

@@ -50,8 +50,13 @@ def test_sc_tir_is_data(load, tmp_path):
     recipe = load("sc_tir={width: 6, depth: 3, restarts: 2, k: [1, 6]}")
     [cell] = [cell for cell in cells(recipe) if cell.part == "sc-tir"]
     made = sample_set(recipe, cell, folder=tmp_path, problems=tmp_path / "p.jsonl", beside=tmp_path)
-    assert (made.samples, made.strategy.name, made.sampling.temperature, made.template) == (6, "tir", 0.8, "tir")
-    tir = made.strategy.tir
+    assert (made.samples, made.strategy.strategy.name, made.sampling.temperature, made.template) == (
+        6,
+        "tir",
+        0.8,
+        "tir",
+    )
+    tir = made.strategy.options()
     assert (tir.executions, tir.restarts, tir.hallucinated, tir.cell_seconds, tir.output_chars) == (
         3,
         2,
@@ -69,10 +74,11 @@ def test_a_cell_says_how_it_is_sampled(load, tmp_path):
         for cell in cells(recipe)
     }
     greedy, sampled = made["sequential-b8-w2"], made["parallel-b16-w0"]
-    assert (greedy.sampling.temperature, greedy.samples, greedy.strategy.forcing.waits) == (0.0, 1, 2)
+    assert (greedy.sampling.temperature, greedy.samples, greedy.strategy.decoding.options["waits"]) == (0.0, 1, 2)
     assert (sampled.sampling.temperature, sampled.samples, sampled.sampling.seed) == (0.5, 4, 3)
-    assert sampled.strategy.forcing.thinking_budget == 16 and sampled.strategy.forcing.confidence
-    assert greedy.strategy.forcing.wait == "Hmm"
+    forcing = sampled.strategy.decoding.options
+    assert forcing["thinking_budget"] == 16 and forcing["confidence"]
+    assert greedy.strategy.decoding.options["wait"] == "Hmm"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +103,7 @@ def test_a_cell_says_how_it_is_sampled(load, tmp_path):
         ("selector.model.dtype=half", "selector.model.dtype must be one of"),
         ("sc_tir.width=-1", "sc_tir.width must be at least 0, got -1"),
         ("sc_tir={width: 4, k: [8]}", "sc_tir.k must lie between 1 and sc_tir.width 4, got [8]"),
-        ("sc_tir.depth=0", "tir.executions must be at least 1"),
+        ("sc_tir.depth=0", "sc_tir.executions must be at least 1"),
         ("forcing.waits=1", "come from the grids; leave them out"),
         ("forcing.format=tags", "forcing.format must be one of auto"),
         ("sequential.budget=[1]", "unknown key sequential.budget (did you mean sequential.budgets?)"),

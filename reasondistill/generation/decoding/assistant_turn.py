@@ -1,45 +1,62 @@
-"""One assistant turn that the model and we write in turns: what stands there so far, as text and as tokens.
+"""One assistant turn that the model and we write alternately, as text and as tokens.
 
-With an engine that takes tokens nothing is tokenized twice: the model goes on from the very ids that it wrote, and
-counts are exact. With one that takes text only, what we write is counted by an estimate.
+With an engine that takes tokens nothing is tokenized twice: the model continues from the ids that it wrote, and counts
+are exact. With an engine that takes only text, what we write is counted by an estimate.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import Self
 
-from ...engines.base import Completion, Engine, Extras, TokenEngine
+from ...engines.base import PLAIN, Completion, Engine, Extras, TokenEngine
 from ...errors import RequestError
-from ...records import FinishReason, Message, Sampling, Usage
+from ...records import FinishReason, Message, Row, Sampling, Usage
 
 
 @dataclass(slots=True, kw_only=True)
-class Turn:
+class AssistantTurn:
     """A turn under way."""
 
     engine: Engine
     messages: Sequence[Message]
-    sampling: Sampling
-    """Its seed is moved on with every request; the cap is given with each."""
-    extras: Extras
+    """The conversation before the turn."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """Sampling of the next requests; each has its own seed, and its cap as an argument."""
+    extras: Extras = PLAIN
+    seeds_used: int = 0
+    """Number of requests that the attempt's earlier turns made."""
     inline: str = ""
-    """What stands between a thought and its answer in the text of an engine that returns the two apart."""
+    """Delimiter between thinking and answer, for engines that return the two apart."""
     text: str = ""
     ids: list[int] | None = field(init=False)
+    """Token ids of the text; None with an engine that takes only text."""
     tokens: int = 0
-    """Tokens of the turn, ours among them."""
+    """Number of tokens, ours included."""
     borders: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
-    """(characters, tokens) after each piece: where the counts of an engine without token ids are known."""
+    """(characters, tokens) after each piece, the places where a text engine's counts are known."""
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     logprobs: list[float] = field(default_factory=list)
-    """Of the model's own tokens, if asked."""
+    """Log-probabilities of the model's own tokens, if asked."""
+    stopped_by: str | None = None
+    """Stop string that ended the last request, as far as it is known."""
+    tool_calls: tuple[Row, ...] = ()
+    """Calls that the server read from the last request."""
 
     def __post_init__(self) -> None:
         self.ids = [] if isinstance(self.engine, TokenEngine) and self.engine.abilities.token_ids else None
 
+    def fork(self) -> Self:
+        """Return a copy that continues independently."""
+        turn = copy(self)
+        turn.ids = None if self.ids is None else list(self.ids)
+        turn.borders, turn.logprobs = list(self.borders), list(self.logprobs)
+        return turn
+
     async def write(self, text: str) -> int:
-        """Write a text of our own; return its tokens."""
+        """Append a text of ours; return its number of tokens."""
         if not text:
             return 0
         if self.ids is not None and isinstance(self.engine, TokenEngine):
@@ -49,38 +66,52 @@ class Turn:
             self.tokens = len(self.ids)
             return len(added)
         estimate = -(-len(text) // 4)
-        self._grow(text, estimate)
+        self._append(text, estimate)
         return estimate
 
     async def cost(self, text: str) -> int:
-        """Return how many tokens `write` would add."""
+        """Return the number of tokens that `write` would add."""
         if self.ids is not None and isinstance(self.engine, TokenEngine):
             return len(await self.engine.encode(text))
         return -(-len(text) // 4)
 
-    async def go_on(self, most: int, *, stop: str | None = None, engine_budget: int | None = None) -> FinishReason:
-        """Let the model write `most` tokens at most, or up to and with a stop string; return why it stopped.
+    async def request(
+        self,
+        max_tokens: int,
+        *,
+        closing: str | None = None,
+        until: Sequence[str] = (),
+        engine_budget: int | None = None,
+    ) -> FinishReason:
+        """Let the model write up to `max_tokens`, or up to and including a stop string; return why it stopped.
 
-        Raises RequestError with reason `budget_breach` where it wrote more: some servers ignore caps silently.
+        Stop strings are `closing`, the end of thinking, and those of `until`.
+
+        Raises RequestError with reason `budget_breach` if it wrote more: some servers ignore caps silently.
         """
-        stops = (*self.sampling.stop, *([stop] if stop else []))
-        sampling = replace(self.sampling, max_tokens=most, stop=stops, seed=self.sampling.seed + self.requests)
+        sampling = replace(
+            self.sampling,
+            max_tokens=max_tokens,
+            stop=(*self.sampling.stop, *([closing] if closing else ()), *until),
+            seed=self.sampling.seed + self.seeds_used + self.requests,
+        )
         extras = replace(self.extras, prefix_ids=tuple(self.ids or ()), thinking_budget=engine_budget)
         [made] = await self.engine.complete(self.messages, sampling, prefix=self.text, extras=extras)
         self.requests += 1
         self.usage += made.usage
         self.seconds += made.seconds
         self.logprobs += made.logprobs or ()
-        if made.usage.completion_tokens > most:
+        self.tool_calls = made.tool_calls
+        if made.usage.completion_tokens > max_tokens:
             raise RequestError(
-                f"{self.engine.name} wrote {made.usage.completion_tokens} tokens where {most} were allowed",
+                f"{self.engine.name} wrote {made.usage.completion_tokens} tokens where {max_tokens} were allowed",
                 reason="budget_breach",
             )
-        await self._take(made, stop)
+        await self._take(made, closing, until)
         return made.finish_reason
 
     async def cut(self, length: int) -> None:
-        """Drop what stands after so many characters."""
+        """Drop the text after so many characters."""
         if length >= len(self.text):
             return
         if self.ids is not None and isinstance(self.engine, TokenEngine):
@@ -94,7 +125,7 @@ class Turn:
         self.text = self.text[:length]
 
     async def tokens_within(self, length: int) -> int:
-        """Return how many of the turn's tokens stand whole within so many characters."""
+        """Return how many of the turn's tokens lie entirely within so many characters."""
         if self.ids is None:
             return self._between(length)
         low, high = 0, len(self.ids)
@@ -106,27 +137,29 @@ class Turn:
                 high = middle - 1
         return low
 
-    async def _take(self, made: Completion, stop: str | None) -> None:
+    async def _take(self, made: Completion, closing: str | None, until: Sequence[str]) -> None:
         if self.ids is None or not isinstance(self.engine, TokenEngine):
-            self._grow(_raw(made, self.inline, stop), made.usage.completion_tokens)
+            text, self.stopped_by = _raw(made, self.inline, closing, until)
+            self._append(text, made.usage.completion_tokens)
             return
         if made.token_ids is None and made.usage.completion_tokens:
             raise RequestError(f"{self.engine.name} returned no token ids", reason="no_token_ids")
         self.ids += made.token_ids or ()
         if made.finish_reason is FinishReason.STOP:
-            # The end token is no part of the turn where it goes on.
+            # The end-of-turn token is dropped, since the turn may continue.
             while self.ids and not await self.engine.decode(self.ids[-1:]):
                 self.ids.pop()
         self.text = await self._decoded(len(self.ids))
         self.tokens = len(self.ids)
+        self.stopped_by = made.stop
 
-    def _grow(self, text: str, tokens: int) -> None:
+    def _append(self, text: str, tokens: int) -> None:
         self.text += text
         self.tokens += tokens
         self.borders.append((len(self.text), self.tokens))
 
     def _between(self, length: int) -> int:
-        """Return the tokens within so many characters: counted at the borders, evenly spread between them."""
+        """Return the tokens within so many characters: known at the borders, spread evenly between them."""
         before = max((b for b in self.borders if b[0] <= length), default=(0, 0))
         after = min((b for b in self.borders if b[0] > length), default=None)
         if after is None:
@@ -138,8 +171,14 @@ class Turn:
         return await self.engine.decode(self.ids[:count]) if count else ""
 
 
-def _raw(made: Completion, inline: str, stop: str | None) -> str:
-    """Return a completion as one text, its stop string written where the engine says that it ended it."""
-    ended = stop if stop and made.finish_reason is FinishReason.STOP and made.stop in (stop, None) else ""
+def _raw(made: Completion, inline: str, closing: str | None, until: Sequence[str]) -> tuple[str, str | None]:
+    """Return a completion as one text with the stop string that ended it, which servers may leave out of the text.
+
+    A server that names no stop string is taken to have stopped at `closing` where that is the only one.
+    """
     text = made.text if made.reasoning is None else made.reasoning + (inline + made.text if made.text else "")
-    return text if not ended or text.endswith(ended) else text + ended
+    stops = [*([closing] if closing else ()), *until]
+    if not stops or made.finish_reason is not FinishReason.STOP:
+        return text, made.stop
+    stop = made.stop or next((s for s in stops if text.endswith(s)), None if until else closing)
+    return (text + stop if stop and stop in stops and not text.endswith(stop) else text), stop

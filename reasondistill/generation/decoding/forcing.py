@@ -1,251 +1,151 @@
-"""The strategy `budget`: budget forcing (Muennighoff et al. 2025), thinking that is as long as we say.
+"""The decoding rule `budget`: budget forcing (Muennighoff et al. 2025), thinking of the length that we choose.
 
-Maximum: at `thinking_budget` tokens we close the thinking and have the model answer. Minimum: where it ends its
-thinking early we take the end back and write "Wait", at most `waits` times, all rounds within the budget. The engine
-must go on in a begun turn; each forced step is one more request whose beginning the prefix cache holds.
+Maximum: at `thinking_budget` tokens we close the thinking and let the model answer. Minimum: where it ends its thinking
+early we remove the end and write "Wait", at most `waits` times, all rounds within the budget. Budget and waits hold for
+an attempt as a whole; the outputs of tools are not counted. The engine must be able to continue a begun turn; each
+forced step is one more request whose prefix is in the cache.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
-from ...engines.base import Engine
-from ...engines.rendering import cut_at_stop
-from ...errors import EngineError, RequestError
-from ...records import FinishReason, Message, Problem, Row, Sampling
+from ...engines.base import PLAIN, Completion, Engine, Extras
+from ...errors import EngineError
+from ...records import Message, Row, Sampling
+from ...store.options import dump_options
 from ..confidence import confidence
-from ..effort import spoken, with_effort
-from ..prompts import PromptTemplate
-from ..strategies.base import Attempt, Partial
-from .assistant_turn import Turn
-from .forcing_options import ForcingOptions, ThinkingFormat
-
-_ESTIMATE_SLACK = 8
-"""Tokens, beside a quarter of the budget, by which an estimated count may be off: only some servers count thinking."""
+from ..effort import spoken
+from .assistant_turn import AssistantTurn
+from .base import WrittenTurn, decisive
+from .forced_turn import ForcedTurn
+from .forcing_options import FORMATS, ForcingOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """One assistant turn with a bounded thought.
+class BudgetForcing:
+    """Turns whose thinking is bounded, extended or asked to be of a length."""
 
-    An attempt that was cut is gone on with from its text; the waits in it are known by theirs.
-    """
-
-    template: PromptTemplate
+    Options: ClassVar[type] = ForcingOptions
+    name: str = "budget"
     options: ForcingOptions = field(default_factory=ForcingOptions)
-    thinking: str = "default"
-    name: str = field(default="budget", init=False)
-    side_by_side: int = field(default=1, init=False)
+
+    @property
+    def thinking_delimiters(self) -> tuple[str, str] | None:
+        """Delimiters for `control: engine`."""
+        by_engine = self.options.control == "engine"
+        return self.options.thinking_format(None).delimiters if by_engine else None
 
     def identity(self) -> Row:
-        """Return the options and the words that go with them."""
-        return self.options.identity()
+        """Return the options and the texts that belong to them."""
+        texts = {"sentence": self.options.sentence, "formats": dump_options(FORMATS)}
+        return {"name": self.name, "options": decisive(self.options), **texts}
 
-    async def attempt(
-        self,
-        engine: Engine,
-        problem: Problem,
-        sampling: Sampling,
-        *,
-        index: int,
-        prior: Sequence[Message] = (),
-        partial: Partial | None = None,
-    ) -> Attempt:
-        """Let the model think and answer; see Strategy.attempt. `sampling.max_tokens` bounds both together."""
+    def instruct(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Return the prompt with the sentence of a prompted baseline."""
+        sentence = self.options.sentence
+        return spoken(messages, sentence) if sentence else tuple(messages)
+
+    def writer(self, engine: Engine) -> "ForcedWriter":
+        """Return a writer of forced turns. EngineError for an engine that may begin a new turn instead."""
         if not engine.continues:
             raise EngineError(
-                f"budget forcing goes on in a begun turn, and engine {engine.name} is not sure to: "
+                f"budget forcing continues a begun turn, and engine {engine.name} is not sure to: "
                 "say --continuation prefix if the server does"
             )
-        asked = self.template.messages(problem)
-        asked = spoken(asked, self.options.sentence) if self.options.sentence else asked
-        prompt, extras = with_effort(asked, self.thinking, engine)
-        form = self.options.thinking_format(engine.chat_template)
-        turn = Turn(
-            engine=engine,
-            messages=prompt,
-            sampling=sampling,
-            extras=replace(extras, logprobs=self.options.confidence),
-            inline=form.closing,
-        )
-        thought = _Thought(turn=turn, options=self.options, form=form, most=sampling.max_tokens)
-        if prior and prior[-1].content:
-            await thought.answer(prior[-1])
-        else:
-            await thought.think(prior[-1].reasoning or "" if prior else "")
-        return await thought.attempt(prompt)
-
-    async def aclose(self) -> None:
-        """Hold nothing."""
+        return ForcedWriter(engine=engine, options=self.options)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Thought:
-    """A turn as thinking and answer."""
+class ForcedWriter:
+    """The turns of one attempt; see TurnWriter."""
 
-    turn: Turn
+    engine: Engine
     options: ForcingOptions
-    form: ThinkingFormat
-    most: int
-    """Tokens that the model may still write."""
-    start: int = 0
-    """Characters, and below tokens, before the thinking."""
-    start_tokens: int = 0
-    end: int | None = None
-    """Characters before the end of the thinking; None while it is open."""
-    answer_at: int = 0
-    """Characters before the answer."""
-    wait_at: list[int] = field(default_factory=list)
-    """Characters of the thinking before each `wait`."""
-    inserted: int = 0
-    ended: str = ""
-    """What ended the thinking: the model, the budget, the turn (an end without an answer) or tokens (max_tokens)."""
-    finish: FinishReason = FinishReason.STOP
+    annotations: Row = field(default_factory=dict)
+    _current: ForcedTurn | None = None
+    _earlier: list[Row] = field(default_factory=list)
+    """Counts of the attempt's earlier turns."""
+    _logprobs: list[float] = field(default_factory=list)
 
-    async def think(self, begun: str = "") -> None:
-        """Write the whole turn, or what is left of it after a thinking that was cut."""
-        await self._open(begun)
-        if self.options.control != "force":
-            await self._unforced()
-            return
-        goes_on = await self._rounds()
-        if self.ended in ("budget", "turn"):
-            await self._close()
-            goes_on = True
-        if self.end is not None and goes_on and self._left > 0:
-            self.finish = await self.turn.go_on(self._left)
-
-    async def answer(self, prior: Message) -> None:
-        """Go on with an answer that was cut."""
-        await self._open(prior.reasoning or "")
-        self.end = self.answer_at = len(self.turn.text)
-        _, closing, gap = self.form.forced.partition(self.form.closing)
-        if not self.form.in_answer:
-            await self.turn.write(closing + gap)
-            self.answer_at += len(closing)
-        await self.turn.write(prior.content)
-        self.ended = "model"
-        self.finish = await self.turn.go_on(self.most)
-
-    async def attempt(self, prompt: tuple[Message, ...]) -> Attempt:
-        """Return what there is."""
-        turn = self.turn
-        end = len(turn.text) if self.end is None else self.end
-        answer = "" if self.end is None else turn.text[self.answer_at :]
-        content, _ = cut_at_stop(answer.lstrip(), turn.sampling.stop)
-        return Attempt(
-            prompt=prompt,
-            messages=(Message(role="assistant", content=content, reasoning=turn.text[self.start : end]),),
-            finish_reason=self.finish,
-            usage=turn.usage,
-            seconds=turn.seconds,
+    async def write(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        begun: Sequence[Message] = (),
+        until: tuple[str, ...] = (),
+        extras: Extras = PLAIN,
+        progress: Callable[[WrittenTurn], None] | None = None,
+    ) -> WrittenTurn:
+        """Write the turn with as many requests as its thinking needs; `progress` is not called."""
+        forced = self._current
+        if forced is None or forced.turn.messages != tuple(messages):
+            forced = self._current = await self._begin(tuple(messages))
+        turn = forced.turn
+        turn.sampling = sampling
+        turn.extras = replace(extras, logprobs=self.options.confidence, include_stop=bool(until), progress=None)
+        await forced.catch_up(begun)
+        length, usage, seconds, sampled = len(turn.text), turn.usage, turn.seconds, len(turn.logprobs)
+        finish = await forced.run(sampling.max_tokens, until)
+        self._logprobs += turn.logprobs[sampled:]
+        await self._annotate(forced)
+        completion = Completion(
+            text=turn.text[length:],
+            tool_calls=turn.tool_calls,
             token_ids=None if turn.ids is None else tuple(turn.ids),
-            marks=await self._marks(end),
+            finish_reason=finish,
+            usage=turn.usage - usage,
+            seconds=turn.seconds - seconds,
+        )
+        return WrittenTurn(message=forced.message, completion=completion)
+
+    def fork(self) -> "ForcedWriter":
+        """Return a copy that continues from the same text and counts."""
+        writer = copy(self)
+        writer._current = self._current and self._current.fork()
+        writer._earlier, writer._logprobs = list(self._earlier), list(self._logprobs)
+        return writer
+
+    async def _begin(self, messages: tuple[Message, ...]) -> ForcedTurn:
+        """Return the attempt's next turn, with what earlier ones have left of the budget and the waits."""
+        if self._current is not None:
+            self._earlier.append(await _counts(self._current))
+        budget = self.options.thinking_budget
+        form = self.options.thinking_format(self.engine.chat_template)
+        return ForcedTurn(
+            turn=AssistantTurn(
+                engine=self.engine,
+                messages=messages,
+                inline=form.closing,
+                seeds_used=sum(row["requests"] for row in self._earlier),
+            ),
+            options=self.options,
+            form=form,
+            budget=None if budget is None else budget - sum(row["thinking_tokens"] for row in self._earlier),
+            waits=self.options.waits - sum(len(row["wait_at"]) for row in self._earlier),
         )
 
-    @property
-    def _left(self) -> int:
-        return self.most - self.turn.usage.completion_tokens
-
-    async def _open(self, begun: str) -> None:
-        """Begin the turn, and write what of its thinking is there already."""
-        turn, wait = self.turn, self.options.wait
-        await turn.write(self.form.opening)
-        self.start, self.start_tokens = len(turn.text), turn.tokens
-        if not begun:
-            return
-        await turn.write(begun)
-        if self.options.waits:
-            found = [match.start() for match in re.finditer(re.escape(wait), begun)]
-            self.wait_at = found[: self.options.waits]
-            self.inserted = len(self.wait_at) * await turn.cost(wait)
-
-    async def _rounds(self) -> bool:
-        """Let the model think until something ends it; return whether its answer is still to come."""
-        budget, closing = self.options.thinking_budget, self.form.closing
-        while True:
-            room = self._left if budget is None else min(self._left, budget - (self.turn.tokens - self.start_tokens))
-            stop = closing if len(self.wait_at) < self.options.waits else None
-            before = len(self.turn.text)
-            self.finish = await self.turn.go_on(room, stop=stop)
-            at = self.turn.text.find(closing, max(self.start, before - len(closing)))
-            if at < 0 and self.finish is FinishReason.LENGTH:
-                self.ended = "tokens" if self._left <= 0 else "budget"
-                return False
-            if stop is None or not await self._take_back(at if at >= 0 else len(self.turn.text)):
-                self._ended_by_model(at)
-                return stop is not None or self.finish is FinishReason.LENGTH
-
-    @property
-    def _shown(self) -> int:
-        """Characters of the closing delimiter that are no part of the answer."""
-        return 0 if self.form.in_answer else len(self.form.closing)
-
-    def _ended_by_model(self, at: int) -> None:
-        """Note where the model has closed its thinking; below 0 it has ended its turn without."""
-        self.ended = "model" if at >= 0 else "turn"
-        self.end, self.answer_at = (at, at + self._shown) if at >= 0 else (None, 0)
-
-    async def _take_back(self, at: int) -> bool:
-        """Write `wait` in the place of the end of thinking, if the budget has room for it and a token more."""
-        turn, wait = self.turn, self.options.wait
-        if self.options.thinking_budget is not None:
-            thought = await turn.tokens_within(at) - self.start_tokens
-            if thought + await turn.cost(wait) >= self.options.thinking_budget:
-                return False
-        if self._left <= 0:
-            return False
-        await turn.cut(at)
-        self.wait_at.append(len(turn.text) - self.start)
-        self.inserted += await turn.write(wait)
-        return True
-
-    async def _close(self) -> None:
-        """Close the thinking; a delimiter that the model has begun is not left half."""
-        turn, form = self.turn, self.form
-        await turn.cut(_without_half(turn.text, form.closing, self.start))
-        forced = form.forced.removeprefix("\n") if turn.text.endswith("\n") else form.forced
-        self.end = len(turn.text)
-        self.answer_at = self.end + forced.find(form.closing) + self._shown
-        await turn.write(forced + form.final)
-
-    async def _unforced(self) -> None:
-        """Let the model think and answer in one go, then count."""
-        budget = self.options.thinking_budget if self.options.control == "engine" else None
-        self.finish = await self.turn.go_on(self.most, engine_budget=budget)
-        at = self.turn.text.find(self.form.closing, self.start)
-        self._ended_by_model(at)
-        if at < 0 and self.finish is FinishReason.LENGTH:
-            self.ended = "tokens"
-        if budget is not None:
-            thought = await self.turn.tokens_within(len(self.turn.text) if at < 0 else at) - self.start_tokens
-            if thought > budget + (0 if self.turn.ids is not None else budget // 4 + _ESTIMATE_SLACK):
-                raise RequestError(
-                    f"{self.turn.engine.name} ignored the thinking budget of {budget}: {thought} tokens of thinking",
-                    reason="budget_breach",
-                )
-
-    async def _marks(self, end: int) -> Row:
-        """Return what is stored beside the text: thinking with our waits, answer with the delimiter, counts of both."""
-        turn = self.turn
-        thought = max(0, await turn.tokens_within(end) - self.start_tokens)
-        row: Row = {
-            "thinking_tokens": thought,
-            "answer_tokens": turn.tokens - self.start_tokens - thought,
-            "inserted_tokens": self.inserted,
-            "waits": len(self.wait_at),
-            "wait_at": self.wait_at,
-            "ended": self.ended,
-            "requests": turn.requests,
+    async def _annotate(self, forced: ForcedTurn) -> None:
+        """Note thinking with our waits, answer with the closing delimiter, and the counts of both."""
+        rows = [*self._earlier, await _counts(forced)]
+        counted = ("thinking_tokens", "answer_tokens", "inserted_tokens", "requests")
+        wait_at = [at for row in rows for at in row["wait_at"]]
+        self.annotations = {
+            **{name: sum(row[name] for row in rows) for name in counted},
+            "waits": len(wait_at),
+            "wait_at": wait_at,
+            "ended": forced.ended,
+            **({"confidence": confidence(self._logprobs)} if self._logprobs else {}),
         }
-        if turn.logprobs:
-            row["confidence"] = confidence(turn.logprobs)
-        return row
 
 
-def _without_half(text: str, closing: str, start: int) -> int:
-    """Return the length of a text without the beginning of a delimiter at its end."""
-    for size in range(min(len(closing) - 1, len(text) - start), 0, -1):
-        if text.endswith(closing[:size]):
-            return len(text) - size
-    return len(text)
+async def _counts(forced: ForcedTurn) -> Row:
+    return {
+        "thinking_tokens": await forced.thinking_tokens(),
+        "answer_tokens": await forced.answer_tokens(),
+        "inserted_tokens": len(forced.wait_at) * await forced.turn.cost(forced.options.wait) if forced.wait_at else 0,
+        "wait_at": forced.wait_at,
+        "requests": forced.turn.requests,
+    }

@@ -1,38 +1,41 @@
-r"""The knobs of budget forcing, the delimiters of thinking and the sentences of its prompted baselines: all data.
+r"""The options of budget forcing, the delimiters of thinking and the sentences of the prompted baselines: all data.
 
-A thinking format says what opens the thinking, what closes it, and what is written where it is closed by force. It
-belongs to the model; `auto` takes it from the chat template.
+A thinking format holds the delimiters of thinking and the text that closes it by force. It belongs to the model; `auto`
+takes it from the chat template.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, MinLen
 
 from ...errors import RecipeError
-from ...records import Row
 
 AUTO = "auto"
+Format = Literal["auto", "think", "thought", "reasoning", "boxed"]
+Control = Literal["force", "engine", "tokens", "steps", "short", "long"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThinkingFormat:
-    """How a model tells thinking and answer apart."""
+    """How a model separates thinking from the answer."""
 
     opening: str = "<think>\n"
-    """Written by us at the start of the turn, unless the template has done so."""
+    """Text that we write at the start of the turn, unless the template has written it."""
     closing: str = "</think>"
-    """What the model writes at the end of its thinking; several tokens are well."""
+    """Text that the model writes at the end of its thinking; may be several tokens."""
     forced: str = "\n</think>\n\n"
-    """Written by us where the budget is used up; holds `closing`."""
+    """Text that we write when the budget is used up; contains `closing`."""
     final: str = "Final Answer:"
-    """Written after `forced`, so that the model answers at once (Muennighoff et al. 2025)."""
+    """Text that we write after `forced`, so that the model answers at once (Muennighoff et al. 2025)."""
     in_answer: bool = False
     r"""Whether `closing` belongs to the answer, as `\boxed{` does."""
 
     @property
     def delimiters(self) -> tuple[str, str]:
-        """What opens thinking and what closes it, for an engine with a cap of its own.
+        """Opening and closing for an engine that caps thinking by itself.
 
-        It takes the same text for an end that the model writes and for one by force, so that no words of ours go with
-        it.
+        The engine uses the same closing for an end by the model and by force, so that it holds no words of ours.
         """
         return self.opening, self.closing
 
@@ -50,68 +53,52 @@ FORMATS = {
     # No tags at all: the calculation is the thinking and the box is the answer.
     "boxed": ThinkingFormat(opening="", closing="\\boxed{", forced="\n\\boxed{", final="", in_answer=True),
 }
-CONTROLS = ("force", "engine", "tokens", "steps", "short", "long")
 SENTENCES = {
     "tokens": "Think for at most {tokens} tokens before you answer.",
     "steps": "Think in at most {steps} numbered steps before you answer.",
     "short": "Think only for a short while, without checking twice, then answer.",
     "long": "Think for a long while; where you are done early, use the time to check every step, then answer.",
 }
-"""The prompted baselines of budget forcing (Muennighoff et al. 2025, section 4.2), in words of our own."""
+"""Prompted baselines of budget forcing (Muennighoff et al. 2025, section 4.2), in our own words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForcingOptions:
     """How long a model thinks."""
 
-    thinking_budget: int | None = None
-    """Tokens of thinking, ours among them, at which it is closed; None: only `max_tokens` bounds it."""
-    waits: int = 0
-    """How often at most the end of thinking is taken back and `wait` written instead (s1: 1 to 8). All rounds share
-    the budget."""
+    NOT_IN_ID: ClassVar[tuple[str, ...]] = ("confidence",)
+    """Options that decide no sample."""
+
+    thinking_budget: Annotated[int, Ge(1)] | None = None
+    """Tokens of thinking, ours included, at which it is closed. None: only `max_tokens` bounds it."""
+    waits: Annotated[int, Ge(0)] = 0
+    """Maximum number of ends of thinking that are replaced by `wait` (s1: 1 to 8). All rounds share the budget."""
     wait: str = "Wait"
-    format: str = AUTO
-    """auto or a name of FORMATS; the three fields below replace parts of it."""
+    """Text that replaces an end of thinking."""
+    format: Format = "auto"
+    """Thinking format: auto or a name of FORMATS; the three fields below replace parts of it."""
     opening: str | None = None
-    closing: str | None = None
+    closing: Annotated[str, MinLen(1)] | None = None
     final: str | None = None
-    control: str = "force"
-    """force: by what is written here; engine: by the engine's own cap (no waits); tokens, steps, short, long: by a
-    sentence in the prompt alone, the baselines."""
-    step_tokens: int = 100
-    """Tokens that one step of `control: steps` stands for (s1)."""
+    control: Control = "force"
+    """Who controls the length. force: the texts that we write; engine: the engine's own cap (no waits); tokens, steps,
+    short, long: only a sentence in the prompt, the baselines."""
+    step_tokens: Annotated[int, Ge(1)] = 100
+    """Tokens per step of `control: steps` (s1)."""
     confidence: bool = False
-    """Store how sure the model was of its tokens, for weighted votes; needs an engine with log-probabilities."""
+    """Whether to store the model's confidence in its tokens, for weighted votes; needs log-probabilities."""
 
     def __post_init__(self) -> None:
-        choices = {"format": (AUTO, *FORMATS), "control": CONTROLS}
-        for key, accepted in choices.items():
-            if getattr(self, key) not in accepted:
-                raise RecipeError(f"forcing.{key} must be one of {', '.join(accepted)}, got {getattr(self, key)!r}")
-        if self.thinking_budget is not None and self.thinking_budget < 1:
-            raise RecipeError(f"forcing.thinking_budget must be at least 1, got {self.thinking_budget}")
-        if self.waits < 0:
-            raise RecipeError(f"forcing.waits must be at least 0, got {self.waits}")
-        if self.step_tokens < 1:
-            raise RecipeError(f"forcing.step_tokens must be at least 1, got {self.step_tokens}")
         if self.waits and not self.wait:
-            raise RecipeError("forcing.wait is empty; it is what is written instead of the end of thinking")
+            raise RecipeError("budget.wait is empty; it is the text that replaces an end of thinking")
         if self.waits and self.control != "force":
-            raise RecipeError(f"forcing.waits needs control: force, got control: {self.control}")
+            raise RecipeError(f"budget.waits needs control: force, got control: {self.control}")
         if self.control in ("engine", "tokens", "steps") and self.thinking_budget is None:
-            raise RecipeError(f"forcing.control: {self.control} needs a thinking_budget")
-        if self.closing == "":
-            raise RecipeError("forcing.closing is empty; it is what ends the thinking")
-
-    def identity(self) -> Row:
-        """Return what changes a sample, the words that the model reads among it."""
-        row = asdict(self)
-        del row["confidence"]
-        return {**row, "sentence": self.sentence, "formats": {k: asdict(v) for k, v in FORMATS.items()}}
+            raise RecipeError(f"budget.control: {self.control} needs a thinking_budget")
 
     @property
     def sentence(self) -> str | None:
-        """What the prompt says of the length; None where nothing is said.
+        """The prompt's sentence about the length, if there is one.
 
         >>> ForcingOptions(control="steps", thinking_budget=250).sentence
         'Think in at most 3 numbered steps before you answer.'
@@ -127,7 +114,7 @@ class ForcingOptions:
         >>> ForcingOptions().thinking_format("...<|begin_of_thought|>...").closing
         '<|end_of_thought|>'
         """
-        name = self.format
+        name: str = self.format
         if name == AUTO:
             tags = {name: form.opening.strip() for name, form in FORMATS.items() if form.opening}
             # Templates that strip earlier thinking name its tags too, whatever the others are.

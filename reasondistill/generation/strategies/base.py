@@ -1,181 +1,132 @@
-"""What a strategy is: one way to make an attempt at a problem, from its prompt to the last turn that comes back.
+"""What a strategy is: one way to attempt a problem, from its prompt to the last turn that comes back.
 
-`SamplingPlan` holds a strategy, `sample` asks it for every attempt that is missing and stores what it returns. A
-strategy keeps no table and knows no rollout ids; what it is made of goes into them through `identity`.
+A strategy keeps no table and knows no rollout ids; everything about it that decides a sample goes into them through
+`identity`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from ...engines.base import Completion, Engine
-from ...records import FinishReason, Message, Problem, Row, Sampling, Usage
+from ...engines.base import Engine, Extras
+from ...records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage
+from ..decoding.base import Decoding, NoOptions, decisive
+from ..decoding.plain import Plain
 from ..effort import with_effort
 from ..prompts import PromptTemplate
 
-Partial = Callable[["Attempt"], None]
-"""Told what an attempt holds so far, after each of its turns; what it was told last may be given back as `prior`."""
-
-LASTING_MARKS = ("branch", "restarts")
-"""What an attempt that goes on from an earlier one cannot notice again, and what still holds of it."""
+LASTING_ANNOTATIONS = ("branch", "restarts")
+"""Annotations that a resumed attempt cannot make again and that still hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of one attempt: everything of a rollout that is not known before it is made."""
+    """The result of an attempt: everything of a rollout that is not known before it is made."""
 
     prompt: tuple[Message, ...]
-    """The messages that were sent."""
+    """Messages that were sent."""
     messages: tuple[Message, ...]
-    """The turns that came back, assistant and tool; those of `prior` among them."""
+    """Turns that came back, assistant and tool; those of `AttemptRequest.prior` included."""
     finish_reason: FinishReason
     usage: Usage = field(default_factory=Usage)
-    """What this attempt cost; what `prior` had cost is not counted again."""
+    """Cost of this attempt, without that of `prior`."""
     seconds: float = 0.0
     token_ids: tuple[int, ...] | None = None
     """Ids of the completion's tokens, where it is one turn made in one piece."""
     tools: tuple[Row, ...] = ()
-    """Functions that the model was told of."""
-    marks: Row = field(default_factory=dict)
-    """What the strategy noticed, such as the number of executed blocks; stored with the rollout."""
-
-
-class Strategy(Protocol):
-    """A way to attempt a problem. Close it with `aclose`: it may hold sessions of a sandbox."""
-
-    @property
-    def name(self) -> str:
-        """The word for it in recipes and rollouts: cot, code, tir."""
-        ...
-
-    @property
-    def template(self) -> PromptTemplate:
-        """What asks the problem."""
-        ...
-
-    @property
-    def thinking(self) -> str:
-        """Effort asked of the model: a word of `thinking.EFFORTS`."""
-        ...
-
-    @property
-    def side_by_side(self) -> int:
-        """How many attempts of a problem are best made one after the other, since they share a beginning."""
-        ...
-
-    def identity(self) -> Row:
-        """Return what changes the sample beside name, thinking, template and sampling: syntax, tools, limits.
-
-        It goes into the rollout's id. Caps that only cut a sample short do not belong here.
-        """
-        ...
-
-    async def attempt(
-        self,
-        engine: Engine,
-        problem: Problem,
-        sampling: Sampling,
-        *,
-        index: int,
-        prior: Sequence[Message] = (),
-        partial: Partial | None = None,
-    ) -> Attempt:
-        """Make one attempt. `index` is its number within the problem's group.
-
-        `prior` are the turns of an earlier attempt that was cut short: this one goes on where they end, and
-        `sampling.max_tokens` is what it may still write over all its turns. Raises RequestError when the attempt
-        cannot be served and EngineError when the engine is gone.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Free what the attempts held."""
-        ...
+    """Functions that the model was offered."""
+    annotations: Row = field(default_factory=dict)
+    """Counts and notes of strategy and decoding, such as the number of executed blocks; stored with the rollout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cot:
-    """One assistant turn."""
+class AttemptRequest:
+    """One attempt to make."""
 
+    engine: Engine
+    problem: Problem
+    sampling: Sampling
+    """`max_tokens` bounds what the model may still write over all turns."""
+    index: int = 0
+    """Number of the attempt within the problem's group."""
+    prior: tuple[Message, ...] = ()
+    """Turns of an earlier, truncated attempt, which this one continues."""
+    partial: Callable[[Attempt], None] | None = None
+    """Called with the attempt so far as it grows; its messages may come back as `prior` of another request."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Strategy(ABC):
+    """A way to attempt a problem. Close it with `aclose`: it may hold sessions of a sandbox."""
+
+    Options: ClassVar[type] = NoOptions
+    """Record of the strategy's options."""
+    TEMPLATE: ClassVar[str] = "math-zero-shot"
+    """Prompt template where the recipe names none."""
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+    """Fields of a template that the strategy fills, besides `question`."""
+    in_flight: ClassVar[float] = 1.0
+    """Attempts under way per request that the engine serves at once; above 1 where attempts wait for tools."""
+
+    name: str = ""
+    """Name in recipes and rollouts."""
     template: PromptTemplate
+    options: Any = None
     thinking: str = "default"
-    name: str = "cot"
-    side_by_side: int = field(default=1, init=False)
+    """Effort asked of the model: a word of `effort.EFFORTS`."""
+    decoding: Decoding = field(default_factory=Plain)
+
+    def __post_init__(self) -> None:
+        self.options = self.Options() if self.options is None else self.options
+
+    @property
+    def label(self) -> str:
+        """The `strategy` of rollouts: the name, and that of a decoding other than plain behind a `+`."""
+        return self.name if self.decoding == Plain() else f"{self.name}+{self.decoding.name}"
+
+    @property
+    def group_size(self) -> int:
+        """Attempts of a problem that are best made one after the other, since they share a beginning."""
+        return 1
 
     def identity(self) -> Row:
-        """Return nothing: name, thinking and template say it all."""
+        """Return everything that decides a sample besides template and sampling: options, tools, texts.
+
+        It is part of the rollout's id. Caps that only truncate a sample do not belong here.
+        """
+        return {
+            "name": self.name,
+            "thinking": self.thinking,
+            "options": decisive(self.options),
+            "decoding": self.decoding.identity(),
+        }
+
+    def ask(self, problem: Problem, annotations: Row | None = None) -> PromptTemplate:
+        """Return the template with its fields filled for a problem.
+
+        `annotations` are those of a rollout that a student learns from, where the prompt must fit it.
+        """
+        return self.template
+
+    @abstractmethod
+    async def attempt(self, request: AttemptRequest) -> Attempt:
+        """Make one attempt.
+
+        Raises RequestError if the attempt cannot be served and EngineError if the engine is gone.
+        """
+
+    @classmethod
+    def measure(cls, rollouts: Iterable[Rollout]) -> Row:
+        """Return what a report says of this strategy's rollouts; empty where it has nothing to add."""
         return {}
 
-    async def attempt(
-        self,
-        engine: Engine,
-        problem: Problem,
-        sampling: Sampling,
-        *,
-        index: int,
-        prior: Sequence[Message] = (),
-        partial: Partial | None = None,
-    ) -> Attempt:
-        """Ask once; with `prior`, go on in its last message as the engine best can."""
-        prompt, extras = with_effort(self.template.messages(problem), self.thinking, engine)
-        begun = prior[-1] if prior else None
+    async def aclose(self) -> None:  # noqa: B027 - most strategies hold nothing
+        """Free what the attempts held."""
 
-        def made(completion: Completion) -> Attempt:
-            return Attempt(
-                prompt=prompt,
-                messages=(joined(begun, completion) if begun else message_of(completion),),
-                finish_reason=completion.finish_reason,
-                usage=completion.usage,
-                seconds=completion.seconds,
-                token_ids=None if begun else completion.token_ids,
-            )
-
-        if partial is not None:
-            extras = replace(extras, progress=lambda completion: partial(made(completion)))
-        prefix = written(begun) if begun else ""
-        [completion] = await engine.complete(prompt, sampling, prefix=prefix, extras=extras)
-        return made(completion)
-
-    async def aclose(self) -> None:
-        """Hold nothing."""
-
-
-def message_of(completion: Completion) -> Message:
-    """Return a completion as an assistant turn."""
-    return Message(
-        role="assistant", content=completion.text, reasoning=completion.reasoning, tool_calls=completion.tool_calls
-    )
-
-
-def written(message: Message) -> str:
-    """Return an assistant turn as the text that an engine continues: thinking in its tags, then the content.
-
-    A thought without content was cut short, so its block stays open.
-
-    >>> written(Message(role="assistant", content="4", reasoning="2 + 2"))
-    '<think>2 + 2</think>4'
-    >>> written(Message(role="assistant", content="", reasoning="2 +"))
-    '<think>2 +'
-    """
-    if message.reasoning is None:
-        return message.content
-    return f"<think>{message.reasoning}</think>{message.content}" if message.content else f"<think>{message.reasoning}"
-
-
-def joined(begun: Message, completion: Completion) -> Message:
-    """Return the turn that a completion of `written(begun)` makes with it.
-
-    >>> from ..engines.base import Completion
-    >>> rest = Completion(text="4", reasoning=" 2", finish_reason=FinishReason.STOP, usage=Usage(), seconds=0)
-    >>> joined(Message(role="assistant", content="", reasoning="2 +"), rest)
-    Message(role='assistant', content='4', reasoning='2 + 2', tool_calls=())
-    """
-    reasoning = None
-    if begun.reasoning is not None or completion.reasoning is not None:
-        reasoning = (begun.reasoning or "") + (completion.reasoning or "")
-    return Message(
-        role="assistant",
-        content=begun.content + completion.text,
-        reasoning=reasoning,
-        tool_calls=(*begun.tool_calls, *completion.tool_calls),
-    )
+    def prompt(
+        self, request: AttemptRequest, template: PromptTemplate, tools: tuple[Row, ...] = ()
+    ) -> tuple[tuple[Message, ...], Extras]:
+        """Return the messages of a filled template, with the sentences of decoding and effort, and their extras."""
+        messages = self.decoding.instruct(template.messages(request.problem))
+        return with_effort(messages, self.thinking, request.engine, tools)

@@ -1,16 +1,15 @@
-"""The strategy `code`: one program, judged by the problem's tests. Here is what the prompt says of its form."""
+"""The strategy `code`: one program, judged by the problem's tests; the prompt says which form they need."""
 
 import ast
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from verifiers.code.forms import BadTests, StdioTests, read_tests
 
-from ...engines.base import Engine
-from ...records import Message, Problem, Row, Sampling
+from ...records import Problem, Row
 from ..prompts import PromptTemplate
-from .base import Attempt, Cot, Partial
+from .base import Strategy
+from .cot import Cot
 
 FORMS = {
     "function": "Write the Python function `{name}`, with the imports that it needs.",
@@ -18,45 +17,28 @@ FORMS = {
     "program": "Write a Python program that reads its input from standard input and prints its output.",
     "free": "Write a Python program.",
 }
-"""What a program must look like to be tested, put in the place of `{form}` in a template."""
+"""Sentences for `{form}` of a template, by what the tests call."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+@dataclass(slots=True, kw_only=True)
+class Code(Cot):
     """One assistant turn with a program in it."""
 
-    template: PromptTemplate
-    thinking: str = "default"
-    name: str = field(default="code", init=False)
-    side_by_side: int = field(default=1, init=False)
+    TEMPLATE: ClassVar[str] = "code-zero-shot"
+    FIELDS: ClassVar[tuple[str, ...]] = ("form", "tests", "example")
+
+    name: str = "code"
 
     def identity(self) -> Row:
-        """Return the sentences that tell the program's form."""
-        return {"forms": FORMS}
+        """Return the base's, and the sentences about the program's form."""
+        return {**Strategy.identity(self), "forms": FORMS}
 
-    async def attempt(
-        self,
-        engine: Engine,
-        problem: Problem,
-        sampling: Sampling,
-        *,
-        index: int,
-        prior: Sequence[Message] = (),
-        partial: Partial | None = None,
-    ) -> Attempt:
-        """Ask once, saying which form the tests need."""
-        asked = ask(self.template, problem)
-        turn = Cot(template=asked, thinking=self.thinking)
-        return await turn.attempt(engine, problem, sampling, index=index, prior=prior, partial=partial)
-
-    async def aclose(self) -> None:
-        """Hold nothing."""
-
-
-def ask(template: PromptTemplate, problem: Problem) -> PromptTemplate:
-    """Return the template with what the problem's tests say in it: `{form}`, `{tests}` and `{example}` (the first)."""
-    asserts = asserts_of(problem.tests)
-    return template.filled(form=form_of(problem.tests), tests="\n".join(asserts), example=asserts[0] if asserts else "")
+    def ask(self, problem: Problem, annotations: Row | None = None) -> PromptTemplate:
+        """Fill `{form}`, `{tests}` and `{example}` (the first test) from the problem's tests."""
+        asserts = asserts_of(problem.tests)
+        return self.template.filled(
+            form=form_of(problem.tests), tests="\n".join(asserts), example=asserts[0] if asserts else ""
+        )
 
 
 def form_of(tests: Any) -> str:
@@ -78,7 +60,7 @@ def form_of(tests: Any) -> str:
 
 
 def asserts_of(tests: Any) -> list[str]:
-    """Return the assertions of some tests: the first one tells the function's name and arguments.
+    """Return the assertions of some tests; the first one shows the function's name and arguments.
 
     >>> asserts_of(["assert f(1) == 2", "assert f(2) == 3"])
     ['assert f(1) == 2', 'assert f(2) == 3']

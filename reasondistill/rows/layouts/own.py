@@ -6,7 +6,7 @@ from .layout import Layout
 
 def _spread(row: Row) -> list[Row]:
     """Lift what a stored rollout's annotations say of it."""
-    annotations = row.get("annotations") or row.get("marks")
+    annotations = row.get("annotations")
     if not isinstance(annotations, dict):
         return [row]
     lifted = {name: annotations[name] for name in ("label", "score") if annotations.get(name) is not None}

@@ -1,18 +1,18 @@
-"""One tool-integrated attempt on its way: ask, run what was written, ask again, within its budgets."""
+"""One tool-integrated attempt under way: ask, run the code that was written, ask again, within its budgets."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 from sandbox import Status
 
-from ....engines.base import Completion, Engine, Extras
+from ....engines.base import Extras
 from ....errors import RequestError
 from ....records import FinishReason, Message, Row, Sampling, content_id
+from ...decoding import TurnWriter, WrittenTurn
 from ...syntax import code_of_call
-from ..base import Attempt, Partial
+from ..base import Attempt
 from .dialogue import Dialogue
 from .interpreters import Cell, Interpreter
 from .options import NOTICES, TirOptions
@@ -20,41 +20,42 @@ from .tool_output import shown
 
 
 @dataclass(slots=True, kw_only=True)
-class Walk:
-    """An attempt that is being made."""
+class TirAttempt:
+    """An attempt under way. Whoever creates it closes it."""
 
-    engine: Engine
+    writer: TurnWriter
     sampling: Sampling
     options: TirOptions
     extras: Extras
     dialogue: Dialogue
     interpreter: Interpreter
-    partial: Partial | None = None
+    partial: Callable[[Attempt], None] | None = None
     finished: FinishReason | None = None
     stopped: str | None = None
     """The budget that ended it: tokens, wall or context."""
-    marks: Row = field(default_factory=dict)
+    annotations: Row = field(default_factory=dict)
+    """Annotations besides those that are counted."""
     began: float = field(default_factory=time.monotonic)
 
     async def resume(self, prior: Sequence[Message]) -> None:
-        """Take up an earlier attempt that was cut; its blocks make the interpreter's state again when one is run."""
-        open_calls = self.dialogue.take_up(prior)
+        """Continue an earlier, truncated attempt; its blocks are run again before the next one."""
+        open_calls = self.dialogue.resume(prior)
         calls = [call for m in prior for call in m.tool_calls]
         codes = [code_of_call(call) for call in calls[: len(calls) - len(open_calls)]]
         self.interpreter.cells = [Cell(code=code) for code in codes if code is not None]
-        await self._run(open_calls)
+        await self._run_calls(open_calls)
 
-    async def go(self, *, until_code: bool = False) -> FinishReason | None:
-        """Go on to the end and return why it is one; with `until_code` to the first executed block, returning None."""
+    async def run(self, *, until_code: bool = False) -> FinishReason | None:
+        """Continue to the end and return its reason; with `until_code` return None after the first executed block."""
         while self.finished is None:
-            completion = await self._ask()
-            if completion is None:
+            written = await self._write_turn()
+            if written is None:
                 self.finished = FinishReason.LENGTH
                 break
-            step = self.dialogue.take(completion)
+            step = self.dialogue.take(written)
             self.finished = step.finish
-            self.save()  # the turn is paid for: what its code does may take long
-            await self._run(step.calls)
+            self.save()  # before its code runs: the turn is paid for
+            await self._run_calls(step.calls)
             if self.dialogue.invented and self.options.hallucinated == "prune":
                 self.finished = self.finished or FinishReason.STOP
             self.save()
@@ -62,22 +63,23 @@ class Walk:
                 return None
         return self.finished
 
-    async def branch(self, walk: "Walk", *, first: bool) -> "Walk":
-        """Make of a new walk one that goes on from here, in a copy of the interpreter; the first one bears the cost."""
-        mine = self.dialogue
-        walk.dialogue = mine.copy() if not first else replace(mine, messages=list(mine.messages))
-        [walk.interpreter] = await self.interpreter.fork(1)
-        shared = content_id([m.to_row() for m in mine.messages])
-        walk.marks["branch"] = {"prefix": shared, "shared_tokens": mine.spent}
-        return walk
+    async def branch_from(self, beginning: "TirAttempt", *, pays: bool) -> None:
+        """Continue from a shared beginning, in a copy of its interpreter; one attempt of the group `pays` for it."""
+        self.close()
+        [self.interpreter] = await beginning.interpreter.fork(1)
+        self.dialogue, self.writer = beginning.dialogue.copy(with_cost=pays), beginning.writer.fork()
+        shared = content_id([m.to_row() for m in self.dialogue.messages])
+        self.annotations["branch"] = {"prefix": shared, "shared_tokens": self.dialogue.spent}
+        self.finished, self.stopped = beginning.finished, beginning.stopped
+        self.save()
 
     def save(self) -> None:
-        """Tell what there is so far of an attempt that goes on."""
+        """Report the attempt so far, unless it is over."""
         if self.partial is not None and self.finished is None:
             self.partial(self.attempt())
 
     def attempt(self) -> Attempt:
-        """Return what there is so far."""
+        """Return the attempt so far."""
         return Attempt(
             prompt=self.dialogue.prompt,
             messages=tuple(self.dialogue.messages),
@@ -85,54 +87,44 @@ class Walk:
             usage=self.dialogue.usage,
             seconds=time.monotonic() - self.began,
             tools=self.extras.tools,
-            marks=self._marks(),
+            annotations=self._annotations(),
         )
 
-    def close(self) -> Self:
+    def close(self) -> None:
         """End the interpreter."""
         self.interpreter.close()
-        return self
 
-    async def _ask(self) -> Completion | None:
-        """Ask for the next turn; None when a budget is used up."""
+    async def _write_turn(self) -> WrittenTurn | None:
+        """Return the next turn, or the rest of one; None if a budget is used up."""
         dialogue = self.dialogue
         room = self.sampling.max_tokens - dialogue.spent
         patience = self.options.wall_seconds - (time.monotonic() - self.began)
         if room < 1 or patience <= 0:
             self.stopped = "tokens" if room < 1 else "wall"
             return None
-        sampling = replace(
-            self.sampling,
-            max_tokens=room,
-            stop=(*self.sampling.stop, *dialogue.mode.stops),
-            seed=self.sampling.seed + len(dialogue.messages),
-        )
-        messages, prefix = dialogue.request()
-        extras = replace(
-            self.extras,
-            include_stop=bool(dialogue.mode.stops),
-            progress=None if self.partial is None else self._show,
-        )
+        sampling = replace(self.sampling, max_tokens=room, seed=self.sampling.seed + len(dialogue.messages))
+        messages, begun = dialogue.request()
+        progress = None if self.partial is None else self._show
         try:
             async with asyncio.timeout(patience):
-                [completion] = await self.engine.complete(messages, sampling, prefix=prefix, extras=extras)
+                return await self.writer.write(
+                    messages, sampling, begun=begun, until=dialogue.mode.stops, extras=self.extras, progress=progress
+                )
         except TimeoutError:
             self.stopped = "wall"
-            return None
         except RequestError as error:
             if error.reason != "prompt_too_long" or not dialogue.messages:
                 raise
             self.stopped = "context"
-            return None
-        return completion
+        return None
 
-    def _show(self, completion: Completion) -> None:
-        """Tell what there is with a turn that is still being written."""
+    def _show(self, written: WrittenTurn) -> None:
+        """Report the attempt with a turn that is still being written."""
         assert self.partial is not None
-        made, usage = self.attempt(), self.dialogue.usage + completion.usage
-        self.partial(replace(made, messages=self.dialogue.so_far(completion), usage=usage))
+        usage = self.dialogue.usage + written.completion.usage
+        self.partial(replace(self.attempt(), messages=self.dialogue.so_far(written), usage=usage))
 
-    async def _run(self, calls: Sequence[Row]) -> None:
+    async def _run_calls(self, calls: Sequence[Row]) -> None:
         """Run the blocks of a turn in order and add their outputs."""
         dialogue, options = self.dialogue, self.options
         for call in calls:
@@ -148,17 +140,17 @@ class Walk:
                     output = f"{output}\n{NOTICES['closing']}"
                 dialogue.answer(output, ran=True, failed=execution.status is not Status.OK)
 
-    def _marks(self) -> Row:
+    def _annotations(self) -> Row:
         dialogue, over = self.dialogue, self.finished is FinishReason.STOP
         unexecuted_answer = over and not dialogue.executed
-        noticed = {
+        notes = {
             "failed_executions": dialogue.failed,
             "invented_outputs": dialogue.invented,
             "unexecuted_blocks": dialogue.unexecuted,
             "unexecuted_answer": unexecuted_answer,
             "stopped": self.stopped,
             "pruned": self.options.hallucinated == "prune" and (unexecuted_answer or dialogue.invented > 0),
-            **self.marks,
+            **self.annotations,
         }
-        kept = {name: value for name, value in noticed.items() if value}
-        return {"syntax": dialogue.mode.name, "executions": dialogue.executed, **kept}
+        kept = {name: value for name, value in notes.items() if value}
+        return {"syntax": dialogue.mode.name, "executions": dialogue.executed, **kept, **self.writer.annotations}

@@ -1,6 +1,6 @@
-"""The turns of one tool-integrated attempt: what is sent next, and what a completion means. Nothing is run here.
+"""The turns of one tool-integrated attempt: what is sent next, and what a completion asks for. Nothing is run here.
 
-The messages are the truth; a prefix for an engine that goes on in the middle of a turn is rendered from them.
+The messages are the truth; the prefix for an engine that continues in the middle of a turn is rendered from them.
 """
 
 import re
@@ -11,26 +11,26 @@ from verifiers.math.extract import extract
 
 from ....engines.base import Completion
 from ....records import FinishReason, Message, Row, Usage
+from ...decoding import WrittenTurn
 from ...syntax import SYNTAXES, Block, Syntax, find_block, find_output, without_blocks
 from ...transcripts import native, python_call, render, text_call
-from ..base import joined, message_of, written
 
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """How a model is talked to."""
+    """How calls and outputs are exchanged with a model."""
 
     syntax: Syntax
-    """How it writes its blocks; with `native`, how an engine that does not read calls gives them."""
+    """Syntax of the model's blocks; with `native`, of the calls that an engine leaves in the text."""
     native: bool
     """Whether calls and outputs are tool messages of the chat template."""
     continues: bool
-    """Whether the engine goes on from a prefix."""
+    """Whether the engine continues a prefix."""
     strips_thinking: bool
     as_stored: bool = False
-    """Whether the turns are sent as they are stored: recordings are found by them."""
+    """Whether the turns are sent as they are stored, which is how recordings are found."""
 
     @property
     def name(self) -> str:
@@ -44,84 +44,84 @@ class Mode:
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """Stop strings. A server that cannot go on gets none: what stands behind an innocent fence would be lost."""
+        """Stop strings. None for a server that cannot continue: the text behind another fence would be lost."""
         return self.syntax.stops if self.in_one_turn else ()
 
     @property
     def understood(self) -> tuple[Syntax, ...]:
-        """Every syntax in which a block is run, the usual one first."""
+        """Every syntax whose blocks are run, the usual one first."""
         return (self.syntax, *(s for s in (SYNTAXES["fenced"], SYNTAXES["tool-call"]) if s is not self.syntax))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class NextStep:
     """What a completion asks for."""
 
     finish: FinishReason | None = None
-    """Why the attempt is over; None when it goes on."""
+    """Why the attempt is over; None if it continues."""
     calls: tuple[Row, ...] = ()
-    """Calls to answer before the next turn; none when the model just goes on."""
+    """Calls to answer before the next turn; none if the model just continues."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Dialogue:
-    """An attempt as far as it got."""
+    """The turns of an attempt so far."""
 
     prompt: tuple[Message, ...]
     mode: Mode
     executions: int
-    """Blocks that may be run."""
+    """Number of blocks that may be run."""
     messages: list[Message] = field(default_factory=list)
     unfinished: bool = False
     """Whether the last message is a turn that the model has not ended."""
     executed: int = 0
+    """Number of executed blocks."""
     failed: int = 0
-    """Executed blocks that ended in an error."""
+    """Number of executed blocks that ended in an error."""
     invented: int = 0
-    """Outputs that the model wrote itself."""
+    """Number of outputs that the model wrote itself."""
     unexecuted: int = 0
-    """Blocks that were written when no more were allowed."""
+    """Number of blocks that were written when no more were allowed."""
     spent: int = 0
-    """Tokens that the model wrote, those of a shared beginning and of an earlier attempt not counted twice."""
+    """Tokens that the model wrote, those of a shared beginning included."""
     usage: Usage = field(default_factory=Usage)
+    """Cost of this attempt; the cost of a shared beginning belongs to one attempt of the group."""
 
     @property
     def closing(self) -> bool:
         """Whether only the closing turn is left."""
         return self.executed >= self.executions
 
-    def copy(self) -> "Dialogue":
-        """Return a dialogue that goes on from here by itself and whose cost so far is another's."""
-        return replace(self, messages=list(self.messages), usage=Usage())
+    def copy(self, *, with_cost: bool) -> "Dialogue":
+        """Return a dialogue that continues from here independently, with the cost so far or without."""
+        return replace(self, messages=list(self.messages), usage=self.usage if with_cost else Usage())
 
-    def request(self) -> tuple[tuple[Message, ...], str]:
-        """Return the messages to send and the assistant prefix to go on from."""
+    def request(self) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+        """Return the messages to send, and the messages that are parts of the assistant turn to continue."""
         sent = [self._without_thinking(m) for m in self.messages] if self.mode.strips_thinking else self.messages
         if self.mode.in_one_turn and not any(_is_native(m) for m in sent):
-            return self.prompt, render(sent)
-        prefix = ""
-        if self.unfinished:
-            prefix = written(sent[-1])
-            sent = sent[:-1]
-        return (*self.prompt, *(sent if self.mode.as_stored else _as_turns(sent))), prefix
+            return self.prompt, tuple(sent)
+        begun = tuple(sent[-1:]) if self.unfinished else ()
+        earlier = sent[: len(sent) - len(begun)]
+        return (*self.prompt, *(earlier if self.mode.as_stored else _as_turns(earlier))), begun
 
-    def take(self, completion: Completion) -> Step:
-        """Add what came back; return what it asks for."""
+    def take(self, written: WrittenTurn) -> NextStep:
+        """Add a turn, or the rest of one; return what it asks for."""
+        completion = written.completion
         self.usage += completion.usage
         self.spent += completion.usage.completion_tokens or _estimate(completion)
-        message = self._turn(completion)
         if self.unfinished:
             self.messages.pop()
             self.unfinished = False
         if completion.tool_calls:
-            return self._called(message)
-        return self._read(message, completion)
+            return self._called(written.message)
+        return self._read(written.message, completion)
 
-    def so_far(self, completion: Completion) -> tuple[Message, ...]:
-        """Return the turns with one that is still being written; calls count only when they are whole."""
-        turn = replace(self._turn(completion), tool_calls=())
-        begun = self.messages[:-1] if self.unfinished else self.messages
-        return (*begun, turn) if turn.content or turn.reasoning else tuple(self.messages)
+    def so_far(self, written: WrittenTurn) -> tuple[Message, ...]:
+        """Return the turns with one that is still being written; its calls are left out, since they may be half."""
+        turn = replace(written.message, tool_calls=())
+        earlier = self.messages[:-1] if self.unfinished else self.messages
+        return (*earlier, turn) if turn.content or turn.reasoning else tuple(self.messages)
 
     def answer(self, output: str, *, ran: bool = False, failed: bool = False) -> None:
         """Add the output of the next call."""
@@ -131,8 +131,8 @@ class Dialogue:
             self._mark_call("failed")
         self.messages.append(Message(role="tool", content=output))
 
-    def take_up(self, messages: Sequence[Message]) -> tuple[Row, ...]:
-        """Begin with the turns of an earlier attempt that was cut; return the calls that nobody has answered yet."""
+    def resume(self, messages: Sequence[Message]) -> tuple[Row, ...]:
+        """Start from the turns of an earlier, truncated attempt; return the calls that are not answered yet."""
         calls = [call for m in messages for call in m.tool_calls]
         answered = sum(m.role == "tool" for m in messages)
         self.messages, self.executed = list(messages), min(answered, self.executions)
@@ -141,34 +141,30 @@ class Dialogue:
         self.unfinished = messages[-1].role == "assistant" and not messages[-1].tool_calls
         return tuple(calls[answered:])
 
-    def _turn(self, completion: Completion) -> Message:
-        """Return the turn that a completion makes, with what there was of it."""
-        return joined(self.messages[-1], completion) if self.unfinished else message_of(completion)
-
     def _mark_call(self, what: str) -> None:
-        """Note at the next call to answer what came of it: a resumed attempt must know."""
+        """Note the result of the next call to answer in the call itself, so that a resumed attempt knows it."""
         at = max(i for i, m in enumerate(self.messages) if m.tool_calls)
         turn, number = self.messages[at], len(self.messages) - at - 1
         marked = {**turn.tool_calls[number], what: True}
         calls = (*turn.tool_calls[:number], marked, *turn.tool_calls[number + 1 :])
         self.messages[at] = replace(turn, tool_calls=calls)
 
-    def _called(self, message: Message) -> Step:
-        """Take a turn with calls that the server read."""
+    def _called(self, message: Message) -> NextStep:
+        """Add a turn with calls that the server read."""
         if self.closing:
             self.unexecuted += len(message.tool_calls)
             self.messages.append(replace(message, tool_calls=()))
-            return Step(finish=FinishReason.STOP)
+            return NextStep(finish=FinishReason.STOP)
         number = sum(len(m.tool_calls) for m in self.messages)
         calls = tuple(
             {"type": "function", **call, "id": call.get("id") or f"call_{number + i}"}
             for i, call in enumerate(message.tool_calls)
         )
         self.messages.append(replace(message, tool_calls=calls))
-        return Step(calls=calls)
+        return NextStep(calls=calls)
 
-    def _read(self, message: Message, completion: Completion) -> Step:
-        """Take a turn of text: look for a block in what it says, or in a thought that is still open."""
+    def _read(self, message: Message, completion: Completion) -> NextStep:
+        """Add a turn of text: look for a block in its content, or in its thinking if that is still open."""
         thinking = not message.content and message.reasoning is not None
         text = (message.reasoning or "") if thinking else message.content
         found = self._first_block(text)
@@ -178,19 +174,19 @@ class Dialogue:
         block, syntax = found
         if self.executed and self._boxed(text[: block.start]):
             self.messages.append(_with_text(message, text[: block.start], thinking))
-            return Step(finish=FinishReason.STOP)
+            return NextStep(finish=FinishReason.STOP)
         if self.closing:
             self.unexecuted += 1
             self.messages.append(message)
-            return Step(finish=FinishReason.STOP)
+            return NextStep(finish=FinishReason.STOP)
         step = self._call(message, text, block, syntax, thinking)
         if find_output(text, syntax, block.end):
             self.invented += 1
             self._mark_call("invented")
         return step
 
-    def _call(self, message: Message, text: str, block: Block, syntax: Syntax, thinking: bool) -> Step:
-        """Turn a block into a call; what the model wrote behind it is dropped, as a stop string would have."""
+    def _call(self, message: Message, text: str, block: Block, syntax: Syntax, thinking: bool) -> NextStep:
+        """Turn a block into a call; the text behind it is dropped, as a stop string would have done."""
         number = sum(len(m.tool_calls) for m in self.messages)
         if self.mode.native and syntax.as_json and block.code is not None:
             before, calls = text[: block.start].removesuffix("\n"), _native_calls(text, block, syntax, number)
@@ -198,24 +194,24 @@ class Dialogue:
             closed = block if block.closing else _closed(text, block, syntax)
             before, calls = text[: block.start], (text_call(closed, syntax, number=number, thinking=thinking),)
         self.messages.append(replace(_with_text(message, before, thinking), tool_calls=calls))
-        return Step(calls=calls)
+        return NextStep(calls=calls)
 
-    def _without_block(self, message: Message, text: str, completion: Completion) -> Step:
-        """Take a turn that asks for nothing: the end, or a stop string that met an innocent fence."""
+    def _without_block(self, message: Message, text: str, completion: Completion) -> NextStep:
+        """Add a turn without a call: the end, or a stop string that met the fence of something else."""
         self.messages.append(message)
         finish = completion.finish_reason
         if self._invented_in(text):
             self.invented += 1
         if finish is not FinishReason.STOP:
             self.unfinished = True
-            return Step(finish=finish)
+            return NextStep(finish=finish)
         if self.mode.in_one_turn and (completion.text or completion.reasoning) and self._met_a_fence(message, text):
             self.unfinished = True
-            return Step()
-        return Step(finish=finish)
+            return NextStep()
+        return NextStep(finish=finish)
 
     def _met_a_fence(self, message: Message, text: str) -> bool:
-        """Return whether a stop string ended the turn and no block did; write it where the engine has left it out."""
+        """Return whether a stop string ended the turn but no block; write it where the engine has left it out."""
         if text.endswith(self.mode.stops):
             return True
         if self.mode.syntax is not SYNTAXES["fenced"] or not _fence_is_open(text):
@@ -236,20 +232,20 @@ class Dialogue:
         return "\\boxed" in text and extract(without_blocks(text, self.mode.syntax)).method == "boxed"
 
     def _without_thinking(self, message: Message) -> Message:
-        """Return an earlier turn as it is sent when its thinking is left out; a call made in a thought keeps it."""
+        """Return an earlier turn without its thinking, unless a call was made there."""
         made_there = any((c.get("written") or {}).get("thinking") for c in message.tool_calls)
         last = message is self.messages[-1]
         return message if last or made_there or message.reasoning is None else replace(message, reasoning=None)
 
 
 def _closed(text: str, block: Block, syntax: Syntax) -> Block:
-    """Return a block that the text leaves open, closed as the stop string would have that an engine left out."""
+    """Return a block that the text leaves open, closed as by the stop string that the engine left out."""
     found = find_block(text + syntax.stops[0], syntax, block.start)
     return found if found is not None and found.closing else replace(block, closing=syntax.closing)
 
 
 def _native_calls(text: str, first: Block, syntax: Syntax, number: int) -> tuple[Row, ...]:
-    """Return the calls of a turn: models may write several one after the other."""
+    """Return the calls of a turn: models may write several in a row."""
     calls: list[Row] = []
     block: Block | None = first
     while block is not None and block.code is not None:
@@ -260,7 +256,7 @@ def _native_calls(text: str, first: Block, syntax: Syntax, number: int) -> tuple
 
 
 def _as_turns(messages: Sequence[Message]) -> list[Message]:
-    """Return a rollout's turns as chat messages: an output that answers a block of text comes from the user."""
+    """Return a rollout's turns as chat messages; the output of a textual block comes from the user."""
     turns: list[Message] = []
     textual: list[Row] = []
     for message in messages:
@@ -292,5 +288,5 @@ def _fence_is_open(text: str) -> bool:
 
 
 def _estimate(completion: Completion) -> int:
-    """Return about how many tokens a completion has, for servers that do not count."""
+    """Return the approximate number of tokens of a completion, for servers that do not count."""
     return (len(completion.text) + len(completion.reasoning or "")) // 4

@@ -1,17 +1,15 @@
-"""The knobs of tool-integrated rollouts, and the sentences that a model reads about its interpreter: all data."""
+"""The options of tool-integrated rollouts, and the texts that a model reads about its interpreter: all data."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le
 
 from ....errors import RecipeError
-from ....records import Row
-from ...syntax import PYTHON_TOOL, SYNTAXES
 
 AUTO, NATIVE = "auto", "native"
-MOST_LIVE = 192
-"""The sandbox keeps 256 children at once; what is left runs the tests that judge programs meanwhile."""
-SYNTAX_NAMES = (AUTO, NATIVE, *SYNTAXES)
-HALLUCINATED = ("keep", "prune")
-EARLIER_THINKING = ("keep", "strip")
+MAX_LIVE = 192
+"""The sandbox has room for 256 children; the rest run the tests that judge programs meanwhile."""
 
 INSTRUCTIONS = {
     NATIVE: "Call the tool `python` to compute: what the code prints comes back to you.",
@@ -33,7 +31,7 @@ INSTRUCTIONS = {
         "</tool_response>."
     ),
 }
-"""How a model calls its interpreter, put in the place of `{tools}` in a template."""
+"""Sentences for `{tools}` of a template: how the model calls its interpreter, by syntax."""
 
 NOTICES = {
     "silent": "(no output; print what you want to see)",
@@ -43,65 +41,46 @@ NOTICES = {
     "not_run": "(not run: no further code is allowed)",
     "closing": "No further code will be run. Give the final answer now.",
 }
-"""What an output says when the code itself says nothing."""
+"""Texts of an output where the code itself prints nothing or was not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TirOptions:
-    """How code and text interleave."""
+    """How code and text alternate."""
 
-    syntax: str = AUTO
-    """How blocks are written: auto (native where the model's chat template has tools, else fenced), native, or a name
-    of `syntax.SYNTAXES`."""
-    executions: int = 8
-    """Blocks that are run at most, before one closing turn (NeMo-Skills; NuminaMath's competition entry had 4)."""
-    cell_seconds: float = 10.0
-    """Wall clock of one block (NeMo-Skills)."""
-    memory_mb: int = 1024
-    output_chars: int = 1000
-    """Characters of an output that the model sees (NeMo-Skills; NuminaMath 200)."""
+    NOT_IN_ID: ClassVar[tuple[str, ...]] = ("wall_seconds", "live_sessions", "isolation")
+    """Caps and places, which decide no sample."""
+
+    syntax: Literal["auto", "native", "fenced", "llm-code", "code-tag", "tool-call"] = "auto"
+    """Syntax of blocks: auto (native if the model's chat template has tools, else fenced), native, or a name of
+    `syntax.SYNTAXES`."""
+    executions: Annotated[int, Ge(1)] = 8
+    """Maximum number of executed blocks, before one closing turn (NeMo-Skills; NuminaMath's competition entry: 4)."""
+    cell_seconds: Annotated[float, Gt(0)] = 10.0
+    """Wall time of one block (NeMo-Skills)."""
+    memory_mb: Annotated[int, Ge(1)] = 1024
+    """Memory of one interpreter."""
+    output_chars: Annotated[int, Ge(1)] = 1000
+    """Characters of an output that the model sees (NeMo-Skills; NuminaMath: 200)."""
     fresh: bool = False
     """Run each block in a new process (NuminaMath) instead of one interpreter that keeps its variables."""
-    wall_seconds: float = 1800.0
-    """An attempt starts no further turn after this time, and the turn that runs into it is given up."""
-    hallucinated: str = "keep"
-    """What becomes of an answer without an executed block and of outputs that the model wrote itself: keep marks the
-    rollout; prune marks it so that no training data is made of it."""
-    earlier_thinking: str = "keep"
-    """Whether a model sees the thinking of its own earlier turns: keep or strip. What is stored has it always."""
-    branch_at_code: int = 1
-    """This many attempts of a problem share all up to their first executed block, its interpreter state included."""
-    restarts: int = 0
-    """How often an attempt that ends without an executed block is begun anew, all its tries within `max_tokens`
+    wall_seconds: Annotated[float, Gt(0)] = 1800.0
+    """Wall time of an attempt; a turn that exceeds it is dropped."""
+    hallucinated: Literal["keep", "prune"] = "keep"
+    """Treatment of answers without an executed block and of outputs that the model wrote itself: keep annotates the
+    rollout; prune also keeps it out of training data."""
+    earlier_thinking: Literal["keep", "strip"] = "keep"
+    """Whether the model sees the thinking of its own earlier turns: keep or strip. It is always stored."""
+    branch_at_code: Annotated[int, Ge(1)] = 1
+    """Number of attempts of a problem that share everything up to the first executed block, interpreter included."""
+    restarts: Annotated[int, Ge(0)] = 0
+    """Number of new tries for an attempt that ends without an executed block, all within `max_tokens`
     (NuminaMath: no code in a round, restart)."""
-    live_sessions: int = 64
-    """Interpreters that exist at once; others are rebuilt by running their blocks again."""
+    live_sessions: Annotated[int, Ge(1), Le(MAX_LIVE)] = 64
+    """Number of interpreters that exist at once; others are rebuilt by running their blocks again."""
     isolation: str = "auto"
-    """Where blocks run: auto, full, flat, bubblewrap or the address of a remote sandbox."""
+    """Isolation of blocks: auto, full, flat, bubblewrap or the address of a remote sandbox."""
 
     def __post_init__(self) -> None:
-        choices = {"syntax": SYNTAX_NAMES, "hallucinated": HALLUCINATED, "earlier_thinking": EARLIER_THINKING}
-        for key, accepted in choices.items():
-            if getattr(self, key) not in accepted:
-                raise RecipeError(f"tir.{key} must be one of {', '.join(accepted)}, got {getattr(self, key)!r}")
-        for key in ("executions", "branch_at_code", "live_sessions", "output_chars", "memory_mb"):
-            if getattr(self, key) < 1:
-                raise RecipeError(f"tir.{key} must be at least 1, got {getattr(self, key)}")
-        if self.live_sessions > MOST_LIVE:
-            raise RecipeError(f"tir.live_sessions must be at most {MOST_LIVE}, got {self.live_sessions}")
-        if self.restarts < 0:
-            raise RecipeError(f"tir.restarts must be at least 0, got {self.restarts}")
         if self.restarts and self.branch_at_code > 1:
             raise RecipeError("tir.restarts and tir.branch_at_code exclude each other: a shared beginning has code")
-        for key in ("cell_seconds", "wall_seconds"):
-            if not getattr(self, key) > 0:
-                raise RecipeError(f"tir.{key} must be above 0, got {getattr(self, key)}")
-
-    def identity(self) -> Row:
-        """Return what changes a sample, the words and the tool that the model reads among it."""
-        row = asdict(self)
-        for key in ("wall_seconds", "live_sessions", "isolation"):
-            del row[key]
-        if not self.restarts:  # what there was before it could restart keeps its ids
-            del row["restarts"]
-        return {**row, "tool": PYTHON_TOOL, "instructions": INSTRUCTIONS, "notices": NOTICES}

@@ -1,0 +1,91 @@
+"""The decoding rule `plain`: the engine writes each turn in one request."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from ...engines.base import PLAIN, Completion, Engine, Extras
+from ...records import Message, Row, Sampling
+from ..transcripts import render
+from .base import NoOptions, WrittenTurn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """No rule beyond the sampling."""
+
+    Options: ClassVar[type] = NoOptions
+    name: str = "plain"
+    options: NoOptions = field(default_factory=NoOptions)
+
+    @property
+    def thinking_delimiters(self) -> tuple[str, str] | None:
+        """None: the engine ends no thinking."""
+        return None
+
+    def identity(self) -> Row:
+        """Return the name."""
+        return {"name": self.name}
+
+    def instruct(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Return the prompt unchanged."""
+        return tuple(messages)
+
+    def writer(self, engine: Engine) -> "PlainWriter":
+        """Return a writer that passes requests on."""
+        return PlainWriter(engine=engine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainWriter:
+    """One request a turn; see TurnWriter."""
+
+    engine: Engine
+    annotations: Row = field(default_factory=dict)
+
+    async def write(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        begun: Sequence[Message] = (),
+        until: tuple[str, ...] = (),
+        extras: Extras = PLAIN,
+        progress: Callable[[WrittenTurn], None] | None = None,
+    ) -> WrittenTurn:
+        """Ask once; with `begun`, the engine continues in it as best it can."""
+        last = begun[-1] if begun and begun[-1].role == "assistant" else None
+
+        def written(completion: Completion) -> WrittenTurn:
+            return WrittenTurn(message=joined(last, completion), completion=completion)
+
+        if until:
+            sampling, extras = replace(sampling, stop=(*sampling.stop, *until)), replace(extras, include_stop=True)
+        if progress is not None:
+            extras = replace(extras, progress=lambda completion: progress(written(completion)))
+        [completion] = await self.engine.complete(messages, sampling, prefix=render(begun), extras=extras)
+        return written(completion)
+
+    def fork(self) -> "PlainWriter":
+        """Return itself: it holds no state."""
+        return self
+
+
+def joined(begun: Message | None, completion: Completion) -> Message:
+    """Return the assistant message that a completion makes, continuing `begun` if given.
+
+    >>> from ...records import FinishReason, Usage
+    >>> rest = Completion(text="4", reasoning=" 2", finish_reason=FinishReason.STOP, usage=Usage(), seconds=0)
+    >>> joined(Message(role="assistant", content="", reasoning="2 +"), rest)
+    Message(role='assistant', content='4', reasoning='2 + 2', tool_calls=())
+    """
+    begun = begun or Message(role="assistant", content="")
+    reasoning = None
+    if begun.reasoning is not None or completion.reasoning is not None:
+        reasoning = (begun.reasoning or "") + (completion.reasoning or "")
+    return Message(
+        role="assistant",
+        content=begun.content + completion.text,
+        reasoning=reasoning,
+        tool_calls=(*begun.tool_calls, *completion.tool_calls),
+    )

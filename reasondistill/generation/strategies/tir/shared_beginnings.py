@@ -1,0 +1,82 @@
+"""Beginnings that a group of attempts shares: everything up to the first executed block, its interpreter included."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ....records import FinishReason
+from .attempt import TirAttempt
+
+MAX_BEGINNINGS = 1000
+"""Beginnings kept for attempts not yet started. Bounded, or incomplete groups would leak."""
+
+Group = tuple[str, int]
+"""Problem id and number of the group."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Beginning:
+    attempt: TirAttempt
+    task: "asyncio.Task[FinishReason | None]"
+    expected: int
+    """Attempts of the group that have not taken their copy yet."""
+    copying: int = 0
+    """Attempts that wait for it or take their copy now."""
+
+    def is_failed(self) -> bool:
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
+
+class SharedBeginnings:
+    """The beginnings under way and those kept for further attempts of their groups.
+
+    They own the beginnings' interpreters: each is closed when the last attempt of its group has its copy.
+    """
+
+    def __init__(self, group_size: int) -> None:
+        self._group_size = group_size
+        self._kept: dict[Group, _Beginning] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    async def join(self, attempt: TirAttempt, group: Group, begin: Callable[[], TirAttempt]) -> None:
+        """Let an attempt continue from its group's beginning; the first attempt makes it and bears its cost.
+
+        A beginning that ends without code is the first attempt itself; the others then start from nothing.
+        """
+        first = group not in self._kept
+        if first:
+            self._drop_oldest()
+            made = begin()
+            task = asyncio.create_task(made.run(until_code=True))
+            self._kept[group] = _Beginning(attempt=made, task=task, expected=self._group_size)
+        beginning = self._kept[group]
+        beginning.copying += 1
+        try:
+            finish = await asyncio.shield(beginning.task)
+            if finish is None or first:
+                await attempt.branch_from(beginning.attempt, pays=first)
+        finally:
+            beginning.expected -= 1
+            beginning.copying -= 1
+            if beginning.expected == 0 or beginning.is_failed():
+                if self._kept.get(group) is beginning:
+                    del self._kept[group]
+                beginning.attempt.close()
+
+    async def aclose(self) -> None:
+        """Cancel and close every beginning."""
+        tasks = [beginning.task for beginning in self._kept.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for beginning in self._kept.values():
+            beginning.attempt.close()
+        self._kept.clear()
+
+    def _drop_oldest(self) -> None:
+        """Make room for one more beginning; an attempt that comes too late for its own makes another one."""
+        idle = [group for group, beginning in self._kept.items() if not beginning.copying]
+        for group in idle[: max(0, len(self._kept) + 1 - MAX_BEGINNINGS)]:
+            self._kept.pop(group).attempt.close()
