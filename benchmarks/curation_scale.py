@@ -21,7 +21,7 @@ from pathlib import Path
 from reasondistill.problems import write_problems
 from reasondistill.recipe.read import load_recipe
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Usage
-from reasondistill.run.pipeline import Pipeline
+from reasondistill.run.recipe_run import RecipeRun
 from reasondistill.store import Table
 from reasondistill.store.rollout_table import open_rollouts
 from reasondistill.verification.judging import verdict_row
@@ -94,19 +94,18 @@ def run_steps(given: argparse.Namespace, folder: Path) -> None:
 def run_step(step: str, given: argparse.Namespace) -> None:
     """Run one step and print the peak of this process's memory."""
     recipe = load_recipe(given.keep / "scale.yaml", [f"out={given.keep / 'run'}"])
-    pipeline = Pipeline(recipe, recipe_folder=given.keep, say=lambda _: None)
-    with pipeline.writing():
-        if step == "problems":
-            write_problems(given.keep / "problems.jsonl", problems(given.rows // given.samples))
-            pipeline.problems()
-        elif step == "fill":
-            fill(pipeline, given)
-        else:
-            for name in {"open": ("generate",), "curate": ("curate", "export")}.get(step, (step,)):
-                began = time.perf_counter()
-                getattr(pipeline, name)()
-                seconds = time.perf_counter() - began
-                print(f"{name:10}{given.rows / seconds:12,.0f} rows/s{seconds:9.1f} s", flush=True)
+    run = RecipeRun(recipe, recipe_folder=given.keep)
+    if step == "problems":
+        write_problems(given.keep / "problems.jsonl", problems(given.rows // given.samples))
+        run.run_steps("problems")
+    elif step == "fill":
+        fill(run, given)
+    else:
+        for name in {"open": ("generate",), "curate": ("curate", "export")}.get(step, (step,)):
+            began = time.perf_counter()
+            run.run_steps(name)
+            seconds = time.perf_counter() - began
+            print(f"{name:10}{given.rows / seconds:12,.0f} rows/s{seconds:9.1f} s", flush=True)
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     print(f"{step:10}{int(peak.split()[1]) / 1e6:12.2f} GB at most", flush=True)
 
@@ -119,11 +118,11 @@ def problems(count: int) -> Iterator[Problem]:
         yield Problem(id=f"p{number}", question=question, answer="7", source="synthetic", metadata={"level": 1})
 
 
-def fill(pipeline: Pipeline, given: argparse.Namespace) -> None:
+def fill(run: RecipeRun, given: argparse.Namespace) -> None:
     """Store a rollout for everything that the recipe wants, a few of them wrong, truncated or alike."""
-    stage, draw, same = pipeline.plan.teacher(), random.Random(1), ""
+    stage, draw, same = run.steps["generate"].stage(None), random.Random(1), ""
     plan, options = stage.sets[0].plan(stage.model), stage.verify
-    folder = pipeline.folder.path
+    folder = run.path
     with (
         open_rollouts(folder, writable=True) as rollouts,
         Table(folder / "verdicts", key="rollout_id", writable=True) as verdicts,

@@ -15,7 +15,7 @@ from hypothesis import settings
 from reasondistill.generation.sampling import SamplingPlan
 from reasondistill.recipe.read import load_recipe
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage, with_seed
-from reasondistill.run.pipeline import Pipeline
+from reasondistill.run.recipe_run import RecipeRun
 
 # A busy machine is no fault of the code: no example is held against a clock.
 settings.register_profile("patient", deadline=None)
@@ -156,10 +156,9 @@ def record_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pa
 
     def write(path: Path, recipe: Path, words: Sequence[str], answer: Answer) -> Path:
         loaded = load_recipe(recipe, [*words, f"out={tmp_path_factory.mktemp('recording') / 'run'}"])
-        pipeline = Pipeline(loaded, recipe_folder=recipe.parent, say=lambda _: None)
-        with pipeline.writing():
-            pipeline.problems()
-        stage = pipeline.plan.teacher()
+        run = RecipeRun(loaded, recipe_folder=recipe.parent)
+        run.run_steps("problems")
+        stage = run.steps["generate"].stage(None)
         return _record(path, [one.plan(stage.model) for one in stage.sets], answer)
 
     return write

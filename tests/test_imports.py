@@ -48,7 +48,7 @@ def _loaded_by(code: str) -> set[str]:
         "reasondistill.recipe.records",
         "reasondistill.store.options",
         "reasondistill.store.table",
-        "reasondistill.run.pipeline",
+        "reasondistill.run.recipe_run",
         "reasondistill.run.child_process",
         "reasondistill.engines",
         "reasondistill.training",

@@ -5,7 +5,7 @@ import pytest
 from reasondistill.cli.main import main
 from reasondistill.problems import write_problems
 from reasondistill.recipe.read import load_recipe
-from reasondistill.run.pipeline import Pipeline
+from reasondistill.run.recipe_run import RecipeRun
 
 KEY = "sk-hunter2-and-more"
 ADDRESS = "http://me:hunter2@127.0.0.1:9/v1?api_key=hunter2"
@@ -29,12 +29,12 @@ def recipe(tmp_path, make_problem):
 def test_a_run_writes_no_secret(recipe, tmp_path, monkeypatch, record, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     command = f"reasondistill run r.yaml teacher.base_url={ADDRESS}"
-    pipeline = Pipeline(load_recipe(recipe), recipe_folder=tmp_path, command=command)
-    with pipeline.writing():
-        pipeline.problems()
-    plans = [one.plan("t") for one in pipeline.plan.teacher().sets]
+    run = RecipeRun(load_recipe(recipe), recipe_folder=tmp_path, command=command)
+    run.run_steps("problems")
+    plans = [one.plan("t") for one in run.steps["generate"].stage(None).sets]
     record(tmp_path / "recorded.jsonl", plans, lambda problem, index: rf"\boxed{{{problem.answer}}}")
-    report, _ = pipeline.run()
+    run.run()
+    report, _ = run.report()
     assert report["counts"]["examples"] == 6
     written = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
     assert {"recipe.yaml", "manifest.json", "log.jsonl", "report.html", "README.md"} <= {path.name for path in written}

@@ -21,6 +21,6 @@ def run(args: Namespace) -> int:
     from .recipes import curated
 
     recipe_run = open_run(args.recipe, args.overrides, command=command_line())
-    recipe_run.redo("verify", "curate")
+    recipe_run.run_steps("verify", "curate")
     print_result(args, *curated(recipe_run))
     return 0

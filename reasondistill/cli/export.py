@@ -32,7 +32,7 @@ def run(args: Namespace) -> int:
     token = check_push(args.push) if args.push else ""  # a push that cannot work is refused before any work
     formats = [f"export.formats=[{','.join(args.formats)}]"] if args.formats else []
     recipe_run = open_run(args.recipe, [*args.overrides, *formats], command=command_line())
-    recipe_run.redo("verify", "curate", "export")
+    recipe_run.run_steps("verify", "curate", "export")
     result, lines = curated(recipe_run)
     dataset = recipe_run.path / "dataset"
     if rows := _format_rows(dataset):

@@ -1,6 +1,6 @@
 """The steps that choose which rollouts become training examples."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from ..store.rollout_table import open_rollouts
 from ..store.run_context import RunContext, Work
 from .agreement import Agreement
 from .candidate_source import Source, stored_source
-from .controls import control_options
+from .controls import Data, control_options
 from .curation_step import Measured
 from .ifd_scores import IfdStage
 from .lookup.held_out import HeldOut, read_benchmarks
 from .options import CurateOptions
+from .reference_audit import audit_references
 from .select import Selection, make_steps, select
 from .steps.licence import LicenceRule
 
@@ -41,10 +42,10 @@ class Curator:
     """Folder with a reference model's rollouts of the training problems."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Folders of reference models that must not solve a problem, by model."""
-    _selections: dict[str, Selection] = field(default_factory=dict, init=False)
+    _selections: dict[Data, Selection] = field(default_factory=dict, init=False)
     _benchmarks: list[HeldOut | None] = field(default_factory=list, init=False)
 
-    def select(self, run: RunContext, keep: str) -> Selection:
+    def select(self, run: RunContext, keep: Data) -> Selection:
         """Return the selection of the rollouts with one outcome; `random` leaves out the steps that choose."""
         if keep not in self._selections:
             self._selections[keep] = select(
@@ -177,7 +178,7 @@ class CurateStep:
         self.curator.forget()
         selection = self.curator.select(run, self.curator.options.keep)
         agreement = Agreement()
-        suspects = [suspect.to_row() for suspect in audit_gold(agreement.watch(self.curator.source(run)))]
+        suspects = [suspect.to_row() for suspect in audit_references(agreement.watch(self.curator.source(run)))]
         run.folder.write_json("reference_audit.json", {"suspects": suspects})
         run.folder.write_json("agreement.json", agreement.to_row())
         if selection.contamination is not None:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..curation.candidate_source import Candidate, Source
-from ..curation.controls import match_problems
+from ..curation.controls import Data, match_problems
 from ..curation.select import Selection
 from ..curation.step import Curator
 from ..curation.steps.licence import count_licences
 from ..generation.strategies import Strategy
+from ..generation.strategies.tir.options import TirOptions
 from ..progress import say
 from ..records import Example, Row
 from ..rows.run_problems import TRAIN, stored_problems
@@ -53,7 +54,7 @@ class ExportStep:
     student: Callable[[], Strategy]
     """Maker of the strategy that will ask the student: its prompts are those of the rows."""
     sources: Sources
-    controls: Mapping[str, bool] = field(default_factory=dict)
+    controls: Mapping[Data, bool] = field(default_factory=dict)
     """Control splits by the outcome they keep: whether they hold as many problems as the main split."""
     rates: str | None = None
     """Step with the pass rates that RL rows are held to."""
@@ -88,8 +89,10 @@ class ExportStep:
         curator = self.curator
         selection = curator.select(run, curator.options.keep)
         examples = self._examples(selection.kept)
-        controls = {keep: self._examples(self._control(run, keep, selection)) for keep in self.controls}
-        surveys = {name: survey(rows) for name, rows in {"main": examples, **controls}.items()}
+        controls: dict[str, Examples] = {
+            keep: self._examples(self._control(run, keep, selection)) for keep in self.controls
+        }
+        surveys = {"main": survey(examples), **{name: survey(rows) for name, rows in controls.items()}}
         formats = self._formats(run, selection, examples)
         place = run.path / "dataset"
         folders, rows = formats.write(place)
@@ -106,7 +109,7 @@ class ExportStep:
             "outputs": {name: one.hash for name, one in surveys.items()},
         }
 
-    def _control(self, run: RunContext, keep: str, selection: Selection) -> Source:
+    def _control(self, run: RunContext, keep: Data, selection: Selection) -> Source:
         control = self.curator.select(run, keep)
         return match_problems(control, selection, self.curator.seed) if self.controls[keep] else control.kept
 
@@ -122,8 +125,9 @@ class ExportStep:
         return Examples(kept=kept, make=make)
 
     def _judged(self) -> Judged:
-        teacher = self.sources.teacher() if self.sources.teacher else None
-        return Judged(strict=self.verify.strict, timeout=self.verify.timeout, teacher=teacher)
+        options = self.sources.teacher().options if self.sources.teacher else TirOptions()
+        tir = options if isinstance(options, TirOptions) else None
+        return Judged(strict=self.verify.strict, timeout=self.verify.timeout, tir=tir)
 
     def _formats(self, run: RunContext, selection: Selection, examples: Examples) -> FormatsBeside:
         curator, export = self.curator, self.export

@@ -86,7 +86,7 @@ class SampleStep:
         results: dict[str, Row] = {}
         hashes = []
         for one in stage.sets:
-            ids = RunFolder(one.folder).read_json(MEASURED)
+            ids = RunFolder(one.folder).read_json(MEASURED) or ()
             who, held_out = self.who[one.label]
             row = summary_row(measure(one.folder, only=ids)) | {"folder": _relative(one.folder, run.path)}
             results.setdefault(who, {})[held_out] = row | self._measure(one, ids)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from ..curation.agreement import agreement_rates
+from ..curation.contamination import ContaminationReport
 from ..evaluation.results import SetResult, compare, pool
 from ..records import Estimate, Problem, Row
 from ..rows.run_problems import TRAIN, problem_file
 from ..store import Table, read_rows
 from ..store.rollout_table import read_rollouts
 from ..verification.judging import read_verdicts
-from .contamination import contamination_row, contamination_view, verifier_rates
 from .data import Bar, Comparison, Count, Figure, LossPoint, PageData, RolloutView
 from .rollout_view import view_rollout
 from .run_results import Results, RunResults, Student
@@ -39,7 +40,7 @@ def assemble_report(run: RunResults, *, command: str) -> Row:
     if curated.get("suspects"):
         report["suspect_references"] = curated["suspects"]
     if contamination := _contamination(run):
-        report["contamination"] = contamination_row(contamination)
+        report["contamination"] = contamination.summary()
     if curated.get("agreement", {}).get("labelled"):
         report["verifier"] = curated["agreement"]
     if before:
@@ -55,7 +56,6 @@ def assemble_report(run: RunResults, *, command: str) -> Row:
 
 def assemble_page(run: RunResults, report: Row) -> PageData:
     """Return what report.html and the closing table show."""
-    contamination = _contamination(run)
     return PageData(
         title=f"reasondistill: {report['name']}",
         summary=list(_sentences(report)),
@@ -63,8 +63,8 @@ def assemble_page(run: RunResults, report: Row) -> PageData:
         accuracies=list(_bars(report)),
         comparisons=list(_comparisons(report)),
         waterfall=_waterfall(report["counts"]),
-        contamination=contamination_view(contamination) if contamination else None,
-        verifier=list(verifier_rates(report.get("verifier", {}))),
+        contamination=_contamination(run),
+        verifier=list(agreement_rates(report.get("verifier", {}))),
         loss=list(_loss(run)),
         seconds=list(report["seconds"].items()),
         tokens=[(who, row["prompt"], row["completion"]) for who, row in report["tokens"].items()],
@@ -95,9 +95,10 @@ def count_rows(run: RunResults) -> Row:
     }
 
 
-def _contamination(run: RunResults) -> Row | None:
+def _contamination(run: RunResults) -> ContaminationReport | None:
     """Return the findings of decontamination, where the current curation has some."""
-    return run.folder.read_json("decontamination.json") if run.summary("curate") else None
+    row = run.folder.read_json("decontamination.json") if run.summary("curate") else None
+    return ContaminationReport.from_row(row) if row else None
 
 
 def _model_row(run: RunResults, results: Results, model: str) -> Row:

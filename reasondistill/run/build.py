@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from ..curation.controls import Data
 from ..curation.step import CurateStep, Curator, IfdStep
 from ..curation.steps.licence import LicenceRule
 from ..engines.identity import model_name, model_row, model_weights
 from ..engines.options import EngineOptions
 from ..export.step import ExportStep, Sources
 from ..generation.imported_rollouts import ImportedRollouts
-from ..generation.load_strategy import make_strategy, strategy_class
+from ..generation.load_strategy import StrategyChoice
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage
 from ..generation.step import ImportStep, SampleStep
@@ -150,11 +151,11 @@ class _Builder:
 
     def export(self) -> Step:
         recipe, generate = self.recipe, self.recipe.generate
-        controls: dict[str, bool] = {}
+        controls: dict[Data, bool] = {}
         for one in self.taught:
-            if one.split != "main":
+            if data := one.options.data:
                 by_problems = one.options.match is not None and one.options.match_by == "problems"
-                controls[one.split] = controls.get(one.split, False) or by_problems
+                controls[data] = controls.get(data, False) or by_problems
         against = [*(f"{name} ({one.source})" for name, one in recipe.held_out.items()), *recipe.curate.against]
         sampling = {key: value for key, value in dump_options(generate.sampling).items() if key != "max_tokens"}
         sources = Sources(
@@ -261,17 +262,19 @@ class _Builder:
 
     def strategy(self, *, teacher: bool) -> Strategy:
         """Return how the teacher or the student is asked. Raises RecipeError for a template that does not fit."""
+        return self.choice(teacher=teacher).make(
+            load_template(self.template(teacher=teacher), beside=self.recipe_folder)
+        )
+
+    def choice(self, *, teacher: bool) -> StrategyChoice:
+        """Return the strategy, the decoding rule and the effort that the recipe names."""
         how = self.recipe.generate if teacher else self.recipe.evaluate
-        template = load_template(self.template(teacher=teacher), beside=self.recipe_folder)
-        return make_strategy(how.strategy, template, decoding=how.decoding, thinking=how.thinking)
+        return StrategyChoice(strategy=how.strategy, decoding=how.decoding, thinking=how.thinking)
 
     def template(self, *, teacher: bool) -> str:
-        """Return a prompt template's name: the recipe's or the strategy's; examples show a cot teacher the form."""
-        how = self.recipe.generate if teacher else self.recipe.evaluate
-        if how.template:
-            return how.template
-        usual: str = strategy_class(how.strategy).TEMPLATE
-        return "math-few-shot" if teacher and how.strategy.name == "cot" else usual
+        """Return the name of a prompt template: the recipe's, or the usual one of the strategy."""
+        how, choice = self.recipe.generate if teacher else self.recipe.evaluate, self.choice(teacher=teacher)
+        return how.template or (choice.teacher_template if teacher else choice.template)
 
     def _licence(self) -> LicenceRule:
         """Which statements may be exported; imported rollouts that bring their own problems say it themselves."""
@@ -306,16 +309,13 @@ class _Builder:
 
     def _set(self, who: str, name: str, sampling: Sampling, *, teacher: bool = False) -> SampleSet:
         """Return one set of problems as a model is asked them."""
-        how = self.recipe.generate if teacher else self.recipe.evaluate
         return SampleSet(
             label=f"{who} / {name}",
             problems=self._problem_file(name),
             folder=self.folder / _evaluation(who, name),
             template=self.template(teacher=teacher),
             sampling=sampling,
-            strategy=how.strategy,
-            decoding=how.decoding,
-            thinking=how.thinking,
+            strategy=self.choice(teacher=teacher),
             beside=self.recipe_folder,
         )
 

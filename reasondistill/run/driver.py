@@ -1,8 +1,9 @@
 """Run a list of steps: one mechanism for keys, stale outputs, resuming, timing, dry runs and summaries.
 
 Each step leaves `steps/NAME.json`: `{schema, name, key, identity, done, seconds, summary, wrote}`. The record is
-written before the step starts, so that the outputs of a killed step are known by the key that it ran with. Outputs are moved
-away when their own step runs with another key; until then their record is marked `stale` and no report shows them.
+written before the step starts, so that the outputs of a killed step are known by the key that it ran with. Outputs are
+moved away when their own step runs with another key; until then their record is marked `stale`, and no report shows
+them.
 """
 
 import time

@@ -17,6 +17,7 @@ from ..report.run_results import RunResults
 from ..store import RunFolder, write_atomic
 from .build import build_steps
 from .driver import Driver
+from .step import Step
 
 
 class RecipeRun:
@@ -37,6 +38,11 @@ class RecipeRun:
         """The run folder."""
         return self.driver.folder.path
 
+    @property
+    def steps(self) -> dict[str, Step]:
+        """The steps by name, in order."""
+        return {step.name: step for step in self.driver.steps}
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the folder's lock and store the recipe. Raises StoreError for a folder of another run."""
@@ -51,7 +57,7 @@ class RecipeRun:
             fetch_models(self._models())
             self.driver.run()
 
-    def redo(self, *names: str) -> None:
+    def run_steps(self, *names: str) -> None:
         """Do these steps, and the steps below them such as `curate/ifd`, where options or inputs changed."""
         with self.writing():
             self.driver.run({s.name for s in self.driver.steps if s.name.partition("/")[0] in names})

@@ -7,8 +7,8 @@ from ..errors import DataError, RecipeError
 from ..evaluation.comparison import System
 from ..evaluation.read import read_groups, read_problems
 from ..evaluation.scorecard import problem_values
-from ..report.run_results import Results, RunResults
-from ..rows.files import load_problems
+from ..report.run_results import Results, RunResults, is_run
+from ..rows.problem_file import load_problems
 from ..rows.run_problems import problem_file
 
 STUDENT = "student"
@@ -31,12 +31,12 @@ def read_systems(places: Sequence[str], *, metric: str = "pass@1") -> list[Syste
 
 def _systems_of(place: str, metric: str, *, alone: bool) -> list[System]:
     path, who = (Path(place), "") if Path(place).is_dir() else _split(place)
-    if (path / "recipe.yaml").is_file():
+    if is_run(path):
         if metric != "pass@1":
             raise RecipeError(f"--metric {metric}: a run ({path}) is compared by pass@1; name its evaluations' folders")
         return _run_systems(path, who or (None if alone else STUDENT))
     if who or not (path / "rollouts").is_dir():
-        raise DataError(f"{place}: neither a run nor an evaluation's folder (it has no recipe.yaml and no rollouts/)")
+        raise DataError(f"{place}: neither a run nor an evaluation's folder (it has neither steps/ nor rollouts/)")
     problems = read_problems(path)
     scores = problem_values(read_groups(path, problems), metric)
     if not scores:

@@ -63,7 +63,7 @@ class RunContext:
     def is_current(self, name: str) -> bool:
         """Return whether a step has run, at least in part, and its outputs are not marked stale."""
         record = self.record(name)
-        return bool(record.get("summary")) and not record.get("stale", False)
+        return record.get("summary") is not None and not record.get("stale", False)
 
     def summary(self, name: str) -> Row:
         """Return the summary that a step left, or {} where it has not run."""

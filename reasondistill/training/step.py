@@ -62,7 +62,7 @@ class TrainStep:
         return {
             "student": self.student,
             "folder": stage.out.name,
-            "method": stage.method.name,
+            "method": (stage.method or stage.options.method).name,
             "data": self.data,
             "start": self.start,
             "matched_to": self.matched_to,

@@ -14,7 +14,7 @@ from reasondistill.problems.benchmarks.benchmark import benchmark_names, find_be
 from reasondistill.problems.licences import licence_of_source
 from reasondistill.problems.source import ProblemSource
 from reasondistill.recipe.records import GenerateOptions, Recipe
-from reasondistill.run.plan import Plan
+from reasondistill.run.build import build_steps
 from verifiers import Outcome, Verdict
 
 
@@ -95,5 +95,5 @@ def test_the_recipe_wins_over_the_table():
     ],
 )
 def test_imported_rollouts_bring_their_own_licence(recipe, licence):
-    plan = Plan(recipe=recipe, folder=Path("run"), recipe_folder=Path())
-    assert plan.licence().source == licence
+    curate = next(step for step in build_steps(recipe, Path()) if step.name == "curate")
+    assert curate.curator.licence.source == licence

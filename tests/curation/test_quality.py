@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasondistill.curation.candidate_source import Candidate
-from reasondistill.curation.gold_audit import audit_gold
 from reasondistill.curation.ledger import Ledger
+from reasondistill.curation.reference_audit import audit_references
 from reasondistill.curation.steps.quality import CHECKS, Quality, QualityOptions, repeated_share
 from reasondistill.records import Kind, Message
 from verifiers import Outcome, Verdict
@@ -245,5 +245,5 @@ def test_strong_agreement_against_the_gold_flags_it(candidate, answers, suspect)
         )
         for i, a in enumerate(answers)
     ]
-    found = [(s.answer, s.votes, s.rollouts) for s in audit_gold(given)]
+    found = [(s.answer, s.votes, s.rollouts) for s in audit_references(given)]
     assert found == ([suspect] if suspect else [])

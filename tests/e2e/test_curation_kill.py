@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reasondistill.recipe.read import load_recipe
-from reasondistill.run.pipeline import Pipeline
+from reasondistill.run.recipe_run import RecipeRun
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -36,9 +36,9 @@ from pathlib import Path
 
 from reasondistill.store import table as store
 from reasondistill.cli.main import main
-import reasondistill.cli.recipes, reasondistill.run.pipeline
+import reasondistill.cli.recipes, reasondistill.run.recipe_run
 import reasondistill.curation.lookup.minhash_index, reasondistill.curation.lookup.shingles
-import pyarrow.parquet, reasondistill.run.report_assembly, rensa, verifiers.math
+import pyarrow.parquet, reasondistill.report.assemble, rensa, verifiers.math
 from reasondistill.store.versions import versions
 from reasondistill.recipe.read import load_recipe
 
@@ -147,11 +147,7 @@ def sampled(
     recipe.write_text(RECIPE)
     record_teacher(answers, recipe, [f"teacher.replay={answers}"], teacher_answer)
     loaded = load_recipe(recipe, [f"teacher.replay={answers}", f"out={folder / 'run'}"])
-    pipeline = Pipeline(loaded, recipe_folder=folder, say=lambda _: None)
-    with pipeline.writing():
-        pipeline.problems()
-        pipeline.generate()
-        pipeline.verify()
+    RecipeRun(loaded, recipe_folder=folder).run_steps("problems", "generate", "verify")
     return folder / "run"
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reasondistill.cli.compare import read_systems
-from reasondistill.curation.contamination import ContaminationReport
+from reasondistill.curation.contamination import ContaminationSearch
 from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.errors import DataError
 from reasondistill.evaluation.comparison import compare_systems
@@ -19,8 +18,9 @@ from reasondistill.report import assemble
 from reasondistill.report.assemble import assemble_page, assemble_report
 from reasondistill.report.page import build_page
 from reasondistill.report.run_results import RunResults
-from reasondistill.rows.files import write_problems
+from reasondistill.rows.problem_file import write_problems
 from reasondistill.run.recipe_run import RecipeRun
+from reasondistill.run.systems import read_systems
 from reasondistill.store import Table, write_atomic
 from reasondistill.store.options import read_options
 from reasondistill.store.run_context import record_file
@@ -50,6 +50,7 @@ class Run:
         self.folder.update_manifest(run="test", seed=0, steps=list(self.steps), versions={"python": "3"})
 
     def note(self, name, summary, *, seconds=0.0, key="0123456789"):
+        """Store a step's record as the driver does."""
         record = {"key": key, "done": True, "seconds": seconds, "summary": summary}
         self.folder.write_json(record_file(name), record)
 
@@ -108,6 +109,12 @@ class Run:
             if name.startswith("train/"):
                 summary = {"student": step.student, "folder": step.stage.out.name, "method": "sft", "data": step.data}
                 self.note(name, summary | {"start": None, "trained_tokens": 500, "log": LOG})
+
+    def settle(self):
+        """Give every record the key that the driver would give it."""
+        for name, step in self.steps.items():
+            record = self.context.record(name)
+            self.folder.write_json(record_file(name), {**record, "key": self.open.driver._key(step)})
 
     def results(self):
         return RunResults(self.path)
@@ -273,21 +280,23 @@ def test_a_run_that_was_stopped_while_evaluating_is_reported_as_far_as_it_came(s
     assert sampled.page().summary
 
 
-def test_outputs_of_an_earlier_recipe_do_not_count(finished):
-    """Stale steps are left out of the report, their files stay where they are."""
+def test_stale_outputs_are_left_out(finished):
+    """They stay in the folder and are not reported."""
     for name in ("train/student", "evaluate/student"):
         record = finished.context.record(name)
         finished.folder.write_json(record_file(name), {**record, "stale": True})
-    report = finished.report()
-    assert report["student_after"]["accuracy"] == wilson(5, 8).to_row()  # the second seed
-    assert report["students"]["student"]["seeds"] == 1
+    assert finished.report()["students"]["student"]["seeds"] == 1
+    assert finished.report()["students"]["student"]["accuracy"]["value"] == 5 / 8
 
 
 def test_a_changed_recipe_leaves_its_stale_students_out(finished):
+    finished.settle()
+    assert "student_after" in finished.report()
     changed = Run(path=finished.path, make_rollout=None, row=ROW | {"train": {"seeds": 2, "learning_rate": 1e-5}})
     with changed.open.driver.writing():
         changed.open.driver.refresh()
     assert "student_after" not in changed.report()
+    assert "student_before" in changed.report()
 
 
 def test_the_first_held_out_set_is_the_headline_where_none_is_called_seen(finished):
@@ -301,12 +310,13 @@ def test_the_first_held_out_set_is_the_headline_where_none_is_called_seen(finish
 def test_a_finished_run_is_reported_and_compared_where_its_teacher_is_absent(finished, tmp_path):
     """Seam fault: the teacher's folder of another machine is not looked for."""
     row = ROW | {"teacher": {"model": "/data/models/teacher-7b", "engine": "vllm"}, "out": str(finished.path)}
+    finished.settle()
     before = finished.report()
     moved = Run(path=finished.path, make_rollout=None, row=row)
     with moved.open.driver.writing():
         moved.open.driver.refresh()
     assert moved.report()["student_after"] == before["student_after"]
-    assert [system.name.rpartition(":")[2] for system in read_systems([str(finished.path)])][0] == "before"
+    assert read_systems([str(finished.path)])[0].name.endswith(":before")
 
 
 def test_the_page_shows_what_the_report_says(finished):
@@ -402,11 +412,11 @@ def test_a_difference_is_told_only_where_interval_and_test_agree(p, end):
 
 
 def test_what_decontamination_and_labels_told_is_reported(finished):
-    report = ContaminationReport(HeldOut({"seen": [Problem(id="h", question="What is one plus two and three?")]}))
+    search = ContaminationSearch(HeldOut({"seen": [Problem(id="h", question="What is one plus two and three?")]}))
     for number in range(205):
-        report.add(f"p{number}", "what is ONE plus two and three?" + " " * number)
-    report.add("other", "Is it?")
-    found = report.to_row()
+        search.add(f"p{number}", "what is ONE plus two and three?" + " " * number)
+    search.add("other", "Is it?")
+    found = search.report().to_row()
     match = found["matches"][0]
     found["matches"] = [{**match, "id": f"p{n}"} for n in range(205)]
     finished.folder.write_json("decontamination.json", found)
@@ -418,15 +428,12 @@ def test_what_decontamination_and_labels_told_is_reported(finished):
     assert told["contamination"]["benchmarks"]["seen"]["any_8_gram"] == {"questions": 0, "benchmark_problems": 0}
     assert told["verifier"] == agreement
     page = finished.page()
-    assert (len(page.contamination.matches), page.contamination.more) == (200, 5)
-    assert page.contamination.matches[0].benchmark_question == "What is one plus two and three?"
-    assert [(rate.label, rate.estimate.n) for rate in page.verifier] == [
-        ("accepted of the rollouts labelled right", 10)
-    ]
+    assert page.contamination.to_row() == found
+    assert [(label, rate.n) for label, rate in page.verifier] == [("accepted of the rollouts labelled right", 10)]
 
 
 def test_contamination_of_an_earlier_recipe_is_not_reported(finished):
-    finished.folder.write_json("decontamination.json", ContaminationReport(HeldOut({})).to_row())
+    finished.folder.write_json("decontamination.json", ContaminationSearch(HeldOut({})).report().to_row())
     record = finished.context.record("curate")
     finished.folder.write_json(record_file("curate"), {**record, "stale": True})
     assert "contamination" not in finished.report()

@@ -6,7 +6,7 @@ import pytest
 
 from reasondistill.generation.step import SampleStep
 from reasondistill.recipe.records import Recipe
-from reasondistill.rows.files import load_problems
+from reasondistill.rows.problem_file import load_problems
 from reasondistill.run.build import build_steps
 from reasondistill.run.driver import Driver
 from reasondistill.store.options import read_options
@@ -224,7 +224,7 @@ def test_the_dataset_is_stale_when_what_decides_its_rows_changed(changed, stale,
 def test_the_strategy_of_the_student_decides_the_dataset(strategies, tmp_path):
     """Seam fault: with a template named, two strategies ask with different prompts."""
     one, other = (
-        _hash("export", tmp_path=tmp_path, evaluate__template="tir", evaluate__strategy=strategy)
+        _hash("export", tmp_path=tmp_path, evaluate__template="math-zero-shot", evaluate__strategy=strategy)
         for strategy in strategies
     )
     assert one != other

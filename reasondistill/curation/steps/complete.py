@@ -45,7 +45,7 @@ def _fault(candidate: Candidate) -> tuple[str, str] | None:
         return "broken_characters", ""
     if rollout.finish_reason is FinishReason.LENGTH:
         return "truncated", f"{rollout.usage.completion_tokens} tokens"
-    if rollout.marks.get("pruned"):
+    if rollout.annotations.get("pruned"):
         return "hallucinated_output", ""
     return None if rollout.text.strip() else ("empty", "")
 

@@ -1,4 +1,4 @@
-"""Golds that the rollouts contradict: where nearly all of a group agree on another answer, the gold may be wrong.
+"""References that the rollouts contradict: where nearly all of a group agree on another answer, it may be wrong.
 
 A flag is a question to a person. Nothing is dropped for it, and a strong common mistake of the teacher looks the same.
 """
@@ -15,14 +15,14 @@ from .lookup.normalise import normalise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuspectGold:
-    """A problem whose rollouts agree against its gold."""
+class SuspectReference:
+    """A problem whose rollouts agree against its reference."""
 
     problem_id: str
     question: str
-    gold: str
+    reference: str
     answer: str
-    """What the rollouts agree on, as one of them wrote it."""
+    """Answer that the rollouts agree on, as one of them wrote it."""
     votes: int
     rollouts: int
     """All rollouts of the problem that have an answer."""
@@ -32,7 +32,7 @@ class SuspectGold:
         return asdict(self)
 
 
-def audit_gold(candidates: Iterable[Candidate], *, least: int = 4, share: float = 0.75) -> list[SuspectGold]:
+def audit_references(candidates: Iterable[Candidate], *, least: int = 4, share: float = 0.75) -> list[SuspectReference]:
     """Return the math problems of which at least `least` rollouts, and `share` of all, agree on a wrong answer."""
     groups: dict[str, _Group] = {}
     for candidate in candidates:
@@ -46,23 +46,23 @@ def audit_gold(candidates: Iterable[Candidate], *, least: int = 4, share: float 
 
 @dataclass(slots=True)
 class _Group:
-    """What the rollouts of one problem answered."""
+    """Answers of the rollouts of one problem."""
 
     problem: Problem
     rollouts: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
-def _suspect(group: _Group, least: int, share: float) -> SuspectGold | None:
+def _suspect(group: _Group, least: int, share: float) -> SuspectReference | None:
     problem, wrong = group.problem, group.wrong
     votes = Counter(map(normalise, wrong))
     answer, count = min(votes.items(), key=lambda vote: (-vote[1], vote[0]), default=("", 0))
     if count < least or count < share * group.rollouts:
         return None
-    return SuspectGold(
+    return SuspectReference(
         problem_id=problem.id,
         question=problem.question,
-        gold=problem.answer or "",
+        reference=problem.answer or "",
         answer=min(given for given in wrong if normalise(given) == answer),
         votes=count,
         rollouts=group.rollouts,
