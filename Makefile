@@ -12,7 +12,7 @@ quickstart: $(STAMP)
 	$(BIN)/reasondistill run configs/quickstart.yaml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 20
 
 check: $(STAMP)
 	$(BIN)/ruff check .

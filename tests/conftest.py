@@ -25,6 +25,29 @@ settings.load_profile("patient")
 os.environ.setdefault("REASONDISTILL_BENCHMARKS", str(Path(__file__).parents[2] / "shared" / "data" / "benchmarks"))
 
 
+GROUPS = ("models", "e2e", "sandbox")
+"""Groups of tests that one worker of pytest-xdist runs alone, longest first. Any other file is a group by itself."""
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers use the cores
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Group tests for `-n`: models are loaded once, and nothing that is killed or timed runs beside its like."""
+    if hasattr(config, "workerinput"):
+        groups = {item: _group(item) for item in items}
+        for item, group in groups.items():
+            item.add_marker(pytest.mark.xdist_group(group))
+        items.sort(key=lambda item: GROUPS.index(groups[item]) if groups[item] in GROUPS else len(GROUPS))
+
+
+def _group(item: pytest.Item) -> str:
+    if item.get_closest_marker("model"):
+        return "models"
+    folder = item.path.parent.name
+    return folder if folder in GROUPS and "tests" in item.path.parts else str(item.path)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test that is skipped in CI for want of a program that .ci/run installs."""

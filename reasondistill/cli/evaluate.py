@@ -11,7 +11,7 @@ from ..errors import RecipeError
 from ..records import Estimate, Problem, Row, Sampling
 from .arguments import add_format, add_out, add_skip_bad, positive
 from .model_arguments import add_model, strategy_choice
-from .option_arguments import read_record
+from .option_arguments import read_record, typed_options
 from .output import print_result
 
 if TYPE_CHECKING:
@@ -62,9 +62,11 @@ def _add_file(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure; DIR keeps the rollouts, the verdicts and report.json."""
+    from ..engines.options import EngineOptions
+
     if args.rollouts:
         report = _score(args)
-    elif hasattr(args, "model") and args.benchmark:
+    elif args.benchmark and "model" in typed_options(args, EngineOptions):
         report = _measure(args)
     else:
         raise RecipeError("evaluate: give --model and --benchmark, or --rollouts FILE to score completions from a file")

@@ -32,8 +32,8 @@ def add_options(
     >>> from ..records import Sampling
     >>> parser = ArgumentParser()
     >>> add_options(parser, Sampling, only=("top_p", "max_tokens"))
-    >>> parser.parse_args(["--max-tokens", "8"])
-    Namespace(max_tokens=8)
+    >>> read_record(parser.parse_args(["--max-tokens", "8"]), Sampling).max_tokens
+    8
     """
     hints, docs = get_type_hints(record, include_extras=True), field_docs(record)
     for one in fields(record):
@@ -43,23 +43,34 @@ def add_options(
         if one.name in required:
             settings["required"] = True
         text = _help(one, docs.get(one.name, ""), repeated=settings.get("action") == "append")
-        parser.add_argument(_flag(one.name), dest=one.name, default=SUPPRESS, help=text, **settings)
+        parser.add_argument(
+            _flag(one.name), dest=_destination(record, one.name), default=SUPPRESS, help=text, **settings
+        )
 
 
-def read_record(args: Namespace, record: type[T], **values: Any) -> T:
-    """Return the record with the options that were typed and the other `values`, which win.
+def typed_options(args: Namespace, record: type) -> dict[str, Any]:
+    """Return the options of a record that were typed, by field.
 
     RecipeError names the option of a repeated one that cannot be used; argparse has checked the others.
     """
-    hints = get_type_hints(record, include_extras=True)
-    for one in fields(record):  # type: ignore[arg-type]  # every option record is a dataclass
-        if one.name in values or not hasattr(args, one.name):
-            continue
-        value = getattr(args, one.name)
+    hints, typed = get_type_hints(record, include_extras=True), dict[str, Any]()
+    for one in fields(record):
+        value = getattr(args, _destination(record, one.name), None)
         if isinstance(value, list):
             value = read_options(hints[one.name], tuple(value), where="", key=_flag(one.name))
-        values[one.name] = value
-    return record(**values)
+        if value is not None:
+            typed[one.name] = value
+    return typed
+
+
+def read_record(args: Namespace, record: type[T], **values: Any) -> T:
+    """Return the record with the options that were typed and the other `values`, which win."""
+    return record(**{**typed_options(args, record), **values})
+
+
+def _destination(record: type, name: str) -> str:
+    """Return where an option is stored; two records may have fields of one name."""
+    return f"{record.__name__}.{name}"
 
 
 def field_docs(record: type) -> dict[str, str]:
@@ -94,12 +105,13 @@ def _values(field: Field[Any], hint: Any) -> dict[str, Any]:
     types = [*_parts(hint)]
     if bool in types:
         return {"action": BooleanOptionalAction if field.default else "store_true"}
+    metavar = field.name.upper()
     choices = [word for part in types if get_origin(part) is Literal for word in get_args(part)]
     if choices:
         return {"choices": choices}
     if any(get_origin(part) is tuple for part in types):
-        return {"action": "append"}
-    return {"type": _reader(hint, text=str in types)}
+        return {"action": "append", "metavar": metavar}
+    return {"type": _reader(hint, text=str in types), "metavar": metavar}
 
 
 def _reader(hint: Any, *, text: bool) -> Callable[[str], Any]:

@@ -35,10 +35,10 @@ class IfdStage:
     """The run folder, with a table `rollouts`; the scores go to its table `ifd`."""
     template: str
     """Prompt template of the question."""
+    max_tokens: int
+    """Tokens of an answer that are scored."""
     beside: Path | None = None
     """Folder that a template file's relative path starts from."""
-    max_tokens: int = 1024
-    """Tokens of an answer that are scored."""
 
     @property
     def loads_model(self) -> bool:

@@ -19,6 +19,9 @@ from annotated_types import Ge, Gt, Le
 
 from ..records import Usage
 
+MAX_FAILED_SHARE = 0.02
+"""Default share of permanently failed requests above which sampling fails; finished rollouts are kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingOptions:

@@ -19,6 +19,7 @@ from .imported_rollouts import ImportedRollouts
 from .prompts import load_template
 from .sample_stage import SampleSet, SampleStage, failures
 from .sampling_plan import SamplingPlan
+from .spending import MAX_FAILED_SHARE
 
 CHARACTERS_PER_TOKEN = 3.5
 """Estimate for prompts, whose tokenizer is not loaded in a dry run; low for English, so the tokens come out high."""
@@ -37,7 +38,7 @@ class SampleStep:
     reads: tuple[str, ...] = ("problems",)
     trained_by: str | None = None
     """Step that trained the model."""
-    max_failed_share: float = 0.02
+    max_failed_share: float = MAX_FAILED_SHARE
     describe: Callable[[], Row] = dict
     """Row about the model for the manifest and the dataset card."""
 

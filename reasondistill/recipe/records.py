@@ -13,7 +13,7 @@ from ..curation.options import CurateOptions
 from ..engines.options import EngineOptions
 from ..export.options import ExportOptions
 from ..generation.effort import Effort
-from ..generation.spending import SpendingOptions
+from ..generation.spending import MAX_FAILED_SHARE, SpendingOptions
 from ..problems.source import ProblemSource
 from ..records import Row, Sampling
 from ..store import mask_secrets
@@ -46,7 +46,7 @@ class GenerateOptions:
     """Rollouts of each problem."""
     sampling: Sampling = field(default_factory=Sampling)
     budget: SpendingOptions = field(default_factory=SpendingOptions)
-    max_failed_share: Annotated[float, Ge(0), Le(1)] = 0.02
+    max_failed_share: Annotated[float, Ge(0), Le(1)] = MAX_FAILED_SHARE
     """Share of permanently failed requests above which a step fails."""
 
 

@@ -15,7 +15,7 @@ from ..evaluation.scorecard import scorecard
 from ..generation.load_strategy import StrategyChoice
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage, failures
-from ..generation.spending import SpendingOptions
+from ..generation.spending import MAX_FAILED_SHARE, SpendingOptions
 from ..models.fetch_progress import fetch_progress
 from ..models.resolve import resolve
 from ..problems import get_problems, write_problems
@@ -28,9 +28,6 @@ from ..store.rollout_table import open_rollouts, read_rollouts
 from ..store.versions import versions
 from ..verification.judging import VerifyOptions
 from .child_process import run_job
-
-MAX_FAILED_SHARE = 0.02
-"""Share of failed requests above which the command fails, with what it has kept."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le, MinLen
 from ..engines.options import EngineOptions
 from ..errors import RecipeError
 from ..generation.decoding.forcing_options import Control, ForcingOptions
+from ..generation.spending import MAX_FAILED_SHARE
 from ..generation.strategies.tir.options import TirOptions
 from ..problems.source import ProblemSource
 from ..recipe.read import read_yaml
@@ -130,7 +131,7 @@ class ScalingRecipe:
     sc_tir: ScTirRecipe = field(default_factory=ScTirRecipe)
     selector: SelectorRecipe = field(default_factory=SelectorRecipe)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
-    max_failed_share: Annotated[float, Ge(0), Le(1)] = 0.02
+    max_failed_share: Annotated[float, Ge(0), Le(1)] = MAX_FAILED_SHARE
 
     @property
     def folder(self) -> Path:

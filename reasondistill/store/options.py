@@ -25,6 +25,7 @@ _TYPES = {
     "int_type": "a whole number",
     "float_parsing": "a number",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "string_type": "text",
@@ -180,7 +181,7 @@ def _new_adapter(cls: Any) -> Any:
     """Validator of one-element lists: pydantic takes a configuration for a list of dataclasses, not for the class."""
     from pydantic import ConfigDict, TypeAdapter
 
-    return TypeAdapter(list[cls], config=ConfigDict(extra="forbid", coerce_numbers_to_str=True))
+    return TypeAdapter(list[cls], config=ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False))
 
 
 _adapter: Callable[[Any], Any] = cache(_new_adapter)

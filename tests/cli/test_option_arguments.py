@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 from annotated_types import Ge, Gt, Le, MinLen
 
-from reasondistill.cli.option_arguments import add_options, field_docs, read_record
+from reasondistill.cli.option_arguments import add_options, field_docs, read_record, typed_options
 from reasondistill.errors import RecipeError
 
 
@@ -39,7 +39,8 @@ def parse(*words: str) -> Namespace:
 
 
 def test_only_typed_options_reach_the_namespace() -> None:
-    assert parse() == Namespace(model="m")
+    assert vars(parse()) == {"Options.model": "m"}
+    assert typed_options(parse("--count", "3"), Options) == {"model": "m", "count": 3}
     assert read_record(parse(), Options) == Options(model="m")
 
 
@@ -97,4 +98,11 @@ def test_some_fields_can_be_left_out() -> None:
     add_options(parser, Options, only=("model", "count"), skip=("count",))
     with pytest.raises(SystemExit):
         parser.parse_args(["--count", "1"])
-    assert parser.parse_args(["--model", "x"]) == Namespace(model="x")
+    assert typed_options(parser.parse_args(["--model", "x"]), Options) == {"model": "x"}
+
+
+def test_records_with_a_field_of_one_name_do_not_mix() -> None:
+    parser = ArgumentParser()
+    add_options(parser, Options, only=("model",))
+    parser.add_argument("--count")
+    assert read_record(parser.parse_args(["--model", "x", "--count", "two"]), Options).count is None

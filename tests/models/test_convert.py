@@ -1,8 +1,7 @@
 """GGUF to safetensors: the tokenizer and end tokens that training and stopping depend on."""
 
 import json
-import subprocess
-import sys
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -216,19 +215,16 @@ def test_architecture_that_is_not_known_is_one_line(tmp_path: Path) -> None:
 
 def test_disk_that_fills_up_is_one_line(tmp_path: Path) -> None:
     source = write_model(tmp_path / "tiny.gguf", bits=16)
-    script = (
-        "import sys, pathlib, resource, reasondistill.models.gguf.convert as c, reasondistill.errors as e\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)\n"
-        "path = pathlib.Path(sys.argv[1])\n"
-        "try: c.convert_gguf(path, sha256='ab' * 32, cache=path.parent)\n"
-        "except e.ModelError as error: print(error)\n"
-    )
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # Above the 16-bit temporary file, below the 32-bit weights.
-    command = [sys.executable, "-c", script, str(source), str(source.stat().st_size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    (line,) = done.stdout.splitlines()
-    assert line.startswith(f"{source}: {tmp_path / 'converted'} cannot be written (")
-    assert "File too large" in line
+    resource.setrlimit(resource.RLIMIT_FSIZE, (source.stat().st_size, limits[1]))
+    try:
+        with pytest.raises(ModelError, match=r"File too large") as caught:
+            convert_gguf(source, sha256="ab" * 32, cache=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(caught.value).startswith(f"{source}: {tmp_path / 'converted'} cannot be written (")
+    assert "\n" not in str(caught.value)
     assert not list((tmp_path / "converted").glob("*.tmp-*"))
 
 
