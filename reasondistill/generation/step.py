@@ -20,6 +20,7 @@ from .prompts import load_template
 from .sample_stage import SampleSet, SampleStage, failures
 from .sampling_plan import SamplingPlan
 from .spending import MAX_FAILED_SHARE
+from .strategies.tir.strategy import Tir
 
 CHARACTERS_PER_TOKEN = 3.5
 """Estimate for prompts, whose tokenizer is not loaded in a dry run; low for English, so the tokens come out high."""
@@ -156,7 +157,7 @@ class ImportStep:
         return {
             "model": described["name"],
             "described": described,
-            "rollouts": len(ids),
+            "results": {"teacher": {TRAIN: {"folder": ".", "tokens": {}, **Tir.measure(read_rollouts(run.path))}}},
             "output": rollouts_hash(run.path, ids),
         }
 

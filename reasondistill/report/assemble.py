@@ -152,8 +152,15 @@ def _token_rows(run: RunResults) -> Row:
     rows: dict[str, Row] = {}
     for who, name, sampled in run.sampled():
         row = rows.setdefault(f"{who} / {name}" if name == TRAIN else who, {"prompt": 0, "cached": 0, "completion": 0})
-        for key, tokens in sampled["tokens"].items():
-            row[key] += tokens
+        tokens = sampled["tokens"]
+        if sampled["folder"] == "." and (result := run.train_results()):
+            tokens = {
+                "prompt": result.prompt_tokens,
+                "cached": result.cached_tokens,
+                "completion": result.completion_tokens,
+            }
+        for key, count in tokens.items():
+            row[key] += count
     return dict(rows)
 
 

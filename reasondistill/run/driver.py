@@ -92,17 +92,23 @@ class Driver:
 
         A step whose options cannot be computed here, because its model is absent, keeps its note.
         """
-        for step, current in self._currents():
-            self._note_stale(step, not current)
+        stale: set[str] = set()
+        for step in self.steps:
+            record = self.context.record(step.name)
+            is_stale = any(name.partition(":")[0] in stale for name in step.reads)
+            try:
+                is_stale = is_stale or record.get("key") != self._key(step)
+            except UserError:
+                is_stale = record.get("stale", False)
+            if record and is_stale:
+                stale.add(step.name)
+            self._note_stale(step, is_stale)
 
     def _currents(self) -> Iterator[tuple[Step, bool]]:
         pending: set[str] = set()
         for step in self.steps:
             known = not any(name.partition(":")[0] in pending for name in step.reads)
-            try:
-                current = known and self._is_current(step, self._key(step))
-            except UserError:
-                current = known and self.context.is_current(step.name)
+            current = known and self._is_current(step, self._key(step))
             if not current:
                 pending.add(step.name)
             yield step, current

@@ -381,7 +381,8 @@ def test_the_page_can_be_built_at_every_stage(request, tmp_path, state):
     assert "reasondistill: test" in path.read_text()
 
 
-def test_the_page_shows_the_code_of_a_rollout_and_what_it_printed(run, make_problem):
+def test_the_page_shows_the_code_of_a_rollout_and_what_it_printed(run, make_rollout):
+    run = Run(path=run.path, make_rollout=make_rollout, row=ROW | {"generate": {"strategy": "tir"}})
     _, sets = run.sets("generate")
     given = sets["teacher / train"]
     calls = ({"id": "call_0", "function": {"name": "python", "arguments": '{"code": "print(2)"}'}, "syntax": "fenced"},)
