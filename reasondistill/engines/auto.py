@@ -30,7 +30,7 @@ def cuda() -> bool:
     """Return whether torch is installed and sees a CUDA device."""
     if not importable("torch"):
         return False
-    calm_threads()
+    limit_openmp_spinning()
     import torch
 
     return bool(torch.cuda.is_available())
@@ -45,7 +45,7 @@ def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return any(_BFLOAT16_FLAGS & set(line.split()) for line in lines if line.startswith("flags"))
 
 
-def calm_threads() -> None:
+def limit_openmp_spinning() -> None:
     """Let OpenMP's waiting threads sleep soon; takes effect only before torch or llama.cpp is imported.
 
     By default they spin for milliseconds: as soon as another process wants a core, two threads take 6 times as long as

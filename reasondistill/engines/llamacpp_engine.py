@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..models.gguf.metadata import read_metadata, sampling_defaults
 from ..records import FinishReason, Message, Row, Sampling, Usage
-from .auto import calm_threads
+from .auto import limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score
 from .options import EngineOptions
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
@@ -161,7 +161,7 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
     files = resolve(options.model)
     if files.kind != "gguf" or files.path is None:
         raise ModelError(f"{options.model}: the llamacpp engine runs GGUF files only; use --engine transformers")
-    calm_threads()
+    limit_openmp_spinning()
     try:
         import xllamacpp
     except ImportError as error:

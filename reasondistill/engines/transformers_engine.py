@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Row, Sampling, Usage
-from .auto import calm_threads, choose_dtype, cuda
+from .auto import limit_openmp_spinning, choose_dtype, cuda
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, scored_ids
 from .options import EngineOptions
 from .rendering import Renderer, cut_at_stop, ended_at_stop, generation_defaults
@@ -257,7 +257,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:
-    calm_threads()
+    limit_openmp_spinning()
     try:
         import torch
         from transformers import AutoModelForCausalLM

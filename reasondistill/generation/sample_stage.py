@@ -78,8 +78,8 @@ class SampleStage:
     """The name recorded in the rollouts."""
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
-    known: bool = False
-    """The server has answered before: one that is down is waited for."""
+    wait_if_down: bool = False
+    """Wait for a server that is down: it has answered before."""
 
     @property
     def thinking_delimiters(self) -> tuple[str, str] | None:
@@ -109,7 +109,7 @@ async def _sample(stage: SampleStage) -> Row:
                 return result
             began = time.monotonic()
             engine = await open_engine(
-                stage.engine, say=say, known=stage.known, thinking_delimiters=stage.thinking_delimiters
+                stage.engine, say=say, wait_if_down=stage.wait_if_down, thinking_delimiters=stage.thinking_delimiters
             )
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():

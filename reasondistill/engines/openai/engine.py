@@ -60,12 +60,11 @@ async def open_openai(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Clock = time.monotonic,
     say: Callable[[str], None] | None = None,
-    known: bool = False,
+    wait_if_down: bool = False,
 ) -> "OpenAIEngine":
     """Make a client for each of the options' addresses, or for OpenAI's own service. Nothing is sent yet.
 
-    `known` says that the addresses are right, so that a server which is down is waited for from the first request.
-
+    With `wait_if_down` a server that is down is waited for from the first request, as one that has answered before.
     The key comes from OPENAI_API_KEY only; a server in the local network needs none.
     """
     urls = options.addresses or ("https://api.openai.com/v1",)
@@ -76,7 +75,7 @@ async def open_openai(
             )
         if fault := fault_of(url):
             raise EngineError(f"{mask_secrets(url)!r} is no address of a server: {fault}")
-    clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
+    clients = [Endpoint(open_client(url, options), masked(url), answered=wait_if_down) for url in urls]
     retry = retry or Retry(spare=max(1000, 20 * options.concurrency)).within(options.retry_seconds)
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
     return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
