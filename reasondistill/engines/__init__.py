@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import get_args, get_type_hints
 
 from ..errors import RecipeError
-from .auto import limit_openmp_spinning, choose
+from .auto import choose, limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic
 from .options import EngineOptions
 
