@@ -144,7 +144,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("run", "desk.yaml", "until=exprt"), "got 'exprt' (did you mean export?)"),
     (("run", "desk.yaml", "until=report"), "student.model is missing; name a model"),
     (("run", "desk.yaml", "generate.template=math-zeroshot"), "did you mean math-zero-shot?"),
-    (("run", "desk.yaml", "teacher.replay=nothing"), "nothing: no recorded rollouts there"),
+    (("run", "desk.yaml", "teacher.replay=nothing"), "nothing: no recorded rollouts"),
     (("run", "desk.yaml", "teacher={model: smolm2}", "teacher.replay=null"), "did you mean smollm2-135m-instruct?"),
     (("run", "desk.yaml", "--dryrun"), "unrecognized arguments: --dryrun; see `reasondistill --help`"),
     # run folders

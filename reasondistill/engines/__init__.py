@@ -1,10 +1,10 @@
-"""Engines: how text is made. `open_engine` opens one; each engine's libraries are imported only then."""
+"""Engines complete conversations. `open_engine` opens one and imports its libraries only then."""
 
 from collections.abc import Callable
 from typing import get_args, get_type_hints
 
 from ..errors import RecipeError
-from .auto import calm_threads, choose
+from .auto import choose, limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic
 from .options import EngineOptions
 
@@ -28,18 +28,18 @@ async def open_engine(
     options: EngineOptions,
     *,
     say: Callable[[str], None] | None = None,
-    known: bool = False,
+    wait_if_down: bool = False,
     thinking_delimiters: tuple[str, str] | None = None,
 ) -> Engine:
-    """Open the engine that the options name; `say` is told which one `auto` took and why.
+    """Open the engine that the options name. `say` receives the choice of `auto` and its reason.
 
-    `known` says that the server has answered before, in an earlier process: then it is waited for where it is down.
+    With `wait_if_down` a server that is down is waited for from the first request: it answered an earlier process.
     `thinking_delimiters` open and close thinking, for a vLLM in this process that caps thinking itself
     (`Extras.thinking_budget`).
 
-    Raises EngineError or ModelError when it cannot be opened, RecipeError for a name that is none.
+    Raises EngineError or ModelError when it cannot be opened, RecipeError for an unknown name.
     """
-    calm_threads()
+    limit_openmp_spinning()
     name, why = choose(options)
     if options.engine == "auto" and say is not None:
         say(f"engine {name}: {why}")
@@ -58,7 +58,7 @@ async def open_engine(
     if name == "openai":
         from .openai.engine import open_openai
 
-        return await open_openai(options, say=say, known=known)
+        return await open_openai(options, say=say, wait_if_down=wait_if_down)
     if name == "replay":
         from .replay_engine import open_replay
 

@@ -1,7 +1,7 @@
-"""Which engine `engine: auto` takes on this machine, and why. Nothing is opened or loaded here.
+"""The engine that `engine: auto` takes on this machine, and the reason. Nothing is opened or loaded here.
 
-The order on a CPU rests on benchmarks/engines.py: vLLM serves many sequences at once fastest, llama.cpp a single one,
-and llama.cpp needs no torch. On CUDA vLLM is taken unmeasured.
+The order on a CPU follows benchmarks/engines.py: vLLM is fastest for many sequences at once, llama.cpp for a single
+one, and llama.cpp needs no torch. On CUDA vLLM is preferred without a measurement.
 """
 
 import importlib.util
@@ -30,7 +30,7 @@ def cuda() -> bool:
     """Return whether torch is installed and sees a CUDA device."""
     if not importable("torch"):
         return False
-    calm_threads()
+    limit_openmp_spinning()
     import torch
 
     return bool(torch.cuda.is_available())
@@ -45,11 +45,11 @@ def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return any(_BFLOAT16_FLAGS & set(line.split()) for line in lines if line.startswith("flags"))
 
 
-def calm_threads() -> None:
-    """Let OpenMP's waiting threads sleep soon; takes effect only before torch or llama.cpp is imported.
+def limit_openmp_spinning() -> None:
+    """Make OpenMP's waiting threads sleep early. Has an effect only before torch or llama.cpp is imported.
 
-    By default they spin for milliseconds: as soon as another process wants a core, two threads take 6 times as long as
-    one. A spin of some microseconds keeps the speed of an idle machine (a training step 2.6 s, without any spin 3.0 s).
+    By default they spin for milliseconds: when another process needs a core, two threads take 6 times as long as one.
+    A spin of some microseconds keeps the speed of an idle machine (a training step 2.6 s; without any spin 3.0 s).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -57,7 +57,7 @@ def calm_threads() -> None:
 
 
 def choose_dtype(options: EngineOptions) -> str:
-    """Return float32 or bfloat16: what was asked, else what this machine is fast at."""
+    """Return float32 or bfloat16: the requested one, else the faster one on this machine."""
     if options.dtype != "auto":
         return options.dtype
     return "bfloat16" if cuda() or fast_bfloat16() else "float32"
@@ -66,13 +66,13 @@ def choose_dtype(options: EngineOptions) -> str:
 def choose(
     options: EngineOptions, *, has: Callable[[str], bool] = importable, has_cuda: Callable[[], bool] = cuda
 ) -> tuple[str, str]:
-    """Return the engine's name and one sentence that says why; EngineError if nothing here can run a model."""
+    """Return the engine's name and the reason in one sentence. EngineError if no engine can run a model here."""
     if options.engine != "auto":
-        return options.engine, "it was asked for"
+        return options.engine, "it was requested"
     if options.base_url:
-        return "openai", "a server's address was given"
+        return "openai", "the options name a server's address"
     if options.replay:
-        return "replay", "recorded rollouts were given"
+        return "replay", "the options name recorded rollouts"
     return _choose_local(options, has, has_cuda)
 
 
@@ -83,11 +83,11 @@ def _choose_local(options: EngineOptions, has: Callable[[str], bool], has_cuda: 
     if options.concurrency == 1 and _is_gguf(options.model) and has("xllamacpp"):
         return "llamacpp", "one request at a time on a GGUF file is fastest in llama.cpp"
     if torch and has("vllm"):
-        return "vllm", "there is no GPU, and of many requests at once vLLM serves most tokens on this CPU"
+        return "vllm", "there is no GPU, and vLLM is fastest for many requests at once on a CPU"
     if torch:
-        return "transformers", "vLLM is not installed and transformers runs a batch at a time"
+        return "transformers", "vLLM is not installed, and transformers runs a batch at a time"
     if has("xllamacpp"):
-        return "llamacpp", "torch is not installed and llama.cpp runs GGUF models without it"
+        return "llamacpp", "torch is not installed, and llama.cpp runs GGUF models without it"
     raise EngineError(
         "no engine can run a model here: pip install 'reasondistill[train]' (transformers) or "
         "'reasondistill[llamacpp]', or give a server's address with --base-url"
@@ -95,7 +95,7 @@ def _choose_local(options: EngineOptions, has: Callable[[str], bool], has_cuda: 
 
 
 def _is_gguf(reference: str) -> bool:
-    """Return whether a model is at hand as a GGUF file; the hub's copy of a catalogue model is none."""
+    """Return whether the model is available as a GGUF file, which the hub's copy of a catalogue model is not."""
     entry = CATALOGUE.get(reference.lower())
     if entry is None:
         return reference.lower().endswith(".gguf")

@@ -1,7 +1,7 @@
-"""What an engine is: messages in, completions out, asynchronously.
+"""The protocol of an engine: messages in, completions out, asynchronously.
 
-An engine batches what is in flight at the same time; callers just await many `complete` calls at once. What an engine
-can do beyond that is data: `Abilities`. Nothing here stores: that is the caller's.
+An engine batches the requests in flight; callers await many `complete` calls at once. `Abilities` say what else an
+engine can do. Engines store nothing.
 """
 
 from collections import Counter
@@ -15,54 +15,54 @@ from ..records import FinishReason, Message, Row, Sampling, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What an engine returns for one sample."""
+    """One sample of an engine."""
 
     text: str
-    """The assistant's content, without the prefix that it continued, and without the stop string unless asked."""
+    """The assistant's content, without the prefix that it continued, and without the stop string unless requested."""
     reasoning: str | None = None
-    """Thinking that the server keeps apart from the text; None where the engine returns one text."""
+    """Thinking that the server returns apart from the text. None where the engine returns one text."""
     tool_calls: tuple[Row, ...] = ()
     token_ids: tuple[int, ...] | None = None
-    """The tokens that were made: those of the end of turn and of a stop string among them, whatever the text keeps."""
+    """Ids of all generated tokens, including the end of turn and a stop string that the text leaves out."""
     logprobs: tuple[float, ...] | None = None
-    """Natural logarithm of each token's probability at temperature 1, if asked; as many as there are `token_ids`."""
+    """Natural logarithm of each token's probability at temperature 1, if requested; as long as `token_ids`."""
     stop: str | None = None
-    """The stop string that ended it, where the engine tells."""
+    """The stop string that ended it, where the engine reports one."""
     finish_reason: FinishReason
     usage: Usage
     seconds: float
-    """From the request to its last token, waiting in the engine's queue included."""
+    """Seconds from the request to its last token, including the time in the engine's queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What a model thinks of a completion that is there already: its log-probabilities, token by token."""
+    """A model's log-probabilities of an existing completion, token by token."""
 
     logprobs: tuple[float, ...]
-    """Of each completion token after all that stands before it, at temperature 1."""
+    """Log-probability of each completion token after all tokens before it, at temperature 1."""
     top: tuple[dict[int, float], ...] = ()
-    """The `top_k` likeliest tokens at each place, with their log-probabilities."""
+    """The `top_k` likeliest tokens at each position, with their log-probabilities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
-    """What a request asks for beside its messages and its sampling."""
+    """Settings of a request besides its messages and its sampling."""
 
     tools: tuple[Row, ...] = ()
-    """Functions that the model may call, as OpenAI describes them."""
+    """Functions that the model may call, in OpenAI's form."""
     arguments: Row = field(default_factory=dict)
-    """Arguments of the template, such as `enable_thinking`; a server gets `reasoning_effort` as a field of its own."""
+    """Arguments of the chat template, such as `enable_thinking`. `reasoning_effort` is a separate field of a server."""
     include_stop: bool = False
-    """Keep the stop string that ended the text. A server that does not know how leaves it out."""
+    """Keep the stop string that ended the text. A server without that feature leaves it out."""
     logprobs: bool = False
-    """Return each token's log-probability. RequestError where the engine has none."""
+    """Return each token's log-probability; an engine without them raises RequestError."""
     prefix_ids: tuple[int, ...] = ()
-    """The prefix's own token ids, used instead of tokenizing the prefix anew where the engine takes tokens."""
+    """Token ids of the prefix. An engine that takes tokens uses them instead of tokenizing the prefix again."""
     thinking_budget: int | None = None
     """Tokens of thinking at which the engine itself closes it; see `open_engine` for the delimiters. Servers may ignore
-    it silently: count afterwards."""
+    it silently, so callers count the tokens."""
     progress: Callable[[Completion], None] | None = None
-    """Told now and then what a long completion holds so far, by the engines that stream."""
+    """Callback that engines which stream call with the partial completion, several times a second."""
 
 
 PLAIN = Extras()
@@ -70,44 +70,44 @@ PLAIN = Extras()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What an engine can do beyond completing a conversation."""
+    """Features of an engine beyond completing a conversation."""
 
     token_ids: bool = False
-    """Completions hold their token ids, and `prefix_ids` are taken."""
+    """Completions hold their token ids, and `prefix_ids` are used."""
     logprobs: bool = False
     include_stop: bool = False
-    """A stop string is kept for sure if asked; False: it depends on the server."""
+    """A stop string is always kept if requested. False: it depends on the server."""
     score: bool = False
-    """`score` works for sure; False: it depends on the server, or there is no way."""
+    """`score` always works. False: it depends on the server, or is impossible."""
     seeds: bool = False
-    """A request that is alone in the engine gives the same sample for the same seed."""
+    """A request alone in the engine gives the same sample for the same seed."""
     streams: bool = False
-    """`progress` is told what a long completion holds so far."""
+    """`progress` is called with partial completions."""
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What an engine's work cost beside the completions that it returned."""
+    """Cost of an engine's work beyond the completions that it returned."""
 
     requests: int = 0
-    """Requests sent, tries included."""
+    """Requests sent, retries included."""
     retries: Counter[str] = field(default_factory=Counter)
-    """Tries that were made again, by what was wrong with the one before."""
+    """Retries by the reason that the attempt before them failed."""
     wasted_tokens: int = 0
-    """Completion tokens that were made and could not be used, as far as the server tells."""
+    """Completion tokens that were generated and not usable, as far as the server reports them."""
 
 
 class Engine(Protocol):
-    """Something that completes conversations. Open one with `engines.open_engine`, end it with `aclose`."""
+    """Completes conversations. Open one with `engines.open_engine`, close it with `aclose`."""
 
     name: str
-    """The engine's own name: vllm, transformers, llamacpp, openai or replay."""
+    """Name of the engine: vllm, transformers, llamacpp, openai or replay."""
     model: str
     """The name that rollouts record."""
     continues: bool
-    """Whether a completion is sure to go on from `prefix`. A chat server may begin a new turn instead."""
+    """Whether a completion always continues `prefix`. A chat server may start a new turn instead."""
     chat_template: str | None
-    """Text of the model's chat template; None where it is not known."""
+    """Text of the model's chat template. None if unknown."""
     abilities: Abilities
     traffic: Traffic
 
@@ -120,51 +120,51 @@ class Engine(Protocol):
         n: int = 1,
         extras: Extras = PLAIN,
     ) -> list[Completion]:
-        """Return n completions of the conversation, each continuing the assistant prefix if one is given.
+        """Return n completions of the conversation; each continues the assistant prefix, if there is one.
 
         Sample i uses the seed `sampling.seed + i`. Raises RequestError when this request cannot be served (the prompt
-        is too long, the server refuses it) and EngineError when the engine itself is gone.
+        is too long, the server refuses it) and EngineError when the engine itself has failed.
         """
         ...
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Return the log-probabilities of a completion that is there already, and of the likeliest tokens.
+        """Return the log-probabilities of an existing completion, and the likeliest tokens.
 
-        Raises RequestError: with reason `unsupported` where the engine cannot (see `abilities.score`).
+        Raises RequestError, with reason `unsupported` if the engine cannot score (see `abilities.score`).
         """
         ...
 
     async def aclose(self) -> None:
-        """Free the model or the connection; the engine cannot be used afterwards."""
+        """Free the model or close the connections; the engine cannot be used afterwards."""
         ...
 
 
 @runtime_checkable
 class TokenEngine(Protocol):
-    """What an engine with `abilities.token_ids` has beside Engine: its tokenizer."""
+    """The tokenizer of an engine with `abilities.token_ids`."""
 
     async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
         """Return a text's token ids, as part of an assistant turn.
 
-        `begins` says that the turn begins with it: a thinking tag that the template has opened already is left out.
+        With `begins` the text starts the turn: a thinking tag that the template has already opened is left out.
         """
         ...
 
     async def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of an assistant turn's ids: no special tokens, and no character that is cut in two."""
+        """Return the text of an assistant turn's ids, without special tokens and without incomplete characters."""
         ...
 
 
 def no_score(name: str) -> RequestError:
     """Return the error of an engine that cannot score."""
     return RequestError(
-        f"the {name} engine cannot score given completions: use engine vllm or transformers, or a vLLM server",
+        f"the {name} engine cannot score completions: use engine vllm or transformers, or a vLLM server",
         reason="unsupported",
     )
 
 
 def no_logprobs(name: str) -> RequestError:
-    """Return the error of an engine that knows no log-probabilities."""
+    """Return the error of an engine without log-probabilities."""
     message = f"the {name} engine has no log-probability for every token: use engine vllm, transformers or openai"
     return RequestError(message, reason="unsupported")
 
@@ -177,7 +177,7 @@ def scored_ids(
     room: int | None = None,
     vocabulary: int | None = None,
 ) -> list[int]:
-    """Return both as one list. Raises RequestError for what no model can score.
+    """Return both as one list. Raises RequestError for ids that no model can score.
 
     >>> scored_ids([1], [2, 3], top_k=0, room=3)
     [1, 2, 3]

@@ -15,14 +15,14 @@ def model_name(model: EngineOptions) -> str:
 
 
 def model_weights(model: EngineOptions) -> str | None:
-    """Return what tells the model's weights from others of its name, where that does not: see ModelFiles.weights."""
+    """Return a suffix that distinguishes these weights from others with the same name, or None (ModelFiles.weights)."""
     if model.model_id or not is_local(model):
         return None
     return resolve(model.model, fetch_missing=False).weights
 
 
 def is_local(model: EngineOptions) -> bool:
-    """Return whether the model's weights are loaded on this machine, and not by a server or replayed.
+    """Return whether the model's weights are loaded on this machine, rather than served or replayed.
 
     >>> is_local(EngineOptions(model="smollm2-135m-instruct")), is_local(EngineOptions(model="m", engine="openai"))
     (True, False)
@@ -31,7 +31,7 @@ def is_local(model: EngineOptions) -> bool:
 
 
 def model_row(model: EngineOptions) -> Row:
-    """Return what the manifest and the dataset card say of a model."""
+    """Return the model's row in the manifest and on the dataset card."""
     if not is_local(model):
         return {"name": model.model_id or model.model, "licence": None, "source": "server"}
     files = resolve(model.model, fetch_missing=False)

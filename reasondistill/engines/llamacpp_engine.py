@@ -1,7 +1,7 @@
 """The llamacpp engine: a GGUF file in llama.cpp's server, in this process. Needs no torch.
 
-The server listens on a loopback port of its own, behind a random key. llama.cpp renders the chat template that the
-file holds. Its speed hardly grows with the number of requests, so few are run side by side.
+The server listens on a loopback port and requires a random key. llama.cpp renders the chat template in the file. Its
+speed hardly grows with the number of requests, so few run at once.
 """
 
 import asyncio
@@ -19,24 +19,24 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..models.gguf.metadata import read_metadata, sampling_defaults
 from ..records import FinishReason, Message, Row, Sampling, Usage
-from .auto import calm_threads
+from .auto import limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score
 from .options import EngineOptions
 from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
 
 _CONTROL = 3
-"""Token type in a GGUF file: no text but an instruction, such as the end of a turn."""
+"""Token type of control tokens in a GGUF file, such as the end of a turn."""
 _SLOTS = 4
-"""Requests run side by side at most; the others wait."""
+"""Requests that run at once at most; the others wait."""
 
 
 async def open_llamacpp(options: EngineOptions) -> "LlamaCppEngine":
-    """Load the GGUF file; ModelError when there is none or llama.cpp cannot read it."""
+    """Load the GGUF file; ModelError when it does not exist or llama.cpp cannot read it."""
     return await asyncio.to_thread(_load, options)
 
 
 class LlamaCppEngine:
-    """A loaded GGUF file. Settings left open are the file's own, else neutral: temperature 1, no top-p, no top-k."""
+    """A loaded GGUF file. Unset sampling settings are the file's, else neutral: temperature 1, no top-p, no top-k."""
 
     name = "llamacpp"
     continues = True
@@ -61,9 +61,9 @@ class LlamaCppEngine:
         n: int = 1,
         extras: Extras = PLAIN,
     ) -> list[Completion]:
-        """Return n completions of the conversation, each continuing the assistant prefix if one is given."""
+        """Return n completions; see Engine.complete."""
         if extras.logprobs:
-            # The server has them, but not of a token that ends inside a character, nor of a stop string's.
+            # The server has none for tokens that end inside a character and for those of a stop string.
             raise no_logprobs(self.name)
         loop, started = asyncio.get_running_loop(), time.monotonic()
         tasks = [
@@ -94,7 +94,7 @@ class LlamaCppEngine:
         raise no_score(self.name)
 
     async def aclose(self) -> None:
-        """Wait for the running requests, drop the waiting ones and free the model."""
+        """Wait for running requests, drop waiting ones and free the model."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._server = None
 
@@ -144,7 +144,7 @@ class LlamaCppEngine:
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
         )
-        # No proxy of the environment may stand between this process and itself.
+        # A proxy from the environment must not intercept requests to this process.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request) as answer:
@@ -152,7 +152,9 @@ class LlamaCppEngine:
         except urllib.error.HTTPError as error:
             raise _refusal(path, error.read().decode(errors="replace")) from error
         except (urllib.error.URLError, ConnectionError) as error:
-            raise EngineError(f"llama.cpp's server in this process is gone ({error}): start again") from error
+            raise EngineError(
+                f"llama.cpp's server in this process has died ({error}): run the command again"
+            ) from error
 
 
 def _load(options: EngineOptions) -> LlamaCppEngine:
@@ -161,7 +163,7 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
     files = resolve(options.model)
     if files.kind != "gguf" or files.path is None:
         raise ModelError(f"{options.model}: the llamacpp engine runs GGUF files only; use --engine transformers")
-    calm_threads()
+    limit_openmp_spinning()
     try:
         import xllamacpp
     except ImportError as error:
@@ -182,7 +184,7 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
 
 
 def _control_ids(metadata: Mapping[str, Any]) -> frozenset[int]:
-    """Return the ids that are no text, by the file's token types; thinking tags are kept whatever they are called."""
+    """Return the ids of control tokens, by the file's token types; thinking tags count as text."""
     kinds, words = (metadata.get(f"tokenizer.ggml.{key}", ()) for key in ("token_type", "tokens"))
     marked = {i for i, kind in enumerate(kinds) if kind == _CONTROL}
     return frozenset(i for i in marked if words[i] not in (OPEN, CLOSE))
@@ -213,7 +215,7 @@ def _request(prompt: list[int], sampling: Sampling, defaults: Mapping[str, float
 
 
 def _refusal(path: str, body: str) -> RequestError:
-    """Return what the server's error means for this request."""
+    """Return the error of this request for a server's error body."""
     try:
         error = dict(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):
@@ -225,7 +227,7 @@ def _refusal(path: str, body: str) -> RequestError:
 
 
 def _completion(answer: Row, sampling: Sampling, opened: bool, extras: Extras, seconds: float) -> Completion:
-    # The server leaves the stop string out and names it.
+    # The server names the stop string and leaves it out of the text.
     word = str(answer.get("stopping_word") or "") if answer.get("stop_type") == "word" else ""
     whole, stop = ended_at_stop(str(answer["content"]) + word, sampling.stop, keep=extras.include_stop)
     reasoning, text = split_reasoning(whole.rstrip("\ufffd"), opened)

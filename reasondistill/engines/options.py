@@ -44,7 +44,7 @@ class EngineOptions:
     request_timeout: Annotated[float, Gt(0)] = 600.0
     """Seconds that one request to a server may take."""
     retry_seconds: Annotated[float, Gt(0)] | None = None
-    """Longest time of retries, for a failing request and for a server that takes no connection. Defaults to 1800 for a
+    """Longest time of retries, for a failing request and for a server that refuses connections. Defaults to 1800 for a
     request, 300 for a server that has answered before and 12 for one that has not."""
     requests_per_minute: Annotated[float, Gt(0)] | None = None
     """Limit of the server; None is no limit. Retries count as requests."""

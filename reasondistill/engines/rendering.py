@@ -1,7 +1,7 @@
-"""Between messages and tokens, the same for every engine that runs a model in this process.
+"""Messages to tokens and back, the same for every engine that runs a model in this process.
 
-A `Renderer` turns a conversation into prompt ids with the model's own chat template and ids back into text;
-`split_reasoning` takes `<think>` blocks out of a text. No model weights are touched here.
+A `Renderer` turns a conversation into prompt ids with the model's own chat template, and ids back into text;
+`split_reasoning` separates `<think>` blocks from a text. No model weights are loaded here.
 """
 
 import json
@@ -15,13 +15,13 @@ from .base import PLAIN, Extras
 
 OPEN, CLOSE = "<think>", "</think>"
 _CONTEXT_IDS = 8
-"""Prompt tokens decoded with a completion: enough for a word boundary, too few to cost anything."""
+"""Prompt tokens that are decoded with a completion: enough for a word boundary, too few to cost time."""
 
 
 def split_reasoning(text: str, opened: bool = False) -> tuple[str | None, str]:
-    """Split a completion into its thinking and its content; `opened` says that the prompt opened the block.
+    """Split a completion into thinking and content; `opened` says that the prompt opened the block.
 
-    A block that was never closed is a truncated thought: all of it is reasoning and the content is empty. A text that
+    A block that is never closed is truncated thinking: all of it is reasoning and the content is empty. A text that
     continues a prefix keeps its leading space.
 
     >>> split_reasoning("<think>2 + 2</think> 4")
@@ -51,7 +51,7 @@ def cut_at_stop(text: str, stops: Iterable[str]) -> tuple[str, bool]:
 
 
 def ended_at_stop(text: str, stops: Iterable[str], *, keep: bool) -> tuple[str, str | None]:
-    """Return the text up to its first stop string, which is kept or not, and the stop string if there was one.
+    """Return the text up to its first stop string, with or without it, and the stop string if there is one.
 
     >>> ended_at_stop("one. two; three", ["; ", ". "], keep=True)
     ('one. ', '. ')
@@ -68,7 +68,9 @@ class Renderer:
     def __init__(self, tokenizer: Any, *, name: str = "model", end_ids: Iterable[int] = ()) -> None:
         """Wrap a transformers tokenizer; `end_ids` are the generation config's own end tokens."""
         if not tokenizer.chat_template:
-            raise ModelError(f"{name}: no chat template; name an instruct model, or put chat_template.jinja beside it")
+            raise ModelError(
+                f"{name}: no chat template; name an instruct model, or add chat_template.jinja to its folder"
+            )
         self.tokenizer = tokenizer
         self._special = _special_ids(tokenizer)
         probe = self._render((Message(role="user", content="?"),), generation=True)
@@ -91,15 +93,14 @@ class Renderer:
         return str(self.tokenizer.get_chat_template())
 
     def prompt_text(self, messages: Sequence[Message], *, prefix: str = "", extras: Extras = PLAIN) -> str:
-        """Render the conversation up to where the model goes on writing."""
+        """Render the conversation up to the point where the model continues."""
         return self._render(messages, generation=True, extras=extras) + self._continued(prefix)
 
     def prompt_ids(self, messages: Sequence[Message], *, prefix: str = "", extras: Extras = PLAIN) -> list[int]:
         """Return the prompt's token ids: template, generation prompt, then the assistant prefix, left open.
 
-        The prefix never merges into the generation prompt's tokens; where its own ids are given they are taken as they
-        are. RequestError where the template refuses the
-        conversation, such as a system turn for a model without one.
+        The prefix never merges into the generation prompt's tokens; `extras.prefix_ids` replace its tokenization.
+        RequestError where the template refuses the conversation, such as a system turn for a model without one.
         """
         base = self._encode(self._render(messages, generation=True, extras=extras))
         prefix = self._continued(prefix)
@@ -111,7 +112,7 @@ class Renderer:
         return joint if joint[: len(base)] == base else base + self._encode(prefix)
 
     def turn_ids(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
-        """Return the ids of a part of an assistant turn; with `begins` without a tag that the template has opened."""
+        """Return the ids of a part of an assistant turn; with `begins`, without a tag that the template has opened."""
         rest = self._continued(text) if begins else text
         return tuple(self._encode(rest)) if rest == text or rest.strip() else ()
 
@@ -121,9 +122,9 @@ class Renderer:
         return opened and CLOSE not in prefix
 
     def decode(self, ids: Sequence[int], *, after: Sequence[int] = ()) -> str:
-        """Return the ids' text without special tokens; thinking tags stay, a character cut in two goes.
+        """Return the ids' text without special tokens and incomplete characters; thinking tags stay.
 
-        `after` are the ids of the prompt: some tokenizers drop the first space of a text that stands alone.
+        `after` are the ids of the prompt: some tokenizers drop the first space of a text decoded alone.
         """
         context = self._kept(after)[-_CONTEXT_IDS:]
         before = self._decode(context)
@@ -154,7 +155,7 @@ class Renderer:
             raise RequestError(message, reason="template_refused") from error
 
     def _continued(self, prefix: str) -> str:
-        """Drop the prefix's opening tag where the template has written it already."""
+        """Drop the prefix's opening tag if the template has already written it."""
         body = prefix.lstrip()
         return body[len(OPEN) :] if self.thinking_opened and body.startswith(OPEN) else prefix
 
@@ -176,7 +177,7 @@ class Renderer:
 
 
 def generation_defaults(directory: Path) -> Row:
-    """Return generation_config.json, the model's own sampling settings; empty without the file."""
+    """Return generation_config.json, the model's sampling defaults; empty without the file."""
     path = directory / "generation_config.json"
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
@@ -188,7 +189,7 @@ def configured_end_ids(directory: Path) -> set[int]:
 
 
 def _special_ids(tokenizer: Any) -> set[int]:
-    """Return the ids left out of a text; thinking tags are kept whatever the tokenizer calls them."""
+    """Return the ids that texts leave out; thinking tags are kept whatever the tokenizer calls them."""
     marked = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
     tags = {tokenizer.convert_tokens_to_ids(tag) for tag in (OPEN, CLOSE)}
     unknown = {tokenizer.unk_token_id}
@@ -196,7 +197,7 @@ def _special_ids(tokenizer: Any) -> set[int]:
 
 
 def template_row(message: Message) -> Row:
-    """Return the message as chat templates read it: reasoning_content, and tool arguments as objects."""
+    """Return the message as chat templates expect it: reasoning_content, and tool arguments as objects."""
     row = message.to_row()
     if "reasoning" in row:
         row["reasoning_content"] = row.pop("reasoning")

@@ -1,7 +1,7 @@
-"""The replay engine: answers that were recorded before, in the same order every time. No model runs.
+"""The replay engine: recorded answers, in the same order every time. No model runs.
 
-A request finds its recording by the messages before the answer; every assistant turn of a recorded rollout can be
-asked for, so rollouts with tool turns replay too.
+The messages before an answer identify its recording. Every assistant turn of a recorded rollout can be requested, so
+rollouts with tool turns replay too.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from .rendering import ended_at_stop
 async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "ReplayEngine":
     """Read the recordings that `options.replay` names: a run folder, a folder of shards, or one file.
 
-    `latency` is waited before each answer, in seconds. DataError for a path that holds no rollouts.
+    `latency` is the delay of each answer in seconds. DataError for a path that holds no rollouts.
     """
     if not options.replay:
         raise DataError("the replay engine needs a folder or file of recorded rollouts: give --replay PATH")
@@ -32,9 +32,9 @@ async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "Repla
 
 
 class ReplayEngine:
-    """Answers from recorded rollouts: the one with the request's seed, else the next one not yet given.
+    """Answers from recorded rollouts: the one with the request's seed, else the next unused one.
 
-    Several recordings of one prompt with one seed are given in recorded order, each once.
+    Several recordings of one prompt with one seed are returned in recorded order, each once.
     """
 
     name = "replay"
@@ -47,7 +47,7 @@ class ReplayEngine:
         self.chat_template: str | None = None
         self._latency = latency
         self._turns: defaultdict[str, list[_Turn]] = defaultdict(list)
-        self._given: Counter[str] = Counter()
+        self._used: Counter[str] = Counter()
         for row in rows:
             for key, turn in _turns(row):
                 self._turns[key].append(turn)
@@ -61,7 +61,7 @@ class ReplayEngine:
         n: int = 1,
         extras: Extras = PLAIN,
     ) -> list[Completion]:
-        """Return n recorded completions; RequestError with reason not_recorded when there are no more."""
+        """Return n recorded completions; RequestError with reason not_recorded when none is left."""
         if extras.logprobs:
             raise no_logprobs(self.name)
         turns = [self._find(messages, prefix, sampling.seed + i) for i in range(n)]
@@ -73,7 +73,7 @@ class ReplayEngine:
         raise no_score(self.name)
 
     async def aclose(self) -> None:
-        """Forget the recordings."""
+        """Drop the recordings."""
         self._turns.clear()
 
     def _find(self, messages: Sequence[Message], prefix: str, seed: int) -> "_Turn":
@@ -83,15 +83,15 @@ class ReplayEngine:
         if len(with_seed) == 1:
             return with_seed[0]
         turns, place = (with_seed, content_id(key, prefix, seed)) if with_seed else (turns, content_id(key, prefix))
-        self._given[place] += 1
-        if self._given[place] > len(turns):
+        self._used[place] += 1
+        if self._used[place] > len(turns):
             message = f"{len(turns)} answers are recorded for this prompt and one more was asked for"
             raise RequestError(message, reason="not_recorded")
-        return turns[self._given[place] - 1]
+        return turns[self._used[place] - 1]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rollout rows below a path, in the order of file names; a torn last line is left out."""
+    """Yield the rollout rows below a path, in the order of file names; a torn last line is skipped."""
     files = _files(path)
     found = False
     for file in files:
@@ -102,7 +102,7 @@ def read_rows(path: Path) -> Iterator[Row]:
                 found = True
                 yield row
     if not found:
-        raise DataError(f"{path}: no recorded rollouts there (.jsonl or .jsonl.zst with `messages`)")
+        raise DataError(f"{path}: no recorded rollouts (.jsonl or .jsonl.zst with `messages`)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ def _turns(row: Mapping[str, object]) -> Iterator[tuple[str, _Turn]]:
 
 
 def _completion(turn: _Turn, prefix: str, sampling: Sampling, extras: Extras, seconds: float) -> Completion:
-    """Return what was recorded behind the prefix, up to a stop string; a cap cuts nothing."""
+    """Return the recording after the prefix, up to a stop string; caps do not apply."""
     text, stop = ended_at_stop(turn.message.content[len(prefix) :], sampling.stop, keep=extras.include_stop)
     return Completion(
         text=text,
@@ -180,4 +180,4 @@ def _row(line: str, file: Path, number: int, *, last: bool) -> Row | None:
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         if last and isinstance(error, json.JSONDecodeError):
             return None
-        raise DataError(f"{file}:{number}: not a rollout row with `messages`: mend or remove the line") from error
+        raise DataError(f"{file}:{number}: not a rollout row with `messages`: fix or remove the line") from error

@@ -1,8 +1,8 @@
-"""The transformers engine: a model in this process, `generate` on batches of the requests that wait.
+"""The transformers engine: a model in this process and `generate` on batches of waiting requests.
 
-Requests with equal sampling that are in flight together form a batch; a batch ends with its longest row. Draws depend
-on the batch, so that a seed reproduces a sample only in the same batch; greedy samples do not depend on it beyond the
-last bits of a logit.
+Requests with equal sampling that wait together form a batch; a batch ends with its longest row. Draws depend on the
+batch, so a seed reproduces a sample only in the same batch; greedy samples depend on it only in the last bits of a
+logit.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from typing import Any
 from ..errors import EngineError, ModelError, RequestError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Row, Sampling, Usage
-from .auto import calm_threads, choose_dtype, cuda
+from .auto import choose_dtype, cuda, limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, scored_ids
 from .options import EngineOptions
 from .rendering import Renderer, cut_at_stop, ended_at_stop, generation_defaults
 from .transformers_score import score_ids
 
 _GATHER_SECONDS = 0.02
-"""An idle engine waits this long for more requests to start a batch with."""
+"""Time that an idle engine waits for more requests before it starts a batch."""
 
 
 async def open_transformers(options: EngineOptions) -> "TransformersEngine":
-    """Load the model and its tokenizer; ModelError when they cannot be had or read."""
+    """Load the model and its tokenizer; ModelError when they cannot be found or read."""
     name = options.model_id or resolve(options.model).name
     model, renderer, defaults = await asyncio.to_thread(_load, options, name)
     return TransformersEngine(model, renderer, options, name=name, defaults=defaults)
@@ -38,14 +38,14 @@ class _Job:
 
     prompt: list[int]
     sampling: Sampling
-    """Its cap is cut to what the context leaves."""
+    """Sampling with the cap reduced to the room in the context."""
     done: "asyncio.Future[list[int]]"
     """Resolves to the generated ids, the end token included."""
     began: float = field(default_factory=time.monotonic)
 
     @property
     def kind(self) -> Sampling:
-        """What the rows of a batch have in common."""
+        """Sampling settings that all rows of a batch share."""
         return replace(self.sampling, seed=0, max_tokens=1)
 
 
@@ -158,7 +158,7 @@ class TransformersEngine:
                     job.done.set_result(ids)
 
     def _next_batch(self) -> list[_Job]:
-        """Take the first jobs of one kind; jobs that nobody waits for any more are dropped."""
+        """Take the first jobs of one kind; drop jobs that nobody waits for."""
         self._waiting = [job for job in self._waiting if not job.done.done()]
         if not self._waiting:
             return []
@@ -169,7 +169,7 @@ class TransformersEngine:
         return jobs
 
     def _generate(self, jobs: Sequence[_Job]) -> list[list[int]]:
-        """Run one batch, in a thread of its own; return the ids of each row up to its end token or cap."""
+        """Run one batch in a separate thread; return the ids of each row up to its end token or cap."""
         import torch
         from transformers import StoppingCriteriaList
 
@@ -192,10 +192,10 @@ class TransformersEngine:
                 **_settings(jobs[0].sampling, self._defaults),
             )
         rows = whole[:, longest:].tolist()
-        return [self._own(row, job) for row, job in zip(rows, jobs, strict=True)]
+        return [self._trimmed(row, job) for row, job in zip(rows, jobs, strict=True)]
 
-    def _own(self, row: list[int], job: _Job) -> list[int]:
-        """Cut what a batch adds to a row that finished before the others."""
+    def _trimmed(self, row: list[int], job: _Job) -> list[int]:
+        """Remove the padding of a row that finished before the others, and tokens after its stop string."""
         row = row[: job.sampling.max_tokens]
         end = next((i + 1 for i, token in enumerate(row) if token in self._renderer.end_ids), len(row))
         row = row[:end]
@@ -221,7 +221,7 @@ class TransformersEngine:
 
 
 class _Abandoned:
-    """Ends a batch when nobody waits for any of its rows; generate asks after every token."""
+    """Ends a batch when nobody waits for any of its rows; `generate` checks after every token."""
 
     def __init__(self, jobs: Sequence[_Job]) -> None:
         self._jobs = jobs
@@ -234,7 +234,7 @@ class _Abandoned:
 
 
 def _settings(sampling: Sampling, defaults: Row) -> dict[str, Any]:
-    """Return generate's arguments: what was asked, then the model's own generation config, then plain sampling."""
+    """Return generate's arguments: the request's, then the model's generation config's, then plain sampling."""
     temperature = _chosen(sampling.temperature, defaults.get("temperature"), 1.0)
     penalty = {"repetition_penalty": float(defaults.get("repetition_penalty") or 1.0)}
     if temperature == 0:
@@ -257,7 +257,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:
-    calm_threads()
+    limit_openmp_spinning()
     try:
         import torch
         from transformers import AutoModelForCausalLM

@@ -1,4 +1,4 @@
-"""Log-probabilities of a completion that is there already, by a transformers model. torch is imported when it runs."""
+"""Log-probabilities of an existing completion under a transformers model. torch is imported when it runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _PIECE = 512
 def score_ids(model: Any, whole: Sequence[int], start: int, top_k: int) -> Score:
     """Return the log-probabilities of `whole[start:]`, each token after all before it.
 
-    The prompt is read with the first piece; the model's own cache carries it on to the further ones.
+    The prompt is read with the first piece and stays in the model's cache for the others.
     """
     import torch
 
@@ -22,9 +22,9 @@ def score_ids(model: Any, whole: Sequence[int], start: int, top_k: int) -> Score
     with torch.inference_mode():
         for first in range(start, len(whole), _PIECE):
             after = min(first + _PIECE, len(whole))
-            # The token before the first one predicts it, and the last one of all predicts nothing here.
-            given = torch.tensor([list(whole[read : after - 1])], device=model.device)
-            made = model(input_ids=given, past_key_values=cache, use_cache=True, logits_to_keep=after - first)
+            # Each token is predicted by the one before it; the last one predicts nothing here.
+            inputs = torch.tensor([list(whole[read : after - 1])], device=model.device)
+            made = model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=after - first)
             cache, read = made.past_key_values, after - 1
             table = made.logits[0].float().log_softmax(-1)
             targets = torch.tensor(list(whole[first:after]), device=table.device)
@@ -34,7 +34,7 @@ def score_ids(model: Any, whole: Sequence[int], start: int, top_k: int) -> Score
 
 
 def _likeliest(table: Any, top_k: int) -> list[dict[int, float]]:
-    """Return the likeliest tokens of each row; nothing where none are asked for."""
+    """Return the likeliest tokens of each row; nothing if `top_k` is 0."""
     if not top_k:
         return []
     best = table.topk(min(top_k, table.shape[1]))

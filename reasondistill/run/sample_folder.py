@@ -64,7 +64,7 @@ class SamplingRun:
         problems = self._problems(limit, skip_bad, judged)
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
-            known = self._note_address(folder)
+            wait_if_down = self._note_address(folder)
             write_problems(self.folder / "problems" / "problems.jsonl", problems)
             folder.update_manifest(
                 versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
@@ -75,7 +75,7 @@ class SamplingRun:
                 # Before the ids are made: where a catalogue model comes from is part of them.
                 with fetch_progress() as progress:
                     resolve(self.engine.model, progress=progress)
-            stage = replace(self._stage(samples, judged), wait_if_down=known)
+            stage = replace(self._stage(samples, judged), wait_if_down=wait_if_down)
             result = run_job(stage, lock_fd=folder.lock_fd)
             folder.log("sampled", **result)
         return self._summary(stage, result, judged)

@@ -158,8 +158,17 @@ def load_member(reference: str, members: Mapping[str, str], kind: str) -> Any:
 
 def read_choice(choice: Choice, members: Mapping[str, str], key: str, where: str = "recipe.yaml") -> tuple[Any, Any]:
     """Return the member that a choice names and the record of its `Options`. RecipeError as in `read_options`."""
-    member = load_member(choice.name, members, f"{where}: {key}" if where else key)
-    return member, read_options(member.Options, choice.options, where, key)
+    member, options = load_member_options(choice.name, members, f"{where}: {key}" if where else key)
+    return member, read_options(options, choice.options, where, key)
+
+
+def load_member_options(reference: str, members: Mapping[str, str], kind: str) -> tuple[Any, type]:
+    """Import a member as `load_member` does and return it with its record `Options`. RecipeError if it has none."""
+    member = load_member(reference, members, kind)
+    options = getattr(member, "Options", None)
+    if not (isinstance(options, type) and is_dataclass(options)):
+        raise RecipeError(f"{kind} {reference!r}: has no dataclass `Options`, which states the options that it takes")
+    return member, options
 
 
 def did_you_mean(word: str, known: Sequence[str], prefix: str = "") -> str:

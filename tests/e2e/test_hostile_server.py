@@ -216,7 +216,7 @@ def test_a_resumed_run_waits_for_a_server_that_has_answered_before(
     again = serve("--faults", "none", "--port", server.url.rsplit(":", 1)[1].removesuffix("/v1"))
     out, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
-    assert "takes no connection" in errors and "answers again" in errors
+    assert "refuses connections" in errors and "answers again" in errors
     assert json.loads(out)["rollouts"] == 40
     assert again.stats()["answers"] <= 36
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.auto import calm_threads
+from reasondistill.engines.auto import limit_openmp_spinning
 
 # Before any test imports torch.
-calm_threads()
+limit_openmp_spinning()
 
 TOY_ANSWER = "The sum of two and two is 4. That is all there is to say about it."
 """What the toy model answers to everything; a word is a token."""

@@ -84,7 +84,7 @@ def test_auto_says_what_it_took(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text('{"messages": [{"role": "user", "content": "q"}], "model": "m"}\n')
     engine = asyncio.run(open_engine(EngineOptions(replay=str(tmp_path)), say=said.append))
     assert engine.name == "replay"
-    assert said == ["engine replay: recorded rollouts were given"]
+    assert said == ["engine replay: the options name recorded rollouts"]
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:

@@ -72,7 +72,7 @@ def test_a_dying_address_is_routed_around_and_comes_back() -> None:
 
     order, said = scene(play)
     assert order == ["1", "1", "1", "0"]
-    assert [line.split(" ", 1)[1][:5] for line in said] == ["takes", "answe"]
+    assert [line.split(" ", 1)[1][:5] for line in said] == ["refus", "answe"]
 
 
 def test_one_request_at_a_time_tries_an_address_that_is_down() -> None:
@@ -141,7 +141,7 @@ def test_a_long_row_of_faults_is_told_once() -> None:
             endpoints.heard(only, "HTTP 500: boom")
 
     _, said = scene(play, places=1)
-    assert said == ["http://0/v1 has failed 21 times in a row (HTTP 500: boom); it is asked again and again"]
+    assert said == ["http://0/v1 has failed 21 times in a row (HTTP 500: boom); retrying"]
 
 
 def test_requests_are_sent_no_faster_than_the_rate() -> None:

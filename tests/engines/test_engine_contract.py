@@ -231,7 +231,7 @@ def test_log_probabilities_come_with_the_tokens_or_are_refused(case: Case) -> No
 
 def test_a_completion_is_scored_or_the_engine_says_that_it_cannot(case: Case) -> None:
     if case.engine.name in ("replay", "llamacpp"):
-        with pytest.raises(RequestError, match="cannot score given completions: use engine vllm") as error:
+        with pytest.raises(RequestError, match="cannot score completions: use engine vllm") as error:
             case.runner.run(case.engine.score([1, 2], [3]))
         assert error.value.reason == "unsupported"
         return

@@ -152,7 +152,7 @@ def test_a_wrong_key_or_model_stops_everything(loopback: Any, status: int, hint:
 )
 def test_an_account_without_credit_stops_everything(loopback: Any, status: int, body: Any) -> None:
     loopback.behaviours = [lambda e: e.json(body, status)]
-    with pytest.raises(EngineError, match=rf"\(HTTP {status}: no credit\): see to the account there"):
+    with pytest.raises(EngineError, match=rf"\(HTTP {status}: no credit\): check the account there"):
         run(loopback.url)
     assert len(loopback.requests) == 1
 

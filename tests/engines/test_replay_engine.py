@@ -141,7 +141,7 @@ def test_a_file_that_holds_no_rollouts_is_told(tmp_path: Path, text: str, messag
 
 
 def test_a_missing_path_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no recorded rollouts there"):
+    with pytest.raises(DataError, match="no recorded rollouts"):
         open_path(tmp_path / "nowhere")
     with pytest.raises(DataError, match="--replay"):
         asyncio.run(open_replay(EngineOptions(engine="replay")))

@@ -193,7 +193,7 @@ def test_a_file_that_is_no_recipe_is_refused(load, text, message):
         ("teacher.request_timeout=0", "teacher.request_timeout must be above 0"),
         ("student.request_timeout=-1", "student.request_timeout must be above 0"),
         ("generate.sampling.temperature=-1", "generate.sampling.temperature must be at least 0"),
-        ("evaluate.sampling.temperature=.nan", "evaluate.sampling.temperature must be at least 0"),
+        ("evaluate.sampling.temperature=.nan", "evaluate.sampling.temperature must be a finite number, got nan"),
         ("generate.sampling.top_p=1.1", "generate.sampling.top_p must be between 0 and 1"),
         ("evaluate.sampling.top_p=-1", "evaluate.sampling.top_p must be between 0 and 1"),
         ("curate.keep=corect", "curate.keep must be one of correct, wrong, all, got 'corect' (did you mean correct?)"),

@@ -208,3 +208,8 @@ def test_a_choice_becomes_its_members_options(tmp_path, monkeypatch):
     wrong = Choice(name="own", options={"depth": 0})
     line = _refusal(read_choice, wrong, {"own": "own_member:Own"}, "generate.strategy", "a.yaml")
     assert line == "a.yaml: generate.strategy.depth must be at least 1, got 0"
+
+
+def test_a_member_without_options_is_refused():
+    line = _refusal(read_choice, Choice(name="os:path"), {}, "generate.strategy")
+    assert line.startswith("recipe.yaml: generate.strategy 'os:path': has no dataclass `Options`")

@@ -1,4 +1,4 @@
-"""Addresses of servers: which are none, which need no key, and how they are shown."""
+"""Addresses of servers: their faults, whether they need a key, and how they are shown."""
 
 import contextlib
 import ipaddress
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 def fault_of(url: str) -> str | None:
-    """Return what is wrong with a server's address, or None.
+    """Return the fault of a server's address, or None.
 
     >>> fault_of("http://127.0.0.1:8000/v1")
     >>> fault_of("localhost:8000")
@@ -36,7 +36,7 @@ def masked(url: str) -> str:
 
 
 def is_local(url: str) -> bool:
-    """Return whether the address is this machine or a private network: there a key is optional.
+    """Return whether the address is on this machine or in a private network, where a key is optional.
 
     >>> is_local("http://10.0.0.7/v1"), is_local("http://gpu-box:8000/v1"), is_local("https://api.example.com/v1")
     (True, True, False)

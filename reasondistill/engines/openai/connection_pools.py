@@ -1,6 +1,6 @@
-"""Many connections to one server in several small pools: httpx looks through a whole pool at every request.
+"""Many connections to one server in several small pools, since httpx scans a whole pool at every request.
 
-With a thousand requests in flight one pool costs more processor time than all the rest of them.
+With a thousand requests in flight, one pool costs more processor time than everything else together.
 """
 
 import itertools
@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 POOL = 32
-"""Connections that one pool is meant for."""
+"""Connections of one pool."""
 
 
 def pooled_transport(url: str, connections: int, *, local: bool) -> Any:
-    """Return a transport for so many connections to an address; None where httpx's own does: few, or behind a proxy."""
+    """Return a transport for so many connections; None if httpx's default suffices: few connections, or a proxy."""
     import httpx2
 
     proxied = not local and bool({urlsplit(url).scheme, "all"} & urllib.request.getproxies().keys())

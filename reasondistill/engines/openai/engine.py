@@ -1,8 +1,8 @@
-"""OpenAI-compatible chat servers, over HTTP. Faults of servers and network are tried again, within bounds.
+"""OpenAI-compatible chat servers, over HTTP. Requests are retried within bounds when a server or the network fails.
 
-A begun answer is sent as a last assistant message with vLLM's fields to continue it. Where these are refused, the
-server is asked to go on in a further turn. A server that ignores the fields and starts anew cannot be told apart from
-one that continues: `continuation: turns` is for those. A stream that breaks off is gone on with in the same way.
+A partial answer is sent as a last assistant message with vLLM's fields to continue it. If a server refuses these
+fields, a further user turn asks it to continue. A server that ignores the fields and starts again looks like one that
+continues: `continuation: turns` is for those. A broken stream is resumed in the same way.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ from .wire import (
     Unusable,
     body,
     completion,
+    error_message,
     read_answer,
     read_event,
-    what_it_said,
 )
 
 STREAM_FROM = 2000
-"""Cap from which `stream: auto` streams: a shorter completion that is lost costs less than streaming all of them."""
+"""Cap from which `stream: auto` streams. Losing a shorter completion costs less than streaming all of them."""
 _PROGRESS_SECONDS = 0.02
 _ONE_TOKEN = Sampling(max_tokens=1)
 _RETRIED = {408, 409, 425, 429}
@@ -60,12 +60,11 @@ async def open_openai(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Clock = time.monotonic,
     say: Callable[[str], None] | None = None,
-    known: bool = False,
+    wait_if_down: bool = False,
 ) -> "OpenAIEngine":
     """Make a client for each of the options' addresses, or for OpenAI's own service. Nothing is sent yet.
 
-    `known` says that the addresses are right, so that a server which is down is waited for from the first request.
-
+    With `wait_if_down` a server that is down is waited for from the first request, as one that has answered before.
     The key comes from OPENAI_API_KEY only; a server in the local network needs none.
     """
     urls = options.addresses or ("https://api.openai.com/v1",)
@@ -75,8 +74,8 @@ async def open_openai(
                 f"no model named for the server at {masked(url)}: give --model NAME as the server calls it"
             )
         if fault := fault_of(url):
-            raise EngineError(f"{mask_secrets(url)!r} is no address of a server: {fault}")
-    clients = [Endpoint(open_client(url, options), masked(url), answered=known) for url in urls]
+            raise EngineError(f"{mask_secrets(url)!r} is not a server address: {fault}")
+    clients = [Endpoint(open_client(url, options), masked(url), answered=wait_if_down) for url in urls]
     retry = retry or Retry(spare=max(1000, 20 * options.concurrency)).within(options.retry_seconds)
     endpoints = Endpoints(clients, retry=retry, sleep=sleep, clock=clock, say=say)
     return OpenAIEngine(endpoints, options, retry=retry, sleep=sleep, clock=clock)
@@ -84,7 +83,7 @@ async def open_openai(
 
 @dataclass(slots=True, kw_only=True)
 class _Request:
-    """One sample on its way, with what is there of it already; or one completion to score."""
+    """One sample in progress with its partial answer, or one completion to score."""
 
     messages: Sequence[Message] = ()
     sampling: Sampling = _ONE_TOKEN
@@ -94,7 +93,7 @@ class _Request:
     scoring: Scoring | None = None
     draft: Draft = field(default_factory=Draft)
     shown: float = -1.0
-    """When `progress` was told last."""
+    """Time of the last call of `progress`."""
 
     @property
     def begun(self) -> str:
@@ -102,7 +101,7 @@ class _Request:
 
     @property
     def left(self) -> Sampling:
-        """The sampling of the next try: what a broken stream brought counts against the cap."""
+        """Sampling of the next attempt: tokens of a broken stream count against the cap."""
         return replace(self.sampling, max_tokens=self.sampling.max_tokens - self.draft.tokens)
 
     @property
@@ -112,7 +111,7 @@ class _Request:
 
 
 class OpenAIEngine:
-    """Chat servers of one model. At most `options.concurrency` requests are under way at once."""
+    """Chat servers of one model. At most `options.concurrency` requests are in flight."""
 
     name = "openai"
     abilities = Abilities(logprobs=True, streams=True)
@@ -128,7 +127,7 @@ class OpenAIEngine:
     ) -> None:
         self.model = options.model_id or options.model
         self.chat_template: str | None = None
-        # Only who runs the server can be sure; what fields it takes says nothing of what it does with them.
+        # Accepting the fields does not prove that the server honours them; only its operator knows.
         self.continues = options.continuation == "prefix"
         self.traffic = Traffic()
         self._endpoints, self._options = endpoints, options
@@ -137,7 +136,7 @@ class OpenAIEngine:
         self._limits = RateLimits(requests=options.requests_per_minute, tokens=options.tokens_per_minute, clock=clock)
         self._slots = asyncio.Semaphore(options.concurrency)
         self._refused: set[str] = set()
-        """Fields that the server takes offence at; they are not sent again."""
+        """Fields that the server refuses; they are not sent again."""
 
     async def complete(
         self,
@@ -148,7 +147,7 @@ class OpenAIEngine:
         n: int = 1,
         extras: Extras = PLAIN,
     ) -> list[Completion]:
-        """Return n completions, each from a request of its own, since many servers ignore `n`."""
+        """Return n completions, each from a separate request, since many servers ignore `n`."""
         if n == 1:
             return [await self._one(messages, sampling, prefix, extras)]
         samplings = [replace(sampling, seed=sampling.seed + i) for i in range(n)]
@@ -160,7 +159,7 @@ class OpenAIEngine:
                 task.cancel()
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Ask a vLLM server for the log-probabilities; other servers have no common way. See Engine.score."""
+        """Ask a vLLM server for the log-probabilities; other servers share no interface for it. See Engine.score."""
         ids = scored_ids(prompt_ids, completion_ids, top_k=top_k)
         scoring = Scoring(ids=ids, start=len(prompt_ids), top_k=top_k)
         scored: Scored = await self._persist(_Request(began=self._clock(), scoring=scoring))
@@ -177,7 +176,7 @@ class OpenAIEngine:
         return completion
 
     async def _persist(self, request: _Request) -> Any:
-        """Ask again and again, within bounds, and return what the request asks for: a Completion or Scored."""
+        """Retry within bounds and return a Completion, or Scored for a completion to score."""
         rng = random.Random(request.sampling.seed)
         failures = tries = 0
         while True:
@@ -187,19 +186,19 @@ class OpenAIEngine:
             try:
                 async with self._slots:
                     return await self._try(request)
-            except _Relearnt:
+            except _FieldRefused:
                 continue
             except Unusable as fault:
                 self.traffic.retries[fault.reason] += 1
                 self.traffic.wasted_tokens += fault.tokens
-                # A stream that brought something is no failure in a row, however short it was.
+                # A stream that delivered anything ends a series of failures, however short it was.
                 failures, tries = (1, 1) if request.draft.tokens > have else (failures + 1, tries)
                 if not fault.down:
                     tries += fault.reason != "rate_limit" and request.draft.tokens == have
                     await self._pause(fault, request, tries, self._retry.wait(failures, rng))
 
     async def _pause(self, fault: Unusable, request: _Request, tries: int, backoff: float) -> None:
-        """Wait before the next try. Raises RequestError when there will be none."""
+        """Wait before the next attempt. Raises RequestError when there is none left."""
         wait = fault.wait if fault.wait is not None else backoff
         late = self._clock() - request.began + wait > self._retry.total_seconds
         if tries >= self._retry.tries or late or not self._budget.take():
@@ -213,7 +212,7 @@ class OpenAIEngine:
         await self._sleep(wait)
 
     async def _try(self, request: _Request) -> Completion | Scored:
-        """Ask once. Raises Unusable for what may go away, _Relearnt for a refused field, RequestError for the rest."""
+        """Send once. Raises Unusable for passing faults, _FieldRefused for a field, RequestError for the rest."""
         endpoint = await self._endpoints.pick()
         usage: Usage | None = None
         booked = 0.0
@@ -235,7 +234,7 @@ class OpenAIEngine:
             self._endpoints.done(endpoint)
 
     def _note(self, endpoint: Endpoint, fault: Unusable) -> None:
-        """Tell the address's record what went wrong; another address may be asked at once."""
+        """Note the fault in the address's state; retry at once if another address can take the request."""
         if fault.down:
             self._endpoints.refused(endpoint, _one_line(str(fault)))
             return
@@ -279,12 +278,12 @@ class OpenAIEngine:
         )
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request, in_turns: bool) -> Completion:
-        """Read a streamed answer; what a broken one brought stays in the request's draft."""
+        """Read a streamed answer; a broken stream leaves its text in the request's draft."""
         answer = Answer()
         try:
             async with timed(streamed(client, row), self._options.request_timeout) as (response, lines):
                 if "event-stream" not in response.headers.get("content-type", ""):
-                    # A server that does not stream has ignored the wish.
+                    # The server ignored the field and did not stream.
                     answer = read_answer("\n".join([line async for line in lines]).encode())
                     return self._finished(answer, request, in_turns)
                 async for line in lines:
@@ -310,14 +309,14 @@ class OpenAIEngine:
         return completion(answer, left, request.extras, prefix=request.prefix, draft=draft, in_turns=in_turns, **more)
 
     def _show(self, answer: Answer, request: _Request, in_turns: bool) -> None:
-        """Tell the caller what is there, now and then."""
+        """Call `progress` with the partial completion, but not too often."""
         now = self._clock()
         if request.extras.progress is not None and now - request.shown >= _PROGRESS_SECONDS:
             request.shown = now
             request.extras.progress(self._so_far(answer, request, in_turns, whole=False))
 
     def _keep(self, answer: Answer, request: _Request, in_turns: bool) -> None:
-        """Make what a broken stream brought the draft of the next try."""
+        """Keep the text of a broken stream as the draft of the next attempt."""
         if not answer.chunks or answer.calls or answer.finish is not None:
             self.traffic.wasted_tokens += answer.tokens if answer.calls else 0
             return
@@ -327,7 +326,7 @@ class OpenAIEngine:
             request.extras.progress(made)
 
     def _of_draft(self, request: _Request) -> Completion:
-        """Return a draft that has used up the cap."""
+        """Return the draft, which has used up the cap, as a completion."""
         draft = request.draft
         return Completion(
             text=draft.text,
@@ -349,16 +348,16 @@ class OpenAIEngine:
         return self._options.continuation == "turns"
 
     def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
-        """Return what an HTTP error status means for this request."""
-        status, said = int(error.status_code), without_key(what_it_said(error.response.text))
+        """Return the error of this request for an HTTP error status."""
+        status, said = int(error.status_code), without_key(error_message(error.response.text))
         if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
-            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): see to the account there"
+            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): check the account there"
             return EngineError(f"{message}, then run the same command again")
         if status in _RETRIED or status >= 500:
             reason = "rate_limit" if status == 429 else "server_error"
             return Unusable(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))
         if status in (400, 422) and self._learn(row, said.lower()):
-            return _Relearnt()
+            return _FieldRefused()
         if any(phrase in said.lower() for phrase in _TOO_LONG):
             return RequestError(said, reason="prompt_too_long")
         if status in (401, 403, 404) and not any(e.served for e in self._endpoints.all):
@@ -367,7 +366,7 @@ class OpenAIEngine:
         return RequestError(f"HTTP {status}: {said}", reason=_REASONS.get(status, f"http_{status}"))
 
     def _learn(self, row: dict[str, Any], said: str) -> bool:
-        """Note which of the fields that a server may do without it refuses; False when it is none of them."""
+        """Note which optional fields the server refuses; False if it refuses none of them."""
         if CAP_FIELD in row and NEW_CAP_FIELD in said:
             self._refused.add(CAP_FIELD)  # the other name is sent instead
             return True
@@ -384,8 +383,8 @@ class OpenAIEngine:
         return bool(named)
 
 
-class _Relearnt(Exception):
-    """The server refuses a field that it can do without: the request is sent again, without."""
+class _FieldRefused(Exception):
+    """The server refuses an optional field: the request is sent again without it."""
 
 
 def _advice(status: int, model: str) -> str:

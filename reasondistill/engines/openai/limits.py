@@ -1,6 +1,6 @@
-"""Request and token rates that a server's owner sets: requests are sent evenly, none above the rate.
+"""Limits on requests and tokens per minute: requests are spread evenly and never exceed the rate.
 
-The clock is an argument, so that tests need not wait. Nothing is known here of other clients of the same server.
+The clock is an argument, so that tests need not wait. Other clients of the same server are not counted.
 """
 
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from ...records import Usage
 
 CHARACTERS_PER_TOKEN = 3.5
-"""A guess for prompts, whose tokenizer the server keeps; what was really used corrects it afterwards."""
+"""Estimate for prompts, whose tokenizer only the server has. The reported usage corrects it afterwards."""
 _BURST_SECONDS = 1.0
-"""What an idle second leaves may be spent at once, not more."""
+"""Idle time whose allowance may be spent at once."""
 
 
 @dataclass(slots=True)
 class Bucket:
-    """An amount that fills at a rate; taking more than is there is a debt that later takers wait for.
+    """An amount that fills at a rate. It may go below zero; later requests wait until it is refilled.
 
     >>> now = [0.0]
     >>> bucket = Bucket(per_minute=60, clock=lambda: now[0])
@@ -30,26 +30,26 @@ class Bucket:
     _at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._level, self._at = self._most, self.clock()
+        self._level, self._at = self._max, self.clock()
 
     @property
-    def _most(self) -> float:
+    def _max(self) -> float:
         return max(1.0, self.per_minute / 60 * _BURST_SECONDS)
 
     def take(self, amount: float) -> float:
         """Take the amount; return the seconds to wait before it is used."""
         now = self.clock()
-        self._level = min(self._most, self._level + (now - self._at) * self.per_minute / 60) - amount
+        self._level = min(self._max, self._level + (now - self._at) * self.per_minute / 60) - amount
         self._at = now
         return max(0.0, -self._level * 60 / self.per_minute)
 
     def give(self, amount: float) -> None:
-        """Give back what was taken too much; a negative amount was taken too little."""
+        """Return an amount that was taken and not used; a negative amount was used and not taken."""
         self._level += amount
 
 
 class RateLimits:
-    """Requests and tokens a minute, either of them or none."""
+    """Limits on requests per minute, tokens per minute, both or none."""
 
     def __init__(self, *, requests: float | None, tokens: float | None, clock: Callable[[], float]) -> None:
         self._requests = None if requests is None else Bucket(requests, clock)
@@ -66,7 +66,7 @@ class RateLimits:
         return max(wait, self._tokens.take(guess)), guess
 
     def settle(self, booked: float, usage: Usage | None) -> None:
-        """Correct a booking by what was used; None: the request failed."""
+        """Correct a booking by the reported usage, which is None for a failed request."""
         if self._tokens is None:
             return
         used = usage.prompt_tokens + usage.completion_tokens if usage else 0

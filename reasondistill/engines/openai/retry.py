@@ -1,4 +1,4 @@
-"""How often and how long a request to a server is tried again. The waiting itself is an argument, for tests."""
+"""How often and how long a request to a server is retried. Sleeping is an argument, for tests."""
 
 import email.utils
 import random
@@ -10,23 +10,23 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Bounds of trying again: exponential waits with jitter, or what the server asks for.
+    """Bounds of retries: exponential waits with jitter, or the wait that the server asks for.
 
-    A rate limit and a server that is down are waited for and do not count as tries.
+    Rate limits and a server that is down do not count as tries.
     """
 
     tries: int = 12
     first_wait: float = 0.5
-    """Seconds before the second try; doubled with each further one, then drawn from 50-100 % of it."""
-    longest_wait: float = 20.0
+    """Seconds before the second try, doubled with each further one; the wait is 50-100 % of it, at random."""
+    max_wait: float = 20.0
     total_seconds: float = 1800.0
-    """No further try of a request starts after this long."""
+    """Age of a request in seconds after which no further try starts."""
     down_seconds: float = 300.0
-    """How long a server that answered before, and now takes no connection, is waited for."""
+    """Patience in seconds with a server that answered before and now refuses connections."""
     unknown_seconds: float = 12.0
-    """The same where nothing ever listened: a mistyped address is told within seconds."""
+    """Patience in seconds with an address that never answered, which may be mistyped."""
     spare: int = 1000
-    """Retry budget of all requests together: this many, and `per_answer` more with each good answer."""
+    """Retry budget of all requests together, to which each good answer adds `per_answer`."""
     per_answer: float = 10.0
 
     def within(self, seconds: float | None) -> Self:
@@ -41,19 +41,19 @@ class Retry:
 
     def wait(self, failures: int, rng: random.Random) -> float:
         """Return the seconds to wait after so many failures in a row."""
-        return float(min(self.first_wait * 2.0 ** (failures - 1), self.longest_wait) * rng.uniform(0.5, 1.0))
+        return float(min(self.first_wait * 2.0 ** (failures - 1), self.max_wait) * rng.uniform(0.5, 1.0))
 
 
 @dataclass(slots=True)
 class RetryBudget:
-    """Bounds the tries of all requests together, so that a broken server is not asked, and paid, for ever."""
+    """Bounds the retries of all requests together, so that a broken server is not asked, and paid, for ever."""
 
     retry: Retry
     answers: int = 0
     used: int = 0
 
     def take(self) -> bool:
-        """Take one try; False when there is none left."""
+        """Take one retry; False when none is left."""
         if self.used >= self.retry.spare + self.retry.per_answer * self.answers:
             return False
         self.used += 1
@@ -61,7 +61,7 @@ class RetryBudget:
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, given as seconds or as a date.
+    """Return the seconds that a Retry-After header asks for, in seconds or as a date.
 
     >>> retry_after({"retry-after": "3"}), retry_after({}), retry_after({"retry-after": "soon"})
     (3.0, None, None)

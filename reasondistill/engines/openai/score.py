@@ -1,6 +1,6 @@
 """Scoring by a vLLM server: a completion is sent as a prompt, and the answer holds the prompt's log-probabilities.
 
-Other servers have no common way; one that ignores the wish is told apart by what it leaves out.
+Other servers share no interface for it; a server that ignores the field is recognised by the missing answer.
 """
 
 import json
@@ -18,7 +18,7 @@ PATH = "/completions"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """A score and what it cost."""
+    """A score and its token usage."""
 
     score: Score
     usage: Usage
@@ -29,13 +29,13 @@ class Scoring:
     """A completion to score."""
 
     ids: Sequence[int]
-    """The prompt and the completion."""
+    """Ids of the prompt, then of the completion."""
     start: int
-    """Where the completion starts."""
+    """Position at which the completion starts."""
     top_k: int
 
     def row(self, model: str) -> Row:
-        """Return the request's JSON object; one further token is written, since no server writes none."""
+        """Return the request's JSON object; it asks for one token, since no server accepts zero."""
         return {
             "model": model,
             "prompt": list(self.ids),
@@ -45,14 +45,14 @@ class Scoring:
         }
 
     def read(self, data: bytes) -> Scored:
-        """Return the score in a response's body. Raises Unusable, and RequestError where the server has none."""
+        """Return the score in a response's body. Raises Unusable, and RequestError if the server cannot score."""
         try:
             payload = json.loads(data)
             choice = payload["choices"][0]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise Unusable("the answer holds no choices", reason="no_choices") from error
         if not isinstance(choice, Mapping) or choice.get("prompt_logprobs") is None:
-            message = "this server cannot score given completions: it returns no prompt_logprobs, as vLLM's does"
+            message = "this server cannot score completions: it returns no prompt_logprobs, as vLLM's does"
             raise RequestError(message, reason="unsupported")
         try:
             places = [_place(at) for at in choice["prompt_logprobs"][self.start :]]

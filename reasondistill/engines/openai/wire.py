@@ -1,6 +1,6 @@
-"""What is written to an OpenAI-compatible server, and what its answers mean: JSON and server-sent events, no network.
+"""Requests to and answers from OpenAI-compatible servers: JSON and server-sent events, no network.
 
-`Unusable` is raised for an answer that another try may mend; what servers say in many ways comes out in our words.
+`Unusable` is raised for an answer that a retry may cure. The servers' many spellings become one vocabulary.
 """
 
 import json
@@ -14,16 +14,16 @@ from ..base import Completion, Extras
 from ..rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
 
 REASONING_FIELDS = ("reasoning", "reasoning_content")
-"""What servers call the thinking of an earlier turn: vLLM the first, DeepSeek, SGLang and llama.cpp the second."""
+"""Names of an earlier turn's thinking: the first in vLLM, the second in DeepSeek, SGLang and llama.cpp."""
 CONTINUE_FIELDS = ("continue_final_message", "add_generation_prompt")
 CAP_FIELD, NEW_CAP_FIELD, SEED_FIELD = "max_tokens", "max_completion_tokens", "seed"
 STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
-GO_ON = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
-"""The turn that asks a server to go on which cannot continue a message."""
+CONTINUE_TURN = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
+"""The user turn that asks for a continuation from a server that cannot continue a message."""
 _SAID = 300
-"""Characters of an error's message that are told."""
+"""Characters of a server's error message that are shown."""
 _OVERLAP = 200
-"""A server that goes on in a new turn may repeat this many characters of the end of what it had written."""
+"""Characters at the end of a partial answer that a server may repeat when it continues in a new turn."""
 _FINISH = {
     "length": FinishReason.LENGTH,
     "max_tokens": FinishReason.LENGTH,
@@ -37,11 +37,11 @@ _FINISH = {
 }
 _CUT = {reason for reason, meaning in _FINISH.items() if meaning is FinishReason.LENGTH}
 _BROKEN_OFF = {"abort", "error", "cancelled", "insufficient_system_resource"}
-"""Finish reasons of servers that gave up: what they sent is no whole answer."""
+"""Finish reasons of servers that gave up: the answer is incomplete."""
 
 
 class Unusable(Exception):
-    """An answer that cannot be used, or none at all; the request is tried again."""
+    """No answer, or one that cannot be used; the request is retried."""
 
     def __init__(
         self, message: str, *, reason: str, tokens: int = 0, wait: float | None = None, down: bool = False
@@ -49,16 +49,16 @@ class Unusable(Exception):
         super().__init__(message)
         self.reason = reason
         self.tokens = tokens
-        """Completion tokens that were made for nothing, if the server says so."""
+        """Completion tokens that were generated in vain, if the server reports them."""
         self.wait = wait
         """Seconds that the server asks to wait."""
         self.down = down
-        """No connection was made at all."""
+        """Whether no connection was made."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """What of a completion is there already, from a stream that broke off."""
+    """Partial completion from a stream that broke off."""
 
     text: str = ""
     reasoning: str | None = None
@@ -69,7 +69,7 @@ class Draft:
 
     @property
     def written(self) -> str:
-        """The draft as one text; a thought without content stays open."""
+        """The draft as one text; thinking without content stays open."""
         if self.reasoning is None:
             return self.text
         return f"{OPEN}{self.reasoning}{CLOSE}{self.text}" if self.text else f"{OPEN}{self.reasoning}"
@@ -86,7 +86,7 @@ def body(
     stream: bool,
     refused: Iterable[str] = (),
 ) -> Row:
-    """Return the request's JSON object; fields that the server has refused before are left out."""
+    """Return the request's JSON object without the fields that the server has refused."""
     rows = message_rows(messages, refused=refused)
     arguments = dict(extras.arguments)
     effort = arguments.pop("reasoning_effort", None)
@@ -107,7 +107,7 @@ def body(
     if prefix:
         rows.append({"role": "assistant", "content": prefix})
         if in_turns:
-            rows.append({"role": "user", "content": GO_ON})
+            rows.append({"role": "user", "content": CONTINUE_TURN})
         else:
             optional |= dict(zip(CONTINUE_FIELDS, (True, False), strict=True))
     left_out = set(refused)
@@ -121,7 +121,7 @@ def body(
 
 
 def message_rows(messages: Sequence[Message], *, refused: Iterable[str] = ()) -> list[Row]:
-    """Return the messages as servers take them: tool results are joined to their calls by id, in order."""
+    """Return the messages in the servers' form: tool results refer to their calls by id, in order."""
     names = [name for name in REASONING_FIELDS if name not in set(refused)]
     rows: list[Row] = []
     calls: list[Any] = []
@@ -144,7 +144,7 @@ class Answer:
 
     content: str = ""
     thinking: str | None = None
-    """Thinking that the server keeps apart."""
+    """Thinking that the server returns apart from the content."""
     calls: list[Row] = field(default_factory=list)
     finish: str | None = None
     stop: str | None = None
@@ -152,11 +152,11 @@ class Answer:
     logprobs: list[float] | None = None
     refusal: str | None = None
     chunks: int = 0
-    """Pieces of text that a stream has brought; about as many as tokens."""
+    """Pieces of text in a stream; about as many as tokens."""
 
     @property
     def tokens(self) -> int:
-        """Completion tokens, guessed from a stream's pieces where the server does not count."""
+        """Completion tokens, estimated from a stream's pieces if the server does not count them."""
         return self.usage.completion_tokens or (self.chunks if self.chunks > 1 else 0)
 
 
@@ -238,15 +238,15 @@ def completion(
     seconds: float = 0.0,
     whole: bool = True,
 ) -> Completion:
-    """Return the completion that an answer makes with the draft that it continues. Raises Unusable.
+    """Return the completion of an answer and the draft that it continues. Raises Unusable.
 
-    `whole` is False for a stream under way: then nothing is amiss with an empty text.
+    `whole` is False for a stream in progress, whose text may still be empty.
     """
     draft = draft or Draft()
     begun = prefix + draft.written
     content = _after(begun, answer.content, in_turns=in_turns, whole=whole)
     if answer.finish in _CUT:
-        content = content.rstrip("\ufffd")  # the first bytes of a character that the cap has cut
+        content = content.rstrip("\ufffd")  # the first bytes of a character that the cap cut
     content, stop = _stopped(content, answer, sampling, extras)
     inline, text = split_reasoning(content, OPEN in begun and CLOSE not in begun)
     thinking = answer.thinking if answer.thinking is not None else inline
@@ -270,7 +270,7 @@ def completion(
 
 
 def _after(begun: str, content: str, *, in_turns: bool, whole: bool) -> str:
-    """Return what the answer adds: some servers repeat the text that they continue, or the end of it."""
+    """Return the new part of an answer: some servers repeat the text that they continue, or its end."""
     if not begun or content.startswith(begun):
         return content[len(begun) :]
     if not whole and begun.startswith(content):
@@ -283,7 +283,7 @@ def _after(begun: str, content: str, *, in_turns: bool, whole: bool) -> str:
 
 
 def _stopped(content: str, answer: Answer, sampling: Sampling, extras: Extras) -> tuple[str, str | None]:
-    """Return the text with or without its stop string, as asked, and the stop string."""
+    """Return the text with or without its stop string, as requested, and the stop string."""
     text, stop = ended_at_stop(content, sampling.stop, keep=extras.include_stop)
     if stop is None and answer.stop in sampling.stop:
         stop = answer.stop
@@ -294,12 +294,12 @@ def _stopped(content: str, answer: Answer, sampling: Sampling, extras: Extras) -
 def _check(
     answer: Answer, text: str, thinking: str | None, finish: FinishReason, begun: str, sampling: Sampling
 ) -> None:
-    """Raise Unusable for what is no whole answer: broken off, or empty."""
+    """Raise Unusable for an answer that broke off or is empty."""
     if answer.finish in _BROKEN_OFF:
         raise Unusable(f"the server broke the answer off ({answer.finish})", reason="server_error")
     if text.strip() or answer.calls or begun or finish is FinishReason.CONTENT_FILTER:
         return
-    # A thought that used up the cap, shown or hidden, is truncated and not empty: another try would pay it again.
+    # Thinking that used up the cap, shown or hidden, is truncated and not empty: a retry would pay for it again.
     used_up = finish is FinishReason.LENGTH and (
         bool(thinking) or answer.usage.completion_tokens >= sampling.max_tokens
     )
@@ -307,12 +307,12 @@ def _check(
         raise Unusable("the answer is empty", reason="empty_answer", tokens=answer.tokens)
 
 
-def what_it_said(text: str) -> str:
+def error_message(text: str) -> str:
     """Return the message in the body of an error, on one line.
 
-    >>> what_it_said('{"error": {"message": "no such model", "code": 404}}')
+    >>> error_message('{"error": {"message": "no such model", "code": 404}}')
     'no such model'
-    >>> what_it_said("<html><title>404</title><body>Not <b>here</b></body></html>")
+    >>> error_message("<html><title>404</title><body>Not <b>here</b></body></html>")
     '404 Not here'
     """
     try:
@@ -322,7 +322,7 @@ def what_it_said(text: str) -> str:
     for key in ("error", "message", "detail"):
         said = said.get(key, said) if isinstance(said, dict) else said
     line = said if isinstance(said, str) else json.dumps(said)
-    return " ".join(line.split())[:_SAID] or "without a word"
+    return " ".join(line.split())[:_SAID] or "no message"
 
 
 def _text(content: Any) -> str:
@@ -335,7 +335,7 @@ def _text(content: Any) -> str:
 
 
 def read_usage(row: Any) -> Usage:
-    """Return the token counts in an answer; zeros where the server does not count."""
+    """Return the token counts in an answer; zeros if the server does not count."""
     row = row if isinstance(row, Mapping) else {}
     details = row.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
@@ -347,7 +347,7 @@ def read_usage(row: Any) -> Usage:
 
 
 def _finish(answer: Answer, sampling: Sampling) -> FinishReason:
-    """Return the reason in our words; a server that gives none has stopped unless the cap is used up."""
+    """Return the finish reason; without one the answer is complete unless it used up the cap."""
     if answer.finish:
         return _FINISH.get(answer.finish.lower(), FinishReason.STOP)
     if answer.calls:
