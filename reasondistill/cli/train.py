@@ -14,7 +14,7 @@ def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="folder with data/train-*.parquet")
     parser.add_argument("--student", required=True, metavar="MODEL")
-    add_overrides(parser, "training options, such as epochs=2 mode=lora")
+    add_overrides(parser, "training options, such as method=sft epochs=2 mode=lora")
     add_out(parser)
 
 
@@ -24,18 +24,25 @@ def run(args: Namespace) -> int:
     from ..recipe.read import read_words
     from ..run.child_process import run_job
     from ..store import RunFolder
-    from ..training.options import TrainOptions
+    from ..training.methods import method_words
+    from ..training.options import TrainCommandOptions
     from ..training.train_stage import TrainStage
 
-    options = read_words(TrainOptions, args.overrides, "train", "epochs=2")
+    options = read_words(TrainCommandOptions, method_words(args.overrides), "train", "epochs=2")
     resolve(args.student)
     _refuse_foreign(args.out)
-    label = args.out.name
     stage = TrainStage(
-        label=f"train {label}", student=args.student, dataset=args.dataset, out=args.out, options=options
+        label=f"train {args.out.name}",
+        student=args.student,
+        dataset=args.dataset,
+        out=args.out,
+        options=options.shared,
+        seed=options.seed,
+        tokens=options.tokens,
     )
-    with RunFolder(args.out.parent / f".{label}-training") as folder:
+    with RunFolder(args.out) as folder:
         result = run_job(stage, lock_fd=folder.lock_fd)
+        (args.out / "lock").unlink()  # a model's folder holds nothing else of ours when it is finished
     line = f"trained {args.out}: {result['steps']} steps, {result['trained_tokens']} trained tokens"
     print_result(args, result, [line])
     return 0
@@ -43,6 +50,6 @@ def run(args: Namespace) -> int:
 
 def _refuse_foreign(out: Path) -> None:
     """Raise StoreError for a folder that holds other files: a model is not saved among them."""
-    ours = ("training.json", "checkpoints")
+    ours = ("training.json", "checkpoints", "lock")
     if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in ours):
         raise StoreError(f"{out}: is not empty and holds no training; choose another folder")

@@ -13,6 +13,8 @@ from ..generation.strategies.tir.options import TirOptions
 from ..records import Row
 from ..store import mask_secrets
 from ..store.options import Choice, check_keys, did_you_mean, dump_options, nearest_key, read_options
+from ..training.methods import open_method
+from ..training.options import TrainOptions
 from .records import STEPS, EvaluateOptions, GenerateOptions, Recipe
 
 T = TypeVar("T")
@@ -94,6 +96,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         if name not in FORMATS and ":" not in name:
             accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, FORMATS)}"
             raise RecipeError(f"{where}: export.formats {accepted}")
+    open_method(recipe.train.method, where=where)
     _check_students(recipe, where)
 
 
@@ -110,7 +113,10 @@ def _check_students(recipe: Recipe, where: str) -> None:
             if other is not None and other not in earlier:
                 known = f"; before it: {', '.join(earlier)}" if earlier else ", and this one is the first"
                 raise RecipeError(f"{where}: {key}.{field} must name a student before it, got {other!r}{known}")
-        read_options(type(recipe.train), _merged(dump_options(recipe.train), student.train), where, f"{key}.train")
+        train = read_options(TrainOptions, _merged(dump_options(recipe.train), student.train), where, f"{key}.train")
+        open_method(train.method, key=f"{key}.train.method", where=where)
+        if student.method:
+            open_method(student.method, key=f"{key}.method", where=where)
         earlier.append(name)
     if not earlier:
         raise RecipeError(f"{where}: students is empty; leave it out for one student as `train` says")

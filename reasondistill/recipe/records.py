@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import Ge, Le, MinLen
 
 from ..curation.options import CurateOptions
 from ..engines.options import EngineOptions
@@ -18,6 +18,7 @@ from ..problems.source import ProblemSource
 from ..records import Row, Sampling
 from ..store import mask_secrets
 from ..store.options import Choice, dump_options
+from ..training.options import TrainOptions
 from ..verification.judging import VerifyOptions
 
 Step = Literal["problems", "generate", "verify", "curate", "export", "train", "evaluate", "report"]
@@ -47,29 +48,6 @@ class GenerateOptions:
     budget: SpendingOptions = field(default_factory=SpendingOptions)
     max_failed_share: Annotated[float, Ge(0), Le(1)] = MAX_FAILED_SHARE
     """Share of permanently failed requests above which a step fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainRecipe:
-    """How the students are trained; see training.TrainOptions."""
-
-    mode: Literal["full", "lora"] = "full"
-    epochs: Annotated[float, Gt(0)] = 1.0
-    max_steps: Literal[-1] | Annotated[int, Ge(1)] = -1
-    batch_size: Annotated[int, Ge(1)] = 8
-    gradient_accumulation: Annotated[int, Ge(1)] = 1
-    learning_rate: Annotated[float, Gt(0), Lt(1)] = 2e-4
-    warmup_ratio: Annotated[float, Ge(0), Lt(1)] = 0.05
-    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "cosine"
-    weight_decay: Annotated[float, Ge(0)] = 0.0
-    max_length: Annotated[int, Ge(8)] = 1024
-    max_truncated_share: Annotated[float, Ge(0), Le(1)] = 0.05
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    save_steps: Annotated[int, Ge(1)] = 20
-    lora_rank: Annotated[int, Ge(1)] = 16
-    lora_alpha: Annotated[int, Ge(1)] = 32
-    seeds: Annotated[int, Ge(1)] = 1
-    """Trainings of each student, with different seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +107,7 @@ class Recipe:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     curate: CurateOptions = field(default_factory=CurateOptions)
     export: ExportOptions = field(default_factory=ExportOptions)
-    train: TrainRecipe = field(default_factory=TrainRecipe)
+    train: TrainOptions = field(default_factory=TrainOptions)
     evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
     students: dict[str, StudentOptions] = field(default_factory=lambda: {"student": StudentOptions()})
     """Students by name, the main one first. A file that names some has no other."""

@@ -1,7 +1,7 @@
 """What a recipe asks for, as problems, stages and paths. Nothing is written: a dry run prints the same plan."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ from ..recipe.records import Recipe, StudentOptions
 from ..records import Problem, Sampling, content_id
 from ..store import RunFolder, Table
 from ..store.options import Choice, dump_options, read_options
-from ..training.options import TrainOptions
+from ..training.options import TrainOptions, deciding_options
 from ..training.train_stage import TrainStage
 from ..verification.judging import VerifyOptions
 
@@ -290,23 +290,25 @@ class Plan:
 
     def training(self, arm: Arm, tokens: int | None) -> TrainStage:
         """The training of one arm; `tokens` caps what a control sees, unless it was matched by problems."""
-        train = self.recipe.train
         student = self.recipe.students[arm.student]
-        knobs = {f.name: getattr(train, f.name) for f in fields(train) if f.name != "seeds"} | student.train
         cap = tokens if student.match and student.match_by == "tokens" else None
-        options = TrainOptions(**knobs, seed=self.recipe.seed + arm.seed, tokens=cap)
+        options = {**dump_options(self.recipe.train), **student.train}
         return TrainStage(
             label=f"train {arm.name}",
             student=self.recipe.student.model,
             dataset=self.dataset(arm),
             out=self.model(arm),
-            options=options,
+            options=read_options(TrainOptions, options, "", f"students.{arm.student}.train"),
+            method=student.method,
+            seed=self.recipe.seed + arm.seed,
+            tokens=cap,
         )
 
     def training_fingerprint(self, arm: Arm, tokens: int | None, data: str) -> str:
         """Changes when the arm must be trained anew: student, options or the rows (`data`, their hash) changed."""
         stage = self.training(arm, None if arm.main else tokens)
-        return content_id(stage.student, stage.options.to_row(), data)
+        method = dump_options(stage.method or stage.options.method)
+        return content_id(stage.student, method, deciding_options(stage.options), stage.seed, stage.tokens, data)
 
     def trained(self, folder: RunFolder) -> dict[str, str]:
         """Return the fingerprints, by arm, of the students in the folder that this recipe and dataset would make."""

@@ -1,1 +1,1 @@
-"""Step 7 of the pipeline: a student learns from the exported rows, by TRL, after a check of what it would learn."""
+"""Teach a student from an exported dataset: `fit` does what every method shares, `methods/` holds the methods."""

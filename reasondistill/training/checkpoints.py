@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: which one to go on from, and whose they are.
+"""Checkpoints of a training: who owns the folder, and from which one to resume.
 
 A process killed while it writes leaves a torn checkpoint. The trainer writes its state file last, so a checkpoint is
 whole when that file can be read.
@@ -17,11 +17,11 @@ _OWNER = "owner.json"
 
 
 def claim(folder: Path, identity: str) -> None:
-    """Note whose checkpoints these are; raises StoreError when they are of another training."""
+    """Note the owner of the checkpoints. Raises StoreError when they belong to another training."""
     owner = folder / _OWNER
     if owner.is_file() and json.loads(owner.read_text(encoding="utf-8")) != identity:
         raise StoreError(
-            f"{folder.parent}: holds checkpoints of another student, data set or options; choose another folder or "
+            f"{folder.parent}: holds checkpoints of another student, dataset or options; choose another folder or "
             f"delete {folder}"
         )
     write_atomic(owner, json.dumps(identity))
@@ -29,12 +29,12 @@ def claim(folder: Path, identity: str) -> None:
 
 def newest_checkpoint(folder: Path) -> Path | None:
     """Return the newest whole checkpoint. Torn ones are deleted with a warning."""
-    found = sorted(folder.glob("checkpoint-*"), key=_step, reverse=True)
-    torn = [checkpoint for checkpoint in found if not _is_whole(checkpoint)]
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=_step, reverse=True)
+    torn = [checkpoint for checkpoint in checkpoints if not _is_whole(checkpoint)]
     for checkpoint in torn:
-        _log.warning("%s: torn while it was written; going on from the one before", checkpoint)
+        _log.warning("%s: torn while it was written; resuming from the one before", checkpoint)
         shutil.rmtree(checkpoint)
-    return next((checkpoint for checkpoint in found if checkpoint not in torn), None)
+    return next((checkpoint for checkpoint in checkpoints if checkpoint not in torn), None)
 
 
 def _is_whole(checkpoint: Path) -> bool:

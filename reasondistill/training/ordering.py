@@ -1,6 +1,6 @@
-"""Which rows are trained on and in which order: seeded, cut to a budget, grouped by length.
+"""Rows to train on, and their order: seeded, cut to a budget, grouped by length.
 
-The order is fixed before training starts, so a resumed run sees the rows that an undisturbed one would have seen.
+The order is fixed before training starts, so a resumed run sees the rows that an undisturbed run would have seen.
 """
 
 import random
@@ -12,33 +12,31 @@ _STEPS_SORTED_TOGETHER = 16
 """Steps among which rows are sorted by length: little padding, and still a random mix from step to step."""
 
 
-def training_order(lengths: Sequence[int], trained: Sequence[int], options: TrainOptions) -> list[int]:
-    """Return row numbers in training order, every pass over the rows with a new seeded shuffle.
+def training_order(
+    lengths: Sequence[int], trained: Sequence[int], options: TrainOptions, *, seed: int = 0, tokens: int | None = None
+) -> list[int]:
+    """Return row numbers in training order, with a new seeded shuffle for every pass over the rows.
 
-    `lengths` are the rows' tokens, `trained` those of them that are trained on. `tokens` of the options comes before
-    `max_steps`, and that before `epochs`.
+    `lengths` are the tokens of each row and `trained` its trained tokens. With `tokens`, whole rows are taken until
+    their trained tokens reach that sum, repeated if need be; otherwise `max_steps` decides, or else `epochs`.
 
     >>> sorted(training_order([5, 7, 6], [2, 3, 2], TrainOptions(epochs=2)))
     [0, 0, 1, 1, 2, 2]
-    >>> len(training_order([5, 7, 6], [2, 2, 2], TrainOptions(tokens=9)))
+    >>> len(training_order([5, 7, 6], [2, 2, 2], TrainOptions(), tokens=9))
     5
     """
-    rng = random.Random(options.seed)
-    chosen = _chosen(_shuffled_passes(len(lengths), rng), trained, options)
-    return _grouped_by_length(chosen, lengths, options.rows_per_step, rng)
-
-
-def _chosen(rows: Iterator[int], trained: Sequence[int], options: TrainOptions) -> list[int]:
-    if options.tokens is None:
-        passes = max(1, round(options.epochs * len(trained)))
+    rng = random.Random(seed)
+    rows = _shuffled_passes(len(lengths), rng)
+    if tokens is None:
+        passes = max(1, round(options.epochs * len(lengths)))
         count = options.max_steps * options.rows_per_step if options.max_steps > 0 else passes
-        return [next(rows) for _ in range(count)]
-    chosen: list[int] = []
-    left = options.tokens
-    while left > 0:
-        chosen.append(next(rows))
-        left -= trained[chosen[-1]]
-    return chosen
+        chosen = [next(rows) for _ in range(count)]
+    else:
+        chosen = []
+        while tokens > 0:
+            chosen.append(next(rows))
+            tokens -= trained[chosen[-1]]
+    return _grouped_by_length(chosen, lengths, options.rows_per_step, rng)
 
 
 def _shuffled_passes(count: int, rng: random.Random) -> Iterator[int]:
@@ -47,7 +45,7 @@ def _shuffled_passes(count: int, rng: random.Random) -> Iterator[int]:
 
 
 def _grouped_by_length(rows: list[int], lengths: Sequence[int], step: int, rng: random.Random) -> list[int]:
-    """Sort within windows of some steps, then shuffle the steps of each window; a last part step stays last."""
+    """Sort within windows of some steps, then shuffle the steps of each window; an incomplete last step stays last."""
     ordered: list[int] = []
     window = step * _STEPS_SORTED_TOGETHER
     for start in range(0, len(rows), window):

@@ -1,4 +1,4 @@
-"""What a training run leaves: the model's directory and training.json in it, the mark that it is finished."""
+"""A finished training: the model's folder, with training.json in it as the mark that it is complete."""
 
 import json
 import shutil
@@ -10,65 +10,74 @@ from typing import Any, Self
 from ..errors import StoreError
 from ..records import Row
 from ..store import write_atomic
-from .options import TrainOptions
 
 FILE = "training.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
-    """A trained model and how it came to be."""
+    """A trained model and how it was trained."""
 
     directory: Path
-    """safetensors, tokenizer and generation config; with LoRA the merged model, its adapter under `adapter/`."""
+    """Folder with safetensors, tokenizer and generation config; with LoRA the merged model, and `adapter/`."""
     identity: str
-    """Content id of student, options and rows: tells this training from another one in the same folder."""
+    """Content id of method, student, options and rows; tells trainings in the same folder apart."""
+    method: str
+    method_options: Row
+    experimental: bool
+    """Whether the library calls the method's trainer experimental."""
     student: str
-    options: TrainOptions
+    options: Row
+    """TrainOptions of every method that decide the weights, as JSON."""
+    seed: int
+    tokens: int | None
+    """Cap on the trained tokens, or None."""
     preflight: Row
-    """See preflight.PreflightReport; without the rows."""
+    """Counts of the prepared rows, for completions those of preflight.PreflightReport."""
     steps: int
     trained_tokens: int
     """Tokens that the loss was taken on, repetitions included."""
-    total_tokens: int
-    """Tokens read, prompts and repetitions included."""
+    total_tokens: int | None
+    """Tokens read, prompts and repetitions included; None if the method does not know them."""
+    counts: Row
+    """The method's own counts besides trained tokens."""
     seconds: float
-    """Of training itself, all resumed parts together."""
+    """Seconds of training itself, all parts of a resumed training together."""
     resumed_from: int
-    """Step of the checkpoint that the last part went on from; 0 when nothing was resumed."""
+    """Step of the checkpoint that the last part resumed from; 0 when nothing was resumed."""
     log: tuple[Row, ...]
-    """{step, loss, lr, tokens, seconds} of every optimizer step."""
+    """{step, loss, lr, tokens, seconds} of every optimizer step, and the values that the method logs."""
     versions: Mapping[str, str]
+    """Versions of the libraries."""
 
     def to_row(self) -> Row:
         """Return the content of training.json."""
         row = {name: getattr(self, name) for name in self.__slots__ if name != "directory"}
-        return {**row, "options": self.options.to_row(), "log": list(self.log), "versions": dict(self.versions)}
+        return {**row, "log": list(self.log), "versions": dict(self.versions)}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], directory: Path) -> Self:
         """Rebuild from `to_row`'s object."""
-        options = TrainOptions.from_row(row["options"])
-        return cls(**{**row, "options": options, "log": tuple(row["log"]), "directory": directory})
+        return cls(**{**row, "log": tuple(row["log"]), "directory": directory})
 
 
 def finished(out: Path, identity: str) -> TrainResult | None:
-    """Return what an earlier run left in the folder; raises StoreError when that was another training."""
+    """Return the result of an earlier run in the folder. Raises StoreError when that was another training."""
     path = out / FILE
     if not path.is_file():
         return None
     row = json.loads(path.read_text(encoding="utf-8"))
     if row["identity"] != identity:
         raise StoreError(
-            f"{out}: holds a model trained from another student, data set or options; choose another or delete it"
+            f"{out}: holds a model trained from another student, dataset or options; choose another or delete it"
         )
     return TrainResult.from_row(row, out)
 
 
 def publish(part: Path, result: TrainResult) -> None:
-    """Move the saved files from `part` into the model's directory, training.json last, and drop what is not needed.
+    """Move the saved files from `part` into the model's folder, training.json last.
 
-    Killed in between, the folder is not marked as finished and the next run saves it again.
+    After a kill in between, the folder is not marked as finished and the next run saves it again.
     """
     for path in sorted(part.iterdir()):
         target = result.directory / path.name

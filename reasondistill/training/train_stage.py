@@ -1,24 +1,27 @@
-"""Train one student, with a line of progress; run in a process of its own."""
+"""Train one student in a process of its own, with a line of progress."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..progress import StageProgress
 from ..records import Row
+from ..store.options import Choice
+from .methods import open_method
 from .options import TrainOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStage:
-    """Train one student."""
+    """Train one student; the fields are those of `fit`."""
 
     label: str
     student: str
     dataset: Path
     out: Path
     options: TrainOptions
+    method: Choice | None = None
+    seed: int = 0
+    tokens: int | None = None
 
     @property
     def loads_model(self) -> bool:
@@ -26,26 +29,29 @@ class TrainStage:
         return True
 
     def run(self) -> Row:
-        """Train, going on from a checkpoint if there is one; return the result's row."""
-        from ..training.methods.sft import train_sft
+        """Train, from a checkpoint if there is one; return the result's row."""
+        from .fit import fit
+
+        method = self.method or self.options.method
+        label = f"{self.label} (experimental)" if open_method(method).EXPERIMENTAL else self.label
+        done = 0
+
+        def show(line: Row) -> None:
+            nonlocal done
+            if not done:
+                progress.start(label, line["total"], done=line["step"] - 1)
+            progress.advance(label, by=line["step"] - done if done else 1, note=f"loss {line['loss']:.3f}")
+            done = line["step"]
 
         with StageProgress() as progress:
-            started: list[int] = []
-
-            def show(update: Mapping[str, Any]) -> None:
-                if not started:
-                    progress.start(self.label, int(update["total"]), done=int(update["step"]) - 1)
-                progress.advance(
-                    self.label, by=int(update["step"]) - sum(started) if started else 1, note=_loss_note(update)
-                )
-                started[:] = [int(update["step"])]
-
-            result = train_sft(
-                student=self.student, dataset=self.dataset, out=self.out, options=self.options, progress=show
+            result = fit(
+                method=method,
+                student=self.student,
+                dataset=self.dataset,
+                out=self.out,
+                options=self.options,
+                seed=self.seed,
+                tokens=self.tokens,
+                progress=show,
             )
         return result.to_row()
-
-
-def _loss_note(update: Mapping[str, Any]) -> str:
-    loss = update.get("loss")
-    return f"loss {loss:.3f}" if isinstance(loss, float) else ""

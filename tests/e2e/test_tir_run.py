@@ -14,7 +14,9 @@ from reasondistill.generation.transcripts import parse, render
 from reasondistill.problems import get_problems
 from reasondistill.records import Row
 from reasondistill.training.options import TrainOptions
+from reasondistill.training.preflight.conversation import trained_spans
 from reasondistill.training.preflight.preflight import preflight
+from reasondistill.training.preflight.token_file import open_tokens
 
 pytestmark = pytest.mark.timeout(300)
 RECIPE = Path(__file__).parents[2] / "configs" / "tir.yaml"
@@ -57,11 +59,12 @@ def test_what_the_tools_said_is_in_the_rows_and_never_trained_on(
 
     tokenizer = AutoTokenizer.from_pretrained(student)
     rows = read_examples(out / "dataset")
-    report = preflight(tokenizer, rows, options=TrainOptions(max_length=4096))
+    file = out / "tokens.arrow"
+    report = preflight(tokenizer, rows, options=TrainOptions(max_length=4096), out=file)
     assert report.rows == COUNT * 3 // 4
-    for row, example in zip(rows, report.examples, strict=True):
-        read = "".join(tokenizer.decode(example.input_ids))
-        trained = "".join(tokenizer.decode(example.input_ids[a:b]) for a, b in example.spans())
+    for row, example in zip(rows, open_tokens(file), strict=True):
+        read = "".join(tokenizer.decode(example["input_ids"]))
+        trained = "".join(tokenizer.decode(example["input_ids"][a:b]) for a, b in trained_spans(example["labels"]))
         outputs = [m["content"] for m in row["completion"] if m["role"] == "tool"]
         assert outputs and all(f"```output\n{output}\n```" in read for output in outputs)
         assert "```output" not in trained and "Traceback" not in trained

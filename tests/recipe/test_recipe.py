@@ -1,16 +1,16 @@
 """Recipes: what they read, what they refuse in one line, and that no secret stands in what is written back."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from reasondistill.errors import RecipeError
 from reasondistill.recipe.read import load_recipe, read_words
-from reasondistill.recipe.records import StudentOptions, TrainRecipe, dump_recipe
+from reasondistill.recipe.records import StudentOptions, dump_recipe
 from reasondistill.records import Sampling
 from reasondistill.store.options import Choice
-from reasondistill.training.options import TrainOptions
+from reasondistill.training.methods import method_words
+from reasondistill.training.options import TrainCommandOptions
 
 BASE = """
 teacher: {model: t}
@@ -277,12 +277,32 @@ def test_a_written_recipe_holds_no_password(load):
 
 
 def _train_words(*words):
-    return read_words(TrainOptions, words, "train", "epochs=2")
+    return read_words(TrainCommandOptions, method_words(words), "train", "epochs=2")
 
 
 def test_options_words_are_read_as_yaml():
     options = _train_words("epochs=2", "learning_rate=1e-4", "mode=lora", "tokens=null")
-    assert options == TrainOptions(epochs=2.0, learning_rate=1e-4, mode="lora")
+    assert options == TrainCommandOptions(epochs=2.0, learning_rate=1e-4, mode="lora")
+
+
+def test_options_of_the_method_are_written_with_the_others():
+    options = _train_words("loss_type=dft", "epochs=2")
+    assert options.method == Choice(name="sft", options={"loss_type": "dft"})
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.method=stf", "train.method must be one of sft or your own package.module:Name, got 'stf'"),
+        ("train.method.loss=dft", "unknown key train.method.loss (did you mean train.method.loss_type?)"),
+        ("students.s.method.packing=2", "students.s.method.packing must be true or false"),
+    ],
+)
+def test_a_mistaken_method_is_refused(load, override, message):
+    text = f"{BASE}\nstudents: {{s: {{method: sft}}}}\n" if "students" in override else BASE
+    with pytest.raises(RecipeError) as caught:
+        load(text, override)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +320,3 @@ def test_a_mistaken_options_word_is_refused(word, message):
     with pytest.raises(RecipeError) as caught:
         _train_words(word)
     assert message in str(caught.value)
-
-
-def test_the_recipes_knobs_are_those_of_the_parts_that_use_them():
-    assert {f.name for f in fields(TrainRecipe)} - {"seeds"} <= {f.name for f in fields(TrainOptions)}

@@ -17,7 +17,7 @@ from reasondistill.problems import write_problems
 from reasondistill.records import Rollout, Sampling
 from reasondistill.run.child_process import run_job
 from reasondistill.store import Table
-from reasondistill.store.options import dump_options, read_options
+from reasondistill.store.options import Choice, dump_options, read_options
 from reasondistill.training.options import TrainOptions
 from reasondistill.training.train_stage import TrainStage
 from reasondistill.verification.judging import VerifyOptions
@@ -132,8 +132,8 @@ def test_a_sampling_job_survives_the_way_to_a_child(stage, given, beside):
 
 
 def test_a_training_job_survives_the_way_to_a_child(tmp_path):
-    options = TrainOptions(mode="lora", tokens=12)
-    job = TrainStage(label="train", student="s", dataset=tmp_path / "d", out=tmp_path / "o", options=options)
+    options = TrainOptions(mode="lora", method=Choice(name="sft", options={"loss_type": "dft"}))
+    job = TrainStage(label="train", student="s", dataset=tmp_path / "d", out=tmp_path / "o", options=options, tokens=12)
     assert read_options(TrainStage, json.loads(json.dumps(dump_options(job)))) == job
 
 

@@ -8,9 +8,10 @@ from reasondistill.curation.options import CurateOptions
 from reasondistill.curation.steps.pass_rate import PassRateOptions
 from reasondistill.engines.options import EngineOptions
 from reasondistill.problems.source import ProblemSource
-from reasondistill.recipe.records import EvaluateOptions, GenerateOptions, Recipe, StudentOptions, TrainRecipe
+from reasondistill.recipe.records import EvaluateOptions, GenerateOptions, Recipe, StudentOptions
 from reasondistill.run.plan import Arm, Plan
 from reasondistill.store import RunFolder, write_atomic
+from reasondistill.training.options import TrainOptions
 
 
 def _recipe(**changed):
@@ -47,7 +48,7 @@ def test_everything_stands_in_the_run_folder():
 
 def test_each_seed_trains_the_main_arm_and_then_the_controls():
     students = {"student": StudentOptions(), "all": StudentOptions(data="all"), "wrong": StudentOptions(data="wrong")}
-    plan = _plan(students=students, train=TrainRecipe(seeds=2))
+    plan = _plan(students=students, train=TrainOptions(seeds=2))
     assert [arm.name for arm in plan.arms()] == [
         "student",
         "all",

@@ -14,7 +14,7 @@ from reasondistill.evaluation.comparison import compare_systems
 from reasondistill.evaluation.statistics import mcnemar_exact, wilson
 from reasondistill.problems import write_problems
 from reasondistill.problems.source import ProblemSource
-from reasondistill.recipe.records import Recipe, StudentOptions, TrainRecipe, dump_recipe
+from reasondistill.recipe.records import Recipe, StudentOptions, dump_recipe
 from reasondistill.records import FinishReason, Message, Problem, Usage
 from reasondistill.report.page import build_page
 from reasondistill.run import report_assembly as assemble
@@ -22,6 +22,7 @@ from reasondistill.run.plan import Plan
 from reasondistill.run.report_assembly import assemble_page, assemble_report
 from reasondistill.run.systems import read_systems
 from reasondistill.store import RunFolder, Table, write_atomic
+from reasondistill.training.options import TrainOptions
 from reasondistill.verification.judging import VerifyOptions, verdict_row
 from verifiers import Outcome, Verdict
 
@@ -98,7 +99,7 @@ def run(tmp_path, make_problem, make_rollout):
         teacher=EngineOptions(model="t", engine="openai"),
         student=EngineOptions(model="s", engine="replay"),
         students={"student": StudentOptions(), "all": StudentOptions(data="all", match="student")},
-        train=TrainRecipe(seeds=2),
+        train=TrainOptions(seeds=2),
     )
     found = Run(plan=Plan(recipe=recipe, folder=tmp_path / "run", recipe_folder=Path()), make_rollout=make_rollout)
     found.write_problems(make_problem)

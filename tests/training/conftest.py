@@ -1,4 +1,4 @@
-"""A student small enough to train in seconds, and data sets for it."""
+"""A student small enough to train in seconds, and datasets for it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +66,7 @@ def sums() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def save_dataset(tmp_path: Path) -> Callable[..., Path]:
-    """Return a writer of a data set folder as export makes it."""
+    """Return a writer of a dataset folder as export makes it."""
 
     def save(rows: list[dict[str, Any]], name: str = "dataset") -> Path:
         import pyarrow

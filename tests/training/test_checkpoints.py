@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from."""
+"""The checkpoint that a training resumes from."""
 
 import json
 import logging
@@ -41,5 +41,5 @@ def test_a_torn_one_is_skipped_with_a_warning(tmp_path: Path, caplog: pytest.Log
 def test_checkpoints_of_another_training_are_not_taken_over(tmp_path: Path) -> None:
     claim(tmp_path / "checkpoints", "one")
     claim(tmp_path / "checkpoints", "one")
-    with pytest.raises(StoreError, match="holds checkpoints of another student, data set or options"):
+    with pytest.raises(StoreError, match="holds checkpoints of another student, dataset or options"):
         claim(tmp_path / "checkpoints", "two")

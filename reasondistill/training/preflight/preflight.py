@@ -1,118 +1,124 @@
-"""What is checked before a student is trained: that the trained tokens are the completions, whole and nothing else.
+"""Tokenize a dataset to disk and check that the trained tokens are the completions, whole and nothing else.
 
-Every row is tokenized by TRL's own code, its trained tokens are decoded and held against the messages. The rows that
-come out are the rows that training reads. Nothing is judged here about whether the answers are right.
+Rows pass one at a time: each is tokenized, its trained tokens are decoded and compared with its messages, and it is
+written to an Arrow file that training maps into memory. Whether an answer is right is not checked here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ...records import Row
+from ...store import write_atomic
 from ..options import TrainOptions
-from .tokenization import Conversation, Template, TokenizedRow, templates, tokenize
+from .conversation import read_conversation
+from .token_file import TokenWriter
+from .tokenization import Template, templates, tokenize
 from .trained_text import RowCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreflightReport:
-    """What will be trained on, and what the checks found."""
+    """Counts of a dataset that passed."""
 
     rows: int
+    """Rows to train on."""
     too_long: int
-    """Rows longer than `max_length`: left out."""
+    """Rows longer than `max_length`, left out."""
     longest: int
-    """Tokens of the longest row, left out or not."""
+    """Tokens of the longest row, including rows left out."""
     trained_tokens: int
     total_tokens: int
     template: str
-    """Whose chat template renders the rows: the model's own, or TRL's training variant of it."""
+    """Chat template that renders the rows: the model's own, or TRL's training variant of it."""
     sample: str
-    """The trained text of the first row, special tokens included."""
-    examples: tuple[TokenizedRow, ...]
-    """The rows to train on."""
-
-    def to_row(self) -> Row:
-        """Return the findings as a JSON object, without the examples."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "examples"}
+    """Trained text of the first row, special tokens included."""
 
 
 def preflight(
-    tokenizer: Any, rows: Sequence[Mapping[str, Any]], *, options: TrainOptions, end_ids: Iterable[int] = ()
+    tokenizer: Any,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    options: TrainOptions,
+    out: Path,
+    end_ids: Iterable[int] = (),
 ) -> PreflightReport:
-    """Tokenize the rows and check what would be trained; raises DataError where it is not exactly the completions.
+    """Write the tokenized rows to the file `out` (see token_file) and return their counts.
 
-    `end_ids` are the end tokens of the model's generation config, beside the tokenizer's own.
+    `rows` are iterated once for each chat template that is tried. `end_ids` are the end tokens of the model's
+    generation config, added to the tokenizer's own. What an earlier call completed is not done again. Raises DataError
+    where the trained tokens are not exactly the completions.
     """
-    conversations = _conversations(rows)
-    ends = frozenset(end_ids) | {tokenizer.eos_token_id} - {None}
+    stored = out.with_suffix(".json")
+    if stored.is_file():
+        return PreflightReport(**json.loads(stored.read_text(encoding="utf-8")))
     if not tokenizer.chat_template:
         raise DataError(
             "the student's tokenizer has no chat template; name an instruct model or add chat_template.jinja"
         )
+    ends = frozenset(end_ids) | {tokenizer.eos_token_id} - {None}
     if not ends:
         raise DataError("the student's tokenizer has no end token; set eos_token in its tokenizer_config.json")
-    check = RowCheck(tokenizer, ends)
     refusals: list[DataError] = []
+    part = out.with_name(f"{out.name}.{os.getpid()}")  # processes on several machines may share the folder
     for template in templates(tokenizer):
         try:
-            tokenized = tokenize(tokenizer, conversations, template, ends)
-            _check_all(check, conversations, tokenized)
+            report = _tokenize_all(tokenizer, rows, template, ends, options, part)
         except DataError as error:
+            part.unlink(missing_ok=True)
             refusals.append(error)
         else:
-            return _report(check, tokenized, template, options)
+            part.replace(out)
+            write_atomic(stored, json.dumps(asdict(report)))
+            return report
     raise refusals[0]
 
 
-def _conversations(rows: Sequence[Mapping[str, Any]]) -> list[Conversation]:
-    if not rows:
-        raise DataError("the data set has no rows; look into the drop ledger for why none was kept")
-    conversations = []
-    for number, row in enumerate(rows):
-        try:
-            conversations.append(Conversation.from_row(row))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"row {number}: not prompt and completion messages ({error!r}); export it again") from error
-        _check_roles(number, conversations[-1])
-    return conversations
-
-
-def _check_roles(number: int, row: Conversation) -> None:
-    if not row.prompt:
-        raise DataError(f"row {number}: the prompt has no message")
-    if not row.completion or row.completion[-1].role != "assistant":
-        raise DataError(f"row {number}: the completion does not end with an assistant message")
-
-
-def _report(
-    check: RowCheck, tokenized: Sequence[TokenizedRow], template: Template, options: TrainOptions
+def _tokenize_all(
+    tokenizer: Any,
+    rows: Iterable[Mapping[str, Any]],
+    template: Template,
+    ends: Set[int],
+    options: TrainOptions,
+    path: Path,
 ) -> PreflightReport:
-    kept = tuple(row for row in tokenized if len(row.input_ids) <= options.max_length)
-    too_long = len(tokenized) - len(kept)
-    longest = max(len(row.input_ids) for row in tokenized)
-    if not kept or too_long / len(tokenized) > options.max_truncated_share:
+    check = RowCheck(tokenizer, ends)
+    count = too_long = longest = bad = trained = total = 0
+    sample = first_bad = ""
+    with TokenWriter(path) as writer:
+        for number, row in enumerate(rows):
+            conversation = read_conversation(number, row)
+            tokens = tokenize(tokenizer, conversation, template, ends, number)
+            reason = check.problem(conversation, tokens)
+            count += 1
+            longest = max(longest, len(tokens.input_ids))
+            if reason:
+                bad += 1
+                first_bad = first_bad or f"row {number}: {reason}"
+            elif len(tokens.input_ids) > options.max_length:
+                too_long += 1
+            elif not bad:  # after a bad row the rest is only counted
+                writer.add(tokens)
+                trained, total = trained + tokens.trained, total + len(tokens.input_ids)
+                sample = sample or check.trained_text(tokens)
+    if not count:
+        raise DataError("the dataset has no rows; look into the drop ledger for why none was kept")
+    if bad:
+        raise DataError(first_bad + (f" ({bad} of {count} rows)" if count > 1 else ""))
+    if too_long == count or too_long / count > options.max_truncated_share:
         raise DataError(
-            f"{too_long} of {len(tokenized)} rows are longer than train.max_length {options.max_length} (longest: "
-            f"{longest} tokens), more than train.max_truncated_share {options.max_truncated_share:g} allows"
+            f"{too_long} of {count} rows are longer than train.max_length {options.max_length} (longest: {longest} "
+            f"tokens), more than train.max_truncated_share {options.max_truncated_share:g} allows"
         )
     return PreflightReport(
-        rows=len(kept),
+        rows=count - too_long,
         too_long=too_long,
         longest=longest,
-        trained_tokens=sum(row.trained for row in kept),
-        total_tokens=sum(len(row.input_ids) for row in kept),
+        trained_tokens=trained,
+        total_tokens=total,
         template="the model's own" if template.text is None else "TRL's training variant",
-        sample=check.trained_text(kept[0]),
-        examples=kept,
+        sample=sample,
     )
-
-
-def _check_all(check: RowCheck, rows: Sequence[Conversation], tokenized: Sequence[TokenizedRow]) -> None:
-    reasons = [check.problem(row, tokens) for row, tokens in zip(rows, tokenized, strict=True)]
-    bad = [(number, reason) for number, reason in enumerate(reasons) if reason]
-    if bad:
-        number, reason = bad[0]
-        also = f" ({len(bad)} of {len(rows)} rows)" if len(rows) > 1 else ""
-        raise DataError(f"row {number}: {reason}{also}")

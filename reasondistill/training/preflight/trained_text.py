@@ -1,6 +1,6 @@
-"""Holds the trained tokens of one row against the messages that they should be.
+"""Compare the trained tokens of one row with the messages that they should spell.
 
-Knows tokens and messages, not how they were made. It trusts neither the chat template nor the mask.
+Knows tokens and messages, not how they were made. Trusts neither the chat template nor the mask.
 """
 
 import json
@@ -10,19 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...records import Message, Row
-from .tokenization import IGNORED, Conversation, TokenizedRow, prompt_ids
+from .conversation import IGNORED, Conversation, TokenizedRow, trained_spans
 
 _MARKUP = re.compile(
     r"(?:\s|<[^<>\s]{1,40}>|(?<=>)(?:thought|analysis|final|assistant)(?=\s|<)|to=(?:self|user)(?=<))*"
 )
-"""What a template may write around reasoning and content: tags, and the channel names of Gemma 4, gpt-oss and Muse."""
+"""Markup that templates write around reasoning and content: tags, and the channel names of Gemma 4, gpt-oss, Muse."""
 
 
 class RowCheck:
     """Checks rows for one tokenizer."""
 
     def __init__(self, tokenizer: Any, ends: Iterable[int]) -> None:
-        """Take the tokenizer and the tokens that end an answer."""
+        """`ends` are the tokens that end an answer."""
         self._tokenizer = tokenizer
         self._ends = frozenset(ends)
         added = tokenizer.added_tokens_decoder
@@ -31,17 +31,16 @@ class RowCheck:
 
     def trained_text(self, row: TokenizedRow) -> str:
         """Return the text of the trained tokens, special tokens included."""
-        return "".join(self._decode(row.input_ids[start:end]) for start, end in row.spans())
+        return "".join(self._decode(row.input_ids[start:end]) for start, end in trained_spans(row.labels))
 
     def problem(self, conversation: Conversation, row: TokenizedRow) -> str | None:
-        """Return why this row must not be trained on; None if its trained tokens are exactly its assistant messages."""
-        spans = row.spans()
+        """Return why a row must not be trained on; None if its trained tokens spell its assistant messages exactly."""
+        spans = trained_spans(row.labels)
         answers = conversation.answers
         if not spans or not any((m.content + (m.reasoning or "")).strip() for m in answers):
             return "no token would be trained on: the completion is empty or the chat template leaves it out"
-        before = prompt_ids(self._tokenizer, conversation)
-        if row.input_ids[: spans[0][0]] != before:
-            return self._opening_differs(row.input_ids, before)
+        if row.input_ids[: spans[0][0]] != row.asked:
+            return self._opening_differs(row.input_ids, row.asked)
         if len(spans) != len(answers):
             return f"{len(answers)} assistant messages but {len(spans)} trained stretches: the mask is wrong"
         reasons = (
@@ -49,31 +48,31 @@ class RowCheck:
                 row.input_ids[start:end],
                 message,
                 final=message is answers[-1],
-                goes_on=conversation.in_one_turn and message is not answers[-1],
+                continues=conversation.in_one_turn and message is not answers[-1],
             )
             for (start, end), message in zip(spans, answers, strict=True)
         )
         return next((reason for reason in reasons if reason), None) or self._tool_problem(conversation, row)
 
-    def _opening_differs(self, ids: Sequence[int], before: Sequence[int]) -> str:
-        same = next((i for i, (a, b) in enumerate(zip(ids, before, strict=False)) if a != b), len(before))
-        asked, trained = self._decode(before[same:][:12]), self._decode(ids[same:][:12])
+    def _opening_differs(self, ids: Sequence[int], asked: Sequence[int]) -> str:
+        same = next((i for i, (a, b) in enumerate(zip(ids, asked, strict=False)) if a != b), len(asked))
+        test, trained = self._decode(asked[same:][:12]), self._decode(ids[same:][:12])
         return (
-            f"the model is asked with {asked!r} where training would go on with {trained!r}: the chat template renders "
+            f"the model is asked with {test!r} where training would go on with {trained!r}: the chat template renders "
             "an answer differently from its generation prompt, or tokens merge there; use a template that does not"
         )
 
-    def _span_problem(self, ids: Sequence[int], message: Message, *, final: bool, goes_on: bool) -> str | None:
-        """Check one stretch; `goes_on` says that the turn does, behind an output inside it."""
+    def _span_problem(self, ids: Sequence[int], message: Message, *, final: bool, continues: bool) -> str | None:
+        """Check one run of trained tokens; `continues` if the turn continues behind it with tool output."""
         if any(i in self._ends for i in ids[:-1]):
             return "an end token stands inside the answer: its text spells a special token; drop that row"
-        if not goes_on and ids[-1] not in (self._ends if final else self._ends | self._added):
+        if not continues and ids[-1] not in (self._ends if final else self._ends | self._added):
             named = " or ".join(repr(self._tokenizer.convert_ids_to_tokens(i)) for i in sorted(self._ends))
             return (
                 f"the answer ends with {self._decode(ids[-3:])!r}, never with the end token {named}: the student would "
                 "not learn to stop; set the tokenizer's eos_token to what the chat template writes"
             )
-        text = self._decode(ids if goes_on else self._without_closing_tokens(ids))
+        text = self._decode(ids if continues else self._without_closing_tokens(ids))
         if is_rendering(text, message):
             return None
         return (
@@ -88,6 +87,8 @@ class RowCheck:
         return ids[:length]
 
     def _tool_problem(self, conversation: Conversation, row: TokenizedRow) -> str | None:
+        if all(m.role == "assistant" for m in conversation.completion):
+            return None
         masked = self._decode([i for i, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED])
         lost = [m for m in conversation.completion if m.role == "tool" and not _holds_value(masked, m.content)]
         return f"the chat template leaves out the tool output {_short(lost[0].content)!r}" if lost else None
@@ -125,7 +126,7 @@ def _holds_call(text: str, call: Row) -> bool:
 
 
 def _holds_value(text: str, value: object) -> bool:
-    """Return whether the text holds the value as it is, as JSON or as Python writes it."""
+    """Return whether the text holds the value verbatim, as JSON or as Python's repr."""
     forms = (str(value), json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value))
     return any(_plain(form).strip("\"'") in text for form in forms)
 
@@ -139,7 +140,7 @@ def _leaves(value: object) -> Iterator[object]:
 
 
 def _plain(text: str) -> str:
-    """Return the text without outer white space, as tokenizers normalise it."""
+    """Return the text in the Unicode form of tokenizers (NFC), without surrounding white space."""
     return unicodedata.normalize("NFC", text).strip()
 
 

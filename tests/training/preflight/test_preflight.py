@@ -1,6 +1,10 @@
 """What preflight lets through and what it stops, on a tokenizer made here."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -9,10 +13,11 @@ from reasondistill.errors import DataError
 from reasondistill.generation.transcripts import parse
 from reasondistill.records import Message
 from reasondistill.training.options import TrainOptions
+from reasondistill.training.preflight.conversation import IGNORED
 from reasondistill.training.preflight.preflight import PreflightReport, preflight
+from reasondistill.training.preflight.token_file import open_tokens
 from reasondistill.training.preflight.trained_text import is_rendering
 
-OPTIONS = TrainOptions()
 USER = {"role": "user", "content": "What is 2+3?"}
 
 
@@ -25,7 +30,17 @@ def says(content: str, **keys: Any) -> dict[str, Any]:
 
 
 def check(tokenizer: Any, *rows: dict[str, Any], **options: Any) -> PreflightReport:
-    return preflight(tokenizer, rows, options=TrainOptions(**options))
+    return checked(tokenizer, rows, **options)[0]
+
+
+def checked(
+    tokenizer: Any, rows: Sequence[dict[str, Any]], ends: Sequence[int] = (), **options: Any
+) -> tuple[PreflightReport, list[dict[str, Any]]]:
+    """Return the report and the rows to train on."""
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "tokens.arrow"
+        report = preflight(tokenizer, rows, options=TrainOptions(**options), out=out, end_ids=ends)
+        return report, open_tokens(out).to_list()
 
 
 def test_the_answer_and_its_end_token_are_trained_on_and_nothing_else(toy_tokenizer: Any) -> None:
@@ -35,13 +50,13 @@ def test_the_answer_and_its_end_token_are_trained_on_and_nothing_else(toy_tokeni
 
 
 def test_the_report_counts_rows_and_tokens(toy_tokenizer: Any) -> None:
-    report = check(toy_tokenizer, row(says("5")), row(says("It is 5.")))
-    assert report.to_row() == {
+    report, examples = checked(toy_tokenizer, [row(says("5")), row(says("It is 5."))])
+    assert asdict(report) == {
         "rows": 2,
         "too_long": 0,
-        "longest": len(report.examples[1].input_ids),
+        "longest": len(examples[1]["input_ids"]),
         "trained_tokens": 2 + 9,
-        "total_tokens": sum(len(e.input_ids) for e in report.examples),
+        "total_tokens": sum(len(e["input_ids"]) for e in examples),
         "template": "the model's own",
         "sample": "5<|im_end|>",
     }
@@ -108,7 +123,7 @@ def test_an_end_token_that_the_template_never_writes_stops(toy_tokenizer: Any) -
 def test_an_end_token_of_the_generation_config_counts(toy_tokenizer: Any) -> None:
     end = toy_tokenizer.eos_token_id
     toy_tokenizer.eos_token = "<|endoftext|>"
-    assert preflight(toy_tokenizer, [row(says("5"))], options=OPTIONS, end_ids=[end]).sample == "5<|im_end|>"
+    assert checked(toy_tokenizer, [row(says("5"))], [end])[0].sample == "5<|im_end|>"
 
 
 def test_a_template_that_drops_the_answer_stops(toy_tokenizer: Any) -> None:
@@ -141,8 +156,8 @@ def test_a_template_that_refuses_the_conversation_stops(toy_tokenizer: Any) -> N
 
 def test_long_rows_are_left_out_and_counted(toy_tokenizer: Any) -> None:
     rows = [row(says("5"))] * 9 + [row(says("5" * 200))]
-    report = check(toy_tokenizer, *rows, max_length=120, max_truncated_share=0.1)
-    assert (report.rows, report.too_long, len(report.examples)) == (9, 1, 9)
+    report, examples = checked(toy_tokenizer, rows, max_length=120, max_truncated_share=0.1)
+    assert (report.rows, report.too_long, len(examples)) == (9, 1, 9)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.0])
@@ -152,8 +167,8 @@ def test_too_many_long_rows_stop(toy_tokenizer: Any, share: float) -> None:
         check(toy_tokenizer, *rows, max_length=120, max_truncated_share=share)
 
 
-def test_a_data_set_without_rows_stops(toy_tokenizer: Any) -> None:
-    with pytest.raises(DataError, match="the data set has no rows"):
+def test_a_dataset_without_rows_stops(toy_tokenizer: Any) -> None:
+    with pytest.raises(DataError, match="the dataset has no rows"):
         check(toy_tokenizer)
 
 
@@ -218,11 +233,10 @@ def tir_row(text: str = TIR, **prompt: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", [TIR, TIR.replace("```\nSo", "```\n\nSo"), TIR.replace("python", "py")])
 def test_outputs_inside_a_turn_are_not_trained_on(toy_tokenizer: Any, text: str) -> None:
-    report = check(toy_tokenizer, tir_row(text))
+    report, [example] = checked(toy_tokenizer, [tir_row(text)])
     outside = text.replace("```output\n5\n```\n", "")
     assert report.sample == outside + "<|im_end|>"
-    [example] = report.examples
-    assert text in toy_tokenizer.decode(example.input_ids)
+    assert text in toy_tokenizer.decode(example["input_ids"])
 
 
 def test_a_template_that_cuts_a_turn_leaves_its_outputs_masked(toy_tokenizer: Any) -> None:
@@ -231,3 +245,22 @@ def test_a_template_that_cuts_a_turn_leaves_its_outputs_masked(toy_tokenizer: An
     )
     with pytest.raises(DataError, match="not found among its tokens"):
         check(toy_tokenizer, tir_row())
+
+
+def test_token_counts_stand_in_the_file(toy_tokenizer: Any) -> None:
+    _, [example] = checked(toy_tokenizer, [row(says("It is 5."))])
+    assert example["length"] == len(example["input_ids"]) == len(example["labels"])
+    assert example["trained"] == len([label for label in example["labels"] if label != IGNORED]) == 9
+
+
+def test_a_completed_file_is_not_written_again(toy_tokenizer: Any, tmp_path: Path) -> None:
+    out = tmp_path / "tokens.arrow"
+    first = preflight(toy_tokenizer, [row(says("5"))], options=TrainOptions(), out=out)
+    assert preflight(toy_tokenizer, iter(()), options=TrainOptions(), out=out) == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tokens.arrow", "tokens.json"]
+
+
+def test_a_refused_dataset_leaves_no_file(toy_tokenizer: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="row 0: no token"):
+        preflight(toy_tokenizer, [row(says(""))], options=TrainOptions(), out=tmp_path / "tokens.arrow")
+    assert list(tmp_path.iterdir()) == []

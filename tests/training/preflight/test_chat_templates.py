@@ -314,12 +314,13 @@ def with_special_tokens(tokenizer: Any) -> Any:
     return tokenizer
 
 
-def trained_text(tokenizer: Any, name: str, kind: str) -> str:
+def trained_text(tokenizer: Any, name: str, kind: str, out: Path) -> str:
     ends = next(ends for start, ends in ENDS.items() if name.startswith(start))
     tokenizer.eos_token = ends[0]
     tokenizer.chat_template = template_files()[name].read_text(encoding="utf-8")
     rows = [{"prompt": QUESTION, "completion": COMPLETIONS[kind]}]
-    return preflight(tokenizer, rows, options=TrainOptions(), end_ids=tokenizer.convert_tokens_to_ids(ends)).sample
+    end_ids = tokenizer.convert_tokens_to_ids(ends)
+    return preflight(tokenizer, rows, options=TrainOptions(), out=out / "tokens.arrow", end_ids=end_ids).sample
 
 
 def test_the_table_names_every_template_that_trl_ships() -> None:
@@ -328,12 +329,14 @@ def test_the_table_names_every_template_that_trl_ships() -> None:
 
 
 @pytest.mark.parametrize(("name", "kind", "outcome"), CASES)
-def test_the_trained_text_is_the_completion_or_training_stops(smollm2: Any, name: str, kind: str, outcome: str) -> None:
+def test_the_trained_text_is_the_completion_or_training_stops(
+    smollm2: Any, tmp_path: Path, name: str, kind: str, outcome: str
+) -> None:
     if outcome in REASONS:
         with pytest.raises(DataError, match=outcome):
-            trained_text(smollm2, name, kind)
+            trained_text(smollm2, name, kind, tmp_path)
     else:
-        assert trained_text(smollm2, name, kind) == outcome
+        assert trained_text(smollm2, name, kind, tmp_path) == outcome
 
 
 @pytest.mark.parametrize(
@@ -341,7 +344,7 @@ def test_the_trained_text_is_the_completion_or_training_stops(smollm2: Any, name
     [("llama3", "It is \\boxed{5}.<|eot_id|>"), ("qwen3_5_nothink", "It is \\boxed{5}.<|im_end|>")],
 )
 def test_line_breaks_before_the_answer_pass_where_the_tokenizer_keeps_them_apart(
-    real_tokenizer: Callable[[str], Any], name: str, trained: str
+    real_tokenizer: Callable[[str], Any], tmp_path: Path, name: str, trained: str
 ) -> None:
     qwen = with_special_tokens(real_tokenizer("qwen2.5-coder-0.5b-instruct"))
-    assert trained_text(qwen, name, "plain") == trained
+    assert trained_text(qwen, name, "plain", tmp_path) == trained

@@ -19,12 +19,12 @@ RUN = """
 import sys
 from pathlib import Path
 from reasondistill.training.options import TrainOptions
-from reasondistill.training.methods.sft import train_sft
+from reasondistill.training.fit import fit
 
 student, dataset, out, mode = sys.argv[1:]
 options = TrainOptions(max_steps=2, batch_size=2, save_steps=1, mode=mode)
 tell = lambda line: print(line["step"], flush=True)
-result = train_sft(student=student, dataset=Path(dataset), out=Path(out), options=options, progress=tell)
+result = fit(student=student, dataset=Path(dataset), out=Path(out), options=options, progress=tell)
 print("resumed from", result.resumed_from, "trained", result.preflight["sample"])
 """
 
