@@ -98,14 +98,14 @@ def test_controls_are_trained_on_as_many_tokens_with_the_seeds_of_their_arm():
     students = {"student": StudentOptions(), "all": StudentOptions(data="all", match="student", train={"epochs": 3.0})}
     plan = _plan(seed=10, students=students)
     stage = plan.training(Arm(student="all", keep="all", seed=2, main=False), 1234)
-    assert (stage.options.tokens, stage.options.seed, stage.options.epochs, stage.student) == (1234, 12, 3.0, "s")
-    assert plan.training(Arm(student="student", keep="correct", seed=0, main=True), None).options.tokens is None
+    assert (stage.tokens, stage.seed, stage.options.epochs, stage.student) == (1234, 12, 3.0, "s")
+    assert plan.training(Arm(student="student", keep="correct", seed=0, main=True), None).tokens is None
 
 
 def test_controls_of_as_many_problems_are_trained_on_all_their_tokens():
     students = {"a": StudentOptions(), "b": StudentOptions(data="random", match="a", match_by="problems")}
     plan = _plan(students=students)
-    assert plan.training(Arm(student="b", keep="random", seed=0, main=False), 1234).options.tokens is None
+    assert plan.training(Arm(student="b", keep="random", seed=0, main=False), 1234).tokens is None
 
 
 def test_curation_of_the_arms_differs_in_the_outcome_only():
