@@ -248,7 +248,7 @@ def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path):
     (tmp_path / "quickstart.yaml").write_text(BASE)
     with pytest.raises(RecipeError, match=r"no such recipe file \(did you mean .*quickstart\.yaml\?\)"):
         load_recipe(tmp_path / "quikstart.yaml")
-    with pytest.raises(RecipeError, match=r"no such recipe file; beside it: .*quickstart"):
+    with pytest.raises(RecipeError, match=r"no such recipe file; its folder holds .*quickstart"):
         load_recipe(tmp_path / "x")
     with pytest.raises(RecipeError, match=r"no such recipe file$"):
         load_recipe(tmp_path / "none" / "x.yaml")
