@@ -19,7 +19,7 @@ from .verdict import Outcome, Verdict
 if TYPE_CHECKING:
     from .math.policy import Policy
 
-_INLINE_SECONDS = 0.25
+_INLINE_SECONDS = 0.5
 """Time that is spent on mathematics in this process before others are started."""
 _CHUNK = 32
 """Cases of mathematics that a process gets at a time, at most."""

@@ -1,6 +1,6 @@
-"""Two or more systems on the same problems: paired differences, tests corrected for their number, and words for them.
+"""Compare systems on the same problems: paired differences, p-values corrected for their number, and a conclusion.
 
-What a comparison says is in `words`: which differences can be concluded, and how large one would have had to be.
+`words` says which differences can be concluded, and how large a difference would have to be.
 """
 
 import itertools
@@ -16,12 +16,12 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """One system's result: a value between 0 and 1 for each problem."""
+    """One system's results: a value between 0 and 1 for each problem."""
 
     name: str
     scores: dict[str, float]
     contents: dict[str, str] = field(default_factory=dict)
-    """Content hash of a problem, where it is known: one id may stand for two problems."""
+    """Content hashes of problems, where known: one id may name two problems."""
 
     @property
     def accuracy(self) -> Estimate:
@@ -31,14 +31,14 @@ class System:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """How b differs from a on the problems that both were judged on."""
+    """Difference of b from a on the problems that both were judged on."""
 
     a: str
     b: str
     accuracy_a: float
     accuracy_b: float
     difference: float
-    """b minus a."""
+    """Accuracy of b minus that of a."""
     low: float
     high: float
     n: int
@@ -47,10 +47,10 @@ class Pair:
     lost: int
     p_value: float
     p_holm: float
-    """Corrected for all pairs of the comparison."""
+    """p-value corrected for all pairs of the comparison (Holm)."""
     test: str
     detectable: float
-    """Smallest true difference that such a test finds with 80 % power."""
+    """Smallest true difference that the test finds with 80 % power."""
 
     @property
     def is_clear(self) -> bool:
@@ -58,14 +58,14 @@ class Pair:
         return self.p_holm < ALPHA
 
     def to_row(self) -> Row:
-        """Return the JSON row, with the words."""
+        """Return the JSON row, with the conclusion as `words`."""
         return {**asdict(self), "words": words(self)}
 
 
 def compare_systems(systems: Sequence[System], *, all_pairs: bool = False) -> list[Pair]:
     """Compare every system with the first one, or all of them with each other.
 
-    Raises DataError where two have no problem in common.
+    Raises DataError if two have no problem in common.
     """
     chosen = itertools.combinations(systems, 2) if all_pairs else ((systems[0], other) for other in systems[1:])
     pairs = [_pair(a, b) for a, b in chosen]
@@ -74,7 +74,7 @@ def compare_systems(systems: Sequence[System], *, all_pairs: bool = False) -> li
 
 
 def shared_problems(a: System, b: System) -> tuple[list[str], list[str]]:
-    """Return the problems that both have, and those whose id stands for another problem in the other."""
+    """Return the shared problems, and the shared ids that name different problems."""
     common = [problem for problem in a.scores if problem in b.scores]
     other = [
         p for p in common if a.contents.get(p, "") != b.contents.get(p, "") and p in a.contents and p in b.contents
@@ -83,7 +83,7 @@ def shared_problems(a: System, b: System) -> tuple[list[str], list[str]]:
 
 
 def words(pair: Pair) -> str:
-    """Return what can be concluded from a pair, and what cannot, in one or two sentences."""
+    """Return the conclusion from a pair in one or two sentences."""
     shown = f"{_points(pair.difference)} points [{_points(pair.low)}, {_points(pair.high)}] on {pair.n} problems"
     sure = f"{pair.test}, p = {pair.p_value:.2g}, corrected {pair.p_holm:.2g}"
     if pair.is_clear:
@@ -101,7 +101,7 @@ def words(pair: Pair) -> str:
 
 
 def comparison_lines(systems: Sequence[System], pairs: Sequence[Pair], metric: str) -> Iterator[str]:
-    """Yield the lines of the comparison: each system, each pair, and the words."""
+    """Yield a comparison as lines: each system, each pair, and the conclusions."""
     width = max(len(name) for name in ["system", *(s.name for s in systems)])
     yield f"{'system':{width}}  {metric}"
     for system in systems:

@@ -1,7 +1,7 @@
-"""What a problem's rollouts say of it: pass@k, votes, best-of-n. Pure functions of one group; intervals are elsewhere.
+"""Metrics of one group, the rollouts of one problem: pass@k, votes, best-of-n. Pure functions without intervals.
 
-A group's rollouts come as parallel sequences in their order. Where k is smaller than the group, a value is the mean
-over all subsets of k rollouts (unbiased), unless the name says otherwise. Means over problems: `statistics`.
+A group is passed as parallel sequences in the order of its rollouts. If k is smaller than the group, a value is the
+mean over all subsets of k rollouts (unbiased), unless the name says otherwise. `statistics` averages over problems.
 """
 
 import itertools
@@ -10,14 +10,12 @@ import random
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
-MOST_SUBSETS = 2_000
-"""Subsets that a weighted vote enumerates; of more it draws so many, from a seed."""
-
+MAX_SUBSETS = 2_000
+"""Subsets that a weighted vote enumerates. If there are more, it draws this many from a seed."""
 EXACT_BELOW = 1_000
-"""Rollouts from which binomial coefficients, which then outgrow a float, are taken by their logarithms."""
-
+"""Group size from which binomial coefficients overflow a float and are computed by their logarithms."""
 Answers = Sequence[Hashable | None]
-"""Which answer each rollout gives, equal answers as equal values; None gives no vote."""
+"""Answer of each rollout, equal answers as equal values; None casts no vote."""
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:
@@ -31,7 +29,7 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
 
 
 def avg_at_k(correct: Sequence[float], k: int) -> float:
-    """Return the mean over subsets of k of the share right, which is the share right of the whole group.
+    """Return the share of right rollouts, which is also the mean of that share over all subsets of k.
 
     >>> avg_at_k([True, False, False, False], 2)
     0.25
@@ -41,16 +39,16 @@ def avg_at_k(correct: Sequence[float], k: int) -> float:
 
 
 def cov_at_k(correct: Sequence[float], k: int) -> float:
-    """Return 1 if one of the first k rollouts is right: coverage as counted, where pass@k estimates it."""
+    """Return 1 if one of the first k rollouts is right: counted coverage, which pass@k estimates."""
     _check("cov", len(correct), k)
     return float(any(correct[:k]))
 
 
 def maj_at_k(correct: Sequence[float], answers: Answers, k: int) -> float:
-    """Return the chance that the most frequent answer of k rollouts is right, equally frequent ones averaged.
+    """Return the probability that the most frequent answer of k rollouts is right; ties are averaged.
 
-    Exact over all subsets: each rollout is drawn with chance k/n, under the condition that k are. The value of an
-    answer is the share right of the rollouts that give it, in case they were judged apart.
+    Exact over all subsets: each rollout is drawn with probability k/n, on condition that k are drawn. The value of an
+    answer is the share of right ones among its rollouts, since verdicts on equal answers may differ.
 
     >>> maj_at_k([True, True, False, False], ["a", "a", "b", "c"], 4)
     1.0
@@ -69,7 +67,7 @@ def maj_at_k(correct: Sequence[float], answers: Answers, k: int) -> float:
 
 
 def maj_first_seen(correct: Sequence[float], answers: Answers, k: int) -> float:
-    """Return the value of the most frequent answer of the first k rollouts; of equally frequent ones the first seen.
+    """Return the value of the most frequent answer of the first k rollouts; the answer seen first wins a tie.
 
     >>> maj_first_seen([True, False], ["a", "b"], 2)
     1.0
@@ -82,25 +80,25 @@ def maj_first_seen(correct: Sequence[float], answers: Answers, k: int) -> float:
 def weighted_vote_at_k(
     correct: Sequence[float], answers: Answers, weights: Sequence[float], k: int, *, seed: int = 0
 ) -> float:
-    """Return the value of the answer with the largest sum of weights among k rollouts, ties averaged.
+    """Return the value of the answer with the largest sum of weights among k rollouts; ties are averaged.
 
-    Exact while there are at most MOST_SUBSETS subsets; of more, so many are drawn.
+    Exact up to MAX_SUBSETS subsets; above, a mean over that many random ones.
 
     >>> weighted_vote_at_k([True, False, False], ["a", "b", "b"], [3.0, 1.0, 1.0], 3)
     1.0
     """
     n = len(correct)
     _check("weighted", n, k)
-    if math.comb(n, k) <= MOST_SUBSETS:
+    if math.comb(n, k) <= MAX_SUBSETS:
         subsets = list(itertools.combinations(range(n), k))
     else:
         generator = random.Random(seed)
-        subsets = [tuple(generator.sample(range(n), k)) for _ in range(MOST_SUBSETS)]
+        subsets = [tuple(generator.sample(range(n), k)) for _ in range(MAX_SUBSETS)]
     return sum(_weighted_vote(correct, answers, weights, chosen) for chosen in subsets) / len(subsets)
 
 
 def best_at_k(correct: Sequence[float], scores: Sequence[float], k: int) -> float:
-    """Return the chance that the rollout with the highest score among k is right; equal scores are averaged.
+    """Return the probability that the rollout with the highest score among k is right; ties are averaged.
 
     >>> best_at_k([True, False, False], [0.9, 0.5, 0.1], 1) == 1 / 3
     True
@@ -113,7 +111,7 @@ def best_at_k(correct: Sequence[float], scores: Sequence[float], k: int) -> floa
     subsets, value, left = math.comb(n, k), 0.0, n
     for score in sorted(by_score, reverse=True):
         tied = by_score[score]
-        # Subsets of those at or below this score, less those strictly below it, have their best one here.
+        # The best rollout has this score in every subset of those at or below it that is not wholly below it.
         here = math.comb(left, k) - math.comb(left - len(tied), k)
         value += here / subsets * (sum(tied) / len(tied))
         left -= len(tied)
@@ -126,21 +124,21 @@ def _check(name: str, n: int, k: int) -> None:
 
 
 def _votes(correct: Sequence[float], answers: Answers) -> tuple[list[int], list[float]]:
-    """Return how often each answer was given and the share right of it, in the order in which they were first seen."""
-    found: dict[Hashable, list[float]] = {}
+    """Return the frequency of each answer and the share of it that is right, in order of first appearance."""
+    votes: dict[Hashable, list[float]] = {}
     for value, answer in zip(correct, answers, strict=True):
         if answer is not None:
-            found.setdefault(answer, []).append(value)
-    return [len(group) for group in found.values()], [sum(group) / len(group) for group in found.values()]
+            votes.setdefault(answer, []).append(value)
+    return [len(group) for group in votes.values()], [sum(group) / len(group) for group in votes.values()]
 
 
 def _chance_to_win(winner: int, sizes: Sequence[int], silent: int, n: int, k: int) -> float:
-    """Return the chance that k are drawn and an answer is the most frequent of them, shared with those as frequent."""
+    """Return the probability that k are drawn and an answer is the most frequent of them; ties share it."""
     won = 0.0
     others = [size for place, size in enumerate(sizes) if place != winner]
     for most in range(1, min(sizes[winner], k) + 1):
         own = _draws(sizes[winner], most, n, k)[most]
-        # rows[tied][drawn]: chance that the other answers take so many, `tied` of them exactly `most` each.
+        # rows[tied][drawn]: probability that the other answers are drawn so often, `tied` of them exactly `most` times.
         rows = [[1.0]]
         for size in others:
             draws = _draws(size, min(size, most), n, k)
@@ -160,7 +158,7 @@ def _chance_to_win(winner: int, sizes: Sequence[int], silent: int, n: int, k: in
 
 
 def _draws(size: int, most: int, n: int, k: int | None = None) -> list[float]:
-    """Return the chances that 0..most of `size` rollouts are drawn when each is with chance k/n."""
+    """Return the probabilities that 0..most of `size` rollouts are drawn, each with probability k/n."""
     p = (most if k is None else k) / n
     if size < EXACT_BELOW or p == 1:
         return [math.comb(size, i) * p**i * (1 - p) ** (size - i) for i in range(most + 1)]
@@ -172,12 +170,12 @@ def _log_comb(n: int, k: int) -> float:
 
 
 def _product(a: Sequence[float], b: Sequence[float], degree: int) -> list[float]:
-    found = [0.0] * min(len(a) + len(b) - 1, degree + 1) if a and b else []
-    for i, x in enumerate(a[: len(found)]):
+    product = [0.0] * min(len(a) + len(b) - 1, degree + 1) if a and b else []
+    for i, x in enumerate(a[: len(product)]):
         if x:
-            for j, y in enumerate(b[: len(found) - i]):
-                found[i + j] += x * y
-    return found
+            for j, y in enumerate(b[: len(product) - i]):
+                product[i + j] += x * y
+    return product
 
 
 def _sum(a: Sequence[float], b: Sequence[float], degree: int) -> list[float]:

@@ -11,13 +11,13 @@ from .scorecard import Group, Judged
 
 PROBLEMS = Path("problems") / "problems.jsonl"
 MEASURED = "measured.json"
-"""Ids of the rollouts that count, in a folder whose table may hold others too."""
-LONGEST_ANSWER = 400
-"""Characters of an answer that votes compare; a longer one is hardly ever given twice."""
+"""File with the ids of the measured rollouts; the folder's table may hold more."""
+MAX_ANSWER_LENGTH = 400
+"""Characters of an answer that votes compare; longer answers hardly ever repeat."""
 
 
 def read_measured(place: Path) -> Iterator[Rollout]:
-    """Yield an evaluation's rollouts: of a folder that was sampled in several ways, those of the last one."""
+    """Yield an evaluation's rollouts: in a folder sampled with several settings, those of the last."""
     measured = RunFolder(place).read_json(MEASURED)
     wanted = None if measured is None else set(measured)
     for row in Table(place / "rollouts", key="id"):
@@ -32,7 +32,7 @@ def read_problems(place: Path) -> dict[str, Problem]:
 
 
 def read_groups(place: Path, problems: Mapping[str, Problem]) -> dict[str, Group]:
-    """Return the judged rollouts of an evaluation's folder by problem, in the order in which they were made."""
+    """Return the judged rollouts of an evaluation's folder by problem, in order of their index."""
     verdicts = {
         row["rollout_id"]: (Outcome(row["outcome"]), row.get("extracted"), str(row.get("reason") or ""))
         for row in Table(place / "verdicts", key="rollout_id")
@@ -56,7 +56,7 @@ def _judged(rollout: Rollout, outcome: Outcome, extracted: str | None, reason: s
     answer = extracted if kind is Kind.MATH and extracted else None
     return Judged(
         outcome=outcome,
-        answer=answer[:LONGEST_ANSWER] if answer else None,
+        answer=answer[:MAX_ANSWER_LENGTH] if answer else None,
         score=rollout.annotations.get("score"),
         tokens=rollout.usage.completion_tokens,
         truncated=rollout.finish_reason == "length",

@@ -1,4 +1,4 @@
-"""Reading an evaluation's folder and measuring it: one accuracy with its interval, and the results behind it."""
+"""Measure an evaluation's folder: accuracy with its interval, and the results behind it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from .statistics import PairedResult, bootstrap_mean, paired, wilson
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetResult:
-    """What one model did on one set of problems."""
+    """Results of one model on one set of problems."""
 
     scores: dict[str, float]
-    """Share of right rollouts by problem id; problems whose every verdict is an error of our side are left out."""
+    """Share of right rollouts by problem id, without problems whose every verdict is an error of our side."""
     outcomes: dict[str, int]
     prompt_tokens: int
     cached_tokens: int
@@ -29,7 +29,7 @@ class SetResult:
 
     @property
     def accuracy(self) -> Estimate:
-        """Mean over problems: Wilson's interval for one rollout a problem, a bootstrap over problems otherwise."""
+        """Mean over problems: Wilson's interval for one rollout a problem, else a bootstrap over problems."""
         scores = list(self.scores.values())
         if not scores or all(score in (0, 1) for score in scores):
             return wilson(round(sum(scores)), len(scores))
@@ -37,7 +37,7 @@ class SetResult:
 
 
 def measure(folder: Path, *, only: Sequence[str] | None = None) -> SetResult | None:
-    """Measure the rollouts of a folder, or None where there are none; `only` names the rollouts that count."""
+    """Measure the judged rollouts of a folder, or those whose ids `only` lists; None if there are none."""
     wanted = None if only is None else set(only)
     outcome_of: dict[str, tuple[str, float | None]] = {
         row["rollout_id"]: _outcome(Verdict.from_row(row))
@@ -76,7 +76,7 @@ def pass_rates(folder: Path) -> dict[str, float]:
 
 
 def compare(before: Sequence[SetResult], after: Sequence[SetResult]) -> PairedResult | None:
-    """Compare two systems over the problems that both were judged on; one result for each set, in the same order."""
+    """Compare two systems on the problems that both were judged on, with one result per set in the same order."""
     pairs = [
         (b.scores[problem], a.scores[problem])
         for b, a in zip(before, after, strict=True)
@@ -87,7 +87,7 @@ def compare(before: Sequence[SetResult], after: Sequence[SetResult]) -> PairedRe
 
 
 def pool(results: Sequence[SetResult]) -> SetResult:
-    """Average the seeds of an arm problem by problem: its accuracy is then a bootstrap over problems."""
+    """Average the seeds of a student problem by problem; its accuracy is then a bootstrap over problems."""
     by_problem: dict[str, list[float]] = defaultdict(list)
     for result in results:
         for problem, score in result.scores.items():
@@ -105,12 +105,12 @@ def pool(results: Sequence[SetResult]) -> SetResult:
 
 
 def _outcome(verdict: Verdict) -> tuple[str, float | None]:
-    """Return the outcome and the score; an error of our side has none, a bad reference counts as not right."""
+    """Return the outcome and the score: None for an error of our side, 0 for an unusable reference."""
     scored = verdict.outcome is not Outcome.ERROR or verdict.reason.startswith(BAD_GOLD)
     return _scored(str(verdict.outcome), scored)
 
 
 @cache
 def _scored(outcome: str, scored: bool) -> tuple[str, float | None]:
-    """Return one tuple for all rollouts of an outcome."""
+    """Return the same tuple for all rollouts of an outcome, to save memory."""
     return outcome, float(outcome == Outcome.CORRECT) if scored else None

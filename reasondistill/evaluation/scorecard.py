@@ -1,8 +1,7 @@
-"""All metrics of judged rollouts, with intervals over problems. Which metrics there are depends on what is known.
+"""All metrics of judged rollouts, with intervals over problems.
 
-pass@k, avg@k and cov@k always; maj@k and maj_first@k where there are mathematics problems; rm@k and weighted_maj@k
-where every rollout of a problem has a score. A metric at k counts the problems with at least k judged rollouts, and
-says how many these are.
+pass@k, avg@k and cov@k always; maj@k and maj_first@k over mathematics problems; rm@k and weighted_maj@k over problems
+whose rollouts all have a score. A metric at k covers the problems with at least k judged rollouts; n is their number.
 """
 
 from collections import Counter
@@ -20,30 +19,30 @@ from .statistics import bootstrap_mean, clustered_error, mean_estimate, wilson
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What the metrics need of one rollout."""
+    """One judged rollout, as metrics need it."""
 
     outcome: Outcome
     answer: str | None = None
-    """The answer that was found in it, of a mathematics problem."""
+    """Extracted answer of a mathematics problem."""
     score: float | None = None
-    """What a reward model or another judge gave it."""
+    """Score by a reward model or another judge."""
     tokens: int = 0
-    """Of the completion; 0 where that is not known."""
+    """Tokens of the completion; 0 if unknown."""
     truncated: bool = False
     bad_gold: bool = False
-    """The problem's reference is none that an answer could equal: unsolved, as others count it."""
+    """Whether the reference is unusable: no answer can equal it, so the rollout counts as wrong, as elsewhere."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """The judged rollouts of one problem, in their order."""
+    """Judged rollouts of one problem, in order of their index."""
 
     kind: Kind = Kind.MATH
     rollouts: list[Judged] = field(default_factory=list)
 
     @property
     def counted(self) -> list[Judged]:
-        """All but those on which our side broke."""
+        """Rollouts without an error of our side."""
         return [r for r in self.rollouts if r.outcome is not Outcome.ERROR or r.bad_gold]
 
     @property
@@ -55,23 +54,23 @@ class Group:
 def scorecard(groups: Iterable[Group], ks: Sequence[int] | None = None) -> Row:
     """Return `{metrics, outcomes, problems, rollouts, samples, accuracy_error, truncated_share, tokens, warnings}`.
 
-    Without ks they are 1 and the size of the smallest group.
+    `ks` defaults to 1 and the size of the smallest group.
     """
-    found = [group for group in groups if group.rollouts]
-    judged = [group for group in found if group.counted]
+    sampled = [group for group in groups if group.rollouts]
+    judged = [group for group in sampled if group.counted]
     sizes = [len(group.counted) for group in judged]
     ks = sorted(set(ks or default_ks(sizes)))
-    rollouts = [r for group in found for r in group.rollouts]
+    rollouts = [r for group in sampled for r in group.rollouts]
     return {
         "metrics": {name: estimate.to_row() for name, estimate in _metrics(judged, ks).items()},
         "outcomes": dict(sorted(Counter(str(r.outcome) for r in rollouts).items())),
-        "problems": len(found),
+        "problems": len(sampled),
         "rollouts": len(rollouts),
         "samples": {"least": min(sizes, default=0), "most": max(sizes, default=0)},
         "accuracy_error": _accuracy_error(judged),
         "truncated_share": wilson(sum(r.truncated for r in rollouts), len(rollouts)).to_row(),
-        "tokens": _tokens(found),
-        "warnings": list(_warnings(found, sizes, ks)),
+        "tokens": _tokens(sampled),
+        "warnings": list(_warnings(sampled, sizes, ks)),
     }
 
 
@@ -95,14 +94,14 @@ def problem_values(groups: Mapping[str, Group], metric: str) -> dict[str, float]
 
 def _metrics(groups: Sequence[Group], ks: Sequence[int]) -> dict[str, Estimate]:
     ready = [(group, group_answers([r.answer for r in group.counted])) for group in groups]
-    found: dict[str, Estimate] = {}
+    metrics: dict[str, Estimate] = {}
     for k in ks:
         enough = [(group, answers) for group, answers in ready if len(group.counted) >= k]
         for name, (applies, value) in _METRICS.items():
             chosen = [(group, answers) for group, answers in enough if applies(group)]
             if chosen or name in ("pass", "avg"):
-                found[f"{name}@{k}"] = mean_estimate([value(group, answers, k) for group, answers in chosen])
-    return found
+                metrics[f"{name}@{k}"] = mean_estimate([value(group, answers, k) for group, answers in chosen])
+    return metrics
 
 
 Answers = list[int | None]
@@ -132,17 +131,17 @@ _METRICS: dict[str, tuple[Callable[[Group], bool], Callable[[Group, Answers, int
         lambda g, answers, k: weighted_vote_at_k(g.correct, answers, _scores(g), k),
     ),
 }
-"""By name: which problems it applies to, and its value for one."""
+"""Condition on a problem, and value for one problem, by metric."""
 
 
 def _accuracy_error(groups: Sequence[Group]) -> float | None:
-    """Return the standard error of the share right of all rollouts, clustered by problem."""
+    """Return the standard error of the share of right rollouts, clustered by problem."""
     pairs = [(float(c), i) for i, group in enumerate(groups) for c in group.correct]
     return round(clustered_error([c for c, _ in pairs], [i for _, i in pairs]), 6) if pairs else None
 
 
 def _tokens(groups: Sequence[Group]) -> Row | None:
-    """Return the completion's tokens in all and for each problem; None where no rollout tells them."""
+    """Return the completions' tokens in total and per problem; None if unknown."""
     by_problem = [float(sum(r.tokens for r in group.rollouts)) for group in groups]
     if not any(by_problem):
         return None

@@ -1,4 +1,4 @@
-"""Intervals and paired tests: pure functions over per-problem results. No metric without one of these."""
+"""Intervals and paired tests: pure functions over per-problem results. Every reported metric comes from here."""
 
 import math
 from collections import defaultdict
@@ -11,10 +11,10 @@ from verifiers.wilson import wilson_interval
 from ..records import Estimate, Row
 
 Z95, Z80 = 1.959963984540054, 0.8416212335729143
-LEAST_DISCORDANT = 6
-"""Discordant problems, all one way, from which McNemar's exact test can fall below 5 % (2 / 2^6)."""
+MIN_DISCORDANT = 6
+"""Discordant problems, all won or all lost, that McNemar's exact test needs to fall below 5 % (2 / 2^6)."""
 _BLOCK = 1 << 22
-"""Numbers that are drawn at a time: 10,000 resamples of a large benchmark at once would take gigabytes."""
+"""Numbers drawn at a time: 10,000 resamples of a large benchmark at once would take gigabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class PairedResult:
 
 
 def wilson(correct: int, n: int) -> Estimate:
-    """Return a share with its 95 % Wilson score interval; n = 0 gives the whole range.
+    """Return a share with its 95 % Wilson score interval; the interval of n = 0 is [0, 1].
 
     >>> print(wilson(19, 40))
     47.5 % [32.9, 62.5] n=40
@@ -46,15 +46,15 @@ def wilson(correct: int, n: int) -> Estimate:
 def bootstrap_mean(values: Sequence[float], *, resamples: int = 10_000, seed: int = 0) -> Estimate:
     """Return the mean over problems with its 95 % percentile bootstrap interval (Efron 1979).
 
-    The percentiles are widened as Student's t is against the normal distribution (Hesterberg 2015, section 3.3): plain
-    ones cover too rarely for few problems.
+    The percentiles are widened as Student's t is wider than the normal distribution (Hesterberg 2015, section 3.3):
+    plain percentiles of few problems cover too rarely.
     """
     low, high = _bootstrap_interval(values, resamples, seed)
     return Estimate(value=sum(values) / len(values), low=low, high=high, n=len(values))
 
 
 def mean_estimate(values: Sequence[float]) -> Estimate:
-    """Return a mean over problems: Wilson's interval where every value is 0 or 1, a bootstrap otherwise.
+    """Return a mean over problems: Wilson's interval if every value is 0 or 1, else a bootstrap.
 
     >>> print(mean_estimate([1.0, 0.0, 1.0, 1.0]))
     75.0 % [30.1, 95.4] n=4
@@ -65,9 +65,9 @@ def mean_estimate(values: Sequence[float]) -> Estimate:
 
 
 def clustered_error(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
-    """Return the standard error of the mean of all values, which are dependent within their cluster.
+    """Return the standard error of the mean of values that depend on each other within a cluster.
 
-    Rollouts of one problem rise and fall together: their cluster is the problem (Miller 2024, section 2.2).
+    The cluster of a rollout is its problem (Miller 2024, section 2.2).
 
     >>> round(clustered_error([1, 1, 0, 0], ["a", "a", "b", "b"]), 4), round(clustered_error([1, 1, 0, 0], range(4)), 4)
     (0.3536, 0.25)
@@ -82,8 +82,8 @@ def clustered_error(values: Sequence[float], clusters: Sequence[Hashable]) -> fl
 def paired(before: Sequence[float], after: Sequence[float], *, resamples: int = 10_000, seed: int = 0) -> PairedResult:
     """Compare two systems on the same problems, in the same order.
 
-    The interval is a bootstrap over problems. The p-value is McNemar's exact test when every result is 0 or 1, and
-    a sign-flip permutation test otherwise (several samples or seeds a problem).
+    The interval is a bootstrap over problems. The p-value comes from McNemar's exact test if every result is 0 or
+    1, else from a sign-flip permutation test (several samples or seeds a problem).
     """
     if len(before) != len(after) or not before:
         raise ValueError(f"paired results must be of equal length and not empty, got {len(before)} and {len(after)}")
@@ -112,7 +112,7 @@ def mcnemar_exact(gained: int, lost: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number, in the given order (Holm 1979).
+    """Return p-values corrected for their number, in the same order (Holm 1979).
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -128,8 +128,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def detectable_difference(differences: Sequence[float]) -> float:
     """Return the smallest true difference that a paired test on such problems finds with 80 % power, at 5 %.
 
-    (1.96 + 0.84) standard errors, and never less than what McNemar's exact test can find at all: six problems won and
-    none lost.
+    (1.96 + 0.84) standard errors, and at least what McNemar's exact test can find at all: six problems won, none lost.
 
     >>> round(detectable_difference([1, 0, 0, -1] * 25), 3)
     0.199
@@ -137,7 +136,7 @@ def detectable_difference(differences: Sequence[float]) -> float:
     n = len(differences)
     mean = math.fsum(differences) / n
     error = math.sqrt(math.fsum((d - mean) ** 2 for d in differences) / max(1, n - 1) / n)
-    return min(1.0, max((Z95 + Z80) * error, LEAST_DISCORDANT / n))
+    return min(1.0, max((Z95 + Z80) * error, MIN_DISCORDANT / n))
 
 
 def _bootstrap_interval(values: Sequence[float], resamples: int, seed: int) -> tuple[float, float]:
@@ -155,14 +154,14 @@ def _bootstrap_interval(values: Sequence[float], resamples: int, seed: int) -> t
 
 
 def _tail(n: int) -> float:
-    """Return the percentile at which a bootstrap of n values ends, so that it is as wide as Student's interval."""
+    """Return the tail percentile that makes a bootstrap of n values as wide as Student's interval."""
     if n < 2:
         return 0.025
     return 0.5 * math.erfc(math.sqrt(n / (n - 1)) * _student_t(n - 1) / math.sqrt(2))
 
 
 def _student_t(freedom: int) -> float:
-    """Return Student's 97.5 % quantile; from 5 degrees on by its expansion around the normal one, to 0.003."""
+    """Return Student's 97.5 % quantile; from 5 degrees on by its expansion around the normal one, accurate to 0.003."""
     if freedom < 5:
         return (12.706, 4.303, 3.182, 2.776)[freedom - 1]
     z, v = Z95, freedom
@@ -189,7 +188,7 @@ def _sign_flip(differences: Sequence[float], resamples: int, seed: int) -> float
 
 
 def _blocks(resamples: int, n: int) -> Iterator[int]:
-    """Yield how many resamples of n values to draw at a time."""
+    """Yield the number of resamples of n values to draw at a time."""
     size = max(1, _BLOCK // n)
     for start in range(0, resamples, size):
         yield min(size, resamples - start)

@@ -13,6 +13,8 @@ from ..generation.strategies import STRATEGIES
 from ..records import Row
 from ..store import mask_secrets
 from ..store.options import Choice, check_keys, did_you_mean, dump_options, nearest_key, read_choice, read_options
+from ..training.methods import open_method
+from ..training.options import TrainOptions
 from .records import STEPS, EvaluateOptions, GenerateOptions, Recipe
 
 T = TypeVar("T")
@@ -62,14 +64,16 @@ def read_words(kind: type[T], words: Sequence[str], key: str, example: str) -> T
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:
-    """Raise RecipeError for values that are good alone and cannot work together, or that name nothing."""
+    """Raise RecipeError for values that do not fit together or that name something unknown."""
     budget = recipe.generate.budget
     if budget.max_cost is not None and not (budget.prompt_price > 0 or budget.completion_price > 0):
-        raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price beside it")
+        raise RecipeError(f"{where}: generate.budget.max_cost needs prompt_price and completion_price")
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
     imports = bool(recipe.generate.rollouts)
     if imports and recipe.teacher.model:
-        raise RecipeError(f"{where}: generate.rollouts takes the place of a teacher; leave teacher.model or it out")
+        raise RecipeError(
+            f"{where}: generate.rollouts replaces the teacher; leave out teacher.model or generate.rollouts"
+        )
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
         if not model and (trains or key == "teacher.model") and not (imports and key == "teacher.model"):
             raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
@@ -79,7 +83,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         if not name.isidentifier() or name == "train":
             raise RecipeError(
                 f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only, "
-                "and train is the training problems'"
+                "and train names the training problems"
             )
     asked: tuple[tuple[str, GenerateOptions | EvaluateOptions], ...] = (
         ("generate", recipe.generate),
@@ -94,6 +98,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         if name not in FORMATS and ":" not in name:
             accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, FORMATS)}"
             raise RecipeError(f"{where}: export.formats {accepted}")
+    open_method(recipe.train.method, where=where)
     _check_students(recipe, where)
 
 
@@ -110,14 +115,17 @@ def _check_students(recipe: Recipe, where: str) -> None:
             if other is not None and other not in earlier:
                 known = f"; before it: {', '.join(earlier)}" if earlier else ", and this one is the first"
                 raise RecipeError(f"{where}: {key}.{field} must name a student before it, got {other!r}{known}")
-        read_options(type(recipe.train), _merged(dump_options(recipe.train), student.train), where, f"{key}.train")
+        train = read_options(TrainOptions, _merged(dump_options(recipe.train), student.train), where, f"{key}.train")
+        open_method(train.method, key=f"{key}.train.method", where=where)
+        if student.method:
+            open_method(student.method, key=f"{key}.method", where=where)
         earlier.append(name)
     if not earlier:
         raise RecipeError(f"{where}: students is empty; leave it out for one student as `train` says")
 
 
 def _yaml_file(path: Path) -> Any:
-    """Read a YAML file, without the duplicate keys that YAML libraries pass over."""
+    """Read a YAML file; refuse duplicate keys, of which YAML libraries silently keep the last."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -156,7 +164,7 @@ def _nested(word: str, what: str, example: str) -> Row:
 
 
 def _defaults(record: Any) -> Row:
-    """Return a record's values without its open mappings, which a file replaces rather than adds to."""
+    """Return a record's values without its open mappings, such as `students`, which a file replaces as a whole."""
     values = {f.name: getattr(record, f.name) for f in fields(record)}
     nested = {name: is_dataclass(value) and not isinstance(value, Choice) for name, value in values.items()}
     return {
@@ -169,7 +177,7 @@ def _defaults(record: Any) -> Row:
 def _merged(base: Any, changed: Any) -> Any:
     """Return nested mappings with the changes in them.
 
-    An empty section of a file changes nothing; options for a strategy that stands there as a bare name keep its name.
+    An empty section changes nothing. Options that change a bare name, such as a strategy's, keep that name.
 
     >>> _merged({"a": {"b": 1, "c": 2}, "d": "tir", "e": {"f": 1}}, {"a": {"b": 3}, "d": {"executions": 4}, "e": None})
     {'a': {'b': 3, 'c': 2}, 'd': {'name': 'tir', 'executions': 4}, 'e': {'f': 1}}
@@ -196,8 +204,8 @@ def _unset(row: Row, defaults: Any, keys: Sequence[str]) -> Row:
 
 
 def _similar_files(path: Path) -> str:
-    beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, beside, n=1)
+    others = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, others, n=1)
     if close:
         return f" (did you mean {path.parent / close[0]}?)"
-    return f"; beside it: {', '.join(beside[:5])}" if beside else ""
+    return f"; its folder holds {', '.join(others[:5])}" if others else ""

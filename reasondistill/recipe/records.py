@@ -100,7 +100,7 @@ class Recipe:
     """Run folder. None is runs/NAME."""
     problems: ProblemSource = field(default_factory=ProblemSource)
     held_out: dict[str, ProblemSource] = field(default_factory=dict)
-    """Evaluation sets by name; `seen` is the headline, the others stand beside it."""
+    """Evaluation sets by name. `seen` is the headline of the report, or the first set without one of that name."""
     teacher: EngineOptions = field(default_factory=EngineOptions)
     student: EngineOptions = field(default_factory=EngineOptions)
     generate: GenerateOptions = field(default_factory=GenerateOptions)
@@ -110,7 +110,7 @@ class Recipe:
     train: TrainOptions = field(default_factory=TrainOptions)
     evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
     students: dict[str, StudentOptions] = field(default_factory=lambda: {"student": StudentOptions()})
-    """Students by name, the main one first. A file that names some has no other."""
+    """Students by name, the main one first. Students in a file replace the default one."""
 
     @property
     def folder(self) -> Path:

@@ -247,9 +247,9 @@ def _range(bounds: Mapping[str, Any]) -> str:
 
 
 def _walk(cls: Any, row: Any, location: Sequence[Any]) -> tuple[list[str], Any, list[str]]:
-    """Follow an error's location: the keys on the way, the annotation of the last and the keys known beside it.
+    """Follow an error's location; return its keys, the annotation of the last one and the keys of its record.
 
-    pydantic also puts positions in lists and members of unions into a location; these are no keys.
+    pydantic's locations also hold positions in lists and members of unions, which are not keys.
     """
     keys: list[str] = []
     hint, names, node = cls, list[str](), row

@@ -23,7 +23,7 @@ class TrainOptions:
     """Training method and its options; see training.methods."""
     mode: Literal["full", "lora"] = "full"
     """full trains every weight; lora trains an adapter, which is merged into the saved model."""
-    epochs: Annotated[float, Gt(0), Le(10_000)] = 1.0
+    epochs: Annotated[float, Gt(0)] = 1.0
     """Passes over the rows; a fraction is allowed."""
     max_steps: Positive | Literal[-1] = -1
     """Optimizer steps instead of epochs; -1 trains for `epochs`."""
@@ -37,7 +37,7 @@ class TrainOptions:
     """Share of the steps in which the learning rate rises from 0."""
     scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "cosine"
     """Course of the learning rate after the warm-up."""
-    weight_decay: Annotated[float, Ge(0), Le(100)] = 0.0
+    weight_decay: Annotated[float, Ge(0)] = 0.0
     """Weight decay of AdamW."""
     max_length: Annotated[int, Ge(8)] = 1024
     """Tokens of prompt and completion together; longer rows are left out, not cut."""

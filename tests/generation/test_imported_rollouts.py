@@ -107,7 +107,7 @@ SUMS = [("a", "2 + 3?", "5"), ("b", "4 + 4?", "8"), ("c", "0?", "0")]
         ([{"problem_id": "a", "completion": "5"}], [], "r.jsonl:1: no reference for the problem 'a'"),
         ([{"problem_id": "a", "answer": "5", "completion": "5"}], [], "the problem 'a' has no question"),
         ([], [], "holds no rollouts"),
-        (ROWS, ["teacher.model=smollm2-135m-instruct"], "generate.rollouts takes the place of a teacher"),
+        (ROWS, ["teacher.model=smollm2-135m-instruct"], "generate.rollouts replaces the teacher"),
         (ROWS, ["generate.rollouts=[none.jsonl]"], "none.jsonl: file not found"),
     ],
 )

@@ -9,6 +9,7 @@ from reasondistill.recipe.read import load_recipe, read_words
 from reasondistill.recipe.records import StudentOptions, dump_recipe
 from reasondistill.records import Sampling
 from reasondistill.store.options import Choice
+from reasondistill.training.methods import method_words
 from reasondistill.training.options import TrainCommandOptions
 
 BASE = """
@@ -230,7 +231,7 @@ def test_a_file_that_is_no_recipe_is_refused(load, text, message):
         ("students={a: {match: b}, b: {}}", "students.a.match must name a student before it, got 'b'"),
         ("students={a: {}, b: {start: c}}", "students.b.start must name a student before it, got 'c'; before it: a"),
         ("students={a: {train: {epoch: 2}}}", "unknown key students.a.train.epoch (did you mean"),
-        ("students={a: {train: {epochs: 0}}}", "students.a.train.epochs must be above 0 and at most 10000, got 0"),
+        ("students={a: {train: {epochs: 0}}}", "students.a.train.epochs must be above 0, got 0"),
     ],
 )
 def test_a_value_that_cannot_work_is_named(load, word, message):
@@ -247,7 +248,7 @@ def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path):
     (tmp_path / "quickstart.yaml").write_text(BASE)
     with pytest.raises(RecipeError, match=r"no such recipe file \(did you mean .*quickstart\.yaml\?\)"):
         load_recipe(tmp_path / "quikstart.yaml")
-    with pytest.raises(RecipeError, match=r"no such recipe file; beside it: .*quickstart"):
+    with pytest.raises(RecipeError, match=r"no such recipe file; its folder holds .*quickstart"):
         load_recipe(tmp_path / "x")
     with pytest.raises(RecipeError, match=r"no such recipe file$"):
         load_recipe(tmp_path / "none" / "x.yaml")
@@ -276,12 +277,32 @@ def test_a_written_recipe_holds_no_password(load):
 
 
 def _train_words(*words):
-    return read_words(TrainCommandOptions, words, "train", "epochs=2")
+    return read_words(TrainCommandOptions, method_words(words), "train", "epochs=2")
 
 
 def test_options_words_are_read_as_yaml():
     options = _train_words("epochs=2", "learning_rate=1e-4", "mode=lora", "tokens=null")
     assert options == TrainCommandOptions(epochs=2.0, learning_rate=1e-4, mode="lora")
+
+
+def test_options_of_the_method_are_written_with_the_others():
+    options = _train_words("loss_type=dft", "epochs=2")
+    assert options.method == Choice(name="sft", options={"loss_type": "dft"})
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.method=stf", "train.method must be one of sft or your own package.module:Name, got 'stf'"),
+        ("train.method.loss=dft", "unknown key train.method.loss (did you mean train.method.loss_type?)"),
+        ("students.s.method.packing=2", "students.s.method.packing must be true or false"),
+    ],
+)
+def test_a_mistaken_method_is_refused(load, override, message):
+    text = f"{BASE}\nstudents: {{s: {{method: sft}}}}\n" if "students" in override else BASE
+    with pytest.raises(RecipeError) as caught:
+        load(text, override)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

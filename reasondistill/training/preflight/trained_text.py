@@ -34,7 +34,7 @@ class RowCheck:
         return "".join(self._decode(row.input_ids[start:end]) for start, end in trained_spans(row.labels))
 
     def problem(self, conversation: Conversation, row: TokenizedRow) -> str | None:
-        """Return why the row must not be trained on; None if its trained tokens spell its assistant messages."""
+        """Return why a row must not be trained on; None if its trained tokens spell its assistant messages exactly."""
         spans = trained_spans(row.labels)
         answers = conversation.answers
         if not spans or not any((m.content + (m.reasoning or "")).strip() for m in answers):
