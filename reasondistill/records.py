@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Le
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of every row written by this package."""
 
 Role = Literal["system", "user", "assistant", "tool"]
