@@ -393,7 +393,7 @@ class Pipeline:
             prompts=self._prompts(),
             agreement=self.folder.read_json("agreement.json") or {},
             waterfall=selection.waterfall,
-            contamination=selection.contamination.to_row() if selection.contamination else None,
+            contamination=selection.contamination,
             versions=versions(),
         )
 

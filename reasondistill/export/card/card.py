@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...curation.contamination import ContaminationReport
 from ...curation.ledger import Ledger, WaterfallRow
 from ...records import Estimate, Row
 from ..formats.table import FORMATS
@@ -45,8 +46,8 @@ class CardFacts:
     agreement: Row = field(default_factory=dict)
     """The verifier's verdicts against labels that the rollouts came with; see evaluation.agreement."""
     waterfall: Sequence[WaterfallRow] = field(default_factory=tuple)
-    contamination: Row | None = None
-    """What decontamination found; see curation.contamination."""
+    contamination: ContaminationReport | None = None
+    """Findings of decontamination."""
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
