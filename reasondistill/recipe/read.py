@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import RecipeError
-from ..export.formats.names import FORMATS
+from ..export.formats import FORMATS
 from ..generation.decoding.forcing_options import ForcingOptions
 from ..generation.strategies.tir.options import TirOptions
 from ..records import Row
@@ -96,7 +96,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         read_member(part.decoding, DECODING_OPTIONS, f"{key}.decoding", where)
     for name in recipe.export.formats:
         if name not in FORMATS and ":" not in name:
-            accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, FORMATS)}"
+            accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, [*FORMATS])}"
             raise RecipeError(f"{where}: export.formats {accepted}")
     open_method(recipe.train.method, where=where)
     _check_students(recipe, where)

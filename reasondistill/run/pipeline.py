@@ -19,17 +19,18 @@ from ..curation.curation_step import Measured
 from ..curation.gold_audit import audit_gold
 from ..curation.lookup.held_out import HeldOut, read_benchmarks
 from ..curation.select import Selection, make_steps, select
-from ..curation.steps.licence import count_licences
+from ..curation.wrong_rollouts import wrong_rollouts
 from ..engines.identity import is_local, model_row, model_weights
 from ..engines.options import EngineOptions
 from ..errors import EngineError
 from ..evaluation.results import pass_rates
-from ..export.card.card import CardFacts, render_card
-from ..export.dataset import Examples, survey, to_example, write_dataset
-from ..export.formats.pairs import PairOptions
-from ..export.formats.write import FormatsBeside
-from ..export.receipts import Judged
-from ..export.split_thinking_at_box import thinking_before_box
+from ..export.card.card import render_card
+from ..export.card.facts import CardFacts, card_facts
+from ..export.dataset import write_dataset
+from ..export.examples import Examples, example_maker
+from ..export.formats.inputs import Material, gather
+from ..export.formats.table import Format, load_formats, needs_wrong, write_formats
+from ..export.receipts import Judged, messages_hash
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleStage, failures
 from ..models.fetch_progress import fetch_progress
@@ -158,25 +159,37 @@ class Pipeline:
         """Write the dataset, its control splits and its card."""
         with self._timed("export"):
             selection = self._select(self.recipe.curate.keep)
-            examples = self._examples(selection.kept)
-            controls = {keep: self._examples(self._control(keep, selection)) for keep in self.plan.controls()}
-            surveys = {name: survey(rows) for name, rows in {"main": examples, **controls}.items()}
-            hashes = {name: each.hash for name, each in surveys.items()}
-            card = self._card(selection, len(examples), {k: len(v) for k, v in controls.items()})
-            # The command stands on the card, but another one that makes the same rows does not change the dataset.
-            receipts = {name: each.receipts for name, each in surveys.items()}
-            beside = self._formats(selection, examples)
-            same = replace(card, command="", versions={})
-            wanted = content_id(hashes, receipts, render_card(same), *beside.identity)
-            place = self.folder.path / "dataset"
+            make = example_maker(
+                load_template(self.plan.student_template, beside=self.plan.recipe_folder),
+                self.plan.student_strategy,
+                self._judged(),
+                self.recipe.export.thinking,
+            )
+            examples = Examples(kept=selection.kept, make=make)
+            controls = {k: Examples(kept=self._control(k, selection), make=make) for k in self.plan.controls()}
+            formats = load_formats(self.recipe.export.formats)
+            facts = self._card(selection, {k: len(v) for k, v in controls.items()}, formats)
+            source, place = self._source(), self.folder.path / "dataset"
+            # Another command that makes the same rows does not change the dataset.
+            same = render_card(replace(facts, command="", versions={}))
+            rows = {name: rows_id(e.to_row() for e in each) for name, each in {"main": examples, **controls}.items()}
+            judged = [[c.rollout.id, messages_hash(c.rollout.completion), c.verdict.outcome] for c in source]
+            made_of = (judged, sorted(self._rl_problems() or ()), dump_options(self.recipe.export))
+            wanted = content_id(rows, same, *(made_of if formats else ()))
             if self._manifest("export") != wanted or not place.exists():
                 self._remember(export=None)
-                folders, rows = beside.write(place)
-                described = {**self._described(), **({"formats": rows} if rows else {})}
-                text = render_card(replace(card, formats=rows))
-                write_dataset(place, examples, controls, text, described, surveys=surveys, beside=folders)
-        self._remember(export=wanted, dataset=hashes, settings=self.plan.dataset_fingerprint())
-        self._say(f"export: {len(examples)} examples in {self.folder.path / 'dataset'}")
+                material = self._material(source, selection, make, formats)
+                summary = write_dataset(
+                    place,
+                    examples,
+                    controls,
+                    lambda rows: render_card(replace(facts, formats=rows)),
+                    self._described(),
+                    formats=(lambda folder: write_formats(folder, formats, material)) if formats else None,
+                )
+                self._remember(dataset=summary["outputs"])
+        self._remember(export=wanted, settings=self.plan.dataset_fingerprint())
+        self._say(f"export: {len(examples)} examples in {place}")
 
     def train(self) -> None:
         """Train the student, and the controls at the same number of trained tokens."""
@@ -315,31 +328,14 @@ class Pipeline:
         by_problems = self.plan.controls()[keep].match_by == "problems"
         return match_problems(control, selection, self.recipe.seed) if by_problems else control.kept
 
-    def _examples(self, kept: Source) -> Examples:
-        template = load_template(self.plan.student_template, beside=self.plan.recipe_folder)
-        judged, strategy = self._judged(), self.plan.student_strategy
-        parted = self.recipe.export.thinking == "before_box"
-
-        def make(candidate: Candidate) -> Example:
-            if parted:
-                candidate = replace(candidate, rollout=thinking_before_box(candidate.rollout))
-            return to_example(candidate, template, strategy, judged)
-
-        return Examples(kept=kept, make=make)
-
-    def _formats(self, selection: Selection, examples: Examples) -> FormatsBeside:
-        wanted = self.recipe.export
-        return FormatsBeside(
-            names=list(dict.fromkeys(wanted.formats)),
-            options=PairOptions(
-                per_problem=wanted.pairs_per_problem, length_matched=wanted.length_matched, seed=self.recipe.seed
-            ),
-            source=self._source(),
-            selection=selection,
-            make=examples.make,
-            curate=self.plan.select(self.recipe.curate.keep),
-            licence=self.plan.licence(),
-            rl_problems=self._rl_problems(),
+    def _material(
+        self, source: Source, selection: Selection, make: Callable[[Candidate], Example], formats: list[Format]
+    ) -> Material:
+        curate, licence, seed = self.plan.curate, self.plan.licence(), self.recipe.seed
+        needed = needs_wrong(formats)
+        wrong = wrong_rollouts(source, selection, curate, licence, seed=seed) if needed else None
+        return gather(
+            selection.kept, make, wrong, options=self.recipe.export, seed=seed, rl_problems=self._rl_problems()
         )
 
     def _rl_problems(self) -> frozenset[str] | None:
@@ -347,7 +343,7 @@ class Pipeline:
         if not self.plan.rates_problems:
             return None
         band, rates = self.recipe.curate.pass_rate, self._measured().rates
-        return frozenset(problem for problem, rate in rates.items() if band.low < rate < band.high)
+        return frozenset(problem for problem, rate in rates.items() if band.holds(rate))
 
     def _described(self) -> Row:
         """Return what the dataset's manifest says beside its counts."""
@@ -362,55 +358,26 @@ class Pipeline:
             tir=teacher.tir if teacher.name == "tir" or self.plan.imports else None,
         )
 
-    def _card(self, selection: Selection, examples: int, controls: dict[str, int]) -> CardFacts:
-        teacher = self._manifest_file().get("teacher", {})
-        template = load_template(self.plan.teacher_template, beside=self.plan.recipe_folder)
-        first = next(selection.kept.read(selection.kept.ids[:1]), None)
-        return CardFacts(
+    def _card(self, selection: Selection, controls: dict[str, int], formats: list[Format]) -> CardFacts:
+        asked, imports = self.plan.teacher_template, self.plan.imports
+        against = [*(f"{name} ({s.source})" for name, s in self.recipe.held_out.items()), *self.recipe.curate.against]
+        return card_facts(
             name=self.recipe.name,
-            teacher=teacher.get("name", ""),
-            teacher_licence=teacher.get("licence") or "not known",
-            teacher_terms=teacher.get("terms") or "",
-            sources=self.recipe.generate.rollouts or [self.recipe.problems.source],
-            template="not known" if self.plan.imports else template.name,
-            template_hash="none" if self.plan.imports else template.hash,
-            verifier=first.verdict.verifier if first else "no verifier",
-            rollouts=examples + len(selection.ledger.drops),
-            problems=len(self._read_problems("train")),
-            examples=examples,
-            controls=controls,
-            ledger=selection.ledger,
-            held_out=[
-                *(f"{name} ({s.source})" for name, s in self.recipe.held_out.items()),
-                *self.recipe.curate.against,
-            ]
-            if self.recipe.curate.decontaminate
-            else [],
             command=self._command,
-            sampling="not known" if self.plan.imports else str(self.plan.train_set().sampling.identity()),
-            licences=self._licences(selection),
-            licence_forced=self.recipe.export.force_licence,
-            prompts=self._prompts(),
-            agreement=self.folder.read_json("agreement.json") or {},
-            waterfall=selection.waterfall,
-            contamination=selection.contamination,
+            selection=selection,
+            problems=self._read_problems("train"),
+            teacher=self._manifest_file().get("teacher", {}),
+            sources=self.recipe.generate.rollouts or [self.recipe.problems.source],
+            student_template=load_template(self.plan.student_template, beside=self.plan.recipe_folder),
+            teacher_template=None if imports else load_template(asked, beside=self.plan.recipe_folder),
+            sampling=None if imports else self.plan.train_set().sampling.identity(),
+            held_out=against if self.recipe.curate.decontaminate else [],
+            licence=self.plan.licence(),
+            controls=controls,
+            formats=formats,
+            agreement=self.folder.read_json("agreement.json"),
             versions=versions(),
         )
-
-    def _licences(self, selection: Selection) -> dict[str, int]:
-        """Return the problems of the main split by the licence of their statements."""
-        used = {key.problem_id for key in selection.keys}
-        rule = self.plan.licence()
-        counts = count_licences((p for p in self._read_problems("train") if p.id in used), rule)
-        return dict(counts.most_common())
-
-    def _prompts(self) -> dict[str, str]:
-        """Return what teacher and student are asked with, by who is."""
-        names = {"Student": self.plan.student_template}
-        if not self.plan.imports:
-            names = {"Teacher": self.plan.teacher_template, **names}
-        found = {who: load_template(name, beside=self.plan.recipe_folder) for who, name in names.items()}
-        return {who: "\n\n".join(filter(None, (t.system, t.user))) for who, t in found.items()}
 
     def _read_problems(self, name: str) -> list[Problem]:
         return load_problems(self.plan.problem_file(name))

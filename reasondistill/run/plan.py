@@ -12,7 +12,7 @@ from ..curation.steps.licence import LicenceRule
 from ..engines.identity import model_name, model_weights
 from ..engines.options import EngineOptions
 from ..errors import RecipeError
-from ..export.formats.names import GRPO
+from ..export.formats import GRPO
 from ..generation.decoding.forcing_options import ForcingOptions
 from ..generation.imported_rollouts import ImportedRollouts
 from ..generation.prompts import load_template

@@ -10,7 +10,8 @@ from reasondistill.curation.contamination import ContaminationSearch
 from reasondistill.curation.ledger import Drop, Ledger, waterfall
 from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.evaluation.statistics import wilson
-from reasondistill.export.card.card import CardFacts, render_card
+from reasondistill.export.card.card import render_card
+from reasondistill.export.card.facts import CardFacts
 from reasondistill.records import Problem
 from verifiers import Outcome
 
@@ -139,8 +140,8 @@ def test_rates_are_those_of_labels_and_verdicts(candidate):
     assert row["true_accept"] == wilson(8, 10).to_row()
     assert row["outcomes"]["labelled_wrong"] == {"correct": 1, "incorrect": 3}
     card = render_card(replace(FACTS, agreement=row))
-    assert "| accepted of those labelled right | 80.0 % [49.0, 94.3] n=10 |" in card
-    assert "| accepted of those labelled wrong | 25.0 % [4.6, 69.9] n=4 |" in card
+    assert "| accepted of the rollouts labelled right | 80.0 % [49.0, 94.3] n=10 |" in card
+    assert "| accepted of the rollouts labelled wrong | 25.0 % [4.6, 69.9] n=4 |" in card
 
 
 def test_rates_without_rows_are_not_told(candidate):
