@@ -22,6 +22,7 @@ from reasondistill.export.options import ExportOptions
 from reasondistill.export.shards import schema_of, write_shards
 from reasondistill.records import FinishReason, Kind, Problem
 from reasondistill.rows.completion import spread
+from reasondistill.rows.layouts import recognise
 from verifiers import Outcome
 from verifiers.rewards import code_reward, math_reward
 
@@ -225,10 +226,10 @@ def test_numina_rows_cut_out_what_tools_wrote(coded, material):
 @pytest.mark.parametrize("name", ["numina-tir", "sharegpt"])
 def test_an_audit_of_the_rows_finds_their_outputs_masked(coded, material, name):
     (row,) = rows_of(name, material([coded()]))
-    (read,) = spread(row)
+    (read,) = spread(row, recognise(row))
     assert len(transcript_of(read.trained).spans) == 2
     assert "mask" not in [finding.check for finding in text_findings(read)]
-    (bare,) = spread({**row, "tool_output_spans": []})
+    (bare,) = spread({**row, "tool_output_spans": []}, recognise(row))
     assert "mask" in [finding.check for finding in text_findings(bare)]
 
 

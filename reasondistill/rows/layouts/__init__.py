@@ -36,7 +36,10 @@ def recognise(row: Row, wanted: str = "auto") -> Layout:
     if wanted != "auto":
         layout: Layout = load_member(wanted, LAYOUTS, "--format auto or")
         return layout
-    return next(layout for layout in _all() if layout.knows(row))
+    for layout in _all():
+        if layout.knows(row):
+            break
+    return layout
 
 
 @cache
