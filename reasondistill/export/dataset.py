@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, StoreError
+from ..errors import StoreError
 from ..records import SCHEMA, Example, Message, Row, to_messages
+from ..rows.files import read_parquet
 from ..store import disk_error, write_atomic
 from ..store.dataset_folder import MANIFEST
 from .receipts import RECEIPT, Digest
@@ -66,17 +67,8 @@ def write_dataset(
 
 
 def iter_rows(data: Path) -> Iterator[Row]:
-    """Yield the rows of a folder of Parquet shards, in order, a few at a time. Raises DataError for a damaged shard."""
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    for path in sorted(data.glob("train-*.parquet")):
-        try:
-            with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=256):
-                    yield from batch.to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+    """Yield the rows of a folder of Parquet shards, in order, a few at a time. Raises DataError for a damaged one."""
+    return read_parquet(sorted(data.glob("train-*.parquet")))
 
 
 def row_messages(row: Mapping[str, Any], side: str) -> tuple[Message, ...]:

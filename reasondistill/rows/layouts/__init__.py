@@ -34,7 +34,7 @@ def recognise(row: Row, wanted: str = "auto") -> Layout:
     'evalplus'
     """
     if wanted != "auto":
-        layout: Layout = load_member(wanted, LAYOUTS, "--format auto or")
+        layout: Layout = load_member(wanted, {"auto": "", **LAYOUTS}, "--format")
         return layout
     for layout in _all():
         if layout.knows(row):
