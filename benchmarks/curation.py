@@ -29,7 +29,8 @@ from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions, N
 from reasondistill.curation.steps.quality import Quality, QualityOptions
 from reasondistill.curation.steps.s1k import S1k, S1kOptions
 from reasondistill.curation.steps.token_budget import TokenBudget, TokenBudgetOptions
-from reasondistill.export.dataset import Examples, to_example, write_dataset
+from reasondistill.export.dataset import write_dataset
+from reasondistill.export.examples import Examples, to_example
 from reasondistill.generation.prompts import load_template
 from reasondistill.records import FinishReason, Message, Problem, Rollout, Sampling, Usage
 from verifiers import Outcome, Verdict
@@ -98,7 +99,7 @@ def _export(source: Source) -> Iterable[Candidate]:
     template = load_template("math-zero-shot")
     examples = Examples(kept=source, make=lambda candidate: to_example(candidate, template))
     with tempfile.TemporaryDirectory() as folder:
-        write_dataset(Path(folder) / "dataset", examples, {}, "")
+        write_dataset(Path(folder) / "dataset", examples, {}, lambda _: "")
     return source
 
 

@@ -30,7 +30,6 @@ LABEL = ("is_correct", "correct", "label", "passed", "is_right", "verified")
 
 SHORT_ANSWER = 60
 """Characters up to which an unmarked worked solution of one line is the answer itself."""
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 class BadReference(ValueError):
@@ -54,14 +53,24 @@ def lookup(row: Mapping[str, Any], name: str) -> Any:
 def filled(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Yield name and value of those that hold something, in the order of the names."""
     for name in names:
-        value = lookup(row, name)
-        if value not in _EMPTY and not (isinstance(value, str) and value.isspace()):
-            yield name, value
+        if name in row or "." in name:
+            value = lookup(row, name)
+            if _is_filled(value):
+                yield name, value
+
+
+def _is_filled(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value) and not value.isspace()
+    return value is not None and value != [] and value != {}
 
 
 def first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     """Return the first value that holds something, or None."""
-    return next((value for _, value in filled(row, names)), None)
+    for name in names:
+        if (name in row or "." in name) and _is_filled(value := lookup(row, name)):
+            return value
+    return None
 
 
 def find_reference(row: Mapping[str, Any], completion: str = "", *, completion_name: str = "") -> tuple[str, str]:
@@ -126,5 +135,8 @@ def label_of(row: Mapping[str, Any], names: Sequence[str] = LABEL) -> bool | Non
     >>> label_of({"is_correct": None, "label": 1}), label_of({"label": "yes"})
     (True, None)
     """
-    values = (lookup(row, name) for name in names)
-    return next((bool(value) for value in values if isinstance(value, bool | int | float) and value in (0, 1)), None)
+    for name in names:
+        value = row.get(name)
+        if isinstance(value, int | float) and value in (0, 1):
+            return bool(value)
+    return None

@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ..export.formats.names import FORMATS
+from ..export.formats import FORMATS
 from ..records import Row
 from .arguments import add_overrides, command_line
 from .output import print_result
@@ -16,7 +16,11 @@ def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("recipe", type=Path, metavar="RUN", help="a run folder, or its recipe")
     parser.add_argument(
-        "--formats", nargs="+", default=[], choices=FORMATS, metavar="NAME", help=f"also write: {', '.join(FORMATS)}"
+        "--formats",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"also write: {', '.join(FORMATS)}, or your own package.module:NAME",
     )
     parser.add_argument("--push", metavar="ORG/NAME", help="send the dataset to the hub; the token comes from HF_TOKEN")
     parser.add_argument("--private", action="store_true", help="make the dataset that --push creates private")

@@ -5,15 +5,15 @@ rollouts with tool turns replay too.
 """
 
 import asyncio
-import io
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError, RequestError
+from ..progress import say
 from ..records import FinishReason, Message, Row, Sampling, Usage, content_id, to_messages
+from ..store import read_rows
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score
 from .options import EngineOptions
 from .rendering import ended_at_stop
@@ -26,7 +26,7 @@ async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "Repla
     """
     if not options.replay:
         raise DataError("the replay engine needs a folder or file of recorded rollouts: give --replay PATH")
-    rows = list(read_rows(Path(options.replay)))
+    rows = read_recordings(Path(options.replay))
     model = options.model_id or options.model or str(rows[0].get("model", "replay"))
     return ReplayEngine(rows, model=model, latency=latency)
 
@@ -90,19 +90,17 @@ class ReplayEngine:
         return turns[self._used[place] - 1]
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rollout rows below a path, in the order of file names; a torn last line is skipped."""
-    files = _files(path)
-    found = False
-    for file in files:
-        lines = _text(file).rstrip("\n").split("\n")
-        for number, line in enumerate(lines, start=1):
-            row = _row(line, file, number, last=number == len(lines))
-            if row is not None:
-                found = True
-                yield row
-    if not found:
+def read_recordings(path: Path) -> list[Row]:
+    """Return the rollout rows below a path, in the order of file names; a torn last line is left out with a warning."""
+    recorded = []
+    for file in _files(path):
+        for number, row in enumerate(read_rows(file, warn=say), 1):
+            if not isinstance(row.get("messages"), list):
+                raise DataError(f"{file}: row {number} is not a rollout row with `messages`: fix or remove it")
+            recorded.append(row)
+    if not any(row["messages"] for row in recorded):
         raise DataError(f"{path}: no recorded rollouts (.jsonl or .jsonl.zst with `messages`)")
+    return [row for row in recorded if row["messages"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,24 +158,3 @@ def _files(path: Path) -> list[Path]:
         return [path]
     folder = path / "rollouts" if (path / "rollouts").is_dir() else path
     return sorted(f for f in folder.rglob("*") if f.name.endswith((".jsonl", ".jsonl.zst")))
-
-
-def _text(file: Path) -> str:
-    if file.suffix != ".zst":
-        return file.read_text(encoding="utf-8", errors="surrogatepass")
-    import zstandard
-
-    with file.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
-        return io.TextIOWrapper(stream, encoding="utf-8", errors="surrogatepass").read()
-
-
-def _row(line: str, file: Path, number: int, *, last: bool) -> Row | None:
-    if not line.strip():
-        return None
-    try:
-        row = json.loads(line)
-        return row if row["messages"] else None
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        if last and isinstance(error, json.JSONDecodeError):
-            return None
-        raise DataError(f"{file}:{number}: not a rollout row with `messages`: fix or remove the line") from error

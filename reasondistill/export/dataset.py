@@ -1,159 +1,74 @@
-"""Writing a dataset that `datasets.load_dataset(folder)` opens: Parquet shards and a card.
+"""The dataset folder, which `datasets.load_dataset(folder)` opens: Parquet shards, a manifest and a card.
 
-The main split stands under `data/`, each control split under `splits/NAME/data/`. Every row carries its verdict and
-where it came from, so that keeping everything and filtering later is one switch.
+The main split is under `data/`, each control split under `splits/NAME/data/`, each format under `formats/NAME/data/`.
+Every row carries its verdict and its origin, so that filtering later is one condition on a column.
 """
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..curation.candidate_source import Candidate, Source
-from ..errors import DataError, StoreError
-from ..generation.prompts import PromptTemplate
-from ..generation.strategies import Cot, Strategy
+from ..errors import StoreError
 from ..records import SCHEMA, Example, Message, Row, to_messages
+from ..rows.files import read_parquet
 from ..store import disk_error, write_atomic
 from ..store.dataset_folder import MANIFEST
-from .receipts import RECEIPT, Digest, Judged, make_receipt, receipt_of
+from .receipts import RECEIPT, Digest
+from .shards import write_shards
 
-SHARD_ROWS = 50_000
-GROUP_ROWS = 2_000
-"""Rows that are held in memory at once while a shard is written."""
-
-
-def to_example(
-    candidate: Candidate,
-    strategy: PromptTemplate | Strategy,
-    judged: Judged | None = None,
-) -> Example:
-    """Turn a rollout into a training example: the student's prompt, the teacher's completion, the receipt.
-
-    `strategy` is how the student will be asked, a template alone for one turn; calls stay as the teacher wrote them.
-    `judged` records how the verdict was obtained.
-    """
-    problem, rollout = candidate.problem, candidate.rollout
-    asked = Cot(template=strategy) if isinstance(strategy, PromptTemplate) else strategy
-    prompt = asked.ask(problem, rollout.annotations).messages(problem)
-    receipt = make_receipt(problem, rollout, candidate.verdict, prompt, judged or Judged())
-    tools = {"tools": list(rollout.tools)} if rollout.tools else {}
-    receipt[RECEIPT] = receipt_of({**receipt, **tools}, prompt, rollout.completion)
-    return Example(prompt=prompt, completion=rollout.completion, tools=rollout.tools, provenance=receipt)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examples:
-    """The examples that candidates become, made anew by each iteration: no more than one is held."""
-
-    kept: Source
-    make: Callable[[Candidate], Example]
-
-    def __len__(self) -> int:
-        return len(self.kept)
-
-    def __iter__(self) -> Iterator[Example]:
-        return map(self.make, self.kept)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What has to be known of a split before its first row is written."""
-
-    hash: str
-    """Of what a trainer would see, in order."""
-    receipts: str
-    """Of all columns beside the conversation, in order."""
-    columns: tuple[str, ...]
-    message_keys: frozenset[str]
-    """Of `reasoning` and `tool_calls`, those that some message has."""
-    tools: bool
-
-
-def survey(examples: Iterable[Example]) -> Survey:
-    """Read the examples once."""
-    seen, receipts, keys = hashlib.sha256(), hashlib.sha256(), set[str]()
-    columns: tuple[str, ...] = ()
-    tools = False
-    for example in examples:
-        columns = columns or tuple(example.provenance)
-        tools = tools or bool(example.tools)
-        turns = [m.to_row() for m in (*example.prompt, *example.completion)]
-        keys.update(*turns)
-        seen.update(json.dumps(turns, sort_keys=True).encode() + b"\n")
-        receipts.update(json.dumps(example.provenance, sort_keys=True).encode() + b"\n")
-    return Survey(
-        hash=seen.hexdigest()[:20],
-        receipts=receipts.hexdigest()[:20],
-        columns=columns,
-        message_keys=frozenset(keys - {"role", "content"}),
-        tools=tools,
-    )
+FORMATS_FOLDER = "formats"
+MAIN = "main"
+"""Name of the main split."""
 
 
 def write_dataset(
     folder: Path,
     examples: Iterable[Example],
     controls: Mapping[str, Iterable[Example]],
-    card: str,
+    card: Callable[[Mapping[str, int]], str],
     manifest: Mapping[str, Any] | None = None,
     *,
-    surveys: Mapping[str, Survey] | None = None,
-    beside: Mapping[str, Path] | None = None,
-) -> None:
-    """Replace the dataset folder, whole or not at all. Raises StoreError when it cannot be written.
+    formats: Callable[[Path], Mapping[str, int]] | None = None,
+) -> Row:
+    """Replace the dataset folder, whole or not at all, and return its summary. Raises StoreError.
 
-    Examples are read twice, so an iterator that can be read once will not do; once where their `surveys` are given, by
-    split, `main` the first. `beside` are folders that are moved into the dataset's by name. `manifest` is written to
-    manifest.json with the count and the digest of every split.
+    Examples are read twice, so one-time iterators will not do. `formats` writes other formats into the folder that it
+    gets and returns the rows of each; `card` makes the card from those. `manifest` goes to manifest.json with the rows
+    and the digest of every split. The summary is `{examples, splits: {name: {rows, digest}}, formats: {name: rows},
+    outputs: {name: hash of the conversations}}`.
     """
     part = folder.with_name(folder.name + ".tmp")
-    known = surveys or {}
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        splits = {"main": _write_parquet(part / "data", examples, known.get("main"))}
-        for name, rows in controls.items():
-            splits[name] = _write_parquet(part / "splits" / name / "data", rows, known.get(name))
-        for name, place in (beside or {}).items():
-            place.replace(part / name)
-        described = {"schema": SCHEMA, **(manifest or {}), "splits": {k: v.to_row() for k, v in splits.items()}}
+        written = {MAIN: _write_split(part / "data", examples)}
+        for name, each in controls.items():
+            written[name] = _write_split(part / "splits" / name / "data", each)
+        rows = dict(formats(part / FORMATS_FOLDER)) if formats else {}
+        splits = {name: split.digest.to_row() for name, split in written.items()}
+        described = {"schema": SCHEMA, **(manifest or {}), **({"formats": rows} if rows else {}), "splits": splits}
         write_atomic(part / MANIFEST, json.dumps(described, indent=1) + "\n")
-        write_atomic(part / "README.md", card)
-        old = folder.with_name(folder.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.replace(old)
-        part.replace(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        write_atomic(part / "README.md", card(rows))
+        _swap(part, folder)
     except StoreError:
         raise
     except OSError as error:
         raise disk_error(error, folder) from None
-
-
-def read_examples(folder: Path) -> list[Row]:
-    """Return the rows of a dataset folder's main split, messages rebuilt."""
-    return list(iter_rows(folder / "data"))
+    return {
+        "examples": written[MAIN].digest.rows,
+        "splits": splits,
+        "formats": rows,
+        "outputs": {name: split.hash for name, split in written.items()},
+    }
 
 
 def iter_rows(data: Path) -> Iterator[Row]:
     """Yield the rows of a folder of Parquet shards, in order, a few at a time. Raises DataError for a damaged one."""
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    for path in sorted(data.glob("train-*.parquet")):
-        try:
-            with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=256):
-                    yield from batch.to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+    return read_parquet(sorted(data.glob("train-*.parquet")))
 
 
 def row_messages(row: Mapping[str, Any], side: str) -> tuple[Message, ...]:
@@ -167,39 +82,42 @@ def row_messages(row: Mapping[str, Any], side: str) -> tuple[Message, ...]:
     return to_messages(messages)
 
 
-def _write_parquet(folder: Path, examples: Iterable[Example], known: Survey | None) -> Digest:
-    """Write shards of `SHARD_ROWS`; a folder without rows still gets one empty shard with the columns."""
-    folder.mkdir(parents=True)
-    schema, digest = _schema(known or survey(examples)), Digest()
-    shards: list[Path] = []
-    rows = iter(examples)
-    while not shards or digest.rows == len(shards) * SHARD_ROWS:
-        path = folder / f"{len(shards)}.part"
-        written = _write_shard(path, schema, rows, digest)
-        if shards and not written:
-            path.unlink()
-            break
-        shards.append(path)
-    for number, path in enumerate(shards):
-        path.replace(folder / f"train-{number:05d}-of-{len(shards):05d}.parquet")
-    return digest
+def _swap(part: Path, folder: Path) -> None:
+    """Put a finished folder in the place of another."""
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    part.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def _write_shard(path: Path, schema: Any, rows: Iterator[Example], digest: Digest) -> int:
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
+@dataclass(slots=True)
+class _Split:
+    """Hashes of a split, updated while its rows are written."""
 
-    written = 0
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        while written < SHARD_ROWS and (group := list(islice(rows, min(GROUP_ROWS, SHARD_ROWS - written)))):
-            # `datasets` refuses an empty row group; a file without any it streams
-            writer.write_table(pa.Table.from_pylist([_flat(example.to_row()) for example in group], schema=schema))
-            for example in group:
-                digest.add(str(example.provenance.get(RECEIPT)))
-            written += len(group)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    return written
+    digest: Digest = field(default_factory=Digest)
+    _seen: Any = field(default_factory=hashlib.sha256)
+
+    @property
+    def hash(self) -> str:
+        """Hash of everything that a trainer sees, in order."""
+        return str(self._seen.hexdigest())[:20]
+
+    def rows(self, examples: Iterable[Example]) -> Iterator[Row]:
+        """Yield the examples as rows and count them."""
+        for example in examples:
+            row = example.to_row()
+            seen = [row["prompt"], row["completion"], row.get("tools")]
+            self._seen.update(json.dumps(seen, sort_keys=True).encode() + b"\n")
+            self.digest.add(str(example.provenance.get(RECEIPT)))
+            yield _flat(row)
+
+
+def _write_split(folder: Path, examples: Iterable[Example]) -> _Split:
+    split = _Split()
+    write_shards(folder, _schema(examples), split.rows(examples))
+    return split
 
 
 def _flat(row: Row) -> Row:
@@ -213,13 +131,21 @@ def _flat(row: Row) -> Row:
     return row
 
 
-def _schema(known: Survey) -> Any:
-    """Return the Arrow schema; `reasoning` and `tool_calls` are columns of a message only where some row has them."""
+def _schema(examples: Iterable[Example]) -> Any:
+    """Read the examples once and return their Arrow schema.
+
+    A message has `reasoning` and `tool_calls`, and a row has `tools`, only where some example has them.
+    """
     import pyarrow as pa
 
-    used = {"role", "content", *known.message_keys}
+    used, columns, has_tools = {"role", "content"}, tuple[str, ...](), False
+    for example in examples:
+        columns = columns or tuple(example.provenance)
+        has_tools = has_tools or bool(example.tools)
+        for message in (*example.prompt, *example.completion):
+            used |= message.to_row().keys()
     message = pa.struct([(k, pa.string()) for k in ("role", "content", "reasoning", "tool_calls") if k in used])
     numbers = {"round": pa.int32(), "completion_tokens": pa.int32()}
-    columns = [(name, numbers.get(name, pa.string())) for name in known.columns]
-    listed = [("tools", pa.string())] if known.tools else []
-    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *listed, *columns])
+    tools = [("tools", pa.string())] if has_tools else []
+    listed = [(name, numbers.get(name, pa.string())) for name in columns]
+    return pa.schema([("prompt", pa.list_(message)), ("completion", pa.list_(message)), *tools, *listed])

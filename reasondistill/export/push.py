@@ -14,11 +14,11 @@ from ..errors import RecipeError, StoreError
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """Variables that may hold the token."""
 _REPLACED = ("data/*", "splits/*", "formats/*")
-"""Shards of an earlier push: those that are not sent again go, or their rows would stand beside the new ones."""
+"""Shards of an earlier push. Those not sent again are deleted, or their rows would mix with the new ones."""
 
 
 def check_push(name: str) -> str:
-    """Return the token. Raises RecipeError for a name that no hub takes and without a token: both before any work."""
+    """Return the token. Raises RecipeError, before any work, for an invalid name and without a token."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils._validators import validate_repo_id
 
@@ -28,7 +28,7 @@ def check_push(name: str) -> str:
         raise RecipeError(f"--push {name}: {_line(error)}; write ORG/NAME") from None
     token = next((os.environ[key].strip() for key in TOKENS if os.environ.get(key, "").strip()), None)
     if token is None:
-        raise RecipeError(f"--push {name}: no token; put one that may write into the environment as {TOKENS[0]}")
+        raise RecipeError(f"--push {name}: no token; set {TOKENS[0]} in the environment to one that may write")
     return token
 
 
@@ -54,19 +54,19 @@ def push_dataset(folder: Path, name: str, *, token: str, private: bool = False) 
 
 @contextmanager
 def _refusals(name: str, token: str) -> Iterator[None]:
-    """Turn what the hub and the network say into one line, without the token."""
+    """Turn errors of the hub and the network into one line, without the token."""
     import httpx
     from huggingface_hub.errors import HfHubHTTPError
 
-    again = "the dataset is whole in its folder, the same command sends it again"
+    again = "the dataset is complete in its folder, the same command sends it again"
     try:
         yield
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         said = _line(error.server_message or error).replace(token, "***")
-        mend = "; give HF_TOKEN one that may write there" if status in (401, 403) else ""
-        raise StoreError(f"--push {name}: the hub refuses it ({status}: {said}){mend}; {again}") from None
-    except ValueError as error:  # what the hub says of the card's front matter
+        hint = "; set HF_TOKEN to one that may write there" if status in (401, 403) else ""
+        raise StoreError(f"--push {name}: the hub refuses it ({status}: {said}){hint}; {again}") from None
+    except ValueError as error:  # the hub's complaint about the card's front matter
         raise StoreError(f"--push {name}: the hub refuses it ({_line(error).replace(token, '***')}); {again}") from None
     except (httpx.HTTPError, OSError) as error:
         said = _line(error).replace(token, "***")
@@ -75,7 +75,7 @@ def _refusals(name: str, token: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the bars off the screen: standard output is the result's, and a log wants none."""
+    """Hide progress bars: standard output carries the result, and logs want none."""
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     were_off = are_progress_bars_disabled()

@@ -1,7 +1,7 @@
-"""Receipts: what a row of a dataset says about itself, so that anyone can judge it again without the run that made it.
+"""Receipts: columns by which anyone can judge a row of a dataset again without the run that made it.
 
-A receipt finds what was changed in a file by accident or by a hand that leaves the hashes alone. It is no signature:
-somebody who recomputes every hash passes the hash checks, and only judging the row again tells.
+A receipt reveals changes made by accident, or by a hand that leaves the hashes alone. It is no signature: somebody who
+recomputes every hash passes the hash checks, and only judging the row again reveals the change.
 """
 
 import json
@@ -19,7 +19,7 @@ from ..records import Kind, Message, Problem, Rollout, Row, content_id
 
 RECEIPT = "receipt"
 CODE_CONTEXT = ("starter_code", "entry_point", "fn_name", "func_name", "test_imports", "test_setup", "time_limit_s")
-"""What a code problem's row may say beside its tests and the verifier reads; see verifiers.code.problem."""
+"""Keys of a code problem, besides its tests, that the verifier reads; see verifiers.code.problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Judged:
     tir: TirOptions | None = None
 
     def limits(self, *, ran: bool) -> Row:
-        """Return the limits of one row, with those of its code where some `ran`."""
+        """Return the limits of one row, with those of its code where code `ran`."""
         limits: Row = {"strict": self.strict, "timeout": self.timeout}
         if ran and self.tir is not None:
             names = ("cell_seconds", "memory_mb", "output_chars", "fresh", "executions")
@@ -43,7 +43,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A piece of code in a completion and what the transcript says that it printed."""
+    """A piece of code in a completion, and its output according to the transcript."""
 
     code: str
     output: str
@@ -55,7 +55,7 @@ class Block:
 
 
 def executed_blocks(completion: Sequence[Message]) -> list[Block]:
-    """Return the calls of the interpreter that were answered, in order; a call of anything else has empty code."""
+    """Return the answered calls of the interpreter in order; a call of another tool has empty code."""
     blocks: list[Block] = []
     pending: list[Row] = []
     for message in completion:
@@ -110,7 +110,7 @@ def messages_hash(messages: Iterable[Message]) -> str:
 
 
 def receipt_of(row: Mapping[str, object], prompt: Sequence[Message], completion: Sequence[Message]) -> str:
-    """Return the hash of a row: its conversation and every column of its receipt, other columns left out."""
+    """Return the hash of a row: of its conversation and of every column of its receipt; other columns do not count."""
     names = sorted(set(_COLUMNS) & row.keys())
     tools = row.get("tools") or None
     return content_id(
@@ -134,7 +134,7 @@ class Digest:
         self._hash.update(f"{receipt}\n".encode())
 
     def to_row(self) -> Row:
-        """Return what the manifest says of the split."""
+        """Return the manifest's entry about the split."""
         return {"rows": self.rows, "digest": self._hash.hexdigest()}
 
 

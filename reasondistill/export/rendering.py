@@ -1,7 +1,7 @@
-r"""How a completion is shown outside: as chat messages with tool calls, or as one text with fences.
+r"""Renderings of a completion: chat messages with tool calls, or one text with fences.
 
-Thinking stands in `<think>` tags in front of the answer, as nearly every chat template and trainer reads it. One text
-comes with the character spans of what tools printed, so that a trainer can leave those out of its loss.
+Thinking is put in `<think>` tags before the answer, as nearly every chat template and trainer reads it. One text comes
+with the character spans of tool outputs, so that a trainer can leave those out of its loss.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ class OneText:
 
     text: str
     spans: tuple[Span, ...] = ()
-    """Where tool outputs stand in it, with their fences."""
+    """Spans of tool outputs, with their fences."""
 
     def span_rows(self) -> list[Row]:
-        """Return the spans as the column `tool_output_spans` holds them."""
+        """Return the spans as rows of the column `tool_output_spans`."""
         return [{"start": start, "end": end} for start, end in self.spans]
 
 
@@ -43,15 +43,15 @@ def one_text(completion: Sequence[Message]) -> OneText:
 
 
 def chat(messages: Sequence[Message]) -> list[Row]:
-    """Return the messages as objects with `role`, `content` and, where there are some, `tool_calls` of one shape.
+    """Return the messages as objects with `role`, `content` and, where a tool was called, `tool_calls` of one shape.
 
-    What a model wrote as a call of something that there is not stands as the code: that is what was answered.
+    A call of a tool that does not exist is written as its code: that is what was answered.
     """
     return [_chat_row(message) for message in messages]
 
 
 def plain_text(completion: Sequence[Message]) -> str:
-    """Return thinking and answer of a completion without tool turns, one under the other and without tags."""
+    """Return thinking and answer of a completion, without tool turns and tags, one below the other."""
     return "\n".join(f"{m.reasoning or ''}\n{m.content}" for m in completion if m.role == "assistant").strip()
 
 

@@ -1,4 +1,4 @@
-"""Rows of named columns to Parquet shards, a few rows in memory at a time."""
+"""Rows to Parquet shards, a few rows in memory at a time."""
 
 import os
 import re
@@ -11,23 +11,22 @@ from ..records import Row
 
 SHARD_ROWS = 50_000
 GROUP_ROWS = 1_000
-"""Rows that are held in memory at once while a shard is written."""
+"""Rows held in memory at once while a shard is written."""
 
 _HALF = re.compile("[\ud800-\udfff]")
 
 Column = Literal[
     "text", "texts", "flag", "flags", "number", "messages", "messages_with_calls", "tools", "turns", "spans"
 ]
-"""What a column holds; `tools` is JSON text, as TRL reads it, and stands only where some tool was used."""
+"""Type of a column; `tools` is JSON text, as TRL reads it, and is left out where no tool was used."""
 
 
-def write_shards(folder: Path, columns: Mapping[str, Column], rows: Iterator[Row]) -> int:
-    """Write `train-*.parquet` of `SHARD_ROWS` each and return the number of rows.
+def write_shards(folder: Path, schema: Any, rows: Iterator[Row]) -> int:
+    """Write `train-*.parquet` of `SHARD_ROWS` each with an Arrow schema, and return the number of rows.
 
     Without rows there is one empty shard, which has the columns.
     """
     folder.mkdir(parents=True)
-    schema = _schema(columns)
     shards: list[Path] = []
     total = 0
     while not shards or total == len(shards) * SHARD_ROWS:
@@ -43,12 +42,37 @@ def write_shards(folder: Path, columns: Mapping[str, Column], rows: Iterator[Row
     return total
 
 
+def schema_of(columns: Mapping[str, Column]) -> Any:
+    """Return the Arrow schema of named columns."""
+    import pyarrow as pa
+
+    text, flag = pa.string(), pa.bool_()
+    arguments = pa.struct([("code", text)])
+    function = pa.struct([("name", text), ("arguments", arguments)])
+    call = pa.struct([("id", text), ("type", text), ("function", function)])
+    plain = [("role", text), ("content", text)]
+    kinds = {
+        "text": text,
+        "texts": pa.list_(text),
+        "flag": flag,
+        "flags": pa.list_(flag),
+        "number": pa.int64(),
+        "messages": pa.list_(pa.struct(plain)),
+        "messages_with_calls": pa.list_(pa.struct([*plain, ("tool_calls", pa.list_(call))])),
+        "tools": text,
+        "turns": pa.list_(pa.struct([("from", text), ("value", text)])),
+        "spans": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())])),
+    }
+    return pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+
+
 def _write_shard(path: Path, schema: Any, rows: Iterator[Row]) -> int:
     import pyarrow.parquet as parquet
 
     written = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         while written < SHARD_ROWS and (group := list(islice(rows, min(GROUP_ROWS, SHARD_ROWS - written)))):
+            # `datasets` refuses an empty row group; it streams a file without any.
             writer.write_table(_table(group, schema))
             written += len(group)
     with path.open("rb") as file:
@@ -72,26 +96,3 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, list):
         return [_encodable(inner) for inner in value]
     return _HALF.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
-
-
-def _schema(columns: Mapping[str, Column]) -> Any:
-    import pyarrow as pa
-
-    text, flag = pa.string(), pa.bool_()
-    arguments = pa.struct([("code", text)])
-    function = pa.struct([("name", text), ("arguments", arguments)])
-    call = pa.struct([("id", text), ("type", text), ("function", function)])
-    plain = [("role", text), ("content", text)]
-    kinds = {
-        "text": text,
-        "texts": pa.list_(text),
-        "flag": flag,
-        "flags": pa.list_(flag),
-        "number": pa.int64(),
-        "messages": pa.list_(pa.struct(plain)),
-        "messages_with_calls": pa.list_(pa.struct([*plain, ("tool_calls", pa.list_(call))])),
-        "tools": text,
-        "turns": pa.list_(pa.struct([("from", text), ("value", text)])),
-        "spans": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())])),
-    }
-    return pa.schema([(name, kinds[kind]) for name, kind in columns.items()])

@@ -1,13 +1,14 @@
 """The step that writes a run's dataset: main split, control splits, formats and the card."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..curation.candidate_source import Candidate, Source
 from ..curation.controls import Data, match_problems
 from ..curation.select import Selection
 from ..curation.step import Curator
-from ..curation.steps.licence import count_licences
+from ..curation.wrong_rollouts import wrong_rollouts
 from ..generation.strategies import Strategy
 from ..generation.strategies.tir.options import TirOptions
 from ..progress import say
@@ -17,15 +18,14 @@ from ..store.options import dump_options
 from ..store.run_context import RunContext, Work
 from ..store.versions import versions
 from ..verification.judging import VerifyOptions
-from .card.card import CardFacts, render_card
-from .dataset import Examples, survey, to_example, write_dataset
-from .formats.pairs import PairOptions
-from .formats.write import FormatsBeside
+from .card.card import render_card
+from .card.facts import CardFacts, card_facts
+from .dataset import write_dataset
+from .examples import Examples, example_maker
+from .formats.inputs import Material, gather
+from .formats.table import Format, load_formats, needs_wrong, write_formats
 from .options import ExportOptions
 from .receipts import Judged
-from .split_thinking_at_box import thinking_before_box
-
-UNKNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,105 +86,71 @@ class ExportStep:
 
     def run(self, run: RunContext) -> Row:
         """Write the dataset; the hash of each split's conversations is an output of its own."""
-        curator = self.curator
+        curator, export = self.curator, self.export
         selection = curator.select(run, curator.options.keep)
-        examples = self._examples(selection.kept)
+        make = example_maker(self.student(), self._judged(), export.thinking)
+        examples = Examples(kept=selection.kept, make=make)
         controls: dict[str, Examples] = {
-            keep: self._examples(self._control(run, keep, selection)) for keep in self.controls
+            keep: Examples(kept=self._control(run, keep, selection), make=make) for keep in self.controls
         }
-        surveys = {"main": survey(examples), **{name: survey(rows) for name, rows in controls.items()}}
-        formats = self._formats(run, selection, examples)
+        formats = load_formats(export.formats)
+        facts = self._facts(run, selection, {keep: len(each) for keep, each in controls.items()}, formats)
+
+        def write(folder: Path) -> Mapping[str, int]:
+            return write_formats(folder, formats, self._material(run, selection, make, formats))
+
         place = run.path / "dataset"
-        folders, rows = formats.write(place)
-        card = self._card(run, selection, len(examples), {name: len(one) for name, one in controls.items()}, rows)
-        described = {"name": self.sources.name, "versions": versions(), "verify": dump_options(self.verify)}
-        if rows:
-            described["formats"] = rows
-        write_dataset(place, examples, controls, card, described, surveys=surveys, beside=folders)
+        summary = write_dataset(
+            place,
+            examples,
+            controls,
+            lambda rows: render_card(replace(facts, formats=rows)),
+            {"name": self.sources.name, "versions": versions(), "verify": dump_options(self.verify)},
+            formats=write if formats else None,
+        )
         say(f"export: {len(examples)} examples in {place}")
-        return {
-            "examples": len(examples),
-            "splits": {name: len(one) for name, one in controls.items()},
-            "formats": rows,
-            "outputs": {name: one.hash for name, one in surveys.items()},
-        }
+        return summary
 
     def _control(self, run: RunContext, keep: Data, selection: Selection) -> Source:
         control = self.curator.select(run, keep)
         return match_problems(control, selection, self.curator.seed) if self.controls[keep] else control.kept
 
-    def _examples(self, kept: Source) -> Examples:
-        student = self.student()
-        judged = self._judged()
-
-        def make(candidate: Candidate) -> Example:
-            if self.export.thinking == "before_box":
-                candidate = replace(candidate, rollout=thinking_before_box(candidate.rollout))
-            return to_example(candidate, student, judged)
-
-        return Examples(kept=kept, make=make)
-
     def _judged(self) -> Judged:
         options = self.sources.teacher().options if self.sources.teacher else TirOptions()
         tir = options if isinstance(options, TirOptions) else None
-        return Judged(strict=self.verify.strict, timeout=self.verify.timeout, tir=tir)
+        isolation = tir.isolation if tir else TirOptions().isolation
+        return Judged(strict=self.verify.strict, timeout=self.verify.timeout, isolation=isolation, tir=tir)
 
-    def _formats(self, run: RunContext, selection: Selection, examples: Examples) -> FormatsBeside:
-        curator, export = self.curator, self.export
-        band = curator.options.pass_rate
-        rates = curator.measured(run).rates
-        held_to = frozenset(problem for problem, rate in rates.items() if band.low < rate < band.high)
-        return FormatsBeside(
-            names=list(dict.fromkeys(export.formats)),
-            options=PairOptions(
-                per_problem=export.pairs_per_problem, length_matched=export.length_matched, seed=curator.seed
-            ),
-            source=curator.source(run),
-            selection=selection,
-            make=examples.make,
-            curate=curator.options,
-            licence=curator.licence,
-            rl_problems=held_to if self.rates else None,
-        )
+    def _material(
+        self, run: RunContext, selection: Selection, make: Callable[[Candidate], Example], formats: Sequence[Format]
+    ) -> Material:
+        curator = self.curator
+        wrong = None
+        if needs_wrong(formats):
+            source = curator.source(run)
+            wrong = wrong_rollouts(source, selection, curator.options, curator.licence, seed=curator.seed)
+        rates, band = curator.measured(run).rates, curator.options.pass_rate
+        held_to = frozenset(problem for problem, rate in rates.items() if band.holds(rate)) if self.rates else None
+        return gather(selection.kept, make, wrong, options=self.export, seed=curator.seed, rl_problems=held_to)
 
-    def _card(
-        self, run: RunContext, selection: Selection, examples: int, controls: Mapping[str, int], formats: Row
-    ) -> str:
-        teacher = run.summary("generate").get("described", {})
-        asked = self.sources.teacher() if self.sources.teacher else None
-        first = next(selection.kept.read(selection.kept.ids[:1]), None)
-        problems = stored_problems(run, TRAIN)
-        used = {key.problem_id for key in selection.keys}
-        licences = count_licences((p for p in problems if p.id in used), self.curator.licence)
-        prompts = {"Teacher": asked, "Student": self.student()}
-        facts = CardFacts(
-            name=self.sources.name,
-            teacher=teacher.get("name", ""),
-            teacher_licence=teacher.get("licence") or UNKNOWN,
-            teacher_terms=teacher.get("terms") or "",
-            sources=self.sources.problems,
-            template=asked.template.name if asked else UNKNOWN,
-            template_hash=asked.template.hash if asked else "none",
-            verifier=first.verdict.verifier if first else "no verifier",
-            rollouts=examples + len(selection.ledger.drops),
-            problems=len(problems),
-            examples=examples,
-            controls=controls,
-            ledger=selection.ledger,
-            held_out=self.sources.held_out,
+    def _facts(
+        self, run: RunContext, selection: Selection, controls: Mapping[str, int], formats: Sequence[Format]
+    ) -> CardFacts:
+        sources = self.sources
+        return card_facts(
+            name=sources.name,
             command=run.command,
-            sampling=str(self.sources.sampling) if self.sources.sampling else UNKNOWN,
+            selection=selection,
+            problems=stored_problems(run, TRAIN),
+            teacher=run.summary("generate").get("described", {}),
+            sources=sources.problems,
+            student_template=self.student().template,
+            teacher_template=sources.teacher().template if sources.teacher else None,
+            sampling=sources.sampling,
+            held_out=sources.held_out,
+            licence=self.curator.licence,
+            controls=controls,
             formats=formats,
-            licences=dict(licences.most_common()),
-            licence_forced=self.export.force_licence,
-            prompts={
-                who: "\n\n".join(filter(None, (one.template.system, one.template.user)))
-                for who, one in prompts.items()
-                if one
-            },
-            agreement=run.folder.read_json("agreement.json") or {},
-            waterfall=selection.waterfall,
-            contamination=selection.contamination.to_row() if selection.contamination else None,
+            agreement=run.folder.read_json("agreement.json"),
             versions=versions(),
         )
-        return render_card(facts)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import RecipeError
-from ..export.formats.names import FORMATS
+from ..export.formats import FORMATS
 from ..generation.decoding import DECODINGS
 from ..generation.strategies import STRATEGIES
 from ..records import Row
@@ -96,7 +96,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         read_choice(part.decoding, DECODINGS, f"{key}.decoding", where)
     for name in recipe.export.formats:
         if name not in FORMATS and ":" not in name:
-            accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, FORMATS)}"
+            accepted = f"must be one of {', '.join(FORMATS)}, got {name!r}{did_you_mean(name, [*FORMATS])}"
             raise RecipeError(f"{where}: export.formats {accepted}")
     open_method(recipe.train.method, where=where)
     _check_students(recipe, where)

@@ -31,7 +31,7 @@ from .keys import (
     lowered,
     question_of,
 )
-from .layouts import recognise
+from .layouts import Layout, recognise
 from .problem import read_reference
 
 
@@ -134,7 +134,7 @@ def read_completions(
     for raw in islice(read_raw(place), limit):
         try:
             row = parse_row(raw.raw)
-            for completion in spread(row, number=raw.number, format=format):
+            for completion in spread(row, recognise(row, format), number=raw.number):
                 understood += 1
                 yield completion
         except RowError as error:
@@ -146,11 +146,9 @@ def read_completions(
         raise NoCompletions(f"{place}: no row with a completion: {reason}")
 
 
-def spread(
-    row: Row, *, number: int = 0, format: str = "auto", label: str = "", score: str = ""
-) -> Iterator[CompletionRow]:
-    """Yield the completions of one row, read in its own layout or the one named. Raises RowError."""
-    rows = list(recognise(row, format).spread(row))
+def spread(row: Row, layout: Layout, *, number: int = 0, label: str = "", score: str = "") -> Iterator[CompletionRow]:
+    """Yield the completions of one row of a layout. Raises RowError."""
+    rows = list(layout.spread(row))
     for i, one in enumerate(rows):
         suffix = f"/{i}" if len(rows) > 1 else ""
         yield to_completion(one, number=number, suffix=suffix, label=label, score=score)
@@ -169,8 +167,7 @@ def to_completion(row: Row, *, number: int = 0, suffix: str = "", label: str = "
     keys = lowered(row)
     conversation = conversation_of(keys)
     prompt, turns, name = _turns(keys, conversation)
-    kind = Kind(keys["kind"]) if keys.get("kind") in list(Kind) else None
-    reference = read_reference(keys, kind, completion=turns[-1].content, completion_name=name)
+    reference = read_reference(keys, completion=turns[-1].content, completion_name=name)
     identifier, problem_id = first(keys, ROW_ID), first(keys, PROBLEM_ID)
     key = next((one for one in (identifier, problem_id) if one is not None), number)
     finish = first(keys, FINISH)

@@ -15,9 +15,10 @@ from ..records import FinishReason, Kind, Problem, Rollout, Row, Sampling, Usage
 from .completion import CompletionRow, spread
 from .files import RawRow, parse_row, read_raw
 from .keys import LABEL, RowError, key_names
-from .layouts import recognise
+from .layouts import Layout, recognise
 
 MAX_SHOWN = 5
+_FINISH_REASONS = {str(reason): reason for reason in FinishReason}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ class CompletionFile:
         wanted = self.options
         repeated: list[Any] = []
         for raw in read_raw(self.path):
-            row = None if raw.place in self._bad else self._usable(raw, parse_row, raw.raw)
+            row = None if self._bad and raw.place in self._bad else self._usable(raw, parse_row, raw.raw)
             if row is None or any(str(row.get(key)) != value for key, value in wanted.where.items()):
                 continue
             layout = recognise(row, wanted.format)
@@ -101,7 +102,7 @@ class CompletionFile:
                 repeated = repeated or [row.get(layout.repeats)]
                 if row.get(layout.repeats) != repeated[0]:
                     continue
-            for completion in self._usable(raw, self._spread, row, raw.number) or ():
+            for completion in self._usable(raw, self._spread, row, layout, raw.number) or ():
                 yield raw, completion
 
     def cases(self) -> Iterator[tuple[RawRow, CompletionRow, Problem]]:
@@ -119,10 +120,9 @@ class CompletionFile:
             raise RowError(f"no reference; {how} (it has {key_names(completion.row)})")
         return problem
 
-    def _spread(self, row: Row, number: int) -> list[CompletionRow]:
+    def _spread(self, row: Row, layout: Layout, number: int) -> list[CompletionRow]:
         options = self.options
-        label, score = options.label or "", options.score or ""
-        return list(spread(row, number=number, format=options.format, label=label, score=score))
+        return list(spread(row, layout, number=number, label=options.label or "", score=options.score or ""))
 
     def _usable(self, raw: RawRow, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of one row; a row that it refuses is an error, or is noted and None comes back."""
@@ -217,7 +217,6 @@ def _has_reference(problem: Problem) -> bool:
 
 def _rollout(completion: CompletionRow, problem_id: str, identifier: str, index: int) -> Rollout:
     row = completion.row
-    finish = completion.finish
     annotations = {"label": completion.label, "score": completion.score, "given_id": completion.id}
     return Rollout(
         id=identifier,
@@ -225,7 +224,7 @@ def _rollout(completion: CompletionRow, problem_id: str, identifier: str, index:
         index=index,
         strategy=_text(row, "strategy") or "imported",
         messages=(*completion.prompt, *completion.turns),
-        finish_reason=FinishReason(finish) if finish in list(FinishReason) else FinishReason.STOP,
+        finish_reason=_FINISH_REASONS.get(completion.finish or "", FinishReason.STOP),
         model=_text(row, "model"),
         engine=_text(row, "engine") or "imported",
         sampling=Sampling(),

@@ -46,7 +46,8 @@ class RowError(ValueError):
 
 def lowered(row: Row) -> Row:
     """Return the row with keys in lower case; a key that is in lower case already wins over other spellings."""
-    if all(key.islower() or key == key.lower() for key in row):
+    names = " ".join(row)
+    if names == names.lower():
         return row
     return {key.lower(): row[key] for key in reversed(row)} | {key: row[key] for key in row if key == key.lower()}
 

@@ -29,6 +29,8 @@ from .keys import (
 )
 from .layouts import recognise
 
+_CODE_KEYS = frozenset(CODE_KEYS)
+_KINDS = {str(kind): kind for kind in Kind}
 OWN_KEYS = ("kind", "source", "parent_ids", "metadata", "content_hash", "schema")
 
 
@@ -112,8 +114,7 @@ def to_problem(row: Row, rules: RowRules) -> Problem:
     question, question_names = question_of(keys)
     if not question:
         raise RowError(f"no question; accepted keys: {', '.join(QUESTION)}, or a conversation with a user turn")
-    kind = rules.kind or (Kind(keys["kind"]) if keys.get("kind") in list(Kind) else None)
-    reference = read_reference(keys, kind)
+    reference = read_reference(keys, rules.kind)
     if rules.require_reference and reference.is_missing:
         raise RowError(_no_reference(row, reference.kind))
     id_name, identity = next(filled(keys, ("id", *PROBLEM_ID)), ("", None))
@@ -137,14 +138,17 @@ def read_reference(
 ) -> Reference:
     """Return the reference of a row with lower-case keys. Raises RowError.
 
-    `kind` None: code if the row has tests, else math. For `completion` see `verifiers.keys.find_reference`.
+    `kind` None: the row's own kind, else code if it has tests, else math. For `completion` see
+    `verifiers.keys.find_reference`.
     """
-    code = dict(filled(keys, CODE_KEYS))
+    code = {} if _CODE_KEYS.isdisjoint(keys) else dict(filled(keys, CODE_KEYS))
     try:
-        tests = normal_tests(code)
+        tests = normal_tests(code) if code else None
+        stated = keys.get("kind")
+        kind = kind or (_KINDS.get(stated) if isinstance(stated, str) else None)
         kind = kind or (Kind.MATH if tests is None else Kind.CODE)
         if kind is Kind.CODE:
-            return Reference(kind=kind, answer=None, tests=tests, names=frozenset(CODE_KEYS))
+            return Reference(kind=kind, answer=None, tests=tests, names=_CODE_KEYS)
         answer, name = find_reference(keys, completion, completion_name=completion_name)
     except (FormError, BadReference) as error:
         raise RowError(str(error)) from None

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..errors import DataError
 from ..records import Row
+from ..rows.files import read_parquet
 
 MAIN = "main"
 """Name of the main split; export formats have names of their own."""
-_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +23,7 @@ class TrainingRows:
     columns: tuple[str, ...]
 
     def __iter__(self) -> Iterator[Row]:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        for path in self.files:
-            try:
-                with parquet.ParquetFile(path) as file:
-                    for batch in file.iter_batches(batch_size=_BATCH, columns=list(self.columns)):
-                        yield from batch.to_pylist()
-            except (pa.ArrowInvalid, OSError) as error:
-                raise _unreadable(path, error) from error
+        return read_parquet(self.files, self.columns)
 
     def digest(self) -> str:
         """Return a hash of the rows in their order."""

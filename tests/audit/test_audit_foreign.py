@@ -12,6 +12,7 @@ from reasondistill.audit.dataset_audit import broken_thinking, text_findings, tr
 from reasondistill.cli.main import main
 from reasondistill.rows.completion import spread
 from reasondistill.rows.keys import RowError
+from reasondistill.rows.layouts import recognise
 
 TRACES = Path(__file__).resolve().parents[3] / "shared" / "data" / "traces"
 TIR = "Compute.\n```python\nprint(6*7)\n```\n```output\n{out}\n```\nSo $\\boxed{{{out}}}$."
@@ -59,15 +60,16 @@ S1K = {
     ids=["open-r1", "openmath", "numina", "sharegpt", "s1k"],
 )
 def test_the_columns_of_well_known_sets_are_understood(row, references, texts):
-    found = list(spread(row))
+    found = list(spread(row, recognise(row)))
     assert [one.reference for one in found] == references
     assert [one.text for one in found] == texts
     assert all(one.question for one in found)
 
 
 def test_a_row_without_a_completion_is_refused_with_its_keys():
+    row = {"question": "6*7?", "level": 1}
     with pytest.raises(RowError, match=r"neither `completion` nor `messages` .* it has question, level"):
-        list(spread({"question": "6*7?", "level": 1}))
+        list(spread(row, recognise(row)))
 
 
 @pytest.mark.parametrize(
@@ -178,5 +180,5 @@ def test_outputs_that_a_row_marks_itself_can_be_masked(spans, findings):
     text = TIR.format(out=42)
     ((start, end),) = transcript_of(text).spans
     row = {"question": "6*7?", "answer": "42", "completion": text, "tool_output_spans": spans(start, end)}
-    (read,) = spread(row)
+    (read,) = spread(row, recognise(row))
     assert [f.check for f in text_findings(read)] == findings

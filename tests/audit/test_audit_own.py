@@ -9,7 +9,8 @@ import pytest
 
 from reasondistill.cli.main import main
 from reasondistill.curation.candidate_source import Candidate
-from reasondistill.export.dataset import to_example, write_dataset
+from reasondistill.export.dataset import write_dataset
+from reasondistill.export.examples import to_example
 from reasondistill.export.receipts import Judged, messages_hash, receipt_of
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.strategies.tir.options import TirOptions
@@ -58,7 +59,7 @@ def example(make_rollout):
 def dataset(tmp_path, example):
     """Write a dataset of 12 rows of all three forms with a control split of wrong ones; return its folder."""
     rows = [example(n, form) for n in range(4) for form in ("plain", "tir", "code")]
-    write_dataset(tmp_path / "d", rows, {"wrong": [example(n, right=False) for n in range(9, 12)]}, "card")
+    write_dataset(tmp_path / "d", rows, {"wrong": [example(n, right=False) for n in range(9, 12)]}, lambda _: "card")
     return tmp_path / "d"
 
 

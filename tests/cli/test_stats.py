@@ -9,7 +9,8 @@ import pytest
 from reasondistill.audit.description import Description, shared_with
 from reasondistill.cli.main import main
 from reasondistill.curation.candidate_source import Candidate
-from reasondistill.export.dataset import to_example, write_dataset
+from reasondistill.export.dataset import write_dataset
+from reasondistill.export.examples import to_example
 from reasondistill.generation.prompts import PromptTemplate
 from verifiers import Outcome, Verdict
 
@@ -91,7 +92,7 @@ def test_of_a_dataset_of_ours_the_main_split_is_described(tmp_path, make_problem
     ]
     template = PromptTemplate(name="student", user="Solve: {question}")
     rows = [to_example(candidate, template) for candidate in candidates]
-    write_dataset(tmp_path / "d", rows, {"all": rows}, "card")
+    write_dataset(tmp_path / "d", rows, {"all": rows}, lambda _: "card")
     assert main(["stats", str(tmp_path / "d"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 3
 

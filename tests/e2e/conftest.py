@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from reasondistill.export.dataset import read_examples
+from reasondistill.export.dataset import iter_rows
 from reasondistill.problems import get_problems
 from reasondistill.records import Problem, Row
 from reasondistill.store import read_rows
@@ -86,7 +86,7 @@ class Lab:
         return {
             **found,
             "drops": self.rows(out / "drops", "rollout_id"),
-            "dataset": read_examples(out / "dataset"),
+            "dataset": list(iter_rows(out / "dataset" / "data")),
             "loss": [(point["step"], point["loss"], point["tokens"]) for point in training["log"]],
             "weights": (out / "models" / "student" / "model.safetensors").read_bytes(),
             "report": {

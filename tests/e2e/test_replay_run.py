@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reasondistill.export.dataset import read_examples
+from reasondistill.export.dataset import iter_rows
 
 ESTIMATE = {"value", "low", "high", "n"}
 STEPS = ("problems", "generate", "verify", "curate", "export", "train student", "evaluate before", "report")
@@ -91,10 +91,10 @@ def test_keeping_everything_redoes_curation_and_nothing_before(lab: Any, copied:
 
 
 def test_thinking_before_the_box_rewrites_the_examples_and_nothing_before(lab: Any, copied: Path) -> None:
-    before, plain = lab.files(copied), read_examples(copied / "dataset")
+    before, plain = lab.files(copied), list(iter_rows(copied / "dataset" / "data"))
     lab.finish(copied, "export.thinking=before_box", "until=export")
     assert changed(before, lab.files(copied)) == {"dataset"}
-    parted = [row["completion"][0] for row in read_examples(copied / "dataset")]
+    parted = [row["completion"][0] for row in list(iter_rows(copied / "dataset" / "data"))]
     assert [f"{m['reasoning']}\n{m['content']}" for m in parted] == [row["completion"][0]["content"] for row in plain]
     assert all(m["content"].startswith("The answer is \\boxed{") for m in parted)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reasondistill.export.dataset import read_examples
+from reasondistill.export.dataset import iter_rows
 from reasondistill.generation.transcripts import parse, render
 from reasondistill.problems import get_problems
 from reasondistill.records import Row
@@ -58,7 +58,7 @@ def test_what_the_tools_said_is_in_the_rows_and_never_trained_on(
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(student)
-    rows = read_examples(out / "dataset")
+    rows = list(iter_rows(out / "dataset" / "data"))
     file = out / "tokens.arrow"
     report = preflight(tokenizer, rows, options=TrainOptions(max_length=4096), out=file)
     assert report.rows == COUNT * 3 // 4

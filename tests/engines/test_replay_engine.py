@@ -132,7 +132,11 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{broken\n" + lines([recorded("q", "one")]), r"r\.jsonl:1: not a rollout row"), ("", "no recorded rollouts")],
+    [
+        ("{broken\n" + lines([recorded("q", "one")]), r"r\.jsonl:1: not a JSON object"),
+        ('{"answer": 1}\n', "row 1 is not a rollout row"),
+        ("", "no recorded rollouts"),
+    ],
 )
 def test_a_file_that_holds_no_rollouts_is_told(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "r.jsonl").write_text(text)

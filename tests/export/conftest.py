@@ -11,7 +11,7 @@ from reasondistill.curation.candidate_source import Candidate, Source
 from reasondistill.curation.options import CurateOptions
 from reasondistill.curation.select import make_steps, select
 from reasondistill.curation.wrong_rollouts import wrong_rollouts
-from reasondistill.export.dataset import to_example
+from reasondistill.export.examples import to_example
 from reasondistill.export.formats.inputs import gather
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.records import Message, Usage

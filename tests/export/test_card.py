@@ -6,11 +6,12 @@ import pytest
 import yaml
 
 from reasondistill.curation.agreement import Agreement
-from reasondistill.curation.contamination import ContaminationReport
+from reasondistill.curation.contamination import ContaminationSearch
 from reasondistill.curation.ledger import Drop, Ledger, waterfall
 from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.evaluation.statistics import wilson
-from reasondistill.export.card.card import CardFacts, render_card
+from reasondistill.export.card.card import render_card
+from reasondistill.export.card.facts import CardFacts
 from reasondistill.records import Problem
 from verifiers import Outcome
 
@@ -139,8 +140,8 @@ def test_rates_are_those_of_labels_and_verdicts(candidate):
     assert row["true_accept"] == wilson(8, 10).to_row()
     assert row["outcomes"]["labelled_wrong"] == {"correct": 1, "incorrect": 3}
     card = render_card(replace(FACTS, agreement=row))
-    assert "| accepted of those labelled right | 80.0 % [49.0, 94.3] n=10 |" in card
-    assert "| accepted of those labelled wrong | 25.0 % [4.6, 69.9] n=4 |" in card
+    assert "| accepted of the rollouts labelled right | 80.0 % [49.0, 94.3] n=10 |" in card
+    assert "| accepted of the rollouts labelled wrong | 25.0 % [4.6, 69.9] n=4 |" in card
 
 
 def test_rates_without_rows_are_not_told(candidate):
@@ -164,13 +165,13 @@ def test_the_waterfall_goes_from_problems_to_examples():
 
 def test_contamination_is_told_for_each_benchmark_without_its_texts():
     question = "What is half of the sum of one and two and three and four and five?"
-    report = ContaminationReport(HeldOut({"bench": [Problem(id="<b>|", question=question)], "clean": []}))
-    report.add("p", question.upper())
-    report.add("q", "What is nothing like it?")
-    card = render_card(replace(FACTS, contamination=report.to_row()))
+    search = ContaminationSearch(HeldOut({"bench": [Problem(id="<b>|", question=question)], "clean": []}))
+    search.add("p", question.upper())
+    search.add("q", "What is nothing like it?")
+    card = render_card(replace(FACTS, contamination=search.report()))
     assert "1 of 2 questions repeated a benchmark's problem and were left out." in card
-    assert "| bench | 1 | 1 | 1 | 1 | 1 |" in card
-    assert "| clean | 0 | 0 | 0 | 0 | 0 |" in card
+    assert "| bench | 1 | 1 | 1 | 1 (1) | 1 (1) |" in card
+    assert "| clean | 0 | 0 | 0 | 0 (0) | 0 (0) |" in card
     assert "| p | bench | &lt;b>\\| | same_question | 1.00 |" in card
     assert "half of the sum" not in card.lower()
 

@@ -6,7 +6,8 @@ import pytest
 
 from reasondistill.curation.candidate_source import Candidate
 from reasondistill.errors import StoreError
-from reasondistill.export.dataset import read_examples, survey, to_example, write_dataset
+from reasondistill.export.dataset import iter_rows, write_dataset
+from reasondistill.export.examples import to_example
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.strategies.tir.options import INSTRUCTIONS, TirOptions
 from reasondistill.generation.strategies.tir.strategy import Tir
@@ -67,13 +68,13 @@ def test_the_receipt_is_enough_to_check_a_row(example, make_problem):
 
 def test_rows_read_back_as_written(tmp_path, example):
     examples = [example(i, "你好 🎉 \u2028 </s>") for i in range(5)]
-    write_dataset(tmp_path / "dataset", examples, {}, CARD)
-    rows = read_examples(tmp_path / "dataset")
+    write_dataset(tmp_path / "dataset", examples, {}, lambda _: CARD)
+    rows = list(iter_rows(tmp_path / "dataset" / "data"))
     assert rows == [e.to_row() for e in examples]
 
 
 def test_datasets_opens_the_folder_and_its_controls(tmp_path, example, load):
-    write_dataset(tmp_path / "d", [example(i) for i in range(5)], {"wrong": [example(7), example(8)]}, CARD)
+    write_dataset(tmp_path / "d", [example(i) for i in range(5)], {"wrong": [example(7), example(8)]}, lambda _: CARD)
     main, control = load(str(tmp_path / "d")), load(str(tmp_path / "d"), "control-wrong")
     assert (main.num_rows, control.num_rows) == (5, 2)
     assert main[0]["prompt"] == [m.to_row() for m in example(0).prompt]
@@ -83,8 +84,8 @@ def test_datasets_opens_the_folder_and_its_controls(tmp_path, example, load):
 
 
 def test_a_folder_without_rows_is_readable(tmp_path, load):
-    write_dataset(tmp_path / "d", [], {"wrong": []}, CARD)
-    assert read_examples(tmp_path / "d") == []
+    write_dataset(tmp_path / "d", [], {"wrong": []}, lambda _: CARD)
+    assert list(iter_rows(tmp_path / "d" / "data")) == []
     # What `datasets` does not stream it refuses to open without rows.
     for name in ("default", "control-wrong"):
         empty = load(str(tmp_path / "d"), name, streaming=True)
@@ -99,8 +100,8 @@ def test_reasoning_and_tool_calls_are_columns_of_messages_where_there_are_any(tm
         Message(role="tool", content="2"),
         Message(role="assistant", content="It is 2."),
     )
-    write_dataset(tmp_path / "d", [example(0), example(1, messages=turns)], {}, CARD)
-    plain, tools = read_examples(tmp_path / "d")
+    write_dataset(tmp_path / "d", [example(0), example(1, messages=turns)], {}, lambda _: CARD)
+    plain, tools = list(iter_rows(tmp_path / "d" / "data"))
     assert plain["completion"][0]["reasoning"] is None
     assert [m["content"] for m in tools["completion"]] == ["", "2", "It is 2."]
     assert tools["completion"][0]["reasoning"] == "hm"
@@ -108,17 +109,17 @@ def test_reasoning_and_tool_calls_are_columns_of_messages_where_there_are_any(tm
 
 
 def test_many_rows_are_several_shards_in_order(tmp_path, example, monkeypatch):
-    monkeypatch.setattr("reasondistill.export.dataset.SHARD_ROWS", 2)
-    write_dataset(tmp_path / "d", [example(i) for i in range(5)], {}, CARD)
+    monkeypatch.setattr("reasondistill.export.shards.SHARD_ROWS", 2)
+    write_dataset(tmp_path / "d", [example(i) for i in range(5)], {}, lambda _: CARD)
     names = sorted(p.name for p in (tmp_path / "d" / "data").iterdir())
     assert names == [f"train-{i:05d}-of-00003.parquet" for i in range(3)]
-    assert [row["problem_id"] for row in read_examples(tmp_path / "d")] == [f"p{i}" for i in range(5)]
+    assert [row["problem_id"] for row in list(iter_rows(tmp_path / "d" / "data"))] == [f"p{i}" for i in range(5)]
 
 
 def test_a_dataset_is_replaced_whole(tmp_path, example):
-    write_dataset(tmp_path / "d", [example(0), example(1)], {"wrong": [example(2)]}, CARD)
-    write_dataset(tmp_path / "d", [example(3)], {}, "new card")
-    assert [row["problem_id"] for row in read_examples(tmp_path / "d")] == ["p3"]
+    write_dataset(tmp_path / "d", [example(0), example(1)], {"wrong": [example(2)]}, lambda _: CARD)
+    write_dataset(tmp_path / "d", [example(3)], {}, lambda _: "new card")
+    assert [row["problem_id"] for row in list(iter_rows(tmp_path / "d" / "data"))] == ["p3"]
     assert (tmp_path / "d" / "README.md").read_text() == "new card"
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
     assert not (tmp_path / "d" / "splits").exists()
@@ -128,22 +129,28 @@ def test_what_a_killed_export_left_is_no_obstacle(tmp_path, example):
     for name in ("d.tmp", "d.old"):
         (tmp_path / name / "data").mkdir(parents=True)
         (tmp_path / name / "data" / "train-00000-of-00001.parquet").write_bytes(b"half")
-    write_dataset(tmp_path / "d", [example(0)], {}, CARD)
+    write_dataset(tmp_path / "d", [example(0)], {}, lambda _: CARD)
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path, example):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
-        write_dataset(tmp_path / "file" / "d", [example(0)], {}, CARD)
+        write_dataset(tmp_path / "file" / "d", [example(0)], {}, lambda _: CARD)
 
 
-def test_the_hash_is_that_of_what_a_trainer_sees(example):
+def test_the_hash_is_that_of_what_a_trainer_sees(example, tmp_path):
     one, two = example(0), example(1)
     judged_otherwise = type(one)(prompt=one.prompt, completion=one.completion, provenance={"outcome": "incorrect"})
-    assert survey([one, two]).hash == survey([judged_otherwise, two]).hash
-    assert survey([one, two]).receipts != survey([judged_otherwise, two]).receipts
-    assert len({survey(rows).hash for rows in ([one, two], [two, one], [one], [])}) == 4
+
+    def written(rows):
+        return write_dataset(tmp_path / "d", rows, {"same": rows}, lambda _: CARD)
+
+    summary, other = written([one, two]), written([judged_otherwise, two])
+    assert summary["outputs"]["main"] == summary["outputs"]["same"] == other["outputs"]["main"]
+    assert summary["splits"]["main"]["rows"] == summary["examples"] == 2
+    assert summary["splits"]["main"]["digest"] != other["splits"]["main"]["digest"]
+    assert len({written(rows)["outputs"]["main"] for rows in ([one, two], [two, one], [one], [])}) == 4
 
 
 def test_tool_turns_are_exported_with_their_calls_and_the_tools(example, tmp_path, load):
@@ -156,7 +163,7 @@ def test_tool_turns_are_exported_with_their_calls_and_the_tools(example, tmp_pat
     )
     tool = {"type": "function", "function": {"name": "python", "parameters": {}}}
     native = example(1, messages=turns, tools=(tool,), annotations={"syntax": "native"})
-    write_dataset(tmp_path / "dataset", [example(0), native], {}, CARD)
+    write_dataset(tmp_path / "dataset", [example(0), native], {}, lambda _: CARD)
     plain, row = load(str(tmp_path / "dataset"))
     assert [m["role"] for m in row["completion"]] == ["assistant", "tool", "assistant"]
     assert json.loads(row["completion"][0]["tool_calls"]) == [call]

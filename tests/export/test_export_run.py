@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from reasondistill.export.formats.names import FORMATS
+from reasondistill.export.formats import FORMATS
 from reasondistill.store import read_rows
 
 HELD = "A train leaves the station at noon and travels for seven hours at forty miles an hour; how far does it go?"
@@ -106,7 +106,7 @@ def test_statements_that_may_not_be_given_on_stand_in_the_ledger(exported):
     assert counts["drops"]["licence"] == {"statement_not_free": 3}
     assert counts["formats"] == json.loads((exported / "dataset" / "manifest.json").read_text())["formats"]
     card = (exported / "dataset" / "README.md").read_text()
-    assert "3 rollouts are left out because their problems' statements may not be given on." in card
+    assert "3 rollouts are left out because their problems' statements may not be redistributed." in card
     assert "| mit | 1 |" in card
     assert "| not known | 3 |" in card
     assert "| dirty | seen | h | same_question | 1.00 |" in card
@@ -127,7 +127,7 @@ def test_the_same_again_writes_nothing_and_another_format_only_the_dataset(expor
 
 def test_what_a_killed_export_left_is_no_obstacle_and_the_bytes_are_the_same(exported, place):
     before = {p: p.read_bytes() for p in (exported / "dataset").rglob("*.parquet")}
-    half = exported / "dataset.formats.tmp" / "dpo" / "data"
+    half = exported / "dataset.tmp" / "formats" / "dpo" / "data"
     half.mkdir(parents=True)
     (half / "0.part").write_bytes(b"half")
     shutil.rmtree(exported / "dataset" / "formats")
@@ -175,7 +175,7 @@ def test_a_dataset_is_sent_and_the_result_says_where(exported, place, hub):
         (["export.formats=[dop]"], "export.formats must be one of messages, dpo"),
         (["export.pairs_per_problem=0"], "export.pairs_per_problem must be at least 1, got 0"),
         (["--formats", "dop"], "(did you mean dpo?)"),
-        (["--push", "me/set"], "--push me/set: no token; put one that may write into the environment as HF_TOKEN"),
+        (["--push", "me/set"], "--push me/set: no token; set HF_TOKEN in the environment to one that may write"),
         (["--push", "a/b/c"], "--push a/b/c: "),
     ],
 )

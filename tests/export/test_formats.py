@@ -12,13 +12,17 @@ from reasondistill.curation.lookup.held_out import HeldOut
 from reasondistill.curation.options import CurateOptions
 from reasondistill.curation.steps.near_duplicates import NearDuplicateOptions
 from reasondistill.curation.steps.quality import QualityOptions
+from reasondistill.errors import RecipeError
+from reasondistill.export.formats import FORMATS
 from reasondistill.export.formats.inputs import Entry
-from reasondistill.export.formats.pairs import PairOptions, choose_pairs, match
-from reasondistill.export.formats.steps import told_steps
-from reasondistill.export.formats.table import FORMATS, needs_wrong, write_formats
-from reasondistill.export.shards import write_shards
+from reasondistill.export.formats.pairs import choose_pairs, match
+from reasondistill.export.formats.steps import labelled_steps
+from reasondistill.export.formats.table import load_formats, needs_wrong, write_formats
+from reasondistill.export.options import ExportOptions
+from reasondistill.export.shards import schema_of, write_shards
 from reasondistill.records import FinishReason, Kind, Problem
 from reasondistill.rows.completion import spread
+from reasondistill.rows.layouts import recognise
 from verifiers import Outcome
 from verifiers.rewards import code_reward, math_reward
 
@@ -41,8 +45,9 @@ def run(candidate):
     ]
 
 
-def rows_of(name, given, options=None):
-    return list(FORMATS[name].rows(given, options or PairOptions()))
+def rows_of(name, given):
+    [each] = load_formats([name])
+    return list(each.rows(given))
 
 
 def test_a_pair_is_right_against_wrong_of_one_problem_and_of_like_length(run, material):
@@ -82,7 +87,7 @@ def test_no_rollout_is_in_two_pairs(right, wrong, most, matched):
             for n, length in enumerate(lengths)
         ]
 
-    options = PairOptions(per_problem=most, length_matched=matched)
+    options = ExportOptions(pairs_per_problem=most, length_matched=matched)
     pairs = match(listed(right, "r"), listed(wrong, "w"), options)
     assert len(pairs) == min(most, len(right), len(wrong))
     used = [entry.rollout_id for pair in pairs for entry in pair]
@@ -125,9 +130,7 @@ def test_equal_and_alike_wrong_traces_are_one(candidate, material):
 
 
 def test_what_chooses_right_rollouts_does_not_choose_wrong_ones(run, material):
-    options = CurateOptions(
-        max_per_problem=1, s1k=1, max_tokens=100, pass_rate=None, quality=QualityOptions(right_steps=True)
-    )
+    options = CurateOptions(max_per_problem=1, s1k=1, max_tokens=100, quality=QualityOptions(right_steps=True))
     given = material(run, options)
     problems = {entry.problem_id for entry in given.kept}
     assert len(problems) == 1
@@ -172,13 +175,13 @@ def test_grpo_rows_are_judged_by_the_rewards(run, material, candidate):
     ],
 )
 def test_steps_are_told_by_what_was_checked(text, right, steps):
-    assert told_steps(text, right=right) == steps
+    assert labelled_steps(text, right=right) == steps
 
 
 @given(st.lists(LINES), st.booleans())
 def test_steps_are_the_text_up_to_the_first_false_one(lines, right):
     text = "\n".join(lines).strip()
-    steps = told_steps(text, right=right)
+    steps = labelled_steps(text, right=right)
     joined = "\n".join(step for step, _ in steps)
     assert text.startswith(joined)
     assert all(label for _, label in steps[:-1])
@@ -223,10 +226,10 @@ def test_numina_rows_cut_out_what_tools_wrote(coded, material):
 @pytest.mark.parametrize("name", ["numina-tir", "sharegpt"])
 def test_an_audit_of_the_rows_finds_their_outputs_masked(coded, material, name):
     (row,) = rows_of(name, material([coded()]))
-    (read,) = spread(row)
+    (read,) = spread(row, recognise(row))
     assert len(transcript_of(read.trained).spans) == 2
     assert "mask" not in [finding.check for finding in text_findings(read)]
-    (bare,) = spread({**row, "tool_output_spans": []})
+    (bare,) = spread({**row, "tool_output_spans": []}, recognise(row))
     assert "mask" in [finding.check for finding in text_findings(bare)]
 
 
@@ -240,14 +243,14 @@ def _card(names):
 @pytest.mark.parametrize("with_tools", [False, True])
 def test_datasets_opens_every_format(tmp_path, run, coded, material, load, with_tools):
     given = material([*run, *([coded(7), coded(7, index=1, outcome=WRONG)] if with_tools else [])])
-    counts = write_formats(tmp_path / "formats", list(FORMATS), given, PairOptions())
+    counts = write_formats(tmp_path / "formats", load_formats(FORMATS), given)
     (tmp_path / "formats" / "README.md").write_text(_card(FORMATS))
     assert all(counts.values())
     for name in FORMATS:
         opened = load(str(tmp_path / "formats"), name)
         wanted = rows_of(name, given)
         assert opened.num_rows == counts[name] == len(wanted)
-        assert ("tools" in opened.column_names) == (with_tools and "tools" in FORMATS[name].columns)
+        assert ("tools" in opened.column_names) == (with_tools and "tools" in load_formats([name])[0].columns)
         for row, expected in zip(opened, wanted, strict=True):
             assert _bare(row) == _bare(expected)
 
@@ -262,22 +265,22 @@ def _bare(value):
 def test_many_rows_are_several_shards(tmp_path, monkeypatch):
     monkeypatch.setattr("reasondistill.export.shards.SHARD_ROWS", 2)
     rows = ({"a": str(n)} for n in range(4))
-    assert write_shards(tmp_path / "data", {"a": "text"}, rows) == 4
+    assert write_shards(tmp_path / "data", schema_of({"a": "text"}), rows) == 4
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == [f"train-{n:05d}-of-00002.parquet" for n in (0, 1)]
 
 
 def test_a_format_without_rows_has_its_columns(tmp_path, load, candidate, material):
-    assert write_formats(tmp_path / "formats", ["dpo"], material([candidate()]), PairOptions()) == {"dpo": 0}
+    assert write_formats(tmp_path / "formats", load_formats(["dpo"]), material([candidate()])) == {"dpo": 0}
     empty = load(str(tmp_path / "formats" / "dpo" / "data"), streaming=True)
     assert list(empty) == []
-    assert set(empty.column_names) == FORMATS["dpo"].columns.keys() - {"tools"}
+    assert set(empty.column_names) == load_formats(["dpo"])[0].columns.keys() - {"tools"}
 
 
 def test_half_characters_in_code_and_metadata_are_replaced_one_by_one(tmp_path, coded, candidate, material, load):
     call = {**CALL, "function": {"name": "python", "arguments": json.dumps({"code": "print('\ud800')"})}}
     odd = Problem(id="odd", question="?", answer="1", metadata={"solution": "a\udc00b"})
     given = material([coded(call=call), candidate(problem=odd)])
-    write_formats(tmp_path / "formats", list(FORMATS), given, PairOptions())
+    write_formats(tmp_path / "formats", load_formats(FORMATS), given)
     row = load(str(tmp_path / "formats" / "numina-tir" / "data"))[0]
     outputs = [row["solution"][span["start"] : span["end"]] for span in row["tool_output_spans"]]
     assert outputs == ["```output\n2\n```\n", "```output\n2\n```\nnot the end\n```\n"]
@@ -286,12 +289,31 @@ def test_half_characters_in_code_and_metadata_are_replaced_one_by_one(tmp_path, 
 
 
 def test_only_some_formats_read_the_wrong_rollouts():
-    assert needs_wrong(["kd", "dpo"])
-    assert not needs_wrong(["kd", "messages", "grpo"])
+    assert needs_wrong(load_formats(["kd", "dpo"]))
+    assert not needs_wrong(load_formats(["kd", "messages", "grpo"]))
 
 
 def test_pairs_follow_the_order_of_the_main_split(candidate, material):
     candidates = [
         candidate(n, i, f"{i} \\boxed{{}}", o) for i, o in enumerate((Outcome.CORRECT, WRONG)) for n in (3, 1)
     ]
-    assert [a.problem_id for a, _ in choose_pairs(material(candidates), PairOptions())] == ["p3", "p1"]
+    assert [a.problem_id for a, _ in choose_pairs(material(candidates))] == ["p3", "p1"]
+
+
+def test_a_format_of_your_own_is_named_by_its_place(tmp_path, run, material, monkeypatch):
+    (tmp_path / "my_formats.py").write_text(
+        "from reasondistill.export.formats.table import Format\n"
+        "def rows(material):\n    return ({'id': key.rollout_id} for key in material.kept)\n"
+        "IDS = Format(name='ids', rows=rows, columns={'id': 'text'}, about='ids of the kept rollouts')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    formats = load_formats(["my_formats:IDS", "kd", "my_formats:IDS"])
+    assert [each.name for each in formats] == ["ids", "kd"]
+    assert write_formats(tmp_path / "formats", formats, material(run)) == {"ids": 3, "kd": 2}
+
+
+@pytest.mark.parametrize("reference", ["dp0", "my_formats", "nowhere:IDS"])
+def test_an_unknown_format_is_one_line(reference):
+    with pytest.raises(RecipeError, match=f"export.formats.*{reference}") as raised:
+        load_formats([reference])
+    assert "\n" not in str(raised.value)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reasondistill.export.formats.pairs import PairOptions
-from reasondistill.export.formats.table import FORMATS, write_formats
+from reasondistill.export.formats import FORMATS
+from reasondistill.export.formats.table import load_formats, write_formats
 from reasondistill.records import Message
 from verifiers import Outcome
 
@@ -60,7 +60,7 @@ def opened(tmp_path, load, material, candidate, coded):
             coded(1, index=1, outcome=Outcome.INCORRECT),
         ]
     )
-    write_formats(tmp_path / "formats", list(FORMATS), given, PairOptions())
+    write_formats(tmp_path / "formats", load_formats(FORMATS), given)
     return lambda name: load(str(tmp_path / "formats" / name / "data"))
 
 

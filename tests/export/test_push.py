@@ -60,7 +60,7 @@ def test_a_token_that_the_hub_does_not_take_is_one_line_without_it(dataset, hub,
     done = send(dataset, hub.address, tmp_path, token=bad)
     assert done.returncode == 2
     assert done.stderr.startswith("--push me/set: the hub refuses it (401: ")
-    assert "give HF_TOKEN one that may write there" in done.stderr
+    assert "set HF_TOKEN to one that may write there" in done.stderr
     assert done.stderr.count("\n") == 1
     assert bad not in done.stdout + done.stderr
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from reasondistill.cli.main import main
-from reasondistill.export.dataset import read_examples
+from reasondistill.export.dataset import iter_rows
 from reasondistill.store import Table
 
 TRACES = Path(__file__).parents[3] / "shared" / "data" / "traces"
@@ -53,7 +53,7 @@ def test_they_are_judged_curated_and_exported(tmp_path, capsys):
     status, report = run(capsys, path)
     assert status == 0
     assert (report["counts"]["problems"], report["counts"]["rollouts"], report["counts"]["examples"]) == (2, 4, 3)
-    rows = read_examples(tmp_path / "run" / "dataset")
+    rows = list(iter_rows(tmp_path / "run" / "dataset" / "data"))
     assert [(row["problem_id"], row["outcome"]) for row in rows] == [
         ("a", "correct"),
         ("a", "correct"),
@@ -94,7 +94,7 @@ def test_a_source_of_problems_gives_references_and_questions(tmp_path, capsys):
     path = recipe(tmp_path, written(tmp_path / "r.jsonl", bare), problems={"source": str(problems)})
     _, report = run(capsys, path)
     assert report["counts"]["outcomes"] == {"correct": 1, "incorrect": 1}
-    assert read_examples(tmp_path / "run" / "dataset")[0]["question"] == "2 + 3?"
+    assert next(iter_rows(tmp_path / "run" / "dataset" / "data"))["question"] == "2 + 3?"
 
 
 SUMS = [("a", "2 + 3?", "5"), ("b", "4 + 4?", "8"), ("c", "0?", "0")]

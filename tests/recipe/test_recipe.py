@@ -203,7 +203,10 @@ def test_a_file_that_is_no_recipe_is_refused(load, text, message):
             "students.control.data must be one of correct, all, wrong, random, got 'al' (did you mean all?)",
         ),
         ("export.thinking=box", "export.thinking must be one of as_written, before_box, got 'box'"),
-        ("generate.strategy=xyz", "generate.strategy must be one of cot, code, tir or your own package.module:Name, got 'xyz'"),
+        (
+            "generate.strategy=xyz",
+            "generate.strategy must be one of cot, code, tir or your own package.module:Name, got 'xyz'",
+        ),
         ("teacher.engine=vlm", "teacher.engine must be one of"),
         ("student.engine=vlm", "(did you mean vllm?)"),
         ("teacher.dtype=float16", "teacher.dtype must be one of auto, float32, bfloat16, got 'float16'"),
@@ -218,7 +221,10 @@ def test_a_file_that_is_no_recipe_is_refused(load, text, message):
         ("generate.strategy={name: tir, executons: 2}", "unknown key generate.strategy.executons (did you mean"),
         ("generate.strategy={name: tir, executions: 0}", "generate.strategy.executions must be at least 1, got 0"),
         ("generate.strategy.executions=2", "unknown key generate.strategy.executions"),
-        ("evaluate.decoding=bugdet", "evaluate.decoding must be one of plain, budget or your own package.module:Name, got 'bugdet' (did you mean"),
+        (
+            "evaluate.decoding=bugdet",
+            "evaluate.decoding must be one of plain, budget or your own package.module:Name, got 'bugdet'",
+        ),
         ("generate.thinking=hi", "generate.thinking must be one of default, off, low, medium, high, got 'hi'"),
         ("generate.sampling.seed=4", "generate.sampling.seed is the recipe's seed; set `seed` instead"),
         ("generate.budget.max_cost=4", "generate.budget.max_cost needs prompt_price and completion_price"),

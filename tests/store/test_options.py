@@ -9,7 +9,7 @@ import pytest
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from reasondistill.errors import RecipeError
-from reasondistill.store.options import Choice, dump_options, load_member, read_choice, read_options
+from reasondistill.store.options import Check, Choice, check_keys, dump_options, load_member, read_choice, read_options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,16 @@ class Pair:
     def __post_init__(self) -> None:
         if self.low > self.high:
             raise RecipeError(f"pair.low must be at most pair.high, got {self.low} and {self.high}")
+
+
+def _even(number: int) -> None:
+    if number % 2:
+        raise ValueError(f"must be even, got {number}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruled:
+    size: Annotated[int, Check(_even)] = 2
 
 
 class Member:
@@ -163,6 +173,17 @@ def test_the_line_names_the_file_and_the_key_of_the_row():
 
 def test_a_records_own_rule_keeps_its_words():
     assert _refusal(read_options, Pair, {"low": 2}) == "recipe.yaml: pair.low must be at most pair.high, got 2 and 1"
+
+
+def test_a_rule_in_an_annotation_sees_the_converted_value():
+    assert read_options(Ruled, {"size": "4"}) == Ruled(size=4)
+    assert _refusal(read_options, Ruled, {"size": "3"}) == "recipe.yaml: size must be even, got 3"
+
+
+def test_keys_alone_are_checked_without_the_values():
+    check_keys(Outer, {"generate": {"samples": 0}, "name": None}, "samples=0")
+    line = _refusal(check_keys, Outer, {"generate": {"smples": 0}}, "generate.smples=0")
+    assert line == "generate.smples=0: unknown key generate.smples (did you mean generate.samples?)"
 
 
 def test_no_secret_stands_in_a_line():

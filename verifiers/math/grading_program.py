@@ -26,4 +26,6 @@ def answer(case: list[str], options: dict[str, Any]) -> dict[str, Any]:
     from verifiers.math.policy import Policy
 
     completion, reference = case
-    return grade(completion, reference, **{**options, "policy": Policy(**options["policy"])}).to_row()
+    if not isinstance(options["policy"], Policy):
+        options["policy"] = Policy(**options["policy"])  # once a request
+    return grade(completion, reference, **options).to_row()

@@ -9,14 +9,14 @@ from ...models.resolve import weights_directory
 
 TFIDF = "tfidf"
 _BATCH = 16
-_MOST_TOKENS = 512
-"""Of a text, beyond which the rest is left out."""
+_MAX_TOKENS = 512
+"""Tokens of a text that are read; the rest is ignored."""
 
 
 def embed(texts: Iterable[str], name: str = TFIDF) -> Any:
     """Return a matrix with a row for each text: sparse for `tfidf`, dense for the name of a model.
 
-    Raises RecipeError when the library is missing and ModelError for a model that cannot be had.
+    Raises RecipeError when the library is missing and ModelError for a model that cannot be loaded.
     """
     return _by_tfidf(texts) if name == TFIDF else _by_model(texts, name)
 
@@ -32,10 +32,10 @@ def _by_tfidf(texts: Iterable[str]) -> Any:
         ) from None
     import numpy as np
 
-    # Numbers and signs are words here: of two problems they may be all that differs.
+    # Numbers and signs count as words: two problems may differ in nothing else.
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+|[^\w\s]", dtype=np.float32, norm=None)
     vectors = vectorizer.fit_transform(texts)
-    # A row lists its words as the texts brought them up: sums over it would round by the order of the texts.
+    # Rows list words in the order of the texts; unsorted, sums would round differently in another order.
     vectors.sort_indices()
     return normalize(vectors)
 
@@ -57,9 +57,9 @@ def _by_model(texts: Iterable[str], name: str) -> Any:
     rows = []
     with torch.inference_mode():
         for batch in _batches(texts):
-            given = tokenizer(batch, return_tensors="pt", padding=True, truncation=True, max_length=_MOST_TOKENS)
-            mask = given["attention_mask"][:, :, None].float()
-            states = model(**given).last_hidden_state * mask
+            encoded = tokenizer(batch, return_tensors="pt", padding=True, truncation=True, max_length=_MAX_TOKENS)
+            mask = encoded["attention_mask"][:, :, None].float()
+            states = model(**encoded).last_hidden_state * mask
             mean = states.sum(1) / mask.sum(1).clamp(min=1)
             rows.append(torch.nn.functional.normalize(mean, dim=1).numpy())
     return np.concatenate(rows)

@@ -1,9 +1,9 @@
-"""Facility location: the rows that together stand nearest to all, as Superfiltering.D chooses (Li et al. 2024).
+"""Facility location: a subset of rows that best covers all, as Superfiltering.D chooses (Li et al. 2024).
 
 The value of a set S is the sum, over all rows, of the similarity to the nearest row of S. It is monotone and
 submodular, so that taking the best next row again and again gives at least 1 - 1/e of the best value (Nemhauser et al.
-1978), and a gain that was computed earlier is a bound of today's (Minoux 1978): few are computed anew. Of vectors that
-have no negative number even the first bounds cost one product, not one for every pair.
+1978). A gain computed earlier bounds the current one (Minoux 1978), so few are computed anew. For vectors without
+negative numbers even the first bounds cost one product, not one per pair.
 """
 
 import heapq
@@ -16,13 +16,13 @@ import numpy.typing as npt
 from ...records import content_id
 
 GROUND = 20_000
-"""Rows that a set has to stand near to at most; of more, so many are drawn."""
+"""Rows that a subset has to cover at most; of more rows, this many are drawn."""
 _AT_ONCE = 16
-"""Rows whose gains are computed anew together: more would be computed in vain, fewer cost a call each."""
+"""Rows whose gains are recomputed together: more would be wasted, fewer cost a call each."""
 _BLOCK = 512
 """Rows whose similarities to the ground set are held at once."""
 _ROUNDING = 1e-5
-"""Gains are sums in single precision; those that differ by less are equal."""
+"""Difference below which two gains are equal: they are sums in single precision."""
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,8 +1,8 @@
-"""Is a training question one of a benchmark's? Whole questions, n-gram coverage, and renamed ones.
+"""Lookup of training questions in benchmarks: whole questions, n-gram coverage, and renamed problems.
 
-Coverage, and not any shared n-gram: boilerplate such as "where m and n are relatively prime" stands in half of AIME
-and flags nothing by itself. Numbers count as words, since procedural problems differ in nothing else. What is not
-found: a question told in other words, or in another language.
+Coverage counts, not any shared n-gram: boilerplate such as "where m and n are relatively prime" is part of half of AIME
+and flags nothing by itself. Numbers count as words, since procedural problems differ in nothing else. Paraphrases and
+translations are not recognised.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from .ngrams import Shared
 
 ANY_HIT = (8, 13)
-"""Word n-grams of which one shared suffices in others' rules: s1 and open-r1 take 8, GPT-3's authors 13."""
-_CERTAIN = 16
-"""n-grams from which a benchmark's question that stands inside a longer one counts; shorter ones are phrases."""
+"""Lengths of word n-grams in the rules of others, where one shared n-gram suffices: s1 and open-r1 8, GPT-3 13."""
+_MIN_INSIDE = 16
+"""n-grams of a benchmark's question from which it counts inside a longer one; shorter ones are phrases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +56,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What is known of one question."""
+    """Findings about one question."""
 
     matches: tuple[Match, ...]
     """The best match in each benchmark that has one, in the benchmarks' order."""
     any_hit: Mapping[int, tuple[tuple[str, str], ...]]
-    """By n-gram length of ANY_HIT: benchmark and id of the problems of which the question shares any n-gram."""
+    """Benchmark and id of the problems that share any n-gram with the question, by n-gram length of ANY_HIT."""
 
     @property
     def best(self) -> Match | None:
-        """The match with the highest coverage; of equals the first."""
+        """The match with the highest coverage, the first of equals."""
         return max(self.matches, key=lambda match: match.coverage, default=None)
 
 
@@ -102,7 +102,7 @@ class HeldOut:
         return self._lookup(question, ()).best
 
     def lookup(self, question: str) -> Lookup:
-        """Return the best match in each benchmark, and what the rules of others would say."""
+        """Return the best match in each benchmark, and the hits of the any-hit rules."""
         return self._lookup(question, ANY_HIT)
 
     def _lookup(self, question: str, rules: Sequence[int]) -> Lookup:
@@ -133,9 +133,9 @@ class HeldOut:
         return [("same_question", number, 1.0) for number in self._whole.get(tuple(text), ())]
 
     def _covered(self, shared: "Shared") -> list[tuple[str, int, float]]:
-        own = self._index.sizes[shared.texts]
-        fewest = own.clip(max=shared.asked)
-        fewest[own < _CERTAIN] = shared.asked
+        sizes = self._index.sizes[shared.texts]
+        fewest = sizes.clip(max=shared.asked)
+        fewest[sizes < _MIN_INSIDE] = shared.asked
         share = shared.counts / fewest
         enough = (share >= self.options.coverage).nonzero()[0]
         return [("ngram_coverage", int(shared.texts[i]), float(share[i])) for i in enough]
@@ -155,7 +155,7 @@ class HeldOut:
 
 
 def read_benchmarks(sources: Sequence[str]) -> dict[str, list[Problem]]:
-    """Read benchmarks by the names of their files (`math500` for math500.jsonl.gz), or what else the source is called.
+    """Read benchmarks, named by their files (`math500` for math500.jsonl.gz) or else by their source.
 
     Raises DataError or RecipeError for a source that cannot be read.
     """
@@ -167,5 +167,5 @@ def read_benchmarks(sources: Sequence[str]) -> dict[str, list[Problem]]:
 
 
 def _plain_words(text: str) -> list[str]:
-    """Split as the any-hit rules do: at space, case ignored."""
+    """Split like the any-hit rules: at space, case ignored."""
     return text.casefold().split()

@@ -1,7 +1,7 @@
-"""Signatures by their bands (locality-sensitive hashing), a few hundred bytes a text: millions can be held.
+"""Index of signatures by their bands (locality-sensitive hashing) in a few hundred bytes a text, for millions of texts.
 
-Libraries' indexes take 1.4 KB a text beside the signatures. Here the bands' keys stand in few sorted arrays, and the
-signatures in a temporary file, of which only those of likely candidates are read.
+Indexes of libraries take 1.4 KB a text besides the signatures. Here the keys of the bands are few sorted arrays, and
+the signatures are in a temporary file, of which only those of likely candidates are read.
 """
 
 import tempfile

@@ -1,10 +1,10 @@
-"""The card's front matter: the YAML that the hub and `datasets` read."""
+"""Front matter of the card: the YAML that the hub and `datasets` read."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from ...records import Row
-from ..formats.table import FOLDER
+from ..dataset import FORMATS_FOLDER
 
 _SIZES = (
     (10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
@@ -17,18 +17,18 @@ _LICENCES = frozenset(
         *("bsd-2-clause", "bsd-3-clause", "gpl-3.0", "lgpl-3.0", "mpl-2.0", "unlicense", "openrail"),
     )
 )
-"""Names that the hub knows, of those that statements are given out under."""
+"""Names of licences that the hub knows."""
 
 
 def front_matter(
     name: str, examples: int, controls: Mapping[str, int], formats: Mapping[str, int], licences: Iterable[str]
 ) -> list[str]:
-    """Return its lines, fences included. A configuration without rows is left out: `datasets` opens none."""
+    """Return the lines with their fences. A configuration without rows is left out, since `datasets` cannot open it."""
     import yaml
 
     configs = [_config("default", "data")]
     configs += [_config(f"control-{key}", f"splits/{key}/data") for key, rows in controls.items() if rows]
-    configs += [_config(key, f"{FOLDER}/{key}/data") for key, rows in formats.items() if rows]
+    configs += [_config(key, f"{FORMATS_FOLDER}/{key}/data") for key, rows in formats.items() if rows]
     front: Row = {
         "pretty_name": name,
         "license": hub_licence(licences),
@@ -52,7 +52,7 @@ def size_category(rows: int) -> str:
 
 
 def hub_licence(licences: Iterable[str]) -> str | list[str]:
-    """Return the licences by the hub's names; `other` where some has none, `unknown` where none is known.
+    """Return the hub's names of the licences; `other` where one has no name, `unknown` where no licence is known.
 
     >>> hub_licence(["CC BY 4.0"]), hub_licence(["MIT", "Apache-2.0"]), hub_licence(["ours"]), hub_licence([])
     ('cc-by-4.0', ['apache-2.0', 'mit'], 'other', 'unknown')

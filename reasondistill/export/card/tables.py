@@ -1,13 +1,12 @@
-"""Tables of the card: cells hold whatever text there is and stay cells."""
+"""Tables of the card. Whatever text a cell holds, it stays one cell."""
 
 from collections.abc import Iterable, Sequence
 
-from ...curation.lookup.held_out import ANY_HIT
+from ...curation.contamination import BRACKETS, ContaminationReport
 from ...records import Row
 
-_SHOWN = 10
-"""Matches that stand on the card."""
-_LETTERS = 600
+_MAX_MATCHES = 10
+_MAX_LETTERS = 600
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -19,22 +18,17 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [_line(heads), "|" + "---|" * len(heads), *map(_line, rows)]
 
 
-def contamination_lines(row: Row | None) -> list[str]:
-    """Return what decontamination found of each benchmark, and the first matches.
+def contamination_lines(report: ContaminationReport | None) -> list[str]:
+    """Return the findings of decontamination for each benchmark, and the first matches.
 
-    By their ids: a card is public, and a benchmark's text may be somebody's. The run's own report has the texts.
+    Matches are named by their ids: a card is public, and a benchmark's text may be protected. The run's own report has
+    the texts.
     """
-    if row is None:
+    if report is None:
         return []
-    heads = ["benchmark", "problems", "questions dropped", "problems repeated"]
-    heads += [f"any shared {n}-gram would drop" for n in ANY_HIT]
-    rows = [
-        [name, *(str(counts[key]) for key in ("problems", "questions", "benchmark_problems"))]
-        + [str(counts[f"any_{n}_gram"]["questions"]) for n in ANY_HIT]
-        for name, counts in row["benchmarks"].items()
-    ]
-    found = f"{row['flagged']} of {row['questions']} questions repeated a benchmark's problem and were left out."
-    return ["## Contamination", "", found, "", *table(heads, rows), "", *_matches(row["matches"])]
+    left_out = f"{report.flagged} of {report.questions} questions repeated a benchmark's problem and were left out."
+    heads, rows = report.table()
+    return ["## Contamination", "", left_out, "", *table(heads, rows), "", BRACKETS, "", *_matches(report.matches)]
 
 
 def _matches(matches: Sequence[Row]) -> list[str]:
@@ -42,9 +36,9 @@ def _matches(matches: Sequence[Row]) -> list[str]:
         return []
     rows = [
         (str(m["id"]), m["benchmark"], str(m["benchmark_id"]), m["reason"], f"{m['coverage']:.2f}")
-        for m in matches[:_SHOWN]
+        for m in matches[:_MAX_MATCHES]
     ]
-    more = [f"And {len(matches) - _SHOWN} more.", ""] if len(matches) > _SHOWN else []
+    more = [f"And {len(matches) - _MAX_MATCHES} more.", ""] if len(matches) > _MAX_MATCHES else []
     return [*table(("question", "benchmark", "its problem", "reason", "share"), rows), "", *more]
 
 
@@ -54,5 +48,5 @@ def _line(cells: Sequence[str]) -> str:
 
 def _cell(text: str) -> str:
     flat = " ".join(text.split())
-    flat = flat if len(flat) <= _LETTERS else f"{flat[: _LETTERS - 1]}…"
+    flat = flat if len(flat) <= _MAX_LETTERS else f"{flat[: _MAX_LETTERS - 1]}…"
     return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

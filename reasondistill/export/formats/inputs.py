@@ -1,24 +1,21 @@
-"""What the export formats are made of: the kept rollouts, the wrong ones of the same problems, and a way to read both.
+"""The rollouts that formats are made from: the kept ones, and the wrong ones of the same problems.
 
-A key a rollout is held; texts are read again, in the order in which a format wants them.
+Memory holds a key per rollout; texts are read again, in the order in which a format wants them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import groupby
-from operator import attrgetter
-from typing import Any
 
 from verifiers import Outcome
 
 from ...curation.candidate_source import Candidate, Key, Source
 from ...records import Example
-from ..receipts import messages_hash
+from ..options import ExportOptions
 from ..rendering import uses_tools
 
 _RIGHT = {Outcome.CORRECT: True, Outcome.INCORRECT: False, Outcome.TIMEOUT: False}
-"""What is verified right or wrong; no answer, undecided and error are neither."""
+"""Outcomes that verify a rollout right or wrong; no answer, undecided and error do neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,17 @@ class Entry(Key):
     length: int
     """Tokens of the completion; its characters where no engine counted."""
     right: bool | None
-    """None where the verifier said neither."""
+    """Verified right or wrong; None for neither."""
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> "Entry":
+        """Return a candidate's entry."""
+        return cls(
+            rollout_id=candidate.rollout.id,
+            problem_id=candidate.problem.id,
+            length=candidate.rollout.usage.completion_tokens or len(candidate.rollout.written),
+            right=_RIGHT.get(candidate.verdict.outcome),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +54,27 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """The rollouts of one dataset. No problem without a kept rollout is in it."""
+    """The rollouts of one dataset. Every problem in it has a kept rollout."""
 
     source: Source
     make: Callable[[Candidate], Example]
     kept: tuple[Entry, ...]
     wrong: tuple[Entry, ...] = ()
-    """Verified wrong rollouts of the same problems, that curation left out for nothing else."""
+    """Rollouts of the same problems that were verified wrong and that curation dropped for nothing else."""
     tools: bool = False
-    """Whether some rollout called a tool."""
+    """Use of a tool by some rollout."""
     rl_problems: frozenset[str] | None = None
-    """Problems that rows for RL may be of; None: all."""
-    hash: str = ""
-    """Of all texts in it: the same material has the same one."""
+    """Problem ids that rows for RL are restricted to; None for no restriction."""
+    options: ExportOptions = field(default_factory=ExportOptions)
+    seed: int = 0
 
-    def read(self, entries: Iterable[Entry]) -> Iterator[Sample]:
+    def read(self, entries: Iterable[Key]) -> Iterator[Sample]:
         """Yield the samples in the order of the entries."""
         ids = [entry.rollout_id for entry in entries]
         return (Sample(candidate=c, example=self.make(c)) for c in self.source.read(ids))
 
     def groups(self) -> Iterator[list[Sample]]:
-        """Yield the samples of one problem at a time, its kept ones first; problems in the order of the main split."""
+        """Yield the samples of one problem at a time, kept ones first; problems in the order of the main split."""
         place = {name: number for number, name in enumerate(dict.fromkeys(e.problem_id for e in self.kept))}
         entries = sorted((*self.kept, *self.wrong), key=lambda entry: place[entry.problem_id])
         for _, group in groupby(self.read(entries), key=lambda sample: sample.candidate.problem.id):
@@ -81,36 +88,34 @@ class Material:
         return self.read(first.values())
 
 
-def gather(kept: Source, make: Callable[[Candidate], Example], wrong: Source | None = None) -> Material:
-    """Read the rollouts once and note what the formats need to know of them."""
-    seen = _Seen()
-    own = tuple(map(seen.entry, kept))
-    others = tuple(entry for entry in map(seen.entry, wrong or ()) if entry.right is False)
-    mine = set(map(attrgetter("rollout_id"), own))
+def gather(
+    kept: Source,
+    make: Callable[[Candidate], Example],
+    wrong: Source | None = None,
+    *,
+    options: ExportOptions | None = None,
+    seed: int = 0,
+    rl_problems: frozenset[str] | None = None,
+) -> Material:
+    """Read the rollouts once and return the material of the formats."""
+    tools = False
+
+    def entries(source: Iterable[Candidate]) -> Iterator[Entry]:
+        nonlocal tools
+        for candidate in source:
+            tools = tools or uses_tools(candidate.rollout.completion)
+            yield Entry.of(candidate)
+
+    mine = tuple(entries(kept))
+    ids = {entry.rollout_id for entry in mine}
+    others = tuple(e for e in entries(wrong or ()) if e.right is False and e.rollout_id not in ids)
     return Material(
         source=kept,
         make=make,
-        kept=own,
-        wrong=tuple(entry for entry in others if entry.rollout_id not in mine),
-        tools=seen.tools,
-        hash=seen.digest.hexdigest()[:20],
+        kept=mine,
+        wrong=others,
+        tools=tools,
+        rl_problems=rl_problems,
+        options=options or ExportOptions(),
+        seed=seed,
     )
-
-
-@dataclass(slots=True)
-class _Seen:
-    """Turns candidates into entries and notes what they have in common."""
-
-    tools: bool = False
-    digest: Any = field(default_factory=sha256)
-
-    def entry(self, candidate: Candidate) -> Entry:
-        rollout = candidate.rollout
-        self.tools = self.tools or uses_tools(rollout.completion)
-        self.digest.update(f"{rollout.id} {messages_hash(rollout.completion)} {candidate.verdict.outcome}\n".encode())
-        return Entry(
-            rollout_id=rollout.id,
-            problem_id=candidate.problem.id,
-            length=rollout.usage.completion_tokens or len(rollout.written),
-            right=_RIGHT.get(candidate.verdict.outcome),
-        )

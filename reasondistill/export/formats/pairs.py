@@ -3,27 +3,17 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ...records import Row, content_id
+from ..options import ExportOptions
 from ..rendering import chat
 from .inputs import Entry, Material, Sample
+from .table import ORIGIN, Format
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairOptions:
-    """How pairs are chosen."""
-
-    per_problem: int = 1
-    """Pairs of one problem at most."""
-    length_matched: bool = True
-    """Take the pairs whose lengths differ least, so that length does not tell right from wrong; else any."""
-    seed: int = 0
-
-
-def dpo_rows(material: Material, options: PairOptions) -> Iterator[Row]:
+def dpo_rows(material: Material) -> Iterator[Row]:
     """Yield `prompt`, `chosen` and `rejected`, problems in the order of the main split."""
-    pairs = list(choose_pairs(material, options))
+    pairs = list(choose_pairs(material))
     samples = material.read(entry for pair in pairs for entry in pair)
     for (right, wrong), chosen, rejected in zip(pairs, samples, samples, strict=False):
         problem = chosen.candidate.problem
@@ -41,8 +31,8 @@ def dpo_rows(material: Material, options: PairOptions) -> Iterator[Row]:
         }
 
 
-def kto_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
-    """Yield `prompt`, `completion` and `label`; what was verified neither right nor wrong has no row."""
+def kto_rows(material: Material) -> Iterator[Row]:
+    """Yield `prompt`, `completion` and `label`; a rollout that was verified neither right nor wrong has no row."""
     entries = [entry for entry in (*material.kept, *material.wrong) if entry.right is not None]
     for sample in material.read(entries):
         problem = sample.candidate.problem
@@ -57,7 +47,7 @@ def kto_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
         }
 
 
-def choose_pairs(material: Material, options: PairOptions) -> Iterator[tuple[Entry, Entry]]:
+def choose_pairs(material: Material) -> Iterator[tuple[Entry, Entry]]:
     """Yield pairs of a right and a wrong rollout of one problem."""
     right: dict[str, list[Entry]] = defaultdict(list)
     wrong: dict[str, list[Entry]] = defaultdict(list)
@@ -65,28 +55,31 @@ def choose_pairs(material: Material, options: PairOptions) -> Iterator[tuple[Ent
         if entry.right is not None:
             (right if entry.right else wrong)[entry.problem_id].append(entry)
     for problem, chosen in right.items():
-        yield from match(chosen, wrong.get(problem, ()), options)
+        yield from match(chosen, wrong.get(problem, ()), material.options, material.seed)
 
 
-def match(right: Sequence[Entry], wrong: Sequence[Entry], options: PairOptions) -> list[tuple[Entry, Entry]]:
+def match(
+    right: Sequence[Entry], wrong: Sequence[Entry], options: ExportOptions, seed: int = 0
+) -> list[tuple[Entry, Entry]]:
     """Pair the rollouts of one problem, each at most once; ids and seed decide among equals.
 
     >>> def entry(name: str, length: int) -> Entry:
     ...     return Entry(rollout_id=name, problem_id="p", length=length, right=None)
-    >>> pairs = match([entry("a", 9), entry("b", 5)], [entry("c", 6)], PairOptions())
+    >>> pairs = match([entry("a", 9), entry("b", 5)], [entry("c", 6)], ExportOptions())
     >>> [(chosen.rollout_id, rejected.rollout_id) for chosen, rejected in pairs]
     [('b', 'c')]
     """
 
+    # Length should not tell right from wrong.
     def rank(pair: tuple[Entry, Entry]) -> tuple[float, str]:
         one, other = pair
         apart = abs(one.length - other.length) / max(one.length, other.length, 1)
-        return apart if options.length_matched else 0.0, content_id(options.seed, one.rollout_id, other.rollout_id)
+        return apart if options.length_matched else 0.0, content_id(seed, one.rollout_id, other.rollout_id)
 
     used: set[str] = set()
     pairs: list[tuple[Entry, Entry]] = []
     for one, other in sorted(((a, b) for a in right for b in wrong), key=rank):
-        if len(pairs) == options.per_problem:
+        if len(pairs) == options.pairs_per_problem:
             break
         if not used & {one.rollout_id, other.rollout_id}:
             pairs.append((one, other))
@@ -96,3 +89,32 @@ def match(right: Sequence[Entry], wrong: Sequence[Entry], options: PairOptions) 
 
 def _tools(sample: Sample) -> Row:
     return {"tools": json.dumps(list(sample.example.tools))} if sample.example.tools else {}
+
+
+DPO = Format(
+    name="dpo",
+    rows=dpo_rows,
+    columns={
+        "prompt": "messages",
+        "chosen": "messages",
+        "rejected": "messages",
+        "tools": "tools",
+        "chosen_id": "text",
+        "rejected_id": "text",
+        "chosen_tokens": "number",
+        "rejected_tokens": "number",
+        "problem_id": "text",
+        "source": "text",
+    },
+    about="pairs for TRL's DPOTrainer: a rollout of the main split that was verified right against one of the "
+    "same problem that was verified wrong (a missing answer is not: nothing was compared). No rollout stands "
+    "in two pairs",
+    wrong=True,
+)
+KTO = Format(
+    name="kto",
+    rows=kto_rows,
+    columns={"prompt": "messages", "completion": "messages", "tools": "tools", "label": "flag", **ORIGIN},
+    about="single completions for TRL's KTOTrainer: true for verified right, false for verified wrong",
+    wrong=True,
+)

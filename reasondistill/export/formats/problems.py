@@ -7,14 +7,15 @@ from ...records import FinishReason, Kind, Problem, Row
 from ..receipts import CODE_CONTEXT
 from ..rendering import chat, one_text
 from .inputs import Material, Sample
-from .pairs import PairOptions
-from .rollouts import asked_and_told
+from .rollouts import question_and_answer
+from .table import Format
 
 
-def grpo_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
-    """Yield the student's prompt and what `verifiers.rewards` needs to judge its answers.
+def grpo_rows(material: Material) -> Iterator[Row]:
+    """Yield the student's prompt and the columns by which `verifiers.rewards` judges its answers.
 
-    Where a reference model has rated the problems, one that it always or hardly ever solves teaches nothing.
+    Problems are restricted to the pass-rate band where a reference model rated them: one that is always or hardly ever
+    solved teaches nothing.
     """
     for sample in material.problems():
         problem = sample.candidate.problem
@@ -34,7 +35,7 @@ def grpo_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
         }
 
 
-def kd_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
+def kd_rows(material: Material) -> Iterator[Row]:
     """Yield the student's prompts."""
     for sample in material.problems():
         problem, tools = sample.candidate.problem, sample.example.tools
@@ -46,7 +47,7 @@ def kd_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
         }
 
 
-def open_r1_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
+def open_r1_rows(material: Material) -> Iterator[Row]:
     """Yield OpenR1-Math's columns; `messages` holds the first generation that is right, else the first."""
     for group in material.groups():
         problem = group[0].candidate.problem
@@ -65,7 +66,7 @@ def open_r1_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
             "correctness_math_verify": right,
             "finish_reasons": [str(sample.candidate.rollout.finish_reason) for sample in group],
             "correctness_count": sum(each is True for each in right),
-            "messages": asked_and_told(problem, texts[right.index(True) if True in right else 0]),
+            "messages": question_and_answer(problem, texts[right.index(True) if True in right else 0]),
         }
 
 
@@ -75,3 +76,50 @@ def _is_complete(sample: Sample) -> bool:
 
 def _text(problem: Problem, *names: str) -> str | None:
     return next((str(problem.metadata[name]) for name in names if problem.metadata.get(name)), None)
+
+
+GRPO = Format(
+    name="grpo",
+    rows=grpo_rows,
+    columns={
+        "prompt": "messages",
+        "solution": "text",
+        "answer": "text",
+        "tests": "text",
+        "metadata": "text",
+        "kind": "text",
+        "problem_id": "text",
+        "source": "text",
+    },
+    about="one row a problem for TRL's GRPOTrainer with `verifiers.rewards`: `math_reward` reads `answer` "
+    "(`solution` is the same in a box), `code_reward` reads `tests` and `metadata`",
+)
+KD = Format(
+    name="kd",
+    rows=kd_rows,
+    columns={"prompt": "messages", "tools": "tools", "problem_id": "text", "source": "text"},
+    about="prompts only, one a problem, for on-policy distillation",
+)
+OPEN_R1 = Format(
+    name="open-r1",
+    rows=open_r1_rows,
+    columns={
+        "problem": "text",
+        "solution": "text",
+        "answer": "text",
+        "problem_type": "text",
+        "question_type": "text",
+        "source": "text",
+        "uuid": "text",
+        "is_reasoning_complete": "flags",
+        "generations": "texts",
+        "correctness_math_verify": "flags",
+        "correctness_llama": "flags",
+        "finish_reasons": "texts",
+        "correctness_count": "number",
+        "messages": "messages",
+    },
+    about="the columns of OpenR1-Math, one row a problem with all its generations; "
+    "`correctness_math_verify` holds the verdicts of the verifier named here",
+    wrong=True,
+)

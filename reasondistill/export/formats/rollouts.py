@@ -6,46 +6,46 @@ from collections.abc import Iterator
 from ...records import Message, Problem, Row
 from ..rendering import chat, one_text, uses_tools
 from .inputs import Material, Sample
-from .pairs import PairOptions
+from .table import ORIGIN, Format
 
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 
 
-def message_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
-    """Yield `messages` and, where there are some, `tools`."""
+def message_rows(material: Material) -> Iterator[Row]:
+    """Yield `messages` and, where a tool was offered, `tools`."""
     for sample in material.read(material.kept):
         example = sample.example
         tools = {"tools": json.dumps(list(example.tools))} if example.tools else {}
         yield {"messages": chat((*example.prompt, *example.completion)), **tools, **origin(sample)}
 
 
-def sharegpt_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
-    """Yield `conversations` of `from` and `value`, with what tools wrote in the last turn."""
+def sharegpt_rows(material: Material) -> Iterator[Row]:
+    """Yield `conversations` of `from` and `value`; tool outputs are part of the last turn."""
     for sample in material.read(material.kept):
-        told = one_text(sample.example.completion)
+        shown = one_text(sample.example.completion)
         turns = [{"from": _SPEAKERS.get(m.role, m.role), "value": m.content} for m in sample.example.prompt]
         yield {
-            "conversations": [*turns, {"from": "gpt", "value": told.text}],
-            "tool_output_spans": told.span_rows(),
+            "conversations": [*turns, {"from": "gpt", "value": shown.text}],
+            "tool_output_spans": shown.span_rows(),
             **origin(sample),
         }
 
 
-def numina_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
-    """Yield `problem`, `solution`, `messages` and the characters of `solution` that tools wrote."""
+def numina_rows(material: Material) -> Iterator[Row]:
+    """Yield `problem`, `solution`, `messages` and the character spans of `solution` that tools wrote."""
     for sample in material.read(material.kept):
-        told = one_text(sample.example.completion)
+        shown = one_text(sample.example.completion)
         problem = sample.candidate.problem
         yield {
             "problem": problem.question,
-            "solution": told.text,
-            "messages": asked_and_told(problem, told.text),
-            "tool_output_spans": told.span_rows(),
+            "solution": shown.text,
+            "messages": question_and_answer(problem, shown.text),
+            "tool_output_spans": shown.span_rows(),
             **origin(sample),
         }
 
 
-def openmath_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
+def openmath_rows(material: Material) -> Iterator[Row]:
     """Yield OpenMathReasoning's columns."""
     for sample in material.read(material.kept):
         problem = sample.candidate.problem
@@ -63,11 +63,54 @@ def openmath_rows(material: Material, _options: PairOptions) -> Iterator[Row]:
 
 
 def origin(sample: Sample) -> Row:
-    """Return the columns that say where a row comes from."""
+    """Return the columns that name a row's origin."""
     problem = sample.candidate.problem
     return {"rollout_id": sample.candidate.rollout.id, "problem_id": problem.id, "source": problem.source}
 
 
-def asked_and_told(problem: Problem, text: str) -> list[Row]:
+def question_and_answer(problem: Problem, text: str) -> list[Row]:
     """Return the bare question and the answer as messages."""
     return chat((Message(role="user", content=problem.question), Message(role="assistant", content=text)))
+
+
+MESSAGES = Format(
+    name="messages",
+    rows=message_rows,
+    columns={"messages": "messages", "tools": "tools", **ORIGIN},
+    about="whole conversations for TRL's SFTTrainer, tool calls as tool calls",
+)
+SHAREGPT = Format(
+    name="sharegpt",
+    rows=sharegpt_rows,
+    columns={"conversations": "turns", "tool_output_spans": "spans", **ORIGIN},
+    about="ShareGPT's `conversations`; `tool_output_spans` are characters of the last turn that tools wrote",
+)
+NUMINA_TIR = Format(
+    name="numina-tir",
+    rows=numina_rows,
+    columns={
+        "problem": "text",
+        "solution": "text",
+        "messages": "messages",
+        "tool_output_spans": "spans",
+        **ORIGIN,
+    },
+    about="the columns of NuminaMath-TIR: code and outputs in fences (ToRA's too); `tool_output_spans` are "
+    "the characters of `solution` that tools wrote, to be left out of the loss",
+)
+OPENMATHREASONING = Format(
+    name="openmathreasoning",
+    rows=openmath_rows,
+    columns={
+        "expected_answer": "text",
+        "problem_type": "text",
+        "problem_source": "text",
+        "generation_model": "text",
+        "pass_rate_72b_tir": "text",
+        "problem": "text",
+        "generated_solution": "text",
+        "inference_mode": "text",
+        "used_in_kaggle": "flag",
+    },
+    about="the columns of OpenMathReasoning; `pass_rate_72b_tir` is n/a",
+)

@@ -1,8 +1,8 @@
 """Benchmarks as small YAML files: where the problems are, how they are asked, and how answers are judged.
 
 A benchmark's problems are read from a local folder where its file lies there, else from the hub, else made (by
-reasoning-gym). The folder is `--benchmarks-dir`, else the environment's REASONDISTILL_BENCHMARKS, else the one beside a
-development checkout.
+reasoning-gym). The folder is `--benchmarks-dir`, else the one that the environment variable REASONDISTILL_BENCHMARKS
+names.
 """
 
 import difflib
@@ -71,7 +71,7 @@ class Benchmark:
             return load_problems(local, kind=self.kind, split="test", skip_bad=skip_bad, limit=limit)
         if self.hub is None:
             raise RecipeError(
-                f"benchmark {self.name}: {self.file} is not in {_places(folder)}, and it has no place on the hub; "
+                f"benchmark {self.name}: {self.file} is not in {_places(folder)}, and it is not on the hub; "
                 f"name its folder with --benchmarks-dir or {VARIABLE}, or give --benchmark FILE.jsonl"
             )
         name, _, rest = self.hub.partition(":")
@@ -183,7 +183,7 @@ def _folders(folder: Path | None) -> list[Path]:
 
 
 def _places(folder: Path | None) -> str:
-    return ", ".join(map(str, _folders(folder)))
+    return ", ".join(map(str, _folders(folder))) or "any folder (none is named)"
 
 
 def _plain(value: Any) -> Any:

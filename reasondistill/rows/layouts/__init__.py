@@ -34,9 +34,12 @@ def recognise(row: Row, wanted: str = "auto") -> Layout:
     'evalplus'
     """
     if wanted != "auto":
-        layout: Layout = load_member(wanted, LAYOUTS, "--format auto or")
+        layout: Layout = load_member(wanted, {"auto": "", **LAYOUTS}, "--format")
         return layout
-    return next(layout for layout in _all() if layout.knows(row))
+    for layout in _all():
+        if layout.knows(row):
+            break
+    return layout
 
 
 @cache
