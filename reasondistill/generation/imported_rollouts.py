@@ -1,7 +1,7 @@
-"""Rollouts made elsewhere as a run's own: what the files of `generate.rollouts` hold takes the place of a teacher.
+"""Use rollouts from files instead of sampling a teacher (`generate.rollouts`).
 
-Rows are read as `evaluate --rollouts` reads them. A transcript with outputs of code in it is taken apart into roles.
-The files are streamed, twice; of their texts none is held.
+Rows are read as `evaluate --rollouts` reads them. A transcript with outputs of code is split into turns by role. The
+files are streamed twice; no text is kept in memory.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from .transcripts import parse
 
 @dataclass(slots=True, kw_only=True)
 class ImportedRollouts:
-    """Some files of rollouts, and the problems that they are attempts at."""
+    """Files of rollouts, and the problems that they answer."""
 
     paths: Sequence[Path]
     references: Mapping[str, Problem] = field(default_factory=dict)
@@ -31,10 +31,10 @@ class ImportedRollouts:
     _files: list[CompletionFile] = field(default_factory=list, init=False)
 
     def problems(self) -> list[Problem]:
-        """Read every file once and return the problems, in the order in which they are first named.
+        """Read every file once and return the problems, in the order of their first rows.
 
-        Raises DataError for a row that cannot be used, for a problem without a question, and for one that two files
-        give different references.
+        Raises DataError for an unusable row, for a problem without a question, and for two files that state different
+        references of one problem.
         """
         merged: dict[str, tuple[Problem, Path]] = {}
         for path in self.paths:
@@ -77,11 +77,11 @@ class ImportedRollouts:
 
 
 def in_roles(rollout: Rollout) -> Rollout:
-    r"""Return a rollout whose last turn, a transcript with code and its outputs in one text, is taken apart.
+    r"""Return a rollout whose last turn, a transcript of code and its outputs, is split into turns by role.
 
     >>> text = "```python\nprint(4)\n```\n```output\n4\n```\nIt is $\\boxed{4}$."
     >>> turns = (Message(role="assistant", content=text),)
-    >>> from .records import FinishReason, Sampling
+    >>> from ..records import FinishReason, Sampling
     >>> given = Rollout(id="r", problem_id="p", index=0, strategy="imported", messages=turns, model="", engine="",
     ...     finish_reason=FinishReason.STOP, sampling=Sampling(), prompt_hash="")
     >>> [m.role for m in in_roles(given).messages], in_roles(given).marks["executions"]
