@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reasondistill.curation.options import CurateOptions
-from reasondistill.curation.steps.pass_rate import PassRateOptions
+from reasondistill.curation.steps.pass_rate import PassRate, PassRateOptions
 from reasondistill.engines.options import EngineOptions
 from reasondistill.problems.source import ProblemSource
 from reasondistill.recipe.records import EvaluateOptions, GenerateOptions, Recipe, StudentOptions
@@ -115,12 +115,13 @@ def test_curation_of_the_arms_differs_in_the_outcome_only():
     assert {f: getattr(one, f) for f in one.__slots__ if f != "keep"} == {
         f: getattr(two, f) for f in two.__slots__ if f != "keep"
     }
-    assert one.pass_rate is None
+    assert PassRate.of(one) is None
 
 
 def test_a_pass_rate_band_is_measured_on_the_student_or_a_named_model():
     plan = _plan(curate=CurateOptions(pass_rate=PassRateOptions(enabled=True)))
-    assert plan.select("correct").pass_rate == (0.1, 0.9)
+    band = plan.select("correct").pass_rate
+    assert (PassRate.of(plan.select("correct")) is not None, band.low, band.high) == (True, 0.1, 0.9)
     assert (plan.pass_rate().model, plan.pass_rate().sets[0].samples) == ("s", 4)
     plan = _plan(curate=CurateOptions(pass_rate=PassRateOptions(enabled=True, model="smollm2-135m-instruct")))
     assert plan.pass_rate().model == "smollm2-135m-instruct"
@@ -142,7 +143,7 @@ def test_rows_for_rl_are_held_to_the_band_by_default(enabled, formats, student, 
     recipe = changed(_recipe(), values)
     plan = Plan(recipe=recipe, folder=Path("runs/test"), recipe_folder=Path())
     assert plan.rates_problems == rates
-    assert (plan.select("correct").pass_rate is not None) == drops
+    assert (PassRate.of(plan.select("correct")) is not None) == drops
 
 
 def test_reference_models_are_asked_once_and_greedily():
