@@ -1,4 +1,4 @@
-"""Auditing a dataset that others made: is the answer right, is the row whole, would a trainer learn the right tokens?
+"""Audit a dataset without receipts: is the answer right, is the row whole, would a trainer learn the right tokens?
 
 A row that the file itself calls wrong is not held against it. Where a row has no reference, its answer is not judged.
 """

@@ -6,11 +6,11 @@ from .benchmarks.benchmark import benchmark_names, find_benchmark
 from .source import ProblemSource
 
 OWN = "Apache-2.0"
-"""Of what this package's templates and reasoning-gym's generators make."""
+"""Licence of what this package's templates and reasoning-gym's generators make."""
 
 
 def licence_of_source(source: ProblemSource) -> str:
-    """Return the licence, or an empty text where nobody says it.
+    """Return the licence, or an empty text if it is unknown.
 
     >>> licence_of_source(ProblemSource(source="data/aime24.jsonl.gz"))
     'problem texts (c) MAA'

@@ -1,4 +1,4 @@
-"""Scoring completions that were made elsewhere: into a folder that keeps them, their verdicts and the report.
+"""Score completions from a file into a folder that keeps them, their verdicts and the report.
 
 The folder is an evaluation like any other: it can be compared, exported, and scored again without the file or a model.
 The same command again judges only what has no current verdict.

@@ -63,7 +63,7 @@ class Benchmark:
     def load(
         self, *, folder: Path | None = None, limit: int | None = None, seed: int = 0, skip_bad: bool = False
     ) -> list[Problem]:
-        """Return the problems, the first `limit` of them. Raises DataError or RecipeError where none can be had."""
+        """Return the problems, the first `limit` of them. Raises DataError or RecipeError if there are none."""
         if self.gym:
             return load_gym(self.gym, count=limit or self.problems or 100, seed=seed, split="test")
         local = self.local_file(folder)
@@ -88,7 +88,7 @@ class Benchmark:
         )
 
     def local_file(self, folder: Path | None = None) -> Path | None:
-        """Return the benchmark's local file, or None where there is none."""
+        """Return the benchmark's local file, or None."""
         found = (place / self.file for place in _folders(folder) if self.file)
         return next((path for path in found if path.is_file()), None)
 
