@@ -19,11 +19,6 @@ def add_model(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     group = parser.add_argument_group("model", "The API key of a server comes from OPENAI_API_KEY.")
     add_options(group, EngineOptions, required=("model",) if required else ())
     group = parser.add_argument_group("prompt and sampling")
-    group.add_argument(
-        "--strategy",
-        choices=STRATEGIES,
-        help="tir runs the code that the model writes (default: cot, or the benchmark's)",
-    )
     members = ", ".join(STRATEGIES)
     group.add_argument(
         "--strategy",

@@ -107,6 +107,8 @@ def _values(field: Field[Any], hint: Any) -> dict[str, Any]:
         return {"action": BooleanOptionalAction if field.default else "store_true"}
     metavar = field.name.upper()
     choices = [word for part in types if get_origin(part) is Literal for word in get_args(part)]
+    if choices and str in types:  # built-in members or the user's own
+        return {"type": _reader(hint, text=True), "metavar": f"{{{','.join(choices)}}}|package.module:Name"}
     if choices:
         return {"choices": choices}
     if any(get_origin(part) is tuple for part in types):

@@ -1,9 +1,9 @@
 """Engines complete conversations. `open_engine` opens one and imports its libraries only then."""
 
-from collections.abc import Callable
-from typing import get_args, get_type_hints
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from ..errors import RecipeError
+from ..store.options import load_member
 from .auto import choose, limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic
 from .options import EngineOptions
@@ -21,7 +21,14 @@ __all__ = [
     "open_engine",
 ]
 
-ENGINES: tuple[str, ...] = get_args(get_type_hints(EngineOptions)["engine"])
+ENGINES = {
+    "vllm": "reasondistill.engines.vllm_engine:open_vllm",
+    "transformers": "reasondistill.engines.transformers_engine:open_transformers",
+    "llamacpp": "reasondistill.engines.llamacpp_engine:open_llamacpp",
+    "openai": "reasondistill.engines.openai.engine:open_openai",
+    "replay": "reasondistill.engines.replay_engine:open_replay",
+}
+"""Openers of the engines by name. Your own is `package.module:Name`: a coroutine function that gets the options."""
 
 
 async def open_engine(
@@ -43,24 +50,9 @@ async def open_engine(
     name, why = choose(options)
     if options.engine == "auto" and say is not None:
         say(f"engine {name}: {why}")
-    if name == "vllm":
-        from .vllm_engine import open_vllm
-
-        return await open_vllm(options, thinking_delimiters=thinking_delimiters)
-    if name == "transformers":
-        from .transformers_engine import open_transformers
-
-        return await open_transformers(options)
-    if name == "llamacpp":
-        from .llamacpp_engine import open_llamacpp
-
-        return await open_llamacpp(options)
-    if name == "openai":
-        from .openai.engine import open_openai
-
-        return await open_openai(options, say=say, wait_if_down=wait_if_down)
-    if name == "replay":
-        from .replay_engine import open_replay
-
-        return await open_replay(options)
-    raise RecipeError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
+    further: dict[str, dict[str, Any]] = {
+        "vllm": {"thinking_delimiters": thinking_delimiters},
+        "openai": {"say": say, "wait_if_down": wait_if_down},
+    }
+    opener: Callable[..., Awaitable[Engine]] = load_member(name, ENGINES, "engine")
+    return await opener(options, **further.get(name, {}))

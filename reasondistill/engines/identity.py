@@ -27,7 +27,7 @@ def is_local(model: EngineOptions) -> bool:
     >>> is_local(EngineOptions(model="smollm2-135m-instruct")), is_local(EngineOptions(model="m", engine="openai"))
     (True, False)
     """
-    return not (model.base_url or model.replay or model.engine in ("openai", "replay"))
+    return not (model.base_url or model.replay or model.engine in ("openai", "replay") or ":" in model.engine)
 
 
 def model_row(model: EngineOptions) -> Row:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 
 from ..store import mask_secrets
-from ..store.options import Check
+from ..store.options import Check, OwnMember
 from .openai.addresses import fault_of
 
 
@@ -30,8 +30,9 @@ class EngineOptions:
     """Model reference: catalogue name, hub id, directory, .gguf file, or the name that a server serves."""
     model_id: str | None = None
     """Name recorded in the rollouts instead of `model`; distinguishes models with the same name."""
-    engine: Literal["auto", "vllm", "transformers", "llamacpp", "openai", "replay"] = "auto"
-    """Engine. auto takes the fastest one that runs here, and openai where there is a `base_url`."""
+    engine: Literal["auto", "vllm", "transformers", "llamacpp", "openai", "replay"] | OwnMember = "auto"
+    """Engine, or your own `package.module:Name`. auto takes the fastest one that runs here, and openai where there is a
+    `base_url`."""
     base_url: Annotated[str | tuple[str, ...] | None, Check(check_addresses)] = None
     """Address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1, or a list of several that serve the
     same model."""

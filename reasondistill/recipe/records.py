@@ -109,6 +109,8 @@ class Recipe:
     export: ExportOptions = field(default_factory=ExportOptions)
     train: TrainOptions = field(default_factory=TrainOptions)
     evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
+    steps: tuple[Choice, ...] = ()
+    """Your own steps, `{name: package.module:Name, after: STEP, key: value}`. Without `after` a step runs last."""
     students: dict[str, StudentOptions] = field(default_factory=lambda: {"student": StudentOptions()})
     """Students by name, the main one first. Students in a file replace the default one."""
 

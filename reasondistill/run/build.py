@@ -10,6 +10,7 @@ from ..curation.step import CurateStep, Curator, IfdStep
 from ..curation.steps.licence import LicenceRule
 from ..engines.identity import model_name, model_row, model_weights
 from ..engines.options import EngineOptions
+from ..errors import RecipeError
 from ..export.step import ExportStep, Sources
 from ..generation.imported_rollouts import ImportedRollouts
 from ..generation.load_strategy import StrategyChoice
@@ -26,7 +27,7 @@ from ..recipe.records import STEPS, Recipe, StudentOptions
 from ..records import Problem, Sampling, content_id
 from ..report.step import ReportStep
 from ..rows.run_problems import TRAIN, problem_file
-from ..store.options import dump_options, read_options
+from ..store.options import Choice, dump_options, read_choice, read_options
 from ..training.options import TrainOptions
 from ..training.step import TrainStep
 from ..training.train_stage import TrainStage
@@ -54,7 +55,23 @@ def build_steps(recipe: Recipe, recipe_folder: Path) -> list[Step]:
     }
     wanted = STEPS[: STEPS.index(recipe.until) + 1]
     steps = [step for name in wanted if name in made for step in made[name]()]
+    _insert_own(steps, recipe.steps)
     return [*steps, ReportStep(reads=tuple(step.name for step in steps))]
+
+
+def _insert_own(steps: list[Step], own: Sequence[Choice]) -> None:
+    """Insert the user's own steps, each behind the step that its `after` names.
+
+    Raises RecipeError for a mistaken name or option.
+    """
+    for choice in own:
+        after = choice.options.get("after", steps[-1].name)
+        names = [step.name for step in steps]
+        if after not in names:
+            raise RecipeError(f"recipe.yaml: steps.after must be one of {', '.join(names)}, got {after!r}")
+        options = {key: value for key, value in choice.options.items() if key != "after"}
+        member, record = read_choice(Choice(name=choice.name, options=options), {}, "steps")
+        steps.insert(names.index(after) + 1, member(record))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ..errors import RecipeError
 from ..records import Row
@@ -84,6 +84,17 @@ class Check:
             return value
 
         return core_schema.no_info_after_validator_function(checked, handler(source))
+
+
+def check_own_member(name: str) -> None:
+    """Raise ValueError for a name that cannot be `package.module:Name`."""
+    module, colon, member = name.partition(":")
+    if not (colon and member.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        raise ValueError("must be your own package.module:Name")
+
+
+OwnMember = Annotated[str, Check(check_own_member)]
+"""Name of the user's own member of a folder, beside the built-in ones."""
 
 
 def read_options(cls: type[T], row: Any, where: str = "recipe.yaml", key: str = "") -> T:
