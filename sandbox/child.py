@@ -3,8 +3,6 @@
 The order matters: user id and capabilities first, then landlock, then seccomp, and only then a look at the job.
 """
 
-# os.* rather than Path: descriptors, and no surprises with symbolic links.
-
 import os
 import random
 import resource

@@ -3,8 +3,6 @@
 The main program of its process; the configuration is its one argument, as JSON.
 """
 
-# os.* rather than Path: descriptors, and no surprises with symbolic links.
-
 import gc
 import json
 import os

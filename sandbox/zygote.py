@@ -6,8 +6,6 @@ nothing from a child and never waits for one. When its control socket or its own
 children and exits.
 """
 
-# os.* rather than Path: descriptors, and no surprises with symbolic links.
-
 import contextlib
 import errno
 import fcntl

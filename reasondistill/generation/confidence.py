@@ -1,8 +1,8 @@
-"""How sure a model was of a trace, from the log-probabilities of its own tokens: what weighted votes weigh with.
+"""Confidence of a model in a trace, from the log-probabilities of its tokens: used as weights in weighted voting.
 
 After DeepConf (Fu et al. 2025): a token's confidence, its mean over groups of neighbouring tokens, and the weakest
-group of a trace. Theirs averages the top k log-probabilities of a place; ours takes the sampled token's own, since
-that is what every engine with log-probabilities returns.
+group of a trace. DeepConf averages the top k log-probabilities of a position; ours takes the sampled token's, which
+every engine with log-probabilities returns.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from itertools import accumulate
 from ..records import Row
 
 GROUP = 16
-"""Tokens of a group. The paper takes 2,048 for traces of tens of thousands; ours are short."""
+"""Tokens of a group. DeepConf takes 2,048 for traces of tens of thousands of tokens; ours are short."""
 TAIL = 0.1
-"""Share of the trace's end, where the answer is."""
+"""Share of the trace that counts as its end, where the answer is."""
 
 
 def confidence(logprobs: Sequence[float], *, group: int = GROUP) -> Row:

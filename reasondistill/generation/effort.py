@@ -1,7 +1,7 @@
-"""The effort of thinking asked of a model, as its chat template understands it. The table is data.
+"""The effort of thinking asked of a model, in the way of its chat template. The table is data.
 
-Efforts are words: default (nothing is asked), off, low, medium, high. A template that knows a switch gets its
-arguments; what it cannot say, and a model whose template is not known, gets a sentence in the system message.
+Efforts are words: default (nothing is asked), off, low, medium, high. A template with a switch gets its arguments. A
+sentence in the system message serves efforts that the switch cannot express, and models with an unknown template.
 """
 
 import re
@@ -18,25 +18,25 @@ EFFORTS: tuple[str, ...] = get_args(Effort)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """One way in which templates let thinking be chosen."""
+    """One way of templates to choose the effort."""
 
     variable: str
-    """A variable of the template: where its text holds it, the switch is there."""
+    """Variable whose presence in a template's text shows that it has the switch."""
     models: str
-    """Names of models that have it, for servers that keep their template to themselves: a regular expression."""
+    """Regular expression of the names of models with the switch, for servers that do not show their template."""
     arguments: Mapping[str, Row]
     """Template arguments by effort."""
     spoken: frozenset[str] = frozenset()
-    """Efforts that the switch cannot tell apart from others, so that the sentence is said too."""
+    """Efforts that the switch cannot distinguish from others, so that the sentence is added."""
 
 
 _ON_AND_OFF = frozenset({"low", "high"})
 SWITCHES = (
-    # Before `enable_thinking`: a template that has both grades effort with the first.
+    # Before `enable_thinking`: a template with both uses this one for the effort.
     Switch(
         variable="reasoning_effort",
         models=r"gpt-?oss|^o[134]\b|gpt-5|grok-3-mini|grok-4",
-        # There is no way to turn thinking off here: the least there is, and the sentence.
+        # Thinking cannot be turned off here: the lowest effort and the sentence come closest.
         arguments={"off": {"reasoning_effort": "low"}} | {e: {"reasoning_effort": e} for e in EFFORTS[2:]},
         spoken=frozenset({"off"}),
     ),
@@ -76,7 +76,7 @@ def with_effort(
 
 
 def switch_of(chat_template: str | None, model: str) -> Switch | None:
-    """Return the switch of a template, or of a model's name where the template is not known.
+    """Return the switch of a template, or of a model's name if the template is unknown.
 
     >>> switch_of("{% if enable_thinking %}", "any").variable
     'enable_thinking'
@@ -87,10 +87,10 @@ def switch_of(chat_template: str | None, model: str) -> Switch | None:
     """
     for switch in SWITCHES:
         if chat_template is None:
-            found = re.search(switch.models, model.rpartition("/")[2], re.IGNORECASE)
+            match = re.search(switch.models, model.rpartition("/")[2], re.IGNORECASE)
         else:
-            found = re.search(rf"{{[%{{][^%}}]*(?<![.'\"\w]){switch.variable}(?!['\"\w])", chat_template)
-        if found:
+            match = re.search(rf"{{[%{{][^%}}]*(?<![.'\"\w]){switch.variable}(?!['\"\w])", chat_template)
+        if match:
             return switch
     return None
 

@@ -1,7 +1,7 @@
 """Prompt templates: small YAML files that turn a problem into the messages that are sent.
 
 A template has `user` (with `{question}` in it), and optionally `system`, `examples` (question and answer pairs, sent as
-earlier turns), `stop` (strings that end a completion of it) and `source` (whose prompt it is). Its hash covers what is
+earlier turns), `stop` (strings that end a completion of it) and `source` (the prompt's origin). Its hash covers what is
 sent and not the file's layout or name; stop strings are part of the sampling.
 """
 
@@ -22,7 +22,7 @@ _KEYS = ("system", "examples", "user", "stop", "source")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptTemplate:
-    """A prompt with a place for the question."""
+    """A prompt with fields for the question and for what a strategy fills in."""
 
     name: str
     user: str
@@ -30,9 +30,9 @@ class PromptTemplate:
     examples: tuple[tuple[str, str], ...] = ()
     """Worked (question, answer) pairs, shown as earlier turns."""
     stop: tuple[str, ...] = ()
-    """Strings that end a completion, where the prompt needs them."""
+    """Strings that end a completion, if the prompt needs them."""
     source: str = ""
-    """Whose prompt it is."""
+    """Origin of the prompt."""
 
     @property
     def hash(self) -> str:
@@ -48,7 +48,7 @@ class PromptTemplate:
         return (*turns, Message(role="user", content=self._ask(problem.question)))
 
     def filled(self, **places: str) -> "PromptTemplate":
-        """Return the template with texts in other places than the question's, such as `form` for `{form}`."""
+        """Return the template with other fields than the question filled, such as `form` for `{form}`."""
         system, user = self.system, self.user
         for name, text in places.items():
             system = system and system.replace(f"{{{name}}}", text)

@@ -1,7 +1,7 @@
-"""How a text shows the code that a model wants run and the output that it gets back. The table is data.
+"""Textual syntaxes for the code that a model wants to run and for the output that it gets back. The table is data.
 
-A block is what stands between an opening and a closing; an output is written behind it between two more. Where a model
-writes one of the other openings that `openings` matches, or leaves out a line break, the block is read all the same.
+A block is the text between an opening and a closing; its output follows between two more. Blocks with another opening
+that `openings` matches, or without a line break, are read too.
 """
 
 import functools
@@ -16,14 +16,14 @@ class Syntax:
 
     name: str
     opening: str
-    """What is written before the code; `openings` must match it."""
+    """Text before the code; `openings` must match it."""
     closing: str
     output_opening: str
     output_closing: str
     openings: str
-    """Regular expression of every opening that is understood."""
+    """Regular expression of every opening that is read."""
     closings: str
-    """Regular expression of every closing; it begins with the line break that ends the code, where there is one."""
+    """Regular expression of every closing, from the line break that ends the code on."""
     stops: tuple[str, ...]
     """Stop strings that end a completion right after a block."""
     outputs: str
@@ -34,27 +34,27 @@ class Syntax:
     """Whether a block holds the call as JSON, {"name": ..., "arguments": {"code": ...}}, and not the code itself."""
 
     def call_text(self, code: str) -> str:
-        """Return what stands between opening and closing."""
+        """Return the text between opening and closing."""
         return json.dumps(tool_arguments(code), ensure_ascii=False) if self.as_json else code
 
     def code_of(self, text: str) -> str | None:
-        """Return the code of a block's text; None where it calls something else or is no call."""
+        """Return the code of a block's text; None if it calls something else or is no call."""
         return code_argument(text) if self.as_json else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A block found in a text."""
+    """A block in a text."""
 
     start: int
     end: int
-    """Behind its closing."""
+    """Position behind the closing."""
     opening: str
     text: str
     closing: str
     """Empty for a block that was never closed."""
     code: str | None
-    """None where it is no call of the interpreter."""
+    """Code to run; None if the block is no call of the interpreter."""
 
 
 _FENCE = r"^[ \t]*```[ \t]*(?i:python[23]?|py|tool_code)[ \t]*\r?\n"
@@ -161,7 +161,7 @@ def find_block(text: str, syntax: Syntax, start: int = 0) -> Block | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """An output found behind a block."""
+    """An output behind a block."""
 
     end: int
     opening: str
@@ -180,7 +180,7 @@ def find_output(text: str, syntax: Syntax, start: int) -> Output | None:
 
 
 def without_blocks(text: str, syntax: Syntax) -> str:
-    """Return what is prose in a text: its blocks and what is behind an unclosed one left out."""
+    """Return the prose of a text: without its blocks, and without the text behind an unclosed one."""
     kept, start = [], 0
     while (block := find_block(text, syntax, start)) is not None:
         kept.append(text[start : block.start])
@@ -194,7 +194,7 @@ def tool_arguments(code: str) -> dict[str, object]:
 
 
 def code_argument(text: str) -> str | None:
-    """Return the code of a call written as JSON; None where it calls something else or is no call."""
+    """Return the code of a call written as JSON; None if it calls something else or is no call."""
     try:
         call = json.loads(text)
     except (ValueError, RecursionError):
@@ -205,7 +205,7 @@ def code_argument(text: str) -> str | None:
 
 
 def code_of_call(call: dict[str, object]) -> str | None:
-    """Return the code of a tool call as servers give it; None where it is none of the interpreter.
+    """Return the code of a tool call as servers return it; None if it does not call the interpreter.
 
     Arguments may be an object, its JSON, or (small models do that) the bare code.
 
@@ -229,7 +229,7 @@ def code_of_call(call: dict[str, object]) -> str | None:
 
 
 _NAMES = re.compile(r"python|code|interpreter|^(?:execute|exec|run|repl)$", re.IGNORECASE)
-"""Names that models give to an interpreter, whatever theirs is called."""
+"""Names that models use for an interpreter, whatever its real name."""
 
 
 @functools.cache

@@ -1,8 +1,8 @@
-r"""Between a tool-integrated transcript as one text and its roles: assistant turns with calls, tool turns with outputs.
+r"""Conversion of a tool-integrated transcript between one text and roles: assistant turns with calls, tool turns.
 
-`parse` never loses a byte: what differs from the syntax's own spelling is kept in the call, so that `render` gives the
-text back. A call read from text carries two keys that chat templates do not look at: `syntax` names how it was written
-and `written` holds the spelling where it is another one.
+`parse` never loses a byte: a spelling that differs from the syntax's own is kept in the call, so that `render` restores
+the text. A call read from text carries two keys that chat templates ignore: `syntax` names its syntax and `written`
+holds a differing spelling.
 """
 
 import json
@@ -16,7 +16,7 @@ from .syntax import SYNTAXES, TOOL_NAME, Block, Output, Syntax, code_of_call, fi
 OPEN, CLOSE = "<think>", "</think>"
 PieceKind = Literal["opening", "thinking", "closing", "text", "call", "output"]
 CALL_MARKS = ("failed", "invented")
-"""Keys of a call that say what came of it: its code ended in an error; the model wrote an output of its own."""
+"""Keys of a call that tell its result: its code ended in an error; the model invented an output."""
 
 
 def parse(text: str, syntax: Syntax = SYNTAXES["fenced"]) -> tuple[Message, ...]:
@@ -130,7 +130,7 @@ def _executed(text: str, syntax: Syntax) -> "list[tuple[Block, Output]]":
 
 
 def _turn(text: str, inside: bool) -> tuple[Message, bool]:
-    """Return a stretch of the model's own text as a turn, and whether it ends inside its thinking."""
+    """Return a piece of the model's text as a turn, and whether it ends inside its thinking."""
     if not inside and not text.startswith(OPEN):
         return Message(role="assistant", content=text), False
     thought, closed, content = text.removeprefix("" if inside else OPEN).partition(CLOSE)

@@ -1,8 +1,8 @@
 """Interpreters for rollouts: many rollouts share few live sandbox sessions, and no cell blocks the event loop.
 
-An interpreter gets its session at its first cell. When there are too many live ones, the session that has waited
-longest is closed, and if its rollout comes back its cells are run again; the same brings back a state that a cell took
-with it. So a cell needs a checkpoint only where that would take long or could come out differently.
+An interpreter gets its session at its first cell. If too many are live, the session that was idle longest is closed,
+and its cells are run again when its rollout returns; the same replay restores a state destroyed by a crashing cell. So
+a cell needs a checkpoint only if the replay would take long or could give another state.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from ....errors import EngineError, RequestError
 T = TypeVar("T")
 
 _REPLAY_SECONDS = 0.5
-"""A state that took longer to make is kept by a checkpoint before each further cell."""
+"""Time to make a state above which a checkpoint keeps it before each further cell."""
 _WAITS = (0.1, 0.3, 1.0, 3.0)
-"""Seconds before a cell's next tries when the sandbox fails: it may have to clean up after ended sessions first."""
+"""Seconds before the next tries of a cell when the sandbox fails: it may be cleaning up after ended sessions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +49,17 @@ class Interpreters:
         self._threads = ThreadPoolExecutor(self._busy, thread_name_prefix="cells")
         self._slots = asyncio.Semaphore(self._busy)
         self._coming = 0
-        """Sessions that are being made."""
+        """Number of sessions under construction."""
         self._live: dict[Interpreter, None] = {}
-        """Interpreters with a session; the one used longest ago comes first."""
+        """Interpreters with a session, least recently used first."""
 
     def open(self, cells: Sequence[Cell] = ()) -> "Interpreter":
-        """Return an interpreter in the state that these cells make. Nothing runs before its first own cell."""
+        """Return an interpreter in the state that these cells make. Nothing runs before its first new cell."""
         return Interpreter(self, cells)
 
     @property
     def live(self) -> int:
-        """Sessions that exist now."""
+        """Number of sessions that exist now."""
         return len(self._live)
 
     async def aclose(self) -> None:
@@ -70,7 +70,7 @@ class Interpreters:
 
     @asynccontextmanager
     async def turn(self, interpreter: "Interpreter", *, sessions: int | None = None) -> AsyncIterator[None]:
-        """Wait for a turn, with room for that many further sessions; by default for its own, where it has none."""
+        """Wait for a turn, with room for that many more sessions; by default for its own, if it has none."""
         async with interpreter.lock, self._slots:
             interpreter.running = True
             sessions = 1 if sessions is None and not interpreter.holds_session else sessions or 0
@@ -84,13 +84,13 @@ class Interpreters:
                 self.note(interpreter)
 
     def note(self, interpreter: "Interpreter") -> None:
-        """Take note that an interpreter was just used, and of whether it holds a session."""
+        """Note that an interpreter was just used, and whether it holds a session."""
         self._live.pop(interpreter, None)
         if interpreter.holds_session:
             self._live[interpreter] = None
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run blocking work in a thread; a cancelled caller waits until it is through."""
+        """Run blocking work in a thread; a cancelled caller waits until it has finished."""
         done = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             return await asyncio.shield(done)
@@ -100,7 +100,7 @@ class Interpreters:
 
     def _make_room(self, sessions: int) -> None:
         idle = [one for one in self._live if not one.running]
-        idle.sort(key=lambda one: one.precious)  # stable: the one used longest ago is closed first
+        idle.sort(key=lambda one: one.precious)  # stable: the least recently used one is closed first
         surplus = len(self._live) + self._coming + sessions - self._room
         for one in idle[: max(0, surplus)]:
             one.rest()
@@ -113,7 +113,7 @@ class Interpreter:
         self.cells = list(cells)
         """The cells that made the state."""
         self.repeatable = True
-        """Whether running the cells again makes the same state: not after a cell that was interrupted."""
+        """Whether running the cells again makes the same state; not after an interrupted cell."""
         self.running = False
         self.lock = asyncio.Lock()
         """One cell or branching at a time."""
@@ -121,21 +121,21 @@ class Interpreter:
 
     @property
     def holds_session(self) -> bool:
-        """Whether a live session stands behind it now."""
+        """Whether it has a live session now."""
         return self._session is not None
 
     @property
     def precious(self) -> bool:
-        """Whether its state would take long to make again, or could come out differently."""
+        """Whether its state would take long to restore, or could be restored differently."""
         return not self.repeatable or sum(cell.seconds for cell in self.cells) > _REPLAY_SECONDS
 
     async def run(self, code: str) -> Execution:
-        """Run a cell. Raises RequestError when the sandbox broke and EngineError when none can be had."""
+        """Run a cell. Raises RequestError if the sandbox broke and EngineError if there is none."""
         async with self._owner.turn(self):
-            return await self._owner.call(lambda: _said(lambda: self._run_surely(code)))
+            return await self._owner.call(lambda: _translated(lambda: self._run_surely(code)))
 
     async def fork(self, n: int) -> "list[Interpreter]":
-        """Return n interpreters that start from this state; one that rests has its cells run once for all of them."""
+        """Return n interpreters that start from this state; a resting one runs its cells once for all of them."""
         if n and self.cells and not self._owner.fresh:
             async with self._owner.turn(self, sessions=n + (not self.holds_session)):
                 branches = await self._owner.call(lambda: self._fork(n))
@@ -147,7 +147,7 @@ class Interpreter:
         return branches
 
     def rest(self) -> None:
-        """Give the session up; the cells are run again if there is another one."""
+        """Release the session; the cells are run again if another one is needed."""
         self._drop_session()
         self._owner.note(self)
 
@@ -159,7 +159,7 @@ class Interpreter:
     # What follows runs in a thread.
 
     def _run_surely(self, code: str) -> Execution:
-        """Run a cell, and again in the same state made anew when not the cell but the sandbox failed."""
+        """Run a cell, and run it again in a restored state if the sandbox failed rather than the cell."""
         for seconds in _WAITS:
             try:
                 return self._run(code)
@@ -184,7 +184,7 @@ class Interpreter:
             self.cells.append(Cell(code=code, seconds=execution.wall_seconds))
         elif execution.reason.endswith("and interrupted"):
             self.repeatable = False
-        # Else the sandbox had to end the cell, and the state is that before it.
+        # Otherwise the sandbox had to end the cell, and the state is the one before it.
         return execution
 
     def _drop_session(self) -> None:
@@ -207,8 +207,8 @@ class Interpreter:
         return [Interpreter(self._owner, self.cells, session) for session in sessions]
 
 
-def _said(work: Callable[[], T]) -> T:
-    """Do the work; tell the sandbox's failures in this package's words."""
+def _translated(work: Callable[[], T]) -> T:
+    """Do the work, and turn the sandbox's failures into this package's errors."""
     try:
         return work()
     except SandboxUnavailable as error:
