@@ -21,8 +21,8 @@ import pytest
 
 from reasondistill.cli.main import main
 from reasondistill.generation.prompts import load_template
-from reasondistill.generation.sampling import SamplingPlan
-from reasondistill.generation.strategies.base import Cot
+from reasondistill.generation.sampling_plan import SamplingPlan
+from reasondistill.generation.strategies import Cot
 from reasondistill.records import Problem, Sampling
 
 COMMANDS = (
@@ -346,7 +346,7 @@ def test_the_way_of_a_first_user(desk: Path) -> None:
     assert (
         worked(cli(desk, "problems", "procedural", "--count", 5, "--out", "own.jsonl")) == "5 problems in own.jsonl\n"
     )
-    assert "0 of 6 rollouts there, 6 to sample with recorded" in worked(cli(desk, "run", "desk.yaml", "--dry-run"))
+    assert "0 of 6 rollouts stored, 6 to sample with recorded" in worked(cli(desk, "run", "desk.yaml", "--dry-run"))
     assert not (desk / "runs").exists()
     said = worked(typed(desk, "run", "desk.yaml"))
     assert "report: runs/desk/report.html" in said
@@ -376,7 +376,7 @@ def test_a_run_folder_can_be_reported_from_anywhere(desk: Path, tmp_path: Path) 
 
 JSON_COMMANDS: list[tuple[tuple[str, ...], str]] = [
     (("run", "desk.yaml"), "counts"),
-    (("run", "desk.yaml", "--dry-run"), "sample"),
+    (("run", "desk.yaml", "--dry-run"), "steps"),
     (("curate", "desk.yaml"), "counts"),
     (("export", "desk.yaml"), "counts"),
     (("report", "desk.yaml"), "counts"),

@@ -29,16 +29,10 @@ def add(parser: ArgumentParser) -> None:
     add_skip_bad(parser)
     parser.add_argument("--samples", type=positive, default=1, help="rollouts of each problem")
     parser.add_argument("--k", type=_ks, metavar="1,2,5", help="default: 1 and the number of rollouts a problem")
-    parser.add_argument(
-        "--decode",
-        choices=("greedy", "sample", "budget"),
-        default="greedy",
-        help="greedy; sample: by --temperature or the model's own; budget: forced thinking (default: greedy)",
-    )
     parser.add_argument("--strict", action="store_true", help="accept marked answers only")
     parser.add_argument("--export", nargs="+", default=[], choices=("evalplus", "lm-eval"), help="also write these")
     _add_file(parser)
-    add_model(parser, required=False)
+    add_model(parser, decode=("greedy", "sample", "budget"), required=False)
     parser.add_argument("--prompt", dest="template", help="the same as --template")
     add_out(parser)
 
@@ -80,8 +74,8 @@ def _measure(args: Namespace) -> Row:
     from ..run.sample_folder import SamplingRun
 
     benchmark, template = find_benchmark(args.benchmark), args.template
-    strategy = args.strategy or (benchmark.strategy if benchmark else "cot")
-    if benchmark and strategy == benchmark.strategy:
+    strategy = strategy_choice(args, benchmark.strategy if benchmark else "cot")
+    if benchmark and strategy.strategy.name in (benchmark.strategy, "cot"):
         template = benchmark.prompt(template)
     sampling = read_record(args, Sampling)
     if args.decode == "greedy" or (args.decode == "budget" and sampling.temperature is None):
@@ -95,7 +89,7 @@ def _measure(args: Namespace) -> Row:
         engine=read_record(args, EngineOptions),
         template=template,
         sampling=sampling,
-        strategy=strategy_choice(args, strategy),
+        strategy=strategy,
         strict=args.strict,
     )
     folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..export.formats import FORMATS
 from ..records import Row
 from .arguments import add_overrides, command_line
+from .curate import curated
 from .output import print_result
 
 HELP = "write the dataset of a run"
@@ -31,13 +32,12 @@ def run(args: Namespace) -> int:
     """Export a run again, with overrides if any; judge and curate first."""
     from ..export.push import check_push, push_dataset
     from ..run.recipe_run import open_run
-    from .recipes import curated
 
     token = check_push(args.push) if args.push else ""  # a push that cannot work is refused before any work
     formats = [f"export.formats=[{','.join(args.formats)}]"] if args.formats else []
     recipe_run = open_run(args.recipe, [*args.overrides, *formats], command=command_line())
     recipe_run.run_steps("verify", "curate", "export")
-    result, lines = curated(recipe_run)
+    result, lines = curated(recipe_run.path)
     dataset = recipe_run.path / "dataset"
     if rows := _format_rows(dataset):
         result["formats"] = rows

@@ -24,8 +24,7 @@ def add(parser: ArgumentParser) -> None:
     add_options(parser, GenerateOptions, only=("samples", "max_failed_share"))
     add_options(parser.add_argument_group("spending"), SpendingOptions)
     parser.add_argument("--no-verify", action="store_true", help="judge nothing; problems need no reference then")
-    add_model(parser)
-    parser.add_argument("--decode", choices=("sample", "budget"), default="sample", help="default: sample")
+    add_model(parser, decode=("sample", "budget"))
     add_out(parser)
 
 
@@ -45,7 +44,7 @@ def run(args: Namespace) -> int:
         engine=read_record(args, EngineOptions),
         template=args.template,
         sampling=read_record(args, Sampling),
-        strategy=strategy_choice(args, args.strategy or "cot"),
+        strategy=strategy_choice(args, "cot"),
         budget=spending,
         max_failed_share=options.max_failed_share,
     )

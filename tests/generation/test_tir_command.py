@@ -113,7 +113,7 @@ def test_tir_runs_the_code_of_a_plain_chat_server(tmp_path, capsys, serve, answe
 
 def test_native_tools_are_offered_when_asked_for(tmp_path, capsys, serve):
     url, bodies = serve(calling)
-    options = ("--strategy", "tir", "--tir", "syntax=native", "executions=2", "--thinking", "low")
+    options = ("--strategy", "tir", "syntax=native", "executions=2", "--thinking", "low")
     _, rollouts = generate(tmp_path, capsys, SUMS[:1], url, *options)
     assert [tool["function"]["name"] for tool in bodies[0]["tools"]] == ["python"]
     assert (rollouts[0].thinking, rollouts[0].annotations["syntax"]) == ("low", "native")
@@ -132,15 +132,20 @@ def test_code_asks_for_a_program_and_its_tests_judge_it(tmp_path, capsys, serve)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--tir", "exections=2"), "unknown option exections (did you mean executions?)"),
-        (("--tir", "executions"), "an option is written key=value"),
-        (("--tir", "executions=0"), "tir.executions must be at least 1"),
-        (("--tir", "syntax=xml"), "tir.syntax must be one of auto, native, fenced"),
+        (("--strategy", "tir", "exections=2"), "unknown option exections (did you mean executions?)"),
+        (("--strategy", "tir", "executions"), "an option is written key=value"),
+        (("--strategy", "tir", "executions=0"), "tir.executions must be at least 1"),
+        (("--strategy", "tir", "syntax=xml"), "tir.syntax must be one of auto, native, fenced"),
+        (
+            ("--strategy", "tri"),
+            "--strategy must be one of cot, code, tir or your own package.module:Name, got 'tri' (did you mean tir?)",
+        ),
+        (("--strategy", "os:path"), "--strategy 'os:path': has no dataclass `Options`"),
         (("--thinking", "hard"), "invalid choice: 'hard'"),
     ],
 )
 def test_a_mistaken_option_is_one_line(tmp_path, capsys, words, message):
-    command = ["generate", "--problems", "x", "--model", "m", "--out", str(tmp_path / "out"), "--strategy", "tir"]
+    command = ["generate", "--problems", "x", "--model", "m", "--out", str(tmp_path / "out")]
     try:
         status = main([*command, *words])
     except SystemExit as stop:

@@ -1,4 +1,4 @@
-"""`evaluate --decode budget` and `generate --strategy budget`, as a user runs them against a server."""
+"""`--decode budget` of `evaluate` and `generate`, as a user runs them against a server."""
 
 import json
 
@@ -73,7 +73,6 @@ def test_a_server_is_asked_to_cap_by_itself(problems, thinker, tmp_path):
     [
         (["--thinking-budget", "4"], "belong to --decode budget, got --decode greedy"),
         (["--decode", "budget", "--thinking-budget", "64"], "leaves no token of --max-tokens 64 for the answer"),
-        (["--decode", "budget", "--thinking-budget", "0"], "thinking_budget must be at least 1, got 0"),
         (["--decode", "budget", "--forcing", "formt=think"], "unknown option formt (did you mean format?)"),
         (["--decode", "budget", "--continuation", "auto"], "say --continuation prefix if the server does"),
     ],
@@ -82,6 +81,13 @@ def test_what_cannot_work_is_one_line(options, message, problems, thinker, tmp_p
     assert main(command("evaluate", problems, thinker, tmp_path / "out", *options)) == 2
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ")
+
+
+def test_an_empty_thinking_budget_is_refused(problems, thinker, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(command("evaluate", problems, thinker, tmp_path / "out", "--decode", "budget", "--thinking-budget", "0"))
+    assert stop.value.code == 2
+    assert "argument --thinking-budget: must be at least 1, got 0" in capsys.readouterr().err
 
 
 def test_a_server_that_ignores_the_cap_is_an_error_and_not_a_result(problems, thinker, tmp_path, capsys):
