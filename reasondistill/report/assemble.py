@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..curation.agreement import agreement_rates
 from ..curation.contamination import ContaminationReport
 from ..evaluation.results import SetResult, compare, pool
-from ..records import Estimate, Problem, Row
+from ..records import SCHEMA, Estimate, Problem, Row
 from ..rows.run_problems import TRAIN, problem_file
 from ..store import Table, read_rows
 from ..store.rollout_table import read_rollouts
@@ -26,7 +26,7 @@ def assemble_report(run: RunResults, *, command: str) -> Row:
     students = run.students()
     before = measured.get("before", {})
     report: Row = {
-        "schema": 2,
+        "schema": SCHEMA,
         "name": run.manifest.get("run", run.path.name),
         "command": command,
         "headline": run.headline,

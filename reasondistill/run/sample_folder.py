@@ -21,7 +21,7 @@ from ..models.resolve import resolve
 from ..problems import get_problems, write_problems
 from ..problems.benchmarks.benchmark import Benchmark
 from ..progress import say
-from ..records import Problem, Row, Sampling
+from ..records import SCHEMA, Problem, Row, Sampling
 from ..store import RunFolder, mask_secrets, mask_url
 from ..store.options import dump_options
 from ..store.rollout_table import open_rollouts, read_rollouts
@@ -92,7 +92,7 @@ class SamplingRun:
         problems = {problem.id: problem for problem in plan.problems}
         card = scorecard(read_groups(self.folder, problems).values(), ks or [1, manifest["samples"]])
         row = {
-            "schema": 1,
+            "schema": SCHEMA,
             "model": stage.model,
             "benchmark": self.source,
             **({"benchmark_details": self.benchmark.to_row()} if self.benchmark else {}),

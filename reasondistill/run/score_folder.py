@@ -138,7 +138,13 @@ def _report(
     folder: RunFolder, problems: Mapping[str, Problem], ks: Sequence[int] | None, *, about: Row, by_label: bool
 ) -> Row:
     card = scorecard(read_groups(folder.path, problems).values(), ks)
-    report = {"schema": 1, **about, **card, "judged_by": "labels" if by_label else "verifiers", "versions": versions()}
+    report = {
+        "schema": SCHEMA,
+        **about,
+        **card,
+        "judged_by": "labels" if by_label else "verifiers",
+        "versions": versions(),
+    }
     if not by_label and (labels := _labels(folder)):
         report["labels"] = labels
     return report

@@ -19,7 +19,7 @@ from ..problems.benchmarks.benchmark import find_benchmark
 from ..problems.fingerprint import input_hash
 from ..progress import say
 from ..recipe.records import dump_recipe
-from ..records import Row
+from ..records import SCHEMA, Row
 from ..report.data import PageData
 from ..report.page import build_page
 from ..report.scaling_chart import scaling_figure
@@ -83,7 +83,7 @@ class Sweep:
         manifest = self.folder.read_json("manifest.json") or {}
         missing = self._missing(samples)
         report = {
-            "schema": 1,
+            "schema": SCHEMA,
             "name": self.recipe.name,
             "command": self.command,
             "model": self.model,
