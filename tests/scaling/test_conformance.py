@@ -12,13 +12,17 @@ from reasondistill.engines import Completion, Engine, EngineOptions, Extras, ope
 from reasondistill.errors import ModelError, RequestError
 from reasondistill.generation.decoding.forcing import BudgetForcing
 from reasondistill.generation.decoding.forcing_options import FORMATS, ForcingOptions
-from reasondistill.generation.prompts import PromptTemplate
+from reasondistill.generation.prompts import PromptTemplate, load_template
 from reasondistill.generation.strategies import Attempt, AttemptRequest, Cot
+from reasondistill.generation.strategies.tir.options import TirOptions
+from reasondistill.generation.strategies.tir.strategy import Tir
+from reasondistill.generation.transcripts import python_call
 from reasondistill.records import FinishReason, Message, Problem, Sampling
 
 MODEL = "smollm2-135m-instruct"
 PROBLEM = Problem(id="p", question="What is 2 + 2? Explain it.", answer="4")
 TEMPLATE = PromptTemplate(name="t", user="{question}")
+THOUGHT_CALL = python_call("print(2 + 2)", number=0) | {"syntax": "fenced", "written": {"thinking": True}}
 BLOCK = 32
 """Tokens that share a fate in vLLM's prefix cache here."""
 
@@ -69,6 +73,20 @@ class Watched:
         strategy = Cot(template=TEMPLATE, decoding=BudgetForcing(options=ForcingOptions(**options)))
         sampling = Sampling(temperature=0.0, max_tokens=tokens)
         return self.runner.run(strategy.attempt(AttemptRequest(engine=self, problem=problem, sampling=sampling)))
+
+    def force_tools(self, prior: tuple[Message, ...], *, tokens: int, **options: Any) -> Attempt:
+        """Resume a tool-integrated attempt under budget forcing."""
+        self.made.clear()
+        strategy = Tir(
+            template=load_template("tir"),
+            options=TirOptions(syntax="fenced", executions=2),
+            decoding=BudgetForcing(options=ForcingOptions(**options)),
+        )
+        sampling = Sampling(temperature=0.0, max_tokens=tokens)
+        request = AttemptRequest(engine=self, problem=PROBLEM, sampling=sampling, prior=prior)
+        made = self.runner.run(strategy.attempt(request))
+        self.runner.run(strategy.aclose())
+        return made
 
 
 @pytest.fixture(
@@ -171,6 +189,20 @@ def test_tags_of_several_tokens_are_closed_by_force(watched: Watched) -> None:
     assert made.annotations["thinking_tokens"] == 7
     assert made.messages[0].content.startswith("Final Answer:")
     assert made.messages[0].reasoning == watched.text(watched.plain(7, prefix="<think>\n"))
+
+
+def test_a_tool_users_thinking_is_closed_by_force_too(watched: Watched) -> None:
+    prior = (
+        Message(role="assistant", content="", reasoning="I compute:\n", tool_calls=(THOUGHT_CALL,)),
+        Message(role="tool", content="4"),
+    )
+    made = watched.force_tools(prior, thinking_budget=len(watched.ids("I compute:\n")) + 30, tokens=60)
+    assert [m.role for m in made.messages[:2]] == ["assistant", "tool"]
+    assert made.annotations["executions"] >= 1
+    if made.annotations["ended"] == "budget":
+        assert made.annotations["thinking_tokens"] == len(watched.ids("I compute:\n")) + 30
+        assert made.messages[-1].content.startswith("Final Answer:")
+    assert made.annotations["thinking_tokens"] <= len(watched.ids("I compute:\n")) + 30
 
 
 def test_the_engines_own_cap_stops_at_the_same_token(watched: Watched) -> None:

@@ -16,6 +16,7 @@ from ..decoding.plain import Plain
 from ..effort import with_effort
 from ..prompts import PromptTemplate
 
+_PLAIN = Plain()
 LASTING_ANNOTATIONS = ("branch", "restarts")
 """Annotations that a resumed attempt cannot make again and that still hold."""
 
@@ -83,7 +84,7 @@ class Strategy(ABC):
     @property
     def label(self) -> str:
         """The `strategy` of rollouts: the name, and that of a decoding other than plain behind a `+`."""
-        return self.name if self.decoding == Plain() else f"{self.name}+{self.decoding.name}"
+        return self.name if self.decoding == _PLAIN else f"{self.name}+{self.decoding.name}"
 
     @property
     def group_size(self) -> int:
