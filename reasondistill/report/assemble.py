@@ -167,7 +167,8 @@ def _token_rows(run: RunResults) -> Row:
 def _sentences(report: Row) -> Iterator[str]:
     counts = report["counts"]
     yield (
-        f"{counts['rollouts']:,} rollouts of {report['teacher']['model']} on {counts['problems']:,} problems "
+        f"{counts['rollouts']:,} rollouts of {report['teacher']['model'] or 'no teacher yet'} on "
+        f"{counts['problems']:,} problems "
         f"gave {counts['examples']:,} examples."
     )
     if suspects := report.get("suspect_references"):
