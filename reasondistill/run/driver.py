@@ -85,7 +85,15 @@ class Driver:
 
     def dry_run(self) -> list[Planned]:
         """Return what each step has to do. Nothing is written."""
-        return [Planned(step=step, work=step.work(self.context), current=current) for step, current in self._currents()]
+        planned, pending = [], self.context.pending
+        for step in self.steps:
+            known = not any(name.partition(":")[0] in pending for name in step.reads)
+            current = known and self._is_current(step, self._key(step))
+            if not current:
+                pending.add(step.name)
+            planned.append(Planned(step=step, work=step.work(self.context), current=current))
+        pending.clear()
+        return planned
 
     def refresh(self) -> None:
         """Note which stored outputs these options and inputs would not make; `report` leaves those out.
@@ -103,15 +111,6 @@ class Driver:
             if record and is_stale:
                 stale.add(step.name)
             self._note_stale(step, is_stale)
-
-    def _currents(self) -> Iterator[tuple[Step, bool]]:
-        pending: set[str] = set()
-        for step in self.steps:
-            known = not any(name.partition(":")[0] in pending for name in step.reads)
-            current = known and self._is_current(step, self._key(step))
-            if not current:
-                pending.add(step.name)
-            yield step, current
 
     def _run(self, step: Step, again: bool) -> None:
         key = self._key(step)

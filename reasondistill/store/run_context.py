@@ -51,6 +51,9 @@ class RunContext:
     shared: dict[str, Any] = field(default_factory=dict)
     """Objects that a step hands to later steps of the same invocation, such as problems read in a dry run."""
 
+    pending: set[str] = field(default_factory=set)
+    """In a dry run, names of the steps so far that have something to do: their stored outputs do not count."""
+
     @property
     def path(self) -> Path:
         """Path of the run folder."""
@@ -70,12 +73,14 @@ class RunContext:
         return dict(self.record(name).get("summary") or {})
 
     def state(self, reference: str) -> str | None:
-        """Return what a reader of a step depends on; None where the step has not run.
+        """Return what a reader of a step depends on; None where the step has not run, or will run anew.
 
         `NAME` is the whole step: the hash of its output where its summary has one (`output`), else its key.
         `NAME:PART` is one part of its output, such as `export:main` (`outputs` of the summary).
         """
         name, _, part = reference.partition(":")
+        if name in self.pending:
+            return None
         record = self.record(name)
         summary: Mapping[str, Any] = record.get("summary") or {}
         state = summary.get("outputs", {}).get(part) if part else summary.get("output") or record.get("key")

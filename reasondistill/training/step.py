@@ -46,7 +46,7 @@ class TrainStep:
 
     def work(self, run: RunContext) -> Work:
         """Say whether the model is saved."""
-        stored = (self.stage.out / FILE).is_file()
+        stored = self.name not in run.pending and (self.stage.out / FILE).is_file()
         state = "finished" if stored else "to do"
         row = {"student": self.stage.out.name, "model": self.stage.student, "data": self.data, "stored": stored}
         return Work(stored=int(stored), lines=(f"{self.name} on {self.data} rollouts: {state}",), rows=(row,))

@@ -11,7 +11,7 @@ import pytest
 from reasondistill.export.dataset import iter_rows
 
 ESTIMATE = {"value", "low", "high", "n"}
-STEPS = ("problems", "generate", "verify", "curate", "export", "train student", "evaluate before", "report")
+STEPS = ("problems", "generate", "verify", "curate", "export", "train/student", "evaluate/before", "report")
 
 
 @pytest.fixture
@@ -32,7 +32,9 @@ def test_report_json_has_what_outside_tools_read(undisturbed: Path) -> None:
         assert report[who]["accuracy"]["n"] == 6
     assert set(report["paired"]) == {"difference", "low", "high", "n", "p_value"}
     assert report["paired_by_set"]["all"]["n"] == 12
-    assert {"seen", "unseen"} <= report["arms"]["student"].keys()
+    taught = report["students"]["student"]
+    assert set(taught["accuracy"]) == set(taught["unseen"]) == ESTIMATE
+    assert {"method", "data", "start", "seconds", "trained_tokens"} <= taught.keys()
     assert report["tokens"]["teacher / train"]["completion"] > 1000
     assert report["seconds"].keys() >= set(STEPS) - {"report"}
 
@@ -77,8 +79,8 @@ def test_the_same_command_again_does_nothing(lab: Any, copied: Path) -> None:
     assert lab.files(copied) == before
     assert not (copied / "superseded").exists()
     assert report["student_after"]["accuracy"] == finished["student_after"]["accuracy"]
-    sampled = [json.loads(line) for line in (copied / "log.jsonl").read_text().splitlines()]
-    assert [e["engine"] for e in sampled if e["event"] == "sampled"][-3:] == [None, None, None]
+    events = [json.loads(line)["event"] for line in (copied / "log.jsonl").read_text().splitlines()]
+    assert events[-2:] == ["start", "end"]
 
 
 def test_keeping_everything_redoes_curation_and_nothing_before(lab: Any, copied: Path) -> None:
@@ -87,7 +89,9 @@ def test_keeping_everything_redoes_curation_and_nothing_before(lab: Any, copied:
     assert "outcome" not in after["drops"]
     assert after["examples"] > counts["examples"]
     assert changed(before, lab.files(copied)) == {"drops", "dataset"}
-    assert {p.name for p in (copied / "superseded").iterdir()} == {"drops-1"}
+    superseded = {p.name for p in (copied / "superseded").iterdir()}
+    assert {"drops-1", "dataset-1"} <= superseded
+    assert not any(name.startswith(("rollouts", "verdicts", "models", "evaluations")) for name in superseded)
 
 
 def test_thinking_before_the_box_rewrites_the_examples_and_nothing_before(lab: Any, copied: Path) -> None:
@@ -147,15 +151,15 @@ def test_the_folder_of_another_recipe_is_refused_untouched(lab: Any, copied: Pat
 def test_a_dry_run_tells_the_work_and_writes_nothing(lab: Any, tmp_path: Path) -> None:
     done = lab.run(tmp_path / "run", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "generate: teacher / train: 0 of 300 rollouts there, 300 to sample with recorded" in done.stdout
-    assert "train student on correct rollouts: to do" in done.stdout
+    assert "generate: teacher / train: 0 of 300 rollouts stored, 300 to sample with recorded" in done.stdout
+    assert "train/student on main rollouts: to do" in done.stdout
     assert not (tmp_path / "run").exists()
 
 
 def test_a_dry_run_tells_what_a_changed_knob_will_redo(lab: Any, copied: Path) -> None:
     result = json.loads(lab.run(copied, "--dry-run", "--json", "curate.keep=all").stdout)
-    assert [row["there"] for row in result["train"]] == [False]
-    assert {row["set"]: row["there"] for row in result["sample"] if row["there"] < row["wanted"]} == {
+    assert trained(result) == [False]
+    assert {row["set"]: row["stored"] for row in sampled(result) if row["stored"] < row["wanted"]} == {
         "student / seen": 0,
         "student / unseen": 0,
     }
@@ -164,9 +168,20 @@ def test_a_dry_run_tells_what_a_changed_knob_will_redo(lab: Any, copied: Path) -
 def test_a_dry_run_of_a_finished_run_finds_nothing_to_do(lab: Any, copied: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in copied.rglob("*")}
     result = json.loads(lab.run(copied, "--dry-run", "--json").stdout)
-    assert [row["wanted"] - row["there"] for row in result["sample"]] == [0] * 7
-    assert [row["there"] for row in result["train"]] == [True]
+    assert [row["wanted"] - row["stored"] for row in sampled(result)] == [0] * 7
+    assert trained(result) == [True]
+    assert all(step["current"] for step in result["steps"])
     assert {p: p.stat().st_mtime_ns for p in copied.rglob("*")} == before
+
+
+def sampled(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sets that a dry run lists."""
+    return [part for step in result["steps"] for part in step["parts"] if "set" in part]
+
+
+def trained(result: dict[str, Any]) -> list[bool]:
+    """Return whether each student of a dry run is trained."""
+    return [part["stored"] for step in result["steps"] for part in step["parts"] if "student" in part]
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
