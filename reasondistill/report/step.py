@@ -21,6 +21,10 @@ class ReportStep:
         """The report depends on nothing but the steps that it reads."""
         return {}
 
+    def identity(self, _run: RunContext) -> Row:
+        """Earlier reports are overwritten, not kept."""
+        return {}
+
     def work(self, run: RunContext) -> Work:
         """Say whether a report exists."""
         return Work(stored=int((run.path / "report.json").exists()))

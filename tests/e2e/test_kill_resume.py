@@ -69,7 +69,7 @@ def test_ctrl_c_ends_with_one_line_and_the_run_goes_on(lab: Any, undisturbed: Pa
         assert started.interrupt() == 130, moment
         assert started.left_behind() == [], moment
         said = started.errors.read_text()
-        assert said.splitlines()[-1] == "stopped; what is finished is kept, the same command goes on where it was"
+        assert said.splitlines()[-1] == "stopped; finished work is kept, the same command resumes"
         assert "Traceback" not in said, moment
     assert any((out / "models/student/checkpoints").glob("checkpoint-*"))
     lab.finish(out, "until=export")

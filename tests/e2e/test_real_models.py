@@ -73,7 +73,8 @@ def test_a_whole_run(tmp_path: Path) -> None:
     assert training["preflight"]["sample"].endswith("<|im_end|>")
     rollouts = [json.loads(line) for line in (out / "rollouts/00001.jsonl").read_text().splitlines()]
     assert {(row["model"], row["engine"]) for row in rollouts} == {(MODEL, ENGINE)}
-    assert json.loads((out / "manifest.json").read_text())["teacher"]["licence"] == "Apache-2.0"
+    summary = json.loads((out / "steps" / "generate.json").read_text())["summary"]
+    assert summary["described"]["licence"] == "Apache-2.0"
     assert "Apache-2.0" in (out / "dataset/README.md").read_text()
     assert MODEL in (out / "report.html").read_text()
     again = result("run", recipe, f"out={out}")

@@ -70,7 +70,8 @@ def test_labels_and_models_are_kept(tmp_path, capsys):
     assert [row["annotations"].get("label") for row in stored] == [True, False, None, None]
     assert [row["index"] for row in stored] == [0, 1, 2, 0]
     assert (stored[2]["model"], stored[2]["annotations"]["executions"]) == ("coder", 1)
-    assert "coder" in json.loads((tmp_path / "run" / "manifest.json").read_text())["teacher"]["name"]
+    record = json.loads((tmp_path / "run" / "steps" / "generate.json").read_text())
+    assert "coder" in record["summary"]["described"]["name"]
 
 
 def test_nothing_is_taken_twice_and_another_file_is_another_run(tmp_path, capsys):
