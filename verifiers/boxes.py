@@ -76,7 +76,7 @@ def _closing_brace(text: str, start: int, limit: int) -> int | None:
 
 
 def _list_of_boxes(text: str, last: tuple[int, int, int]) -> tuple[list[str], str]:
-    """Return the insides of the last box and of those that text such as ", " or " and " ties to it."""
+    """Return the contents of the last box and of earlier boxes joined to it by text such as ", " or " and "."""
     parts, separator, following = [text[last[1] : last[2]]], ", ", last[0]
     while len(parts) < _MAX_BOXES:
         start = max(text.rfind("\\boxed", 0, following), text.rfind("\\fbox", 0, following))

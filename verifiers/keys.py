@@ -51,7 +51,7 @@ def lookup(row: Mapping[str, Any], name: str) -> Any:
 
 
 def filled(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of those that hold something, in the order of the names."""
+    """Yield the names that have a value, with the value, in the order of the names."""
     for name in names:
         if name in row or "." in name:
             value = lookup(row, name)
