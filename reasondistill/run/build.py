@@ -357,7 +357,8 @@ class _Builder:
     ) -> SampleStep:
         def stage(key: str | None) -> SampleStage:
             weights = None if trained_by else model_weights(model)
-            named = replace(model, model_id=f"{model.model_id}@{(key or 'untrained')[:8]}") if trained_by else model
+            suffix = key[:8] if key else "untrained"
+            named = replace(model, model_id=f"{model.model_id}@{suffix}") if trained_by else model
             return SampleStage(
                 engine=named,
                 model=model_name(named),
