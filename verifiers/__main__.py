@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from io import BufferedReader
 from queue import Queue
 from threading import Event, Thread
-from typing import Any, BinaryIO
+from typing import Any
 
 from . import Outcome, Verdict
 from .dispatch import Case, CaseOptions
@@ -43,14 +43,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto", help="for cases of kind code")
     parser.add_argument("--strict", action="store_true", help="mathematics: only a marked answer counts")
     given = parser.parse_args(argv)
-    return _answer_all(_lines(sys.stdin.buffer), CaseOptions(strict=given.strict, isolation=given.isolation))
-
-
-def _lines(stream: "BufferedReader | BinaryIO") -> Iterable[bytes]:
-    """Return the lines of a stream, which may be gzipped."""
-    if isinstance(stream, BufferedReader) and stream.peek(2)[:2] == b"\x1f\x8b":
-        return gzip.open(stream)
-    return stream
+    lines: Iterable[bytes] = sys.stdin.buffer
+    if isinstance(lines, BufferedReader) and lines.peek(2)[:2] == b"\x1f\x8b":
+        lines = gzip.open(lines)  # noqa: SIM115 - open until the process ends, as stdin is
+    return _answer_all(lines, CaseOptions(strict=given.strict, isolation=given.isolation))
 
 
 def _answer_all(lines: Iterable[bytes], options: CaseOptions) -> int:
@@ -64,12 +60,8 @@ def _answer_all(lines: Iterable[bytes], options: CaseOptions) -> int:
                 break
             if line.strip():
                 case, error = _read(line)
-                answer = (
-                    Verdict(outcome=Outcome.ERROR, reason=error)
-                    if error
-                    else executor.submit(Case(case, case.get("completion"), options))
-                )
-                pending.put((case, answer))
+                broken = Verdict(outcome=Outcome.ERROR, reason=error) if error else None
+                pending.put((case, broken or executor.submit(Case(case, case.get("completion"), options))))
         pending.put(None)
         writer.join()
     return int(closed.is_set())
@@ -85,23 +77,21 @@ def _read(line: bytes) -> tuple[_Row, str]:
 
 
 def _write(pending: _Answers, closed: Event) -> None:
+    """Write each case with its verdict's fields; for code also the isolation that the program ran under."""
     while (entry := pending.get()) is not None:
         if closed.is_set():
             continue  # the reader still puts lines into the queue: drain it, or it would block there
+        case, answer = entry
+        verdict, isolation = (answer, None) if isinstance(answer, Verdict) else (answer.result(), answer.isolation)
+        row = verdict.to_row()
+        kept = {key: row[key] for key in ("outcome", "extracted", "method", "reason", "seconds")}
+        ran = {} if isolation is None else {"isolation": isolation}
         try:
-            sys.stdout.write(json.dumps(_row(*entry)) + "\n")
+            sys.stdout.write(json.dumps({**case, **kept, "correct": verdict.correct, **ran}) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             closed.set()
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's last flush has somewhere to go
-
-
-def _row(case: _Row, answer: Pending | Verdict) -> _Row:
-    """Return the case with its verdict's fields; for code also the isolation that the program ran under."""
-    verdict, isolation = (answer, None) if isinstance(answer, Verdict) else (answer.result(), answer.isolation)
-    row = verdict.to_row()
-    kept = {key: row[key] for key in ("outcome", "extracted", "method", "reason", "seconds")}
-    return {**case, **kept, "correct": verdict.correct} | ({} if isolation is None else {"isolation": isolation})
 
 
 if __name__ == "__main__":

@@ -38,17 +38,18 @@ def audit(rows: Iterable[Row], *, against: str | None = None, by: str | None = N
         label = _label(row, number)
         verdict = judge_row(row)
         found = _cell(verdict, label)
-        for name in ("all", _category(row, by)):
+        category = next((row[key] for key in ((by,) if by else _CATEGORY) if row.get(key) is not None), "rows")
+        for name in ("all", str(category)):
             counts.setdefault(name, Counter())[found] += 1
         if found in ("false_accept", "false_reject", "undecided", "error"):
             wrong.append({"row": row.get("id", number), "found": found, **_shown(row, verdict)})
         if against is not None:
-            other = _other(against, row)
+            from .math.peer import grade_with_math_verify
+
+            other = grade_with_math_verify(str(first(row, COMPLETION)), find_reference(row)[0])
             if other.correct is not verdict.correct:
-                shown = _shown(row, verdict)
-                disagreements.append(
-                    {"row": row.get("id", number), "label": label, "theirs": str(other.outcome), **shown}
-                )
+                theirs = {"row": row.get("id", number), "label": label, "theirs": str(other.outcome)}
+                disagreements.append(theirs | _shown(row, verdict))
     report = {name: _summary(count) for name, count in counts.items()}
     result: Row = {"all": report.pop("all"), "categories": report, "wrong": wrong}
     return {**result, "against": against, "disagreements": disagreements} if against else result
@@ -64,24 +65,20 @@ def judge_row(row: Row) -> Verdict:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a JSON Lines file, .gz among them."""
-    for number, line in enumerate(_lines(path), 1):
-        if line.strip():
-            row = json.loads(line)
+    """Yield the rows of a JSON Lines file, .gz among them; ValueError names the line that holds none."""
+    import gzip
+
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: not JSON ({error}); correct or remove the line") from None
             if not isinstance(row, dict):
-                raise ValueError(f"{path}:{number}: not a JSON object")
+                raise ValueError(f"{path}:{number}: not a JSON object; correct or remove the line")
             yield row
-
-
-def _lines(path: Path) -> Iterator[str]:
-    if path.suffix == ".gz":
-        import gzip
-
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            yield from lines
-    else:
-        with path.open(encoding="utf-8") as lines:
-            yield from lines
 
 
 def render(report: Row) -> str:
@@ -103,9 +100,8 @@ def main(argv: list[str]) -> int:
     import argparse
     import sys
 
-    parser = argparse.ArgumentParser(
-        prog="python -m verifiers audit", description="Measure the verifier on labelled rows."
-    )
+    about = "Measure the verifier on labelled rows."
+    parser = argparse.ArgumentParser(prog="python -m verifiers audit", description=about)
     parser.add_argument("file", type=Path, help="JSON Lines with completion, reference and label")
     parser.add_argument("--against", choices=("math-verify",), help="list where this verifier says something else")
     parser.add_argument("--by", metavar="KEY", help="the key to group by (category, cls, kind or benchmark)")
@@ -152,25 +148,12 @@ def _rate(hits: int, n: int) -> Row:
 def _label(row: Row, number: int) -> bool:
     label = label_of(row, _LABEL)
     if label is None:
-        raise ValueError(
-            f"row {row.get('id', number)}: no label; it needs one of {', '.join(_LABEL)} that is true or false"
-        )
-    for names, what in ((COMPLETION, "completion"), ((*REFERENCE, *TESTS), "reference")):
-        if all(lookup(row, name) is None for name in names):
-            raise ValueError(f"row {row.get('id', number)}: no {what}; it needs one of {', '.join(names)}")
+        names = ", ".join(_LABEL)
+        raise ValueError(f"row {row.get('id', number)}: no label; it needs one of {names} that is true or false")
+    for keys, what in ((COMPLETION, "completion"), ((*REFERENCE, *TESTS), "reference")):
+        if all(lookup(row, key) is None for key in keys):
+            raise ValueError(f"row {row.get('id', number)}: no {what}; it needs one of {', '.join(keys)}")
     return label
-
-
-def _category(row: Row, by: str | None) -> str:
-    keys = (by,) if by else _CATEGORY
-    found = next((row[key] for key in keys if row.get(key) is not None), "rows")
-    return str(found)
-
-
-def _other(name: str, row: Row) -> Verdict:
-    from .math.peer import grade_with_math_verify
-
-    return grade_with_math_verify(str(first(row, COMPLETION)), find_reference(row)[0])
 
 
 def _shown(row: Row, verdict: Verdict) -> Row:

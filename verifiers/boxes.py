@@ -59,16 +59,11 @@ def _box_at(text: str, at: int, limit: int) -> tuple[int, int, int] | None:
     if head is None or head[1] is None:
         bare = _BARE_BOX.match(text, at)
         return (at, bare.start(1), bare.end(1)) if bare else None
-    end = _closing_brace(text, head.end(), limit)
-    return None if end is None else (at, head.end(), end)
-
-
-def _closing_brace(text: str, start: int, limit: int) -> int | None:
     depth = 0
-    for token in _BRACES.finditer(text, start, limit):
+    for token in _BRACES.finditer(text, head.end(), limit):
         if token[0] == "}":
             if depth == 0:
-                return token.start()
+                return at, head.end(), token.start()
             depth -= 1
         elif token[0] == "{":
             depth += 1

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .dispatch import verify
+from .dispatch import field_of, verify
 from .judge import Complete, judge_answer
-from .verdict import Outcome, Verdict
+from .verdict import BAD_GOLD, Outcome, Verdict
 
 Verifier = Callable[[Any, str], Verdict]
 _NUMERIC = ("rational", "canonical", "probing", "sympy")
@@ -23,26 +23,20 @@ def first_decided(*verifiers: Verifier) -> Verifier:
     True
     """
 
-    def verifier(problem: Any, completion: str) -> Verdict:
-        verdict = verifiers[0](problem, completion)
-        for following in verifiers[1:]:
-            if verdict.outcome not in (Outcome.UNDECIDED, Outcome.ERROR) or _is_bad_gold(verdict):
-                break
-            verdict = following(problem, completion)
-        return verdict
-
-    return verifier
+    return _until(lambda verdict: verdict.correct is not None or verdict.reason.startswith(BAD_GOLD), verifiers)
 
 
 def all_of(*verifiers: Verifier) -> Verifier:
     """Return a verifier that says correct only where all do: the first verdict that is not, else the last one."""
 
+    return _until(lambda verdict: verdict.outcome is not Outcome.CORRECT, verifiers)
+
+
+def _until(is_final: Callable[[Verdict], bool], verifiers: Sequence[Verifier]) -> Verifier:
     def verifier(problem: Any, completion: str) -> Verdict:
-        verdict = verifiers[0](problem, completion)
-        for following in verifiers[1:]:
-            if verdict.outcome is not Outcome.CORRECT:
+        for each in verifiers:
+            if is_final(verdict := each(problem, completion)):
                 break
-            verdict = following(problem, completion)
         return verdict
 
     return verifier
@@ -91,24 +85,19 @@ class RulesThenJudge:
         """Return the rules' verdict, or the judge's where it was asked and decided."""
         verdict = self.rules(problem, completion)
         self.counts.judged += 1
-        if self.complete is None or verdict.extracted is None or verdict.expected is None or not _is_open(verdict):
+        is_open = verdict.outcome is Outcome.UNDECIDED or (
+            verdict.outcome is Outcome.INCORRECT and not verdict.method.endswith(_NUMERIC)
+        )
+        if self.complete is None or verdict.extracted is None or verdict.expected is None or not is_open:
             return verdict
+        question = str(field_of(problem, "question") or "")
+        found = judge_answer(question, verdict.extracted, verdict.expected, self.complete, name=self.name)
         self.counts.asked += 1
-        found = judge_answer(_question(problem), verdict.extracted, verdict.expected, self.complete, name=self.name)
-        return self._counted(verdict, found)
-
-    def _counted(self, verdict: Verdict, found: Verdict) -> Verdict:
-        if found.outcome is Outcome.ERROR:
-            self.counts.failed += 1
-            return verdict
-        if found.outcome is Outcome.UNDECIDED:
-            self.counts.abstained += 1
-            return verdict
-        if found.outcome is Outcome.CORRECT:
-            self.counts.rescued += 1
-        else:
-            self.counts.confirmed += 1
-        return found
+        self.counts.failed += found.outcome is Outcome.ERROR
+        self.counts.abstained += found.outcome is Outcome.UNDECIDED
+        self.counts.rescued += found.outcome is Outcome.CORRECT
+        self.counts.confirmed += found.outcome is Outcome.INCORRECT
+        return verdict if found.correct is None else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,18 +131,3 @@ def majority_label(completions: Sequence[str], *, threshold: float = 0.0) -> Maj
     (first, size), share = counts[0], counts[0][1] / n
     tied = len(counts) > 1 and counts[1][1] == size
     return Majority(answer=None if tied or share < threshold else answers[classes.index(first)], share=share, n=n)
-
-
-def _is_open(verdict: Verdict) -> bool:
-    if verdict.outcome is Outcome.UNDECIDED:
-        return True
-    return verdict.outcome is Outcome.INCORRECT and not verdict.method.endswith(_NUMERIC)
-
-
-def _is_bad_gold(verdict: Verdict) -> bool:
-    return verdict.outcome is Outcome.ERROR and verdict.reason.startswith("bad_gold")
-
-
-def _question(problem: Any) -> str:
-    found = problem.get("question") if isinstance(problem, dict) else getattr(problem, "question", None)
-    return str(found or "")

@@ -38,37 +38,24 @@ def judge_answer(question: str, answer: str, gold: str, complete: Complete, *, n
     >>> judge_answer("1 + 1?", "two", "2", lambda prompt: "Verdict: same").correct
     True
     """
-    started = perf_counter()
-    short = answer[:_MAX_ANSWER]
+    started, reason = perf_counter(), ""
+    # No text may close the tags around it.
+    asked, short, reference = (text.replace("</", "< /") for text in (question, answer[:_MAX_ANSWER], gold))
     try:
-        replies = [complete(_prompt(question, short, gold)), complete(_prompt(question, gold, short))]
+        replies = [
+            complete(_PROMPT.format(question=asked, first=first, second=second))
+            for first, second in ((short, reference), (reference, short))
+        ]
     except Exception as error:  # noqa: BLE001 - whatever a client raises is our side's failure, and is counted as such
-        return _verdict(started, Outcome.ERROR, answer, gold, name, f"judge_failed: {type(error).__name__}: {error}")
-    votes = [_vote(reply) for reply in replies]
-    if None in votes:
-        return _verdict(started, Outcome.UNDECIDED, answer, gold, name, "judge_unreadable: no verdict line")
-    if votes[0] != votes[1]:
-        return _verdict(started, Outcome.UNDECIDED, answer, gold, name, "judge_disagrees_with_itself")
-    return _verdict(started, Outcome.CORRECT if votes[0] else Outcome.INCORRECT, answer, gold, name, "")
-
-
-def _prompt(question: str, first: str, second: str) -> str:
-    values = {"question": question, "first": first, "second": second}
-    return _PROMPT.format(**{key: _inert(value) for key, value in values.items()})
-
-
-def _inert(text: str) -> str:
-    """Return a text that cannot close the tags around it."""
-    return text.replace("</", "< /")
-
-
-def _vote(reply: str) -> bool | None:
-    lines = [line for line in reply.strip().splitlines() if line.strip()]
-    match = _VOTE.fullmatch(lines[-1]) if len(lines) == 1 else None
-    return None if match is None else match[1].lower() == "same"
-
-
-def _verdict(started: float, outcome: Outcome, answer: str, gold: str, name: str, reason: str) -> Verdict:
+        outcome, reason = Outcome.ERROR, f"judge_failed: {type(error).__name__}: {error}"
+    else:
+        votes = [_vote(reply) for reply in replies]
+        if None in votes:
+            outcome, reason = Outcome.UNDECIDED, "judge_unreadable: no verdict line"
+        elif votes[0] != votes[1]:
+            outcome, reason = Outcome.UNDECIDED, "judge_disagrees_with_itself"
+        else:
+            outcome = Outcome.CORRECT if votes[0] else Outcome.INCORRECT
     return Verdict(
         outcome=outcome,
         extracted=answer,
@@ -78,3 +65,9 @@ def _verdict(started: float, outcome: Outcome, answer: str, gold: str, name: str
         verifier=name,
         seconds=perf_counter() - started,
     )
+
+
+def _vote(reply: str) -> bool | None:
+    lines = [line for line in reply.strip().splitlines() if line.strip()]
+    match = _VOTE.fullmatch(lines[-1]) if len(lines) == 1 else None
+    return None if match is None else match[1].lower() == "same"

@@ -55,22 +55,13 @@ def filled(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, 
     for name in names:
         if name in row or "." in name:
             value = lookup(row, name)
-            if _is_filled(value):
+            if not value.isspace() and value if isinstance(value, str) else value is not None and value not in ([], {}):
                 yield name, value
-
-
-def _is_filled(value: Any) -> bool:
-    if isinstance(value, str):
-        return bool(value) and not value.isspace()
-    return value is not None and value != [] and value != {}
 
 
 def first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     """Return the first value that holds something, or None."""
-    for name in names:
-        if (name in row or "." in name) and _is_filled(value := lookup(row, name)):
-            return value
-    return None
+    return next((value for _, value in filled(row, names)), None)
 
 
 def find_reference(row: Mapping[str, Any], completion: str = "", *, completion_name: str = "") -> tuple[str, str]:
@@ -86,16 +77,13 @@ def find_reference(row: Mapping[str, Any], completion: str = "", *, completion_n
     """
     for name, value in filled(row, REFERENCE):
         is_worked = name in WORKED
-        if name == completion_name or (is_worked and _is_part(value, completion)):
+        is_long = is_worked and isinstance(value, str) and len(value) > SHORT_ANSWER
+        if name == completion_name or (is_long and value.strip() in completion):
             continue
         text = reference_text(value, is_worked=is_worked)
         if text is not None:
             return text, name
     return "", ""
-
-
-def _is_part(solution: object, completion: str) -> bool:
-    return isinstance(solution, str) and len(solution) > SHORT_ANSWER and solution.strip() in completion
 
 
 def reference_text(value: object, *, is_worked: bool = False) -> str | None:

@@ -59,9 +59,7 @@ def verify_many(
     """
     options = CaseOptions(strict=strict, timeout=timeout, policy=policy, isolation=isolation)
     pairs = verify_each(cases, lambda case: Case(case, field_of(case, "completion"), options), workers=workers)
-    for _, verdict in pairs:
-        assert verdict is not None
-        yield verdict
+    yield from (verdict for _, verdict in pairs if verdict is not None)
 
 
 def verify_each(
@@ -117,6 +115,7 @@ class CaseExecutor:
         from .math.processes import GRADING, WorkerPool, cores
 
         self._workers = workers or cores()
+        self.max_ahead = _AHEAD * self._workers
         self._inline_seconds = _INLINE_SECONDS if inline else 0.0
         self._pool = WorkerPool(self._workers, GRADING)
         self._math_threads = ThreadPoolExecutor(self._workers, "verify-math")
@@ -128,11 +127,6 @@ class CaseExecutor:
         self._serving = 0
         """Threads that hand waiting cases to processes."""
         self._is_closed = False
-
-    @property
-    def max_ahead(self) -> int:
-        """How many cases may be read ahead."""
-        return _AHEAD * self._workers
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,7 @@
 None for `undecided` and `error`: such a completion is left out of the loss, never rewarded or punished.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .keys import BESIDE_TESTS, REFERENCE, TESTS, BadReference, find_reference
@@ -30,7 +30,7 @@ def math_reward(
         {"kind": "math", "completion": _answer_part(completion, inside), "answer": reference}
         for completion, reference, inside in zip(completions, references, opened, strict=True)
     ]
-    return [_reward(verdict) for verdict in verify_many(cases, strict=strict)]
+    return _rewards(verify_many(cases, strict=strict))
 
 
 def code_reward(
@@ -48,6 +48,7 @@ def code_reward(
     tests = next((columns[name] for name in TESTS if columns.get(name) is not None), None)
     if tests is None:
         raise TypeError(f"the dataset needs a column with the tests: one of {', '.join(TESTS)}")
+    beside = [name for name in BESIDE_TESTS if columns.get(name) is not None]
     asked = [_prompt_text(prompt) for prompt in prompts] if prompts is not None else [""] * len(completions)
     cases = [
         {
@@ -55,15 +56,11 @@ def code_reward(
             "completion": _answer_part(completion, _ends_in_thinking(prompt)),
             "tests": tests[place],
             "prompt": prompt,
-            **_beside_tests(columns, place),
+            **{name: columns[name][place] for name in beside},
         }
         for place, (completion, prompt) in enumerate(zip(completions, asked, strict=True))
     ]
-    return [_reward(verdict) for verdict in verify_many(cases, isolation=isolation)]
-
-
-def _beside_tests(columns: Mapping[str, Any], place: int) -> dict[str, Any]:
-    return {name: columns[name][place] for name in BESIDE_TESTS if columns.get(name) is not None}
+    return _rewards(verify_many(cases, isolation=isolation))
 
 
 def _references(columns: Mapping[str, Any], count: int) -> list[str]:
@@ -103,5 +100,5 @@ def _prompt_text(prompt: Any) -> str:
     return prompt if isinstance(prompt, str) else str(prompt[-1].get("content") or "") if prompt else ""
 
 
-def _reward(verdict: Verdict) -> float | None:
-    return None if verdict.correct is None else float(verdict.correct)
+def _rewards(verdicts: Iterable[Verdict]) -> list[float | None]:
+    return [None if verdict.correct is None else float(verdict.correct) for verdict in verdicts]

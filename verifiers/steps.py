@@ -17,13 +17,14 @@ from .math.canonical import TooHard, canonical
 from .math.extract import math_segments
 from .math.parser import read
 from .math.tokens import Unreadable
-from .math.tree import Mul, Node, Num, Quantity
+from .math.tree import Mul, Num, Quantity
 
 MAX_STEPS = 500
 _MAX_CHARACTERS = 200_000
 _CALCULATOR = re.compile(r"<<([^<>=\n]{1,200}(?:=[^<>=\n]{1,200})+)>>")
 _SIGN = re.compile(r"(?<![<>!:=])[=≈](?!=)")
 _ARITHMETIC = set("0123456789.,+-*/×÷−()[]x $%")
+_SEPARATOR = re.compile(r",\s")
 _MAX_SIDE = 200
 _EQUALS = re.compile(r"(?<![<>!:=])(=|≈|\\approx(?![A-Za-z])|\\simeq(?![A-Za-z]))(?!=)")
 _ROWS = re.compile(r"\\\\|\\begin\{[a-z*]+\}|\\end\{[a-z*]+\}|\n")
@@ -116,17 +117,12 @@ def _plain_equations(text: str) -> Iterator[tuple[int, str]]:
     for sign in _SIGN.finditer(text):
         if sign.start() < end:
             continue
-        start = sign.start()
-        while (
-            start > max(end, sign.start() - _MAX_SIDE)
-            and text[start - 1] in _ARITHMETIC
-            and not _parts(text, start - 1)
-        ):
+        # A comma that a space follows separates two equations.
+        start, first = sign.start(), max(end, sign.start() - _MAX_SIDE)
+        while start > first and text[start - 1] in _ARITHMETIC and not _SEPARATOR.match(text, start - 1):
             start -= 1
-        end = sign.end()
-        while end < min(len(text), sign.end() + _MAX_SIDE) and (text[end] in _ARITHMETIC or text[end] in "=≈"):
-            if _parts(text, end):
-                break
+        end, last = sign.end(), min(len(text), sign.end() + _MAX_SIDE)
+        while end < last and (text[end] in _ARITHMETIC or text[end] in "=≈") and not _SEPARATOR.match(text, end):
             end += 1
         found = text[start:end].strip().rstrip(".,")
         if found and _stands_alone(text, start, end, found):
@@ -148,14 +144,9 @@ def _stands_alone(text: str, start: int, end: int, found: str) -> bool:
     # `f(2) = 7` and `a[0] = 1` define a function or a list, and so does the tail of `f(1) + f (2) = 7`.
     is_call = (first in "([" and (before.isalnum() or before in (")", "]", "'"))) or _BRACKETED.match(found)
     adjoins = first.isdigit() and before.isalnum()
-    if (
-        is_call
-        or adjoins
-        or before in ("^", "_", "\\", "<", ">", "#")
-        or text[end - 1 : end] in ("+", "*", "/", "-", "=")
-    ):
+    if is_call or adjoins or (before and before in "^_\\<>#") or text[end - 1] in "+*/-=":
         return False
-    return not ((after.isalpha() and not text[end - 1].isspace()) or after in ("^", "\\", "_"))
+    return not ((after.isalpha() and not text[end - 1].isspace()) or (after and after in "^\\_"))
 
 
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
@@ -182,18 +173,19 @@ def _judge(left: str, right: str, *, exact: bool) -> tuple[Judged, str]:
     words = [sorted(w.strip().casefold() for w in _WORDS.findall(side)) for side in (left, right)]
     if any(words) and "_" in left + right:
         return Judged.NOT_CHECKABLE, ""
-    pairs = [(left, right)] if "%" not in left + right else [(left, right), (_bare(left), _bare(right))]
+    pairs = [(left, right)]
+    if "%" in left + right:
+        pairs.append((left.replace("\\%", "").replace("%", ""), right.replace("\\%", "").replace("%", "")))
     values = [(_value(a), _value(b)) for a, b in pairs]
     known = [(a, b) for a, b in values if a is not None and b is not None]
     if any(_agree(a, b, left, right, exact) for a, b in known):
         return Judged.TRUE, ""
     if not known or words[0] != words[1] or "%" in left + right:
         return Judged.NOT_CHECKABLE, ""  # other words may be other units, and a percentage is of something
-    return Judged.FALSE, f"the left side is {_shown(known[0][0])}"
-
-
-def _bare(side: str) -> str:
-    return side.replace("\\%", "").replace("%", "")
+    value = known[0][0]
+    if max(abs(value.numerator), value.denominator) > 10**30:
+        return Judged.FALSE, "the left side is another number"
+    return Judged.FALSE, f"the left side is {value if value.denominator < 1000 else f'about {float(value):.6g}'}"
 
 
 def _agree(a: Fraction, b: Fraction, left: str, right: str, exact: bool) -> bool:
@@ -207,25 +199,15 @@ def _value(text: str) -> Fraction | None:
     plain = _TIMES.sub(r" \\times ", _WORDS.sub(" ", text)).replace("$", " ").strip().rstrip(".,;: ")
     try:
         node = read(plain)
-        value = canonical(_percent_as_factor(node)).rational
+        if isinstance(node, Quantity) and node.unit == "percent":
+            node = Mul((node.value, Num(Fraction(1, 100))))
+        value = canonical(node).rational
     except (Unreadable, TooHard):
         return None
     return None if value is None else Fraction(value)
 
 
-def _percent_as_factor(node: Node) -> Node:
-    return Mul((node.value, Num(Fraction(1, 100)))) if isinstance(node, Quantity) and node.unit == "percent" else node
-
-
 def _rounds(value: Fraction, shown: str, given: Fraction) -> bool:
     """Tell whether a decimal as it is written is the other side's value, rounded or cut off to its decimal places."""
     match = _DECIMAL.fullmatch(shown.strip().rstrip(".%"))
-    if match is None:
-        return False
-    return abs(value - given) < Fraction(1, 10 ** len(match[1]))
-
-
-def _shown(value: Fraction) -> str:
-    if max(abs(value.numerator), value.denominator) > 10**30:
-        return "another number"
-    return str(value) if value.denominator < 1000 else f"about {float(value):.6g}"
+    return match is not None and abs(value - given) < Fraction(1, 10 ** len(match[1]))

@@ -47,13 +47,18 @@ def split_thinking(text: str, *, opened: bool = False) -> Split:
     """
     if "<|channel|>" in text:
         return _channels(text)
-    text = _one_turn(text)
+    if "<|" in text or "</s>" in text:  # a model that runs on writes the next turns too
+        if header := _HEADER.match(text):
+            text = text[header.end() :]
+        if end := _TURN_END.search(text):
+            text = text[: end.start()]
     lowered = text.lower()
     if not any(word in lowered for word in _TAG_WORDS):
         return Split(thinking=text, answer="", truncated=True) if opened else Split(thinking=None, answer=text)
-    closing = _last(_CLOSE, text)
+    closing = _last_closing(text)
     head, rest = (text[: closing.start()], text[closing.end() :]) if closing else ("", text)
-    opening = _first(_OPEN, rest)
+    brackets = islice(_BRACKET.finditer(rest), 10 * _MAX_TAGS)
+    opening = next(filter(None, (_OPEN.match(rest, bracket.start()) for bracket in brackets)), None)
     if closing is None and opening is None:
         return Split(thinking=text, answer="", truncated=True) if opened else Split(thinking=None, answer=text)
     answer = rest[: opening.start()] if opening else rest
@@ -67,8 +72,10 @@ def split_message(message: Mapping[str, Any]) -> Split:
     >>> split_message({"content": "4", "reasoning_content": "2 + 2"}).thinking
     '2 + 2'
     """
-    content = message.get("content")
-    text = content if isinstance(content, str) else _joined(content)
+    text = message.get("content")
+    if not isinstance(text, str):  # content that comes in parts
+        parts = text if isinstance(text, list) else []
+        text = "".join(str(part.get("text", "")) for part in parts if isinstance(part, Mapping))
     given = next((str(message[f]) for f in _FIELDS if message.get(f)), None)
     split = split_thinking(text)
     if given is None:
@@ -77,32 +84,15 @@ def split_message(message: Mapping[str, Any]) -> Split:
     return Split(thinking=thinking, answer=split.answer, truncated=split.truncated or not split.answer.strip())
 
 
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    """Find the last match of a pattern that starts with one of the tags' first characters."""
+def _last_closing(text: str) -> re.Match[str] | None:
     at = len(text)
     for _ in range(_MAX_TAGS):
         at = max(text.rfind(start, 0, at) for start in _CLOSE_STARTS)
         if at < 0:
             return None
-        match = pattern.match(text, at)
-        if match:
+        if match := _CLOSE.match(text, at):
             return match
     return None
-
-
-def _first(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    for start in islice(_BRACKET.finditer(text), 10 * _MAX_TAGS):
-        match = pattern.match(text, start.start())
-        if match:
-            return match
-    return None
-
-
-def _joined(content: Any) -> str:
-    """Return the text of content that comes in parts."""
-    if not isinstance(content, list):
-        return ""
-    return "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
 
 
 def _channels(text: str) -> Split:
@@ -116,14 +106,3 @@ def _channels(text: str) -> Split:
         else:
             thinking.append(content)
     return Split(thinking="\n".join(thinking) or None, answer=answer or "", truncated=answer is None)
-
-
-def _one_turn(text: str) -> str:
-    """Return the text before a marker of the turn's end: a model that runs on writes the next turns too."""
-    if "<|" not in text and "</s>" not in text:
-        return text
-    header = _HEADER.match(text)
-    if header:
-        text = text[header.end() :]
-    end = _TURN_END.search(text)
-    return text[: end.start()] if end else text

@@ -19,7 +19,7 @@ from ..records import Kind, Message, Problem, Rollout, Row, content_id
 
 RECEIPT = "receipt"
 CODE_CONTEXT = ("starter_code", "entry_point", "fn_name", "func_name", "test_imports", "test_setup", "time_limit_s")
-"""Keys of a code problem, besides its tests, that the verifier reads; see verifiers.code.problem."""
+"""Keys of a code problem, besides its tests, that the verifier reads; see verifiers.code.forms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

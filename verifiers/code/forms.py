@@ -1,12 +1,15 @@
-"""The tests of a code problem, in the forms that benchmark files use, read into one of three kinds. Runs nothing."""
+"""A code problem, with tests in the forms that benchmark files use, read into one of three kinds. Runs nothing."""
 
 import json
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sandbox import Limits
 from sandbox.testing import AssertTests, CallTests, Case
+
+from ..dispatch import field_of
 
 _MAX_TEXT = 20_000_000
 """Characters of tests."""
@@ -44,6 +47,61 @@ class Tests:
     """Wall clock of the whole candidate, or of one stdio case; None where the tests do not say."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeProblem:
+    """The tests of a problem, ready to run."""
+
+    tests: Tests
+    prompt: str
+    """Code or plain language."""
+
+    @property
+    def entry_point(self) -> str | None:
+        """The function or method that the tests call, where they name it."""
+        body = self.tests.body
+        return None if isinstance(body, StdioTests) else body.entry_point or None
+
+
+def code_problem(row: Any) -> CodeProblem:
+    """Read a row: a mapping, or an object with such attributes; extras may stand in its `metadata`.
+
+    Raises BadTests. Other fields that count: `prompt` or `question`, `starter_code`, `entry_point` or `fn_name`,
+    `test_imports`, `test_setup`, `time_limit_s`.
+
+    >>> code_problem({"tests": ["assert f(1) == 1"], "entry_point": "f"}).entry_point
+    'f'
+    """
+    prompt, starter = _first_text(row, "prompt", "question"), _first_text(row, "starter_code")
+    if starter and starter not in prompt:
+        prompt = f"{prompt}\n```python\n{starter}\n```"
+    setup = "\n".join(filter(None, (_first_text(row, key) for key in ("test_imports", "test_setup"))))
+    entry_point = _first_text(row, "entry_point", "fn_name", "func_name") or None
+    tests = read_tests(field_of(row, "tests"), entry_point=entry_point, setup=setup)
+    limits = [field_of(row, name) for name in ("time_limit_s", "time_limit")]
+    limits = [x for x in limits if isinstance(x, int | float) and not isinstance(x, bool) and 0 < x < 3600]
+    if tests.seconds is None and limits:  # a contest's limit is for faster languages: it only ever lengthens ours
+        tests = replace(tests, seconds=max(float(limits[0]), Limits().wall_seconds))
+    return CodeProblem(tests=tests, prompt=prompt)
+
+
+def _first_text(row: Any, *names: str) -> str:
+    """Return the first of some fields that holds text, or a list of lines, in a row or in its metadata."""
+    metadata = field_of(row, "metadata")
+    if isinstance(metadata, str) and metadata.startswith("{"):
+        try:
+            metadata = json.loads(metadata)
+        except (ValueError, RecursionError):
+            metadata = None
+    for name in names:
+        for place in (row, metadata):
+            value = field_of(place, name)
+            if isinstance(value, list) and all(isinstance(line, str) for line in value):
+                value = "\n".join(value)
+            if isinstance(value, str) and value.strip():
+                return value
+    return ""
+
+
 def read_tests(tests: Any, *, entry_point: str | None = None, setup: str = "") -> Tests:
     """Return the tests of a problem; raise BadTests for what is in no known form.
 
@@ -55,7 +113,12 @@ def read_tests(tests: Any, *, entry_point: str | None = None, setup: str = "") -
     '2'
     """
     if isinstance(tests, str):
-        return _read_text(tests, entry_point, setup)
+        if tests.lstrip()[:1] in ("[", "{"):
+            try:
+                return read_tests(json.loads(tests), entry_point=entry_point, setup=setup)
+            except (ValueError, RecursionError):
+                pass  # no JSON of a known form: Python may begin so too
+        return _assert_tests(tests, entry_point, setup)
     if isinstance(tests, Mapping):
         return _read_mapping(tests, entry_point, setup)
     if isinstance(tests, Sequence) and not isinstance(tests, bytes) and tests:
@@ -66,16 +129,6 @@ def read_tests(tests: Any, *, entry_point: str | None = None, setup: str = "") -
     raise BadTests(f"tests must be text, a list or an object, got {type(tests).__name__} {str(tests)[:80]}")
 
 
-def _read_text(text: str, entry_point: str | None, setup: str) -> Tests:
-    """Read a text: JSON of another form, or Python."""
-    if text.lstrip()[:1] in ("[", "{"):
-        try:
-            return read_tests(json.loads(text), entry_point=entry_point, setup=setup)
-        except (ValueError, RecursionError):
-            pass  # no JSON of a known form: Python may begin so too
-    return _assert_tests(text, entry_point, setup)
-
-
 def _read_mapping(tests: Mapping[str, Any], entry_point: str | None, setup: str) -> Tests:
     entry_point = next(
         (str(tests[key]) for key in ("entry_point", "fn_name", "func_name") if tests.get(key)), entry_point
@@ -83,15 +136,16 @@ def _read_mapping(tests: Mapping[str, Any], entry_point: str | None, setup: str)
     style = tests.get("style")
     if style not in (None, "assert", "stdio", "call"):
         raise BadTests(f"style must be assert, stdio or call, got {style!r}")
-    seconds = _seconds(tests)
+    seconds = tests.get("seconds")
+    if seconds is not None:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 3600:
+            raise BadTests(f"seconds must be a positive number, got {seconds!r}")
+        seconds = float(seconds)
     setup = "\n".join(filter(None, [setup, *(_text(tests.get(key)) for key in ("test_imports", "test_setup_code"))]))
     for key in ("code", "test_list", "test", "assert"):
         if style in (None, "assert") and tests.get(key):
-            read = _assert_tests(_text(tests[key]), entry_point, setup)
-            return Tests(body=read.body, seconds=seconds)
-    cases = tests.get("cases")
-    if cases is None:
-        cases = _columns(tests)
+            return _assert_tests(_text(tests[key]), entry_point, setup, seconds)
+    cases = _columns(tests) if tests.get("cases") is None else tests["cases"]
     if not isinstance(cases, Sequence) or not cases or not all(isinstance(case, Mapping) for case in cases):
         raise BadTests("tests must hold `code` or a list of `cases`")
     if style == "stdio":
@@ -101,15 +155,6 @@ def _read_mapping(tests: Mapping[str, Any], entry_point: str | None, setup: str)
     else:
         body = _read_cases(cases, entry_point)
     return Tests(body=body, seconds=seconds)
-
-
-def _seconds(tests: Mapping[str, Any]) -> float | None:
-    seconds = tests.get("seconds")
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 3600:
-        raise BadTests(f"seconds must be a positive number, got {seconds!r}")
-    return float(seconds)
 
 
 def _columns(tests: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -123,12 +168,13 @@ def _columns(tests: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return [{"input": one, "output": other, "wrapped": True} for one, other in zip(inputs, outputs, strict=True)]
 
 
-def _assert_tests(code: str, entry_point: str | None, setup: str) -> Tests:
+def _assert_tests(code: str, entry_point: str | None, setup: str, seconds: float | None = None) -> Tests:
     if not code.strip():
         raise BadTests("the tests are empty")
     if len(code) > _MAX_TEXT:
         raise BadTests(f"the tests are longer than {_MAX_TEXT} characters")
-    return Tests(body=AssertTests(code=f"{setup}\n{code}" if setup else code, entry_point=entry_point))
+    body = AssertTests(code=f"{setup}\n{code}" if setup else code, entry_point=entry_point)
+    return Tests(body=body, seconds=seconds)
 
 
 def _read_cases(cases: Sequence[Mapping[str, Any]], entry_point: str | None) -> CallTests | StdioTests:

@@ -3,11 +3,10 @@
 import builtins
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox import Limits, Pool, SandboxError
+from sandbox import Limits, SandboxError
 from sandbox.places import shared_pool
 from sandbox.testing import AssertTests, CallTests, TestOutcome, TestRun, run_tests
 
@@ -26,13 +25,14 @@ _CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
 _DEFINED = re.compile(r"\b(?:def|class|import)\s+([A-Za-z_]\w*)")
 _MAX_TESTS_READ = 20_000
 _OUTCOMES = {
-    TestOutcome.PASSED: Outcome.CORRECT,
-    TestOutcome.FAILED: Outcome.INCORRECT,
-    TestOutcome.TIMEOUT: Outcome.TIMEOUT,
-    TestOutcome.UNDECIDED: Outcome.UNDECIDED,
-    TestOutcome.BAD_TESTS: Outcome.ERROR,
-    TestOutcome.SANDBOX_ERROR: Outcome.ERROR,
+    TestOutcome.PASSED: (Outcome.CORRECT, ""),
+    TestOutcome.FAILED: (Outcome.INCORRECT, ""),
+    TestOutcome.TIMEOUT: (Outcome.TIMEOUT, "timeout"),
+    TestOutcome.UNDECIDED: (Outcome.UNDECIDED, "unjudgeable"),
+    TestOutcome.BAD_TESTS: (Outcome.ERROR, "bad_gold"),
+    TestOutcome.SANDBOX_ERROR: (Outcome.ERROR, "sandbox"),
 }
+"""Outcome of the verdict, and first word of its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,11 @@ def judge_code(
     began = time.monotonic()
     main = isinstance(tests.body, StdioTests)
     named = None if isinstance(tests.body, StdioTests) else tests.body.entry_point
-    called = _called(tests.body.code) if isinstance(tests.body, AssertTests) else frozenset()
-    found = find_program(completion, prompt=prompt, entry_point=named or None, called=called, main=main)
+    called: set[str] = set()
+    if isinstance(tests.body, AssertTests):  # one of the names that tests call and do not define is under test
+        code = tests.body.code[:_MAX_TESTS_READ]
+        called = set(_CALL.findall(code)) - set(_DEFINED.findall(code)) - set(dir(builtins))
+    found = find_program(completion, prompt=prompt, entry_point=named or None, called=frozenset(called), main=main)
     if found is None:
         return CodeVerdict(verdict=Verdict(outcome=Outcome.NO_ANSWER, reason="no_program", verifier=VERIFIER))
     judged = judge_program(found, tests, prompt=prompt, limits=limits, isolation=isolation, fail_fast=fail_fast)
@@ -90,79 +93,50 @@ def judge_program(
     fail_fast: bool = False,
 ) -> CodeVerdict:
     """Judge a program that is already extracted."""
-    began = time.monotonic()
+    began, body = time.monotonic(), tests.body
+    if isinstance(body, CallTests):
+        name = body.entry_point or found.method or found.entry_point or ""
+        body = replace(body, entry_point=name.rpartition(".")[2])
+    elif isinstance(body, AssertTests):
+        body = replace(body, entry_point=body.entry_point or found.entry_point, prompt=code_of_prompt(prompt))
+    bounds = limits or Limits()
+    if limits is None and tests.seconds is not None:
+        bounds = Limits(wall_seconds=min(tests.seconds, MAX_SECONDS))
     try:
         pool = shared_pool(isolation)
         pool.zygote()
         left = None if limits is not None else ANSWER_SECONDS - (time.monotonic() - began)
-        run = _run(found, tests, prompt, _limits(tests, limits), pool, fail_fast, left)
+        if isinstance(body, StdioTests):
+            run = run_stdio_tests(found.program, body, pool=pool, limits=bounds, fail_fast=fail_fast, most_seconds=left)
+        else:
+            run = run_tests(found.program, body, pool=pool, limits=bounds, fail_fast=fail_fast, most_seconds=left)
     except SandboxError as error:
         return CodeVerdict(verdict=_error(f"sandbox: {error}"))
-    verdict = _verdict(run, found, style=type(tests.body).__name__.removesuffix("Tests").lower())
-    return CodeVerdict(verdict=replace(verdict, seconds=run.seconds), isolation=run.isolation)
+    return CodeVerdict(verdict=_verdict(run, found, type(body).__name__), isolation=run.isolation)
 
 
-def _called(code: str) -> frozenset[str]:
-    """Return the names that tests call and do not define: one of them is the function under test."""
-    names = set(_CALL.findall(code[:_MAX_TESTS_READ])) - set(_DEFINED.findall(code[:_MAX_TESTS_READ]))
-    return frozenset(names - set(dir(builtins)))
-
-
-def _limits(tests: Tests, limits: Limits | None) -> Limits:
-    if limits is not None:
-        return limits
-    return Limits() if tests.seconds is None else Limits(wall_seconds=min(tests.seconds, MAX_SECONDS))
-
-
-def _run(
-    found: FoundProgram,
-    tests: Tests,
-    prompt: str,
-    limits: Limits,
-    pool: Pool,
-    fail_fast: bool,
-    most_seconds: float | None,
-) -> TestRun:
-    body, program = tests.body, found.program
-    if isinstance(body, StdioTests):
-        return run_stdio_tests(program, body, pool=pool, limits=limits, fail_fast=fail_fast, most_seconds=most_seconds)
-    if isinstance(body, CallTests):
-        name = body.entry_point or found.method or found.entry_point or ""
-        body = replace(body, entry_point=name.rpartition(".")[2])
-    else:
-        body = replace(body, entry_point=body.entry_point or found.entry_point, prompt=code_of_prompt(prompt))
-    return run_tests(program, body, pool=pool, limits=limits, fail_fast=fail_fast, most_seconds=most_seconds)
-
-
-def _verdict(run: TestRun, found: FoundProgram, *, style: str) -> Verdict:
-    outcome, reason = _OUTCOMES[run.outcome], _reason(run)
+def _verdict(run: TestRun, found: FoundProgram, tests: str) -> Verdict:
+    outcome, prefix = _OUTCOMES[run.outcome]
+    reason = f"{prefix}: {run.reason}" if prefix else run.reason
+    if not prefix and run.failures:
+        first = run.failures[0]
+        parts = [
+            first["test"],
+            *(f"{key} {first[key]}" for key in ("call", "expected", "got", "error") if first.get(key)),
+        ]
+        reason = f"test_failed: {run.passed} of {run.total} passed; {'; '.join(parts)}"
     if reason.startswith("unreadable") and not found.certain:
         outcome, reason = Outcome.NO_ANSWER, "no_program: no part of the completion compiles"
     return Verdict(
         outcome=outcome,
         extracted=found.text[:_MAX_EXTRACT],
         expected=run.failures[0].get("expected") if run.failures else None,
-        method=f"{found.where}:{style}",
+        method=f"{found.where}:{tests.removesuffix('Tests').lower()}",
         reason=reason,
         verifier=VERIFIER,
+        seconds=run.seconds,
         steps=run.failures or None,
     )
-
-
-def _reason(run: TestRun) -> str:
-    prefixes: dict[TestOutcome, Callable[[str], str]] = {
-        TestOutcome.BAD_TESTS: lambda text: f"bad_gold: {text}",
-        TestOutcome.SANDBOX_ERROR: lambda text: f"sandbox: {text}",
-        TestOutcome.UNDECIDED: lambda text: f"unjudgeable: {text}",
-        TestOutcome.TIMEOUT: lambda text: f"timeout: {text}",
-    }
-    if run.outcome in prefixes:
-        return prefixes[run.outcome](run.reason)
-    if not run.failures:
-        return run.reason
-    first = run.failures[0]
-    parts = [first["test"], *(f"{key} {first[key]}" for key in ("call", "expected", "got", "error") if first.get(key))]
-    return f"test_failed: {run.passed} of {run.total} passed; {'; '.join(parts)}"
 
 
 def _error(reason: str) -> Verdict:

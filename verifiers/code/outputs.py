@@ -32,8 +32,10 @@ def difference(output: str, expected: str) -> Difference | None:
     """
     got_lines, wanted_lines = _lines(output), _lines(expected)
     for number, (got, wanted) in enumerate(zip(got_lines, wanted_lines, strict=False), start=1):
-        if got != wanted and not _tokens_agree(got.split(), wanted.split()):
-            return Difference(line=number, expected=_cut(wanted), got=_cut(got))
+        if got != wanted:
+            tokens, expected_tokens = got.split(), wanted.split()
+            if len(tokens) != len(expected_tokens) or not all(map(_token_agrees, tokens, expected_tokens)):
+                return Difference(line=number, expected=_cut(wanted), got=_cut(got))
     common = min(len(got_lines), len(wanted_lines))
     if len(got_lines) == len(wanted_lines):
         return None
@@ -46,21 +48,14 @@ def _lines(text: str) -> list[str]:
     return text.split("\n") if text else []
 
 
-def _tokens_agree(got: list[str], wanted: list[str]) -> bool:
-    return len(got) == len(wanted) and all(map(_token_agrees, got, wanted))
-
-
 def _token_agrees(got: str, wanted: str) -> bool:
     if got == wanted:
         return True
-    if not _is_fractional(wanted) or _FLOAT.fullmatch(got) is None:
+    is_fraction = "." in wanted or "e" in wanted or "E" in wanted
+    if not is_fraction or _FLOAT.fullmatch(wanted) is None or _FLOAT.fullmatch(got) is None:
         return False
     expected, number = float(wanted), float(got)
     return abs(number - expected) <= TOLERANCE * max(1.0, abs(expected)) and abs(number) != float("inf")
-
-
-def _is_fractional(token: str) -> bool:
-    return ("." in token or "e" in token or "E" in token) and _FLOAT.fullmatch(token) is not None
 
 
 def _cut(line: str) -> str:

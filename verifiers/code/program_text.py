@@ -79,12 +79,14 @@ def find_program(
     if not text.strip():
         return None
     readings = _readings(text, prompt, wanted, loose=block is None or not block.closed, main=main)
+    _, solution, body = text.partition("class Solution")
+    method = re.search(r"^[ \t]+def +([a-zA-Z]\w*) *\( *self\b", body, re.M) if solution else None
     return FoundProgram(
         text=text,
         where="whole" if block is None else "fenced" if block.closed else "unclosed_fence",
         program=Program(readings=tuple(readings), main=main),
         entry_point=wanted or last_head(text),
-        method=_method_of_solution(text),
+        method=method[1] if method else None,
         certain=block is not None or _CODE_START.search(text) is not None or text[:1] in " \t",
     )
 
@@ -142,22 +144,14 @@ def _choose(blocks: list[_Block], names: frozenset[str]) -> _Block | None:
     for candidates in (closed, blocks):
         python = [block for block in candidates if block.tag in _PYTHON]
         defining = [block for block in python if any(_defines(block.text, name) for name in names)]
-        tagged = [block for block in python if block.tag]
-        for choice in (defining, tagged, python, candidates):
-            if choice:
-                return choice[-1]
+        if choice := defining or [block for block in python if block.tag] or python or candidates:
+            return choice[-1]
     return None
 
 
 def _defines(text: str, name: str) -> bool:
     pattern = rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b|^{re.escape(name)}\b(?!\s*[.\[(])[^=\n]*=[^=]"
     return re.search(pattern, text, re.M) is not None
-
-
-def _method_of_solution(text: str) -> str | None:
-    _, solution, body = text.partition("class Solution")
-    found = re.search(r"^[ \t]+def +([a-zA-Z]\w*) *\( *self\b", body, re.M) if solution else None
-    return found[1] if found else None
 
 
 def last_head(code: str) -> str | None:
@@ -169,21 +163,13 @@ def last_head(code: str) -> str | None:
 def _readings(text: str, prompt: str, entry_point: str | None, *, loose: bool, main: bool) -> Iterator[Reading]:
     """Yield the readings of a program's text, best first."""
     if not main and prompt and entry_point and not _defines(text, entry_point) and _defines(prompt, entry_point):
-        yield from _body_readings(text, prompt)
+        # A body of the function whose head ends the prompt: with its indent, or with it lost.
+        head = prompt if prompt.endswith("\n") else f"{prompt}\n"
+        first, _, rest = text.partition("\n")
+        bodies = [text] if text[:1] in " \t" else [textwrap.indent(text, "    "), f"    {first}\n{rest}", text]
+        for trim in (False, True):
+            yield from (Reading(source=head + body, trim=trim) for body in bodies)
     whole = text if text[:1] not in " \t" else textwrap.dedent(text)
     yield Reading(source=whole, preamble=prompt)
-    if not loose:
-        return
-    start = _CODE_START.search(text)
-    if start is not None:
+    if loose and (start := _CODE_START.search(text)):
         yield Reading(source=text[start.start() :], preamble=prompt, trim=True)
-
-
-def _body_readings(text: str, prompt: str) -> Iterator[Reading]:
-    """Yield the readings of the body of the function whose head ends the prompt: with its indent, or with it lost."""
-    head = prompt if prompt.endswith("\n") else f"{prompt}\n"
-    first, _, rest = text.partition("\n")
-    variants = [text] if text[:1] in " \t" else [textwrap.indent(text, "    "), f"    {first}\n{rest}", text]
-    for trim in (False, True):
-        for variant in variants:
-            yield Reading(source=head + variant, trim=trim)

@@ -17,7 +17,7 @@ import json as _json, sys as _sys
 _case = _json.load(_sys.stdin)
 _sys.exit(0 if check(_case["input"], _case["expected"], _case["output"]) else 3)
 """
-_CHECKED = {0: True, 3: False}
+_REFUSED = 3
 
 
 def run_stdio_tests(
@@ -122,20 +122,16 @@ class _StdioRun:
             code = f"exit code {ran.exit_code}" if ran.exit_code else str(ran.status)
             return _cut(last or f"{code} {ran.reason}".strip()), "", ""
         output = ran.stdout.decode("utf-8", "replace")
-        if self.tests.checker:
-            return None if self._check(case, output) else (_cut(output), "", "refused by the checker")
+        if self.tests.checker:  # the benchmark's, in a sandboxed process
+            asked = json.dumps({"input": case.input, "expected": case.output, "output": output})
+            checked = self.pool.run(_CHECKER.format(checker=self.tests.checker), stdin=asked)
+            if checked.exit_code not in (0, _REFUSED) or checked.status not in (Status.OK, Status.NONZERO_EXIT):
+                raise _Unusable(f"the checker failed: {checked.status} {checked.stderr.strip()[-200:]}")
+            return None if checked.exit_code == 0 else (_cut(output), "", "refused by the checker")
         if ran.truncated:
             return "an output that is far too long", "", ""
         found = difference(output, case.output)
         return None if found is None else (found.got, found.expected, f"line {found.line} of the output")
-
-    def _check(self, case: StdioCase, output: str) -> bool:
-        """Ask the benchmark's checker, in a sandboxed process."""
-        asked = json.dumps({"input": case.input, "expected": case.output, "output": output})
-        ran = self.pool.run(_CHECKER.format(checker=self.tests.checker), stdin=asked)
-        if ran.exit_code not in _CHECKED or ran.status not in (Status.OK, Status.NONZERO_EXIT):
-            raise _Unusable(f"the checker failed: {ran.status} {ran.stderr.strip()[-200:]}")
-        return _CHECKED[ran.exit_code]
 
 
 def _cut(text: str) -> str:

@@ -9,25 +9,24 @@ may mean the same as the right program does; a cheat (no-op, constant, early exi
 
 import argparse
 import ast
-import gzip
 import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sandbox import Limits
-from sandbox.testing import Program, Reading
+from sandbox.testing import Reading
 
+from ..audit import read_rows
 from ..verdict import Outcome, Verdict
-from .forms import BadTests, StdioTests, Tests
+from .forms import BadTests, CodeProblem, StdioTests, code_problem
 from .grading import judge_program
 from .mutants import Mutant, cheats, mutants
-from .problem import CodeProblem, code_problem
 from .program_text import FoundProgram, find_program
 
 SOLUTION_FIELDS = ("canonical_solution", "solution", "reference_solution", "reference", "code")
@@ -40,11 +39,11 @@ class Strength:
     solution: Outcome
     """Verdict on the right program; unless it is correct, nothing else was tried."""
     reason: str
-    mutants: int
-    killed: int
-    survivors: tuple[dict[str, Any], ...]
+    mutants: int = 0
+    killed: int = 0
+    survivors: tuple[dict[str, Any], ...] = ()
     """Mutants that passed the tests: `kind`, `line`, `change`."""
-    cheats_alive: tuple[str, ...]
+    cheats_alive: tuple[str, ...] = ()
 
 
 def strength(
@@ -58,25 +57,33 @@ def strength(
     try:
         given = code_problem(problem)
     except BadTests as error:
-        return _untried(Outcome.ERROR, f"bad_gold: {error}")
+        return Strength(solution=Outcome.ERROR, reason=f"bad_gold: {error}")
     found, source, first_line = _readable(solution, given)
     if found is None:
-        return _untried(Outcome.NO_ANSWER, "the solution does not parse")
+        return Strength(solution=Outcome.NO_ANSWER, reason="the solution does not parse")
     right = judge_program(found, given.tests, prompt=given.prompt, isolation=isolation).verdict
     if right.outcome is not Outcome.CORRECT:
-        return _untried(right.outcome, right.reason)
+        return Strength(solution=right.outcome, reason=right.reason)
     tried = mutants(source, first_line=first_line, most=most, seed=seed)
     tried += cheats(source, found.method or found.entry_point, main=found.program.main)
     limits = Limits(wall_seconds=min(5.0, 1.0 + 4 * right.seconds))
+
+    def judge(mutant: Mutant) -> Verdict:
+        changed = replace(found, program=replace(found.program, readings=(Reading(source=mutant.source),)))
+        options: dict[str, Any] = {"prompt": given.prompt, "limits": limits, "isolation": isolation, "fail_fast": True}
+        return judge_program(changed, given.tests, **options).verdict
+
     with ThreadPoolExecutor(os.cpu_count() or 1) as executor:
-        verdicts = list(executor.map(lambda one: _judge(one, found, given, limits, isolation), tried))
+        verdicts = list(executor.map(judge, tried))
     alive = [one for one, verdict in zip(tried, verdicts, strict=True) if verdict.outcome is Outcome.CORRECT]
+    survivors = tuple({"kind": one.kind, "line": one.line, "change": one.change} for one in alive if not one.cheat)
+    count = sum(not one.cheat for one in tried)
     return Strength(
         solution=right.outcome,
         reason="",
-        mutants=sum(not one.cheat for one in tried),
-        killed=sum(not one.cheat for one in tried) - sum(not one.cheat for one in alive),
-        survivors=tuple({"kind": m.kind, "line": m.line, "change": m.change} for m in alive if not m.cheat),
+        mutants=count,
+        killed=count - len(survivors),
+        survivors=survivors,
         cheats_alive=tuple(one.kind for one in alive if one.cheat),
     )
 
@@ -90,12 +97,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--isolation", choices=("auto", "full", "flat"), default="auto")
     options = parser.parse_args(argv)
     try:
-        rows = list(_rows(options.problems))
+        rows = list(read_rows(options.problems))
     except OSError as error:
         print(f"strength: {options.problems}: {error.strerror or error}; name a file of problems", file=sys.stderr)
         return 2
     except ValueError as error:
-        print(f"strength: {options.problems}{error}", file=sys.stderr)
+        print(f"strength: {error}", file=sys.stderr)
         return 2
     tried = killed = 0
     for row in rows:
@@ -105,21 +112,6 @@ def main(argv: list[str]) -> int:
         print(json.dumps({"id": row.get("id"), **asdict(found)}), flush=True)
     print(f"{killed} of {tried} mutants refused", file=sys.stderr)
     return 0
-
-
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the problems; ValueError, starting with the line's number, for a line that holds none."""
-    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f":{number}: not JSON ({error}); correct or remove the line") from None
-            if not isinstance(row, dict):
-                raise ValueError(f":{number}: not a JSON object; correct or remove the line")
-            yield row
 
 
 def _readable(solution: str, given: CodeProblem) -> tuple[FoundProgram | None, str, int]:
@@ -137,16 +129,3 @@ def _readable(solution: str, given: CodeProblem) -> tuple[FoundProgram | None, s
         lines = head.count("\n") if len(head) < len(reading.source) else 0
         return found, reading.source, lines + 1
     return None, "", 1
-
-
-def _judge(mutant: Mutant, found: FoundProgram, given: CodeProblem, limits: Limits, isolation: str) -> Verdict:
-    program = Program(readings=(Reading(source=mutant.source),), main=found.program.main)
-    changed = replace(found, program=program)
-    tests: Tests = given.tests
-    return judge_program(
-        changed, tests, prompt=given.prompt, limits=limits, isolation=isolation, fail_fast=True
-    ).verdict
-
-
-def _untried(outcome: Outcome, reason: str) -> Strength:
-    return Strength(solution=outcome, reason=reason, mutants=0, killed=0, survivors=(), cheats_alive=())
