@@ -247,13 +247,7 @@ class Rollout:
 
 
 def rollout_namer(
-    *,
-    strategy: Row,
-    model: str,
-    weights: str | None = None,
-    sampling: Sampling,
-    prompt_hash: str,
-    round: int = 0,
+    *, strategy: Row, model: str, weights: str | None = None, sampling: Sampling, prompt_hash: str, round: int = 0
 ) -> Callable[[Problem, int], str]:
     """Return a function that makes a rollout's content id from its problem and index.
 

@@ -30,12 +30,7 @@ def run(args: Namespace) -> int:
         # Writing would replace it, even a device: nobody means that.
         raise StoreError(f"{args.out}: is no regular file; name a file to write")
     problems = get_problems(
-        args.source,
-        count=args.count,
-        seed=args.seed,
-        split=args.split,
-        skip_bad=args.skip_bad,
-        require_reference=False,
+        args.source, count=args.count, seed=args.seed, split=args.split, skip_bad=args.skip_bad, require_reference=False
     )
     write_problems(args.out, problems)
     result = {"problems": len(problems), "out": str(args.out)}

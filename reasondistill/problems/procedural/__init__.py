@@ -14,13 +14,9 @@ from . import basics, counting, measures, money, practice, unseen
 from .template import Draft, Template
 
 TEMPLATES: tuple[Template, ...] = (
-    *basics.TEMPLATES,
-    *money.TEMPLATES,
-    *counting.TEMPLATES,
-    *measures.TEMPLATES,
-    *unseen.TEMPLATES,
+    *basics.TEMPLATES, *money.TEMPLATES, *counting.TEMPLATES, *measures.TEMPLATES, *unseen.TEMPLATES,
     *practice.TEMPLATES,
-)
+)  # fmt: skip
 SPLITS = ("train", "seen", "unseen")
 
 SEEN_SHARE = 4
@@ -62,23 +58,19 @@ def _stream(template: Template, seed: int, split: str, exclude: frozenset[str]) 
         draft = template.draw(rng)
         if draft is None or _is_for_seen(template, draft) != (split == "seen"):
             continue
-        problem = _problem(template, draft, split)
-        if problem.id not in taken:
-            taken.add(problem.id)
+        identifier = content_id(Kind.MATH, draft.question, draft.answer, None)
+        if identifier not in taken:
+            taken.add(identifier)
             failures = 0
-            yield problem
+            yield Problem(
+                id=identifier,
+                question=draft.question,
+                answer=draft.answer,
+                source=f"procedural:{template.name}",
+                split=split,
+                metadata={"template": template.name, "steps": template.steps, "working": draft.working},
+            )
 
 
 def _is_for_seen(template: Template, draft: Draft) -> bool:
     return template.belongs_to("seen") and int(content_id(template.name, draft.numbers), 16) % SEEN_SHARE == 0
-
-
-def _problem(template: Template, draft: Draft, split: str) -> Problem:
-    return Problem(
-        id=content_id(Kind.MATH, draft.question, draft.answer, None),
-        question=draft.question,
-        answer=draft.answer,
-        source=f"procedural:{template.name}",
-        split=split,
-        metadata={"template": template.name, "steps": template.steps, "working": draft.working},
-    )

@@ -8,7 +8,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
 from random import Random
 
@@ -24,19 +24,20 @@ _OPERATIONS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] 
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Template:
     """One situation with changing names, objects, numbers and wordings."""
 
     name: str
+    solution: str
+    """The answer as an expression over the number slots, in the order in which a person would work it out."""
+    numbers: Mapping[str, Sequence[int]]
+    """What each number slot chooses from."""
+    _: KW_ONLY
     wordings: tuple[str, ...]
     """Format strings over the slots of `words` and `numbers`."""
     words: Mapping[str, Sequence[Noun | Person]] = field(default_factory=dict)
     """What each word slot chooses from; no choice is used twice in one question."""
-    numbers: Mapping[str, Sequence[int]]
-    """What each number slot chooses from."""
-    solution: str
-    """The answer as an expression over the number slots, in the order in which a person would work it out."""
     most: int = 20
     """Largest number that the question or any step may have: small models can work with it in their head."""
     held_out: bool = False
@@ -46,9 +47,7 @@ class Template:
 
     def belongs_to(self, split: str) -> bool:
         """Whether `train`, `seen` or `unseen` draws from this template."""
-        return {"train": not self.held_out, "seen": not (self.held_out or self.practice), "unseen": self.held_out}[
-            split
-        ]
+        return self.held_out if split == "unseen" else not (self.held_out or (split == "seen" and self.practice))
 
     @property
     def steps(self) -> int:
@@ -59,14 +58,15 @@ class Template:
         """Return one problem, or None when the numbers drawn make no sense."""
         numbers = {slot: rng.choice(choices) for slot, choices in self.numbers.items()}
         results = step_results(self.solution, numbers)
-        if not all(
-            value.denominator == 1 and 0 < value <= self.most for value in (*map(Fraction, numbers.values()), *results)
-        ):
+        values = (*map(Fraction, numbers.values()), *results)
+        if not all(value.denominator == 1 and 0 < value <= self.most for value in values):
             return None
-        question = rng.choice(self.wordings).format(**_choose(self.words, rng), **numbers)
-        return Draft(
-            question=question, answer=str(results[-1]), working=_filled(self.solution, numbers), numbers=numbers
-        )
+        wording, chosen = rng.choice(self.wordings), dict[str, Noun | Person]()
+        for slot, pool in self.words.items():
+            chosen[slot] = rng.choice([word for word in pool if word not in chosen.values()])
+        working = re.sub(r"[a-z]+", lambda slot: str(numbers[slot[0]]), self.solution)
+        question = wording.format(**chosen, **numbers)
+        return Draft(question=question, answer=str(results[-1]), working=working, numbers=numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +101,3 @@ def step_results(expression: str, numbers: Mapping[str, int]) -> list[Fraction]:
 
     value(ast.parse(expression, mode="eval").body)
     return results
-
-
-def _filled(expression: str, numbers: Numbers) -> str:
-    return re.sub(r"[a-z]+", lambda slot: str(numbers[slot[0]]), expression)
-
-
-def _choose(pools: Mapping[str, Sequence[Noun | Person]], rng: Random) -> dict[str, Noun | Person]:
-    chosen: dict[str, Noun | Person] = {}
-    for slot, pool in pools.items():
-        chosen[slot] = rng.choice([word for word in pool if word not in chosen.values()])
-    return chosen
