@@ -82,38 +82,21 @@ class _PlainLine:
         now = self._clock()
         rate = (self._done - self._first) / max(1e-9, now - self._began)
         left = (self._total - self._done) / rate if rate > 0 else 0.0
-        parts = [f"{self._stage}: {self._done}/{self._total}", f"{rate:.2f}/s", f"{_clock_time(left)} left", self._note]
+        time_left = f"{int(left) // 60}:{int(left) % 60:02d} left"
+        parts = [f"{self._stage}: {self._done}/{self._total}", f"{rate:.2f}/s", time_left, self._note]
         say(", ".join(part for part in parts if part))
         self._shown, self._said = now, True
 
 
-def _clock_time(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
 def _rich_progress() -> "Progress":
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
+    class Rate(progress.ProgressColumn):
+        def render(self, task: progress.Task) -> Text:
             return Text(f"{task.speed:.2f}/s" if task.speed else "")
 
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-        console=Console(stderr=True),
-    )
+    head, note = (progress.TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[note]}"))
+    bar, count, left = progress.BarColumn(bar_width=20), progress.MofNCompleteColumn(), progress.TimeRemainingColumn()
+    return progress.Progress(head, bar, count, Rate(), left, note, console=Console(stderr=True))

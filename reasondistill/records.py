@@ -62,13 +62,8 @@ class Message:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Rebuild a message; `reasoning_content` is read as `reasoning`, a null content as empty."""
-        reasoning = row.get("reasoning", row.get("reasoning_content"))
-        return cls(
-            role=row["role"],
-            content=row.get("content") or "",
-            reasoning=reasoning,
-            tool_calls=tuple(row.get("tool_calls") or ()),
-        )
+        reasoning, calls = row.get("reasoning", row.get("reasoning_content")), tuple(row.get("tool_calls") or ())
+        return cls(role=row["role"], content=row.get("content") or "", reasoning=reasoning, tool_calls=calls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +90,8 @@ class Problem:
 
     def to_row(self) -> Row:
         """Return the JSON row; `content_hash` stands beside the id."""
-        return {
-            **asdict(self),
-            "parent_ids": list(self.parent_ids),
-            "content_hash": self.content_hash,
-            "schema": SCHEMA,
-        }
+        lists = {"parent_ids": list(self.parent_ids)}
+        return {**asdict(self), **lists, "content_hash": self.content_hash, "schema": SCHEMA}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:

@@ -20,19 +20,16 @@ def add(parser: ArgumentParser) -> None:
     """Add the arguments."""
     from ..audit.receipts_audit import AuditOptions
 
-    parser.add_argument(
-        "dataset",
-        metavar="DATASET",
-        help="a dataset folder; or any other dataset: a file or folder of .parquet or .jsonl, or a hub id "
-        "ORG/NAME[:CONFIG] (open-r1, OpenMathReasoning, NuminaMath, OpenThoughts, s1K, ShareGPT, messages, "
-        "prompt/completion)",
+    text = (
+        "a dataset folder; or any other dataset: a file or folder of .parquet or .jsonl, or a hub id ORG/NAME[:CONFIG] "
+        "(open-r1, OpenMathReasoning, NuminaMath, OpenThoughts, s1K, ShareGPT, messages, prompt/completion)"
     )
+    parser.add_argument("dataset", metavar="DATASET", help=text)
     add_options(parser, AuditOptions, only=("share", "seed", "isolation"))
     parser.add_argument("--split", help="main or a control's name; default: all")
     parser.add_argument("--limit", type=positive, help="first rows only, of a dataset without receipts")
-    parser.add_argument(
-        "--against", action="append", default=[], metavar="BENCHMARK", help="file or hub id; may be repeated"
-    )
+    text = "file or hub id; may be repeated"
+    parser.add_argument("--against", action="append", default=[], metavar="BENCHMARK", help=text)
     add_format(parser)
     parser.add_argument("--foreign", action="store_true", help="audit as a dataset without receipts")
     parser.add_argument("--no-run", action="store_true", help="run no code")
@@ -42,11 +39,13 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Audit a dataset, or compare two audits; 1 when something disagrees or differs."""
-    if args.diff is not None:
-        return _diff(args)
     from ..audit.receipts_audit import AuditOptions
-    from ..audit.run_audit import Audit
+    from ..audit.run_audit import Audit, diff_folders
 
+    if args.diff is not None:
+        result = diff_folders(args.diff, Path(args.dataset))
+        print_result(args, result, _diff_lines(result))
+        return 1 if result["changed"] or result["only_before"] or result["only_after"] else 0
     audit = Audit(
         dataset=args.dataset,
         options=read_record(args, AuditOptions, run_code=not args.no_run),
@@ -76,14 +75,6 @@ def _lines(summary: Row, audit: "Audit", out: Path | None) -> Iterator[str]:
     yield from audit.notes
     disagreeing = audit.tally.disagreeing
     yield f"{disagreeing} rows disagree" if disagreeing else "nothing disagrees"
-
-
-def _diff(args: Namespace) -> int:
-    from ..audit.run_audit import diff_folders
-
-    result = diff_folders(args.diff, Path(args.dataset))
-    print_result(args, result, _diff_lines(result))
-    return 1 if result["changed"] or result["only_before"] or result["only_after"] else 0
 
 
 def _diff_lines(result: Row) -> Iterator[str]:

@@ -49,25 +49,30 @@ def run(args: Namespace) -> int:
 
 def examine(folder: Path = Path()) -> list[Finding]:
     """Look at this machine; `folder` is where runs would be written. Loads no model and asks no network."""
-    from ..engines.auto import fast_bfloat16
+    import sandbox
+    from verifiers.clash import clash
 
+    from ..engines.auto import fast_bfloat16
+    from ..models.resolve import list_models
+    from ..store.versions import versions
+
+    python = f"{platform.python_version()} on {platform.system()}"
+    models = {m.name: str(m.path) if m.path else f"not fetched ({m.size / 2**20:.0f} MB)" for m in list_models()}
+    missing = [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]
+    isolation, other = sandbox.available(), clash()
+    without = "none, code cannot be run here: `python -m sandbox doctor` says why"
     return [
-        _python(),
+        Finding(name="python", value=python, ok=sys.version_info >= (3, 11)),
         Finding(name="cores", value=f"{os.cpu_count()}{', bfloat16 in hardware' if fast_bfloat16() else ''}"),
         _memory(),
         _disk(folder),
         _gpu(),
-        *_libraries(),
-        *_models(),
-        _sandbox(),
-        _clash(),
+        *(Finding(name=name, value=v) for name, v in versions().items() if name not in ("python", "platform")),
+        *(Finding(name=n, value="not installed: pip install 'reasondistill[train]'", ok=False) for n in missing),
+        *(Finding(name=f"model {name}", value=value) for name, value in models.items()),
+        Finding(name="sandbox", value=f"{isolation} isolation for what models write" if isolation else without),
+        Finding(name="import name `verifiers`", value=other or "no clash", ok=other is None),
     ]
-
-
-def _python() -> Finding:
-    return Finding(
-        name="python", value=f"{platform.python_version()} on {platform.system()}", ok=sys.version_info >= (3, 11)
-    )
 
 
 def _memory() -> Finding:
@@ -76,11 +81,8 @@ def _memory() -> Finding:
     except (ValueError, OSError, AttributeError):
         return Finding(name="memory", value="not known")
     enough = total >= NEEDED_MEMORY_GB
-    return Finding(
-        name="memory",
-        value=f"{total:.1f} GB{'' if enough else f', the quickstart needs {NEEDED_MEMORY_GB:.0f}'}",
-        ok=enough,
-    )
+    need = "" if enough else f", the quickstart needs {NEEDED_MEMORY_GB:.0f}"
+    return Finding(name="memory", value=f"{total:.1f} GB{need}", ok=enough)
 
 
 def _disk(folder: Path) -> Finding:
@@ -100,42 +102,3 @@ def _gpu() -> Finding:
         return Finding(name="gpu", value="none, models run on the CPU")
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return Finding(name="gpu", value=", ".join(names))
-
-
-def _libraries() -> list[Finding]:
-    from ..store.versions import versions
-
-    shown = [
-        Finding(name=name, value=value) for name, value in versions().items() if name not in ("python", "platform")
-    ]
-    missing = [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]
-    how = "pip install 'reasondistill[train]'"
-    return shown + [Finding(name=name, value=f"not installed: {how}", ok=False) for name in missing]
-
-
-def _models() -> list[Finding]:
-    from ..models.resolve import list_models
-
-    return [
-        Finding(name=f"model {m.name}", value=str(m.path) if m.path else f"not fetched ({m.size / 2**20:.0f} MB)")
-        for m in list_models()
-    ]
-
-
-def _sandbox() -> Finding:
-    import sandbox
-
-    isolation = sandbox.available()
-    return Finding(
-        name="sandbox",
-        value=f"{isolation} isolation for what models write"
-        if isolation
-        else "none, code cannot be run here: `python -m sandbox doctor` says why",
-    )
-
-
-def _clash() -> Finding:
-    from verifiers.clash import clash
-
-    other = clash()
-    return Finding(name="import name `verifiers`", value=other or "no clash", ok=other is None)

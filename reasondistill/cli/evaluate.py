@@ -5,7 +5,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import RecipeError
 from ..records import Estimate, Problem, Row, Sampling
@@ -13,9 +12,6 @@ from .arguments import add_format, add_out, add_skip_bad, positive
 from .model_arguments import add_model, strategy_choice
 from .option_arguments import read_record, typed_options
 from .output import print_result
-
-if TYPE_CHECKING:
-    from ..problems.benchmarks.benchmark import Benchmark
 
 HELP = "measure a model on a benchmark, or score completions from a file"
 
@@ -31,32 +27,26 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--k", type=_ks, metavar="1,2,5", help="default: 1 and the number of rollouts a problem")
     parser.add_argument("--strict", action="store_true", help="accept marked answers only")
     parser.add_argument("--export", nargs="+", default=[], choices=("evalplus", "lm-eval"), help="also write these")
-    _add_file(parser)
+    file = parser.add_argument_group("completions from a file")
+    file.add_argument("--rollouts", type=Path, metavar="FILE.jsonl|DIR", help="score these; no model is asked")
+    file.add_argument("--problems", type=Path, metavar="FILE", help="problems whose references rows name by problem_id")
+    add_format(file)
+    file.add_argument("--where", nargs="+", default=[], metavar="key=value", help="rows with these values only")
+    text = "key of a reward model's score; default: rm_score, score or reward"
+    file.add_argument("--score", metavar="KEY", help=text)
+    file.add_argument("--by-label", action="store_true", help="take the rows' labels as verdicts")
+    text = "key of the label; default: is_correct, correct, label, passed, ..."
+    file.add_argument("--label-key", metavar="KEY", help=text)
     add_model(parser, decode=("greedy", "sample", "budget"), required=False)
     parser.add_argument("--prompt", dest="template", help="the same as --template")
     add_out(parser)
 
 
-def _add_file(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("completions from a file")
-    group.add_argument("--rollouts", type=Path, metavar="FILE.jsonl|DIR", help="score these; no model is asked")
-    group.add_argument(
-        "--problems", type=Path, metavar="FILE", help="problems whose references rows name by problem_id"
-    )
-    add_format(group)
-    group.add_argument("--where", nargs="+", default=[], metavar="key=value", help="rows with these values only")
-    group.add_argument(
-        "--score", metavar="KEY", help="key of a reward model's score; default: rm_score, score or reward"
-    )
-    group.add_argument("--by-label", action="store_true", help="take the rows' labels as verdicts")
-    group.add_argument(
-        "--label-key", metavar="KEY", help="key of the label; default: is_correct, correct, label, passed, ..."
-    )
-
-
 def run(args: Namespace) -> int:
     """Measure; DIR keeps the rollouts, the verdicts and report.json."""
     from ..engines.options import EngineOptions
+    from ..progress import say
+    from ..run.harness_files import write_samples
 
     if args.rollouts:
         report = _score(args)
@@ -64,7 +54,11 @@ def run(args: Namespace) -> int:
         report = _measure(args)
     else:
         raise RecipeError("evaluate: give --model and --benchmark, or --rollouts FILE to score completions from a file")
-    return _finish(args, report)
+    for line in report["warnings"]:
+        say(f"warning: {line}")
+    written = [f"written {write_samples(args.out, name)}" for name in args.export]
+    print_result(args, report, [*_lines(report), *written])
+    return 0
 
 
 def _measure(args: Namespace) -> Row:
@@ -98,6 +92,7 @@ def _measure(args: Namespace) -> Row:
 
 def _score(args: Namespace) -> Row:
     """Score completions from a file."""
+    from ..problems import get_problems, load_problems
     from ..problems.benchmarks.benchmark import find_benchmark
     from ..rows.completion_file import ReadOptions
     from ..run.score_folder import ScoringRun
@@ -105,14 +100,24 @@ def _score(args: Namespace) -> Row:
 
     benchmark = find_benchmark(args.benchmark) if args.benchmark else None
     strict = args.strict or bool(benchmark and benchmark.strict)
+    references: Sequence[Problem] = []
+    if args.problems:
+        references = load_problems(args.problems, skip_bad=args.skip_bad)
+    elif benchmark:
+        references = benchmark.load(folder=args.benchmarks_dir, skip_bad=args.skip_bad)
+    elif args.benchmark:
+        references = get_problems(args.benchmark, skip_bad=args.skip_bad)
+    for word in args.where:
+        if "=" not in word:
+            raise RecipeError(f"--where takes key=value, such as model=NAME; got {word!r}")
     folder = ScoringRun(
         path=args.rollouts,
         folder=args.out,
-        references={problem.id: problem for problem in _references(args, benchmark)},
+        references={problem.id: problem for problem in references},
         benchmark=args.benchmark or "",
         read=ReadOptions(
             format=args.format,
-            where=_where(args.where),
+            where=dict(word.split("=", 1) for word in args.where),
             skip_bad=args.skip_bad,
             score=args.score,
             label=args.label_key,
@@ -121,29 +126,6 @@ def _score(args: Namespace) -> Row:
         verify=VerifyOptions(strict=strict, policy=benchmark.policy if benchmark else "default"),
     )
     return folder.run(args.k)
-
-
-def _references(args: Namespace, benchmark: "Benchmark | None") -> Sequence[Problem]:
-    """Return the problems that --problems or --benchmark names."""
-    from ..problems import get_problems, load_problems
-
-    if args.problems:
-        return load_problems(args.problems, skip_bad=args.skip_bad)
-    if benchmark:
-        return benchmark.load(folder=args.benchmarks_dir, skip_bad=args.skip_bad)
-    return get_problems(args.benchmark, skip_bad=args.skip_bad) if args.benchmark else []
-
-
-def _finish(args: Namespace, report: Row) -> int:
-    """Write what --export asks for, and print the report and its warnings."""
-    from ..progress import say
-    from ..run.harness_files import write_samples
-
-    for line in report["warnings"]:
-        say(f"warning: {line}")
-    written = [f"written {write_samples(args.out, name)}" for name in args.export]
-    print_result(args, report, [*_lines(report), *written])
-    return 0
 
 
 def _lines(report: Row) -> Iterator[str]:
@@ -155,13 +137,6 @@ def _lines(report: Row) -> Iterator[str]:
             f"labels of the file: {labels['agree']} of {labels['rows']} agree, {labels['right_here_only']} right here "
             f"only, {labels['right_there_only']} there only"
         )
-
-
-def _where(words: Sequence[str]) -> dict[str, str]:
-    for word in words:
-        if "=" not in word:
-            raise RecipeError(f"--where takes key=value, such as model=NAME; got {word!r}")
-    return dict(word.split("=", 1) for word in words)
 
 
 def _ks(text: str) -> list[int]:

@@ -11,43 +11,17 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import UserError
-from . import (
-    audit,
-    compare,
-    curate,
-    decontaminate,
-    doctor,
-    evaluate,
-    export,
-    generate,
-    models,
-    problems,
-    report,
-    run,
-    scale,
-    stats,
-    train,
-    verify,
-)
+from . import audit, compare, curate, decontaminate, doctor, evaluate, export, generate, models, problems, report
 
+from . import run, scale, stats, train, verify  # isort: skip
+
+# fmt: off
 COMMANDS = {
-    "run": run,
-    "curate": curate,
-    "export": export,
-    "report": report,
-    "problems": problems,
-    "generate": generate,
-    "verify": verify,
-    "train": train,
-    "evaluate": evaluate,
-    "compare": compare,
-    "scale": scale,
-    "decontaminate": decontaminate,
-    "audit": audit,
-    "stats": stats,
-    "models": models,
-    "doctor": doctor,
+    "run": run, "curate": curate, "export": export, "report": report, "problems": problems, "generate": generate,
+    "verify": verify, "train": train, "evaluate": evaluate, "compare": compare, "scale": scale,
+    "decontaminate": decontaminate, "audit": audit, "stats": stats, "models": models, "doctor": doctor,
 }
+# fmt: on
 """Every command, in the order of `--help`. Importing them is cheap: libraries are imported when a command runs."""
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130

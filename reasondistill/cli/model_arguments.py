@@ -20,27 +20,20 @@ def add_model(parser: ArgumentParser, *, decode: Sequence[str], required: bool =
     group = parser.add_argument_group("model", "The API key of a server comes from OPENAI_API_KEY.")
     add_options(group, EngineOptions, required=("model",) if required else ())
     group = parser.add_argument_group("prompt and sampling")
-    group.add_argument(
-        "--strategy",
-        nargs="+",
-        metavar=("NAME", "key=value"),
-        help=f"{', '.join(STRATEGIES)} or your own package.module:Name, and its options, such as tir executions=4; tir "
-        "runs the code that the model writes (default: cot, or the benchmark's)",
+    text = (
+        f"{', '.join(STRATEGIES)} or your own package.module:Name, and its options, such as tir executions=4; tir runs "
+        "the code that the model writes (default: cot, or the benchmark's)"
     )
+    group.add_argument("--strategy", nargs="+", metavar=("NAME", "key=value"), help=text)
     add_options(group, StrategyChoice, only=("thinking",))
     group.add_argument("--template", help="prompt template: a built-in name or a YAML file (default: the strategy's)")
-    group.add_argument(
-        "--decode",
-        choices=decode,
-        default=decode[0],
-        help=f"greedy: temperature 0; sample: by --temperature; budget: forced thinking (default: {decode[0]})",
-    )
+    text = f"greedy: temperature 0; sample: by --temperature; budget: forced thinking (default: {decode[0]})"
+    group.add_argument("--decode", choices=decode, default=decode[0], help=text)
     add_options(group, Sampling)
     group = parser.add_argument_group("--decode budget")
     add_options(group, ForcingOptions, only=("thinking_budget", "waits"))
-    group.add_argument(
-        "--forcing", nargs="+", default=[], metavar="key=value", help="such as format=think wait=Hmm final=Answer:"
-    )
+    text = "such as format=think wait=Hmm final=Answer:"
+    group.add_argument("--forcing", nargs="+", default=[], metavar="key=value", help=text)
 
 
 def strategy_choice(args: Namespace, default: str) -> StrategyChoice:

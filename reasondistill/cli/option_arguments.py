@@ -7,14 +7,15 @@ import ast
 import inspect
 import textwrap
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace, _ArgumentGroup
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields
 from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ..errors import RecipeError
-from ..store.options import read_options
+from ..store.options import annotation_parts, read_options
 
 T = TypeVar("T")
 
@@ -42,9 +43,12 @@ def add_options(
         settings = _values(one, hints[one.name])
         if one.name in required:
             settings["required"] = True
-        text = _help(one, docs.get(one.name, ""), repeated=settings.get("action") == "append")
+        repeated = "; may be repeated" if settings.get("action") == "append" else ""
+        shown = "" if one.default in (None, MISSING, False, "", ()) else f" (default: {one.default})"
+        text = f"{docs.get(one.name, '').removesuffix('.')}{repeated}{shown}".replace("%", "%%")
+        destination = _destination(record, one.name)
         parser.add_argument(
-            _flag(one.name), dest=_destination(record, one.name), default=SUPPRESS, help=text, **settings
+            f"--{one.name.replace('_', '-')}", dest=destination, default=SUPPRESS, help=text, **settings
         )
 
 
@@ -57,7 +61,7 @@ def typed_options(args: Namespace, record: type) -> dict[str, Any]:
     for one in fields(record):
         value = getattr(args, _destination(record, one.name), None)
         if isinstance(value, list):
-            value = read_options(hints[one.name], tuple(value), where="", key=_flag(one.name))
+            value = read_options(hints[one.name], tuple(value), where="", key=f"--{one.name.replace('_', '-')}")
         if value is not None:
             typed[one.name] = value
     return typed
@@ -88,21 +92,12 @@ def field_docs(record: type) -> dict[str, str]:
     return docs
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _help(field: Field[Any], doc: str, *, repeated: bool) -> str:
-    shown = "" if field.default in (None, MISSING, False, "", ()) else f" (default: {field.default})"
-    return f"{doc.removesuffix('.')}{'; may be repeated' if repeated else ''}{shown}".replace("%", "%%")
-
-
 def _values(field: Field[Any], hint: Any) -> dict[str, Any]:
     """Return the arguments of `add_argument` that say which values an option takes."""
     parts = [part for part in get_args(hint) if part is not NoneType]
     if get_origin(hint) in (Union, UnionType):
         hint = Union[tuple(parts)]  # noqa: UP007 - built from a list
-    types = [*_parts(hint)]
+    types = [*annotation_parts(hint)]
     if bool in types:
         return {"action": BooleanOptionalAction if field.default else "store_true"}
     metavar = field.name.upper()
@@ -120,26 +115,13 @@ def _reader(hint: Any, *, text: bool) -> Callable[[str], Any]:
     """Return a converter of one word, checked by the annotation."""
 
     def read(word: str) -> Any:
+        value: int | float | str = word
+        for kind in () if text else (float, int):
+            with suppress(ValueError):
+                value = kind(word)
         try:
-            return read_options(hint, word if text else _number(word), where="", key="value")
+            return read_options(hint, value, where="", key="value")
         except RecipeError as error:
             raise ArgumentTypeError(str(error).removeprefix("value ")) from None
 
     return read
-
-
-def _number(word: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    """Yield an annotation and those inside it."""
-    yield hint
-    if get_origin(hint) is not Literal:
-        for inner in get_args(hint):
-            yield from _parts(inner)

@@ -79,11 +79,13 @@ def _lines(row: Row) -> Iterator[str]:
     more = f", and {row['other_sources']} more" if row["other_sources"] else ""
     yield f"sources: {_counted(row['sources'])}{more}"
     diversity = row["diversity"]
+    words, pairs, triples = (
+        "–" if (share := diversity[f"distinct_{n}"]) is None else f"{100 * share:.1f} %" for n in (1, 2, 3)
+    )
     yield (
-        f"diversity of {diversity['sample']:,} completions: distinct words {_share(diversity['distinct_1'])}, pairs "
-        f"{_share(diversity['distinct_2'])}, triples {_share(diversity['distinct_3'])}; zlib makes them "
-        f"{_number(diversity['compression_ratio'])} times smaller; likeness (Jaccard of word triples) of two "
-        f"questions' completions {_number(diversity['self_similarity'])}, of one question's "
+        f"diversity of {diversity['sample']:,} completions: distinct words {words}, pairs {pairs}, triples {triples}; "
+        f"zlib makes them {_number(diversity['compression_ratio'])} times smaller; likeness (Jaccard of word triples) "
+        f"of two questions' completions {_number(diversity['self_similarity'])}, of one question's "
         f"{_number(diversity['self_similarity_of_a_question'])}"
     )
     for other, shared in row["shared"].items():
@@ -93,10 +95,6 @@ def _lines(row: Row) -> Iterator[str]:
 
 def _counted(counts: Row) -> str:
     return ", ".join(f"{name} {n:,}" for name, n in counts.items())
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def _number(value: float | None) -> str:

@@ -8,6 +8,8 @@ from .arguments import add_out, add_overrides
 from .output import print_result
 
 HELP = "fine-tune a student on a dataset folder; the same command resumes"
+OURS = ("training.json", "checkpoints", "lock")
+"""Files of a training: a model is not saved among others."""
 
 
 def add(parser: ArgumentParser) -> None:
@@ -30,7 +32,8 @@ def run(args: Namespace) -> int:
 
     options = read_words(TrainCommandOptions, method_words(args.overrides), "train", "epochs=2")
     resolve(args.student)
-    _refuse_foreign(args.out)
+    if args.out.is_dir() and any(args.out.iterdir()) and not any((args.out / name).exists() for name in OURS):
+        raise StoreError(f"{args.out}: is not empty and holds no training; choose another folder")
     stage = TrainStage(
         label=f"train {args.out.name}",
         student=args.student,
@@ -46,10 +49,3 @@ def run(args: Namespace) -> int:
     line = f"trained {args.out}: {result['steps']} steps, {result['trained_tokens']} trained tokens"
     print_result(args, result, [line])
     return 0
-
-
-def _refuse_foreign(out: Path) -> None:
-    """Raise StoreError for a folder that holds other files: a model is not saved among them."""
-    ours = ("training.json", "checkpoints", "lock")
-    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in ours):
-        raise StoreError(f"{out}: is not empty and holds no training; choose another folder")

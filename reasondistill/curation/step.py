@@ -9,8 +9,7 @@ from ..engines.identity import model_weights
 from ..evaluation.read import MEASURED
 from ..evaluation.results import pass_rates
 from ..generation.prompts import load_template
-from ..problems.fingerprint import input_hash
-from ..problems.source import ProblemSource
+from ..problems.source import ProblemSource, input_hash
 from ..records import Row, rows_id
 from ..rows.run_problems import TRAIN, problem_file, stored_problems
 from ..store import write_atomic

@@ -28,9 +28,16 @@ def load_gym(
     for item in _items(name, size=count * OVERSAMPLING, seed=int(content_id("gym", seed, split)[:7], 16)):
         if len(kept) >= count:
             break
-        problem = _problem(name, item, split)
-        if problem is not None and problem.id not in exclude:
-            kept[problem.id] = problem
+        if item["answer"] is None:
+            continue
+        question, answer = str(item["question"]), str(item["answer"])
+        identifier = content_id(Kind.MATH, question, answer, None)
+        if identifier not in exclude:
+            # Some datasets put tuples, fractions or sympy objects into the metadata.
+            metadata = json.loads(json.dumps(item.get("metadata") or {}, default=str, skipkeys=True))
+            kept[identifier] = Problem(
+                id=identifier, question=question, answer=answer, source=f"gym:{name}", split=split, metadata=metadata
+            )
     if len(kept) < count:
         raise RecipeError(
             f"gym:{name} gave only {len(kept)} distinct problems with an answer, {count} asked; ask for fewer"
@@ -55,18 +62,3 @@ def _items(name: str, *, size: int, seed: int) -> Iterator[Row]:
     except (AssertionError, TypeError) as error:  # its settings have no usable defaults
         raise RecipeError(f"gym:{name} cannot be made with default settings: {error}; choose another") from None
     return (dataset[index] for index in range(size))
-
-
-def _problem(name: str, item: Row, split: str) -> Problem | None:
-    if item["answer"] is None:
-        return None
-    question, answer = str(item["question"]), str(item["answer"])
-    return Problem(
-        id=content_id(Kind.MATH, question, answer, None),
-        question=question,
-        answer=answer,
-        source=f"gym:{name}",
-        split=split,
-        # Some datasets put tuples, fractions or sympy objects here.
-        metadata=json.loads(json.dumps(item.get("metadata") or {}, default=str, skipkeys=True)),
-    )

@@ -22,10 +22,7 @@ def licence_of_source(source: ProblemSource) -> str:
     if source.source == "procedural" or source.source.startswith("gym:"):
         return OWN
     place = source.source.removeprefix("hub:").partition(":")[0].casefold()
-    for name in benchmark_names():
-        benchmark = find_benchmark(name)
-        if benchmark is None:
-            continue
+    for benchmark in filter(None, map(find_benchmark, benchmark_names())):
         hub = (benchmark.hub or "").partition(":")[0].casefold()
         if (benchmark.file and Path(source.source).name == benchmark.file) or (hub and place == hub):
             return benchmark.licence

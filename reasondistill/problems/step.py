@@ -10,8 +10,7 @@ from ..rows.problem_file import write_problems
 from ..rows.run_problems import TRAIN, problem_file
 from ..store.options import dump_options
 from ..store.run_context import RunContext, Work
-from .fingerprint import input_hash
-from .source import ProblemSource
+from .source import ProblemSource, input_hash
 from .sources import get_problems
 
 

@@ -71,9 +71,8 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     trains = STEPS.index(recipe.until) >= STEPS.index("train")
     imports = bool(recipe.generate.rollouts)
     if imports and recipe.teacher.model:
-        raise RecipeError(
-            f"{where}: generate.rollouts replaces the teacher; leave out teacher.model or generate.rollouts"
-        )
+        line = "generate.rollouts replaces the teacher; leave out teacher.model or generate.rollouts"
+        raise RecipeError(f"{where}: {line}")
     for key, model in {"teacher.model": recipe.teacher.model, "student.model": recipe.student.model}.items():
         if not model and (trains or key == "teacher.model") and not (imports and key == "teacher.model"):
             raise RecipeError(f"{where}: {key} is missing; name a model, for instance {key}=smollm2-135m-instruct")
@@ -85,11 +84,8 @@ def check_recipe(recipe: Recipe, where: str) -> None:
                 f"{where}: held_out.{name}: a set's name may hold letters, digits and underscores only, "
                 "and train names the training problems"
             )
-    asked: tuple[tuple[str, GenerateOptions | EvaluateOptions], ...] = (
-        ("generate", recipe.generate),
-        ("evaluate", recipe.evaluate),
-    )
-    for key, part in asked:
+    asked: dict[str, GenerateOptions | EvaluateOptions] = {"generate": recipe.generate, "evaluate": recipe.evaluate}
+    for key, part in asked.items():
         if part.sampling.seed:
             raise RecipeError(f"{where}: {key}.sampling.seed is the recipe's seed; set `seed` instead")
         read_choice(part.strategy, STRATEGIES, f"{key}.strategy", where)
@@ -136,7 +132,11 @@ def _yaml_file(path: Path) -> Any:
             return super().construct_mapping(node, deep)
 
     if not path.is_file():
-        raise RecipeError(f"{path}: no such recipe file{_similar_files(path)}")
+        others = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        close = difflib.get_close_matches(path.name, others, n=1)
+        listed = f"; its folder holds {', '.join(others[:5])}" if others else ""
+        hint = f" (did you mean {path.parent / close[0]}?)" if close else listed
+        raise RecipeError(f"{path}: no such recipe file{hint}")
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader) or {}
     except OSError as error:
@@ -155,9 +155,8 @@ def _nested(word: str, what: str, example: str) -> Row:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise RecipeError(
-            f"{word}: the value is not YAML; put quotes around text that looks like a list or a map"
-        ) from None
+        line = "the value is not YAML; put quotes around text that looks like a list or a map"
+        raise RecipeError(f"{word}: {line}") from None
     for part in reversed(key.split(".")):
         value = {part: value}
     return dict(value)
@@ -201,11 +200,3 @@ def _unset(row: Row, defaults: Any, keys: Sequence[str]) -> Row:
     if rest:
         return {**row, first: _unset(dict(value), default, rest)} if isinstance(value, Mapping) else row
     return row if isinstance(default, Mapping) else {**row, first: None}
-
-
-def _similar_files(path: Path) -> str:
-    others = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, others, n=1)
-    if close:
-        return f" (did you mean {path.parent / close[0]}?)"
-    return f"; its folder holds {', '.join(others[:5])}" if others else ""

@@ -19,12 +19,11 @@ from ..generation.sample_stage import SampleSet, SampleStage
 from ..generation.step import ImportStep, SampleStep
 from ..generation.strategies import Strategy
 from ..problems import get_problems
-from ..problems.fingerprint import input_hash
 from ..problems.licences import licence_of_source
-from ..problems.source import ProblemSource
+from ..problems.source import ProblemSource, input_hash
 from ..problems.step import ProblemsStep
 from ..recipe.records import STEPS, Recipe, StudentOptions
-from ..records import Problem, Sampling, content_id
+from ..records import Sampling, content_id
 from ..report.step import ReportStep
 from ..rows.run_problems import TRAIN, problem_file
 from ..store.options import Choice, dump_options, read_choice, read_options
@@ -42,7 +41,10 @@ PASS_RATE, REFERENCES, IFD = "curate/pass_rate", "curate/references", "curate/if
 
 
 def build_steps(recipe: Recipe, recipe_folder: Path) -> list[Step]:
-    """Return the steps of a recipe up to its `until`; the report always comes last."""
+    """Return the steps of a recipe up to its `until`; the report always comes last.
+
+    Raises RecipeError for a mistaken name or option of a user's own step.
+    """
     parts = _Builder(recipe, recipe_folder)
     made: dict[str, Callable[[], list[Step]]] = {
         "problems": lambda: [parts.problems()],
@@ -55,16 +57,7 @@ def build_steps(recipe: Recipe, recipe_folder: Path) -> list[Step]:
     }
     wanted = STEPS[: STEPS.index(recipe.until) + 1]
     steps = [step for name in wanted if name in made for step in made[name]()]
-    _insert_own(steps, recipe.steps)
-    return [*steps, ReportStep(reads=tuple(step.name for step in steps))]
-
-
-def _insert_own(steps: list[Step], own: Sequence[Choice]) -> None:
-    """Insert the user's own steps, each behind the step that its `after` names.
-
-    Raises RecipeError for a mistaken name or option.
-    """
-    for choice in own:
+    for choice in recipe.steps:  # the user's own
         after = choice.options.get("after", steps[-1].name)
         names = [step.name for step in steps]
         if after not in names:
@@ -72,6 +65,7 @@ def _insert_own(steps: list[Step], own: Sequence[Choice]) -> None:
         options = {key: value for key, value in choice.options.items() if key != "after"}
         member, record = read_choice(Choice(name=choice.name, options=options), {}, "steps")
         steps.insert(names.index(after) + 1, member(record))
+    return [*steps, ReportStep(reads=tuple(step.name for step in steps))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +127,8 @@ class _Builder:
             measured = [self._set("teacher", name, greedy, teacher=True) for name in recipe.held_out]
             return [own, *(replace(one, count=count) for one in measured)]
 
-        return self._sample_step(
-            "generate", recipe.teacher, sets, [("teacher", name) for name in (TRAIN, *recipe.held_out)]
-        )
+        who = [("teacher", name) for name in (TRAIN, *recipe.held_out)]
+        return self._sample_step("generate", recipe.teacher, sets, who)
 
     def asked(self) -> Iterator[Step]:
         """The models that curation asks: for pass rates, for references that must fail, for IFD."""
@@ -150,14 +143,11 @@ class _Builder:
             greedy = Sampling(temperature=0.0, max_tokens=tokens, seed=recipe.seed)
             yield self._reference_step(f"{REFERENCES}/{_short(name)}", _reference(name), model, greedy)
         if curate.ifd.model:
-            student = recipe.student
-            engine = replace(
-                student, model=curate.ifd.model, model_id=None, engine=curate.ifd.engine, max_context=IFD_CONTEXT
-            )
+            ifd = replace(recipe.student, model=curate.ifd.model, model_id=None, engine=curate.ifd.engine)
             yield IfdStep(
                 name=IFD,
                 label=f"IFD by {curate.ifd.model}",
-                engine=engine,
+                engine=replace(ifd, max_context=IFD_CONTEXT),
                 template=lambda: self.template(teacher=False),
                 beside=self.recipe_folder,
                 max_tokens=curate.ifd.max_tokens,
@@ -196,13 +186,15 @@ class _Builder:
         for one in self.taught:
             options = one.options
             matched = options.match is not None and options.match_by == "tokens"
+            models, dataset = self.folder / "models", self.folder / "dataset"
+            row = dump_options(self.recipe.train) | options.train
             stage = TrainStage(
                 label=f"train {one.name}",
-                student=self._start(options),
-                dataset=self._dataset(one),
-                out=self.folder / "models" / one.name,
+                student=str(models / options.start) if options.start else self.recipe.student.model,
+                dataset=dataset if one.split == "main" else dataset / "splits" / one.split,
+                out=models / one.name,
                 method=options.method or self.recipe.train.method,
-                options=self._train_options(one),
+                options=read_options(TrainOptions, row, key=f"students.{one.student}.train"),
                 seed=self.recipe.seed + one.seed,
             )
             yield TrainStep(
@@ -267,11 +259,14 @@ class _Builder:
 
     @cached_property
     def curator(self) -> Curator:
-        recipe = self.recipe
+        recipe, source = self.recipe, self.recipe.problems
+        # Imported rollouts that bring their own problems say the licence themselves.
+        unsaid = self.imports and source.source == OWN_PROBLEMS and not source.licence
+        licence = "" if unsaid else licence_of_source(source)
         return Curator(
             options=recipe.curate,
             seed=recipe.seed,
-            licence=self._licence(),
+            licence=LicenceRule(source=licence, force=recipe.export.force_licence),
             held_out=tuple(recipe.held_out),
             pass_rates=_evaluation("reference", TRAIN) if self.rates_problems else None,
             references={name: _evaluation(_reference(name), TRAIN) for name in recipe.curate.unsolved_by},
@@ -279,9 +274,8 @@ class _Builder:
 
     def strategy(self, *, teacher: bool) -> Strategy:
         """Return how the teacher or the student is asked. Raises RecipeError for a template that does not fit."""
-        return self.choice(teacher=teacher).make(
-            load_template(self.template(teacher=teacher), beside=self.recipe_folder)
-        )
+        template = load_template(self.template(teacher=teacher), beside=self.recipe_folder)
+        return self.choice(teacher=teacher).make(template)
 
     def choice(self, *, teacher: bool) -> StrategyChoice:
         """Return the strategy, the decoding rule and the effort that the recipe names."""
@@ -293,42 +287,17 @@ class _Builder:
         how, choice = self.recipe.generate if teacher else self.recipe.evaluate, self.choice(teacher=teacher)
         return how.template or (choice.teacher_template if teacher else choice.template)
 
-    def _licence(self) -> LicenceRule:
-        """Which statements may be exported; imported rollouts that bring their own problems say it themselves."""
-        source = self.recipe.problems
-        unsaid = self.imports and source.source == OWN_PROBLEMS and not source.licence
-        return LicenceRule(source="" if unsaid else licence_of_source(source), force=self.recipe.export.force_licence)
-
     def _imported(self) -> ImportedRollouts:
         source = self.recipe.problems
-        known: list[Problem] = []
-        if source.source != OWN_PROBLEMS:
-            known = get_problems(source.source, split=source.split)
-        return ImportedRollouts(
-            paths=[Path(path) for path in self.recipe.generate.rollouts], references={p.id: p for p in known}
-        )
-
-    def _start(self, options: StudentOptions) -> str:
-        """Return the model that training starts from."""
-        return str(self.folder / "models" / options.start) if options.start else self.recipe.student.model
-
-    def _train_options(self, one: Taught) -> TrainOptions:
-        """Return the options of `train:` with those that differ for this student."""
-        row = dump_options(self.recipe.train) | one.options.train
-        return read_options(TrainOptions, row, key=f"students.{one.student}.train")
-
-    def _problem_file(self, name: str) -> Path:
-        return self.folder / problem_file(name)
-
-    def _dataset(self, one: Taught) -> Path:
-        place = self.folder / "dataset"
-        return place if one.split == "main" else place / "splits" / one.split
+        known = get_problems(source.source, split=source.split) if source.source != OWN_PROBLEMS else []
+        paths = [Path(path) for path in self.recipe.generate.rollouts]
+        return ImportedRollouts(paths=paths, references={p.id: p for p in known})
 
     def _set(self, who: str, name: str, sampling: Sampling, *, teacher: bool = False) -> SampleSet:
         """Return one set of problems as a model is asked them."""
         return SampleSet(
             label=f"{who} / {name}",
-            problems=self._problem_file(name),
+            problems=self.folder / problem_file(name),
             folder=self.folder / _evaluation(who, name),
             template=self.template(teacher=teacher),
             sampling=sampling,
@@ -340,10 +309,7 @@ class _Builder:
         self, name: str, who: str, model: EngineOptions, sampling: Sampling, samples: int = 1
     ) -> SampleStep:
         """A reference model on the training problems, as a student is asked them."""
-
-        def sets() -> list[SampleSet]:
-            return [replace(self._set(who, TRAIN, sampling), samples=samples)]
-
+        sets = lambda: [replace(self._set(who, TRAIN, sampling), samples=samples)]  # noqa: E731
         return self._sample_step(name, model, sets, [(who, TRAIN)])
 
     def _sample_step(

@@ -13,26 +13,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol
 
 from .. import errors
 from ..engines.auto import limit_openmp_spinning
 from ..errors import EngineError, UserError
 from ..records import Row
 from ..store.options import dump_options, read_options
-
-
-class Job(Protocol):
-    """A frozen dataclass that crosses to a child process as JSON and is run there."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def loads_model(self) -> bool:
-        """Whether the job loads a model into its process; others run in this one."""
-
-    def run(self) -> Row:
-        """Do the work and return a JSON object."""
+from ..store.run_context import Job
 
 
 def run_job(job: Job, *, lock_fd: int | None = None) -> Row:
@@ -64,7 +51,8 @@ def main() -> None:
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries print to standard output, which is kept for the answer
     try:
-        _take_interrupts()
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         request = json.loads(sys.stdin.read())
         module, _, name = request["job"].partition(":")
         kind: type[Job] = getattr(importlib.import_module(module), name)
@@ -93,11 +81,6 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
-def _take_interrupts() -> None:
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
 def _end(child: subprocess.Popen[str]) -> None:
     """Let an interrupted child close its tables. A terminal has sent it the signal too, but `kill -INT` has not."""
     for number, patience in ((None, 10.0), (signal.SIGINT, 60.0), (signal.SIGKILL, None)):
@@ -118,9 +101,8 @@ def _read_answer(answer: str, status: int, name: str) -> Row:
     except ValueError:
         how = f"signal {-status}" if status < 0 else f"status {status}"
         hint = "; out of memory? lower concurrency or batch_size" if status == -signal.SIGKILL else ""
-        raise EngineError(
-            f"{name}: the process ended with {how}{hint}; the same command goes on where it was"
-        ) from None
+        line = f"{name}: the process ended with {how}{hint}; the same command goes on where it was"
+        raise EngineError(line) from None
     if "error" in given:
         raise getattr(errors, given["error"], EngineError)(given["message"])
     return dict(given["result"])

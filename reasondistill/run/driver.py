@@ -16,16 +16,16 @@ from ..errors import UserError
 from ..progress import say
 from ..records import SCHEMA, Row, content_id
 from ..store import RunFolder, mask_secrets
-from ..store.run_context import RunContext, Work, record_file
+from ..store.run_context import Job, RunContext, Work, record_file
 from ..store.versions import versions
-from .child_process import Job, run_job
+from .child_process import run_job
 from .step import Step
 
 
 class Context(RunContext):
     """The context that the driver hands to its steps."""
 
-    def run_job(self, job: Job) -> Row:  # type: ignore[override]  # a job that crosses to a child knows its JSON form
+    def run_job(self, job: Job) -> Row:
         """Run a job, in a child process where it loads a model; the child holds the folder's lock too."""
         return run_job(job, lock_fd=self.folder.lock_fd)
 
@@ -67,9 +67,8 @@ class Driver:
         with self.folder:
             self.folder.claim(self._name)
             place = str(self.context.recipe_folder.resolve())
-            self.folder.update_manifest(
-                steps=[step.name for step in self.steps], versions=versions(), recipe_folder=place
-            )
+            names = [step.name for step in self.steps]
+            self.folder.update_manifest(steps=names, versions=versions(), recipe_folder=place)
             self.folder.log("start", command=self.context.command)
             yield
             self.folder.log("end")

@@ -112,14 +112,12 @@ def open_run(place: Path, overrides: Sequence[str] = (), *, skip_bad: bool = Fal
     """
     if not place.is_dir():
         recipe = load_recipe(place, overrides)
-        return RecipeRun(_skip_bad(recipe) if skip_bad else recipe, recipe_folder=place.parent, command=command)
+        if skip_bad:
+            held_out = {name: replace(source, skip_bad=True) for name, source in recipe.held_out.items()}
+            recipe = replace(recipe, problems=replace(recipe.problems, skip_bad=True), held_out=held_out)
+        return RecipeRun(recipe, recipe_folder=place.parent, command=command)
     if not (place / "recipe.yaml").is_file():
         raise RecipeError(f"{place}: holds no run (no recipe.yaml); name a run folder, such as runs/quickstart")
     recipe = replace(load_recipe(place / "recipe.yaml", overrides), out=str(place))
     manifest = RunFolder(place).read_json("manifest.json") or {}
     return RecipeRun(recipe, recipe_folder=Path(manifest.get("recipe_folder", place)), command=command)
-
-
-def _skip_bad(recipe: Recipe) -> Recipe:
-    held_out = {name: replace(source, skip_bad=True) for name, source in recipe.held_out.items()}
-    return replace(recipe, problems=replace(recipe.problems, skip_bad=True), held_out=held_out)

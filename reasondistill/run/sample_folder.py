@@ -66,10 +66,8 @@ class SamplingRun:
             folder.claim("sampling")
             wait_if_down = self._note_address(folder)
             write_problems(self.folder / "problems" / "problems.jsonl", problems)
-            folder.update_manifest(
-                versions=versions(), samples=samples, problems=len(problems), source=self.source, judged=judged
-            )
-            folder.update_manifest(strategy=dump_options(self.strategy))
+            about = {"versions": versions(), "source": self.source, "strategy": dump_options(self.strategy)}
+            folder.update_manifest(**about, samples=samples, problems=len(problems), judged=judged)
             del problems  # the stage reads them again, and may sample for hours
             if is_local(self._model):
                 # Before the ids are made: where a catalogue model comes from is part of them.
@@ -108,16 +106,11 @@ class SamplingRun:
         return row
 
     def _problems(self, limit: int | None, skip_bad: bool, judged: bool) -> list[Problem]:
+        seed, split = self.sampling.seed, self.split
         if self.benchmark is not None:
-            seed = self.sampling.seed
             return self.benchmark.load(folder=self.benchmarks_dir, limit=limit, seed=seed, skip_bad=skip_bad)
         return get_problems(
-            self.source,
-            count=limit,
-            seed=self.sampling.seed,
-            split=self.split,
-            skip_bad=skip_bad,
-            require_reference=judged,
+            self.source, count=limit, seed=seed, split=split, skip_bad=skip_bad, require_reference=judged
         )
 
     def _stage(self, samples: int, judged: bool) -> SampleStage:
@@ -134,18 +127,15 @@ class SamplingRun:
             require_reference=judged,
             weights=model_weights(self._model),
         )
-        return SampleStage(engine=self.engine, model=model_name(self._model), sets=(given,), verify=self._verify())
+        benchmark = self.benchmark
+        strict, policy = (benchmark.strict, benchmark.policy) if benchmark else (False, "default")
+        verify = VerifyOptions(strict=self.strict or strict, policy=policy)
+        return SampleStage(engine=self.engine, model=model_name(self._model), sets=(given,), verify=verify)
 
     @property
     def _model(self) -> EngineOptions:
         names = ("model", "model_id", "engine", "base_url", "replay")
         return EngineOptions(**{name: getattr(self.engine, name) for name in names})
-
-    def _verify(self) -> VerifyOptions:
-        given = self.benchmark
-        return VerifyOptions(
-            strict=self.strict or bool(given and given.strict), policy=given.policy if given else "default"
-        )
 
     def _summary(self, stage: SampleStage, result: Row, judged: bool) -> Row:
         plan = stage.sets[0].plan(stage.model)

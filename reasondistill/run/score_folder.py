@@ -4,6 +4,7 @@ The folder is an evaluation like any other: it can be compared, exported, and sc
 The same command again judges only what has no current verdict.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,15 @@ class ScoringRun:
         with RunFolder(self.folder) as folder:
             folder.claim("scoring")
             self._store(folder, given)
-            return self._score(folder, given, ks)
+            _judge(folder, given.problems, self.verify, self.read.by_label)
+            about = {"source": str(self.path), "format": given.format, "models": dict(given.models)}
+            report = _report(folder, given.problems, ks, about=about, by_label=self.read.by_label)
+            if len(given.models) > 1 and "model" not in self.read.where:
+                names = ", ".join(sorted(given.models)[:4])
+                taken = f"rollouts of {len(given.models)} models are taken together ({names})"
+                report["warnings"].append(f"{taken}; --where model=NAME takes one's")
+            folder.write_json("report.json", report)
+            return report
 
     def _store(self, folder: RunFolder, given: CompletionFile) -> None:
         """Keep problems and rollouts; rollouts of another file that was scored here go to `superseded/`."""
@@ -66,28 +75,14 @@ class ScoringRun:
                 # The same completion may come with another score or label.
                 if there.get(row["id"]) != content_id(row):
                     table.append(row)
-        folder.update_manifest(
-            versions=versions(), source=str(self.path), format=given.format, benchmark=self.benchmark
-        )
-
-    def _score(self, folder: RunFolder, given: CompletionFile, ks: Sequence[int] | None) -> Row:
-        _judge(folder, given.problems, self.verify, self.read.by_label)
-        about = {"source": str(self.path), "format": given.format, "models": dict(given.models)}
-        report = _report(folder, given.problems, ks, about=about, by_label=self.read.by_label)
-        if len(given.models) > 1 and "model" not in self.read.where:
-            names = ", ".join(sorted(given.models)[:4])
-            report["warnings"].append(
-                f"rollouts of {len(given.models)} models are taken together ({names}); --where model=NAME takes one's"
-            )
-        folder.write_json("report.json", report)
-        return report
+        source = str(self.path)
+        folder.update_manifest(versions=versions(), source=source, format=given.format, benchmark=self.benchmark)
 
 
 def rescore(place: Path, *, ks: Sequence[int] | None = None, options: VerifyOptions, by_label: bool = False) -> Row:
     """Judge an evaluation's own rollouts again where they have no verdict by these options, and measure anew."""
     problems = read_problems(place)
-    groups = _count(read_measured(place))
-    _check_ks(ks, groups.values(), str(place))
+    _check_ks(ks, Counter(rollout.problem_id for rollout in read_measured(place)).values(), str(place))
     with RunFolder(place) as folder:
         _judge(folder, problems, options, by_label)
         earlier = folder.read_json("report.json") or {}
@@ -107,7 +102,7 @@ def _judge(folder: RunFolder, problems: Mapping[str, Problem], options: VerifyOp
         if by_label:
             _take_labels(rollouts, problems, table)
             return
-        total = sum(_count(read_measured(folder.path)).values())
+        total = sum(1 for _ in read_measured(folder.path))
         progress.start("score", total)
         judged = verify_rollouts(
             rollouts, problems, table, options, on_verdict=lambda _rollout, _outcome: progress.advance("score")
@@ -138,13 +133,8 @@ def _report(
     folder: RunFolder, problems: Mapping[str, Problem], ks: Sequence[int] | None, *, about: Row, by_label: bool
 ) -> Row:
     card = scorecard(read_groups(folder.path, problems).values(), ks)
-    report = {
-        "schema": SCHEMA,
-        **about,
-        **card,
-        "judged_by": "labels" if by_label else "verifiers",
-        "versions": versions(),
-    }
+    judge = "labels" if by_label else "verifiers"
+    report = {"schema": SCHEMA, **about, **card, "judged_by": judge, "versions": versions()}
     if not by_label and (labels := _labels(folder)):
         report["labels"] = labels
     return report
@@ -168,17 +158,9 @@ def _labels(folder: RunFolder) -> Row | None:
     }
 
 
-def _count(rollouts: Iterable[Rollout]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for rollout in rollouts:
-        counts[rollout.problem_id] = counts.get(rollout.problem_id, 0) + 1
-    return counts
-
-
 def _check_ks(ks: Sequence[int] | None, counts: Iterable[int], where: str) -> None:
     most = max(counts, default=0)
     for k in ks or ():
         if k > most:
-            raise RecipeError(
-                f"--k {k}: no problem of {where} has so many rollouts, the most is {most}; give a smaller k"
-            )
+            wide = f"no problem of {where} has so many rollouts, the most is {most}"
+            raise RecipeError(f"--k {k}: {wide}; give a smaller k")

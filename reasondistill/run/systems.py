@@ -7,7 +7,7 @@ from ..errors import DataError, RecipeError
 from ..evaluation.comparison import System
 from ..evaluation.read import read_groups, read_problems
 from ..evaluation.scorecard import problem_values
-from ..report.run_results import Results, RunResults, is_run
+from ..report.run_results import RunResults, is_run
 from ..rows.problem_file import load_problems
 from ..rows.run_problems import problem_file
 
@@ -30,7 +30,10 @@ def read_systems(places: Sequence[str], *, metric: str = "pass@1") -> list[Syste
 
 
 def _systems_of(place: str, metric: str, *, alone: bool) -> list[System]:
-    path, who = (Path(place), "") if Path(place).is_dir() else _split(place)
+    folder, _, who = place.rpartition(":")
+    if Path(place).is_dir() or not (folder and Path(folder).is_dir()):
+        folder, who = place, ""
+    path = Path(folder)
     if is_run(path):
         if metric != "pass@1":
             raise RecipeError(f"--metric {metric}: a run ({path}) is compared by pass@1; name its evaluations' folders")
@@ -42,11 +45,6 @@ def _systems_of(place: str, metric: str, *, alone: bool) -> list[System]:
     if not scores:
         raise DataError(f"{place}: no problem has {metric}; name another --metric, or score the folder first")
     return [System(name=place.rstrip("/"), scores=scores, contents={p: problems[p].content_hash for p in scores})]
-
-
-def _split(place: str) -> tuple[Path, str]:
-    folder, _, who = place.rpartition(":")
-    return (Path(folder), who) if folder and Path(folder).is_dir() else (Path(place), "")
 
 
 def _run_systems(path: Path, who: str | None) -> list[System]:
@@ -69,11 +67,7 @@ def _run_systems(path: Path, who: str | None) -> list[System]:
             scores={f"{held_out}/{p}": score for held_out, r in results.items() for p, score in r.scores.items()},
             contents=contents,
         )
-        for name, results in _before_first(measured)
+        # The others are compared with the untrained student, which comes first.
+        for name, results in sorted(measured.items(), key=lambda item: item[0] != "before")
         if who in (None, name)
     ]
-
-
-def _before_first(measured: dict[str, Results]) -> list[tuple[str, Results]]:
-    """Return a run's measurements with the untrained student first, which the others are compared with."""
-    return sorted(measured.items(), key=lambda item: item[0] != "before")

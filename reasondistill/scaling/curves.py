@@ -34,16 +34,12 @@ class Contrast:
         r = self.result
         clear = self.corrected < 0.05
         verdict = ("better" if r.difference > 0 else "worse") if clear else "no difference can be concluded"
+        p = p_words(self.corrected)
         return (
             f"{self.after.label} against {self.before.label}: {points(r.difference)} [{points(r.low)}, "
-            f"{points(r.high)}], n={r.n}, p {_p(self.corrected)} for {'all' if clear else 'so many'} comparisons: "
-            f"{verdict}."
+            f"{points(r.high)}], n={r.n}, p {p if p.startswith('<') else f'= {p}'} for "
+            f"{'all' if clear else 'so many'} comparisons: {verdict}."
         )
-
-
-def _p(value: float) -> str:
-    words = p_words(value)
-    return words if words.startswith("<") else f"= {words}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +148,8 @@ def _points(recipe: ScalingRecipe, samples: Mapping[Cell, Samples], choices: Map
     longest = [c for c in samples if c.part == "parallel" and c.waits == min(recipe.parallel.waits)]
     if REJECTION in recipe.baselines and longest:
         cell = max(longest, key=lambda c: c.budget)
-        yield from rejection_points(cell, samples[cell], sorted(b for b in _budgets(recipe) if b <= cell.budget))
-
-
-def _budgets(recipe: ScalingRecipe) -> set[int]:
-    return {*recipe.sequential.budgets, *recipe.parallel.budgets}
+        budgets = sorted({*recipe.sequential.budgets, *recipe.parallel.budgets})
+        yield from rejection_points(cell, samples[cell], [b for b in budgets if b <= cell.budget])
 
 
 def _slopes(found: list[Point], measure: Slope) -> Iterator[tuple[str, Estimate]]:
@@ -165,9 +158,8 @@ def _slopes(found: list[Point], measure: Slope) -> Iterator[tuple[str, Estimate]
         shared = set.intersection(*(set(p.scores) for p in own)) if len(own) > 1 else set()
         if not shared:
             continue
-        order = sorted(shared)
-        estimate = slope_estimate([p.thinking for p in own], [[p.scores[i] for i in order] for p in own], measure)
-        if estimate is not None:
+        scores = [[p.scores[i] for i in sorted(shared)] for p in own]
+        if (estimate := slope_estimate([p.thinking for p in own], scores, measure)) is not None:
             yield name, estimate
 
 
@@ -177,14 +169,9 @@ def _contrasts(found: list[Point]) -> list[Contrast]:
     pairs = [(a, b) for a, b in combinations(single, 2) if a.budget == b.budget and a.waits == 0 < b.waits]
     plain = sorted((p for p in single if p.waits == 0), key=lambda p: p.budget)
     pairs += list(pairwise(plain))
-    results = [(a, b, _paired(a, b)) for a, b in pairs]
-    known = [(a, b, r) for a, b, r in results if r is not None]
-    corrected = holm([r.p_value for _, _, r in known])
-    return [Contrast(before=a, after=b, result=r, corrected=p) for (a, b, r), p in zip(known, corrected, strict=True)]
-
-
-def _paired(before: Point, after: Point) -> PairedResult | None:
-    shared = [i for i in before.scores if i in after.scores]
-    if not shared:
-        return None
-    return paired([before.scores[i] for i in shared], [after.scores[i] for i in shared])
+    results = list[tuple[Point, Point, PairedResult]]()
+    for a, b in pairs:
+        if shared := [i for i in a.scores if i in b.scores]:
+            results.append((a, b, paired([a.scores[i] for i in shared], [b.scores[i] for i in shared])))
+    corrected = holm([r.p_value for _, _, r in results])
+    return [Contrast(before=a, after=b, result=r, corrected=p) for (a, b, r), p in zip(results, corrected, strict=True)]

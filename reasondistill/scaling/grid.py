@@ -33,17 +33,19 @@ class Cell:
         return f"{self.part}-b{self.budget}-w{self.waits}"
 
     @property
+    def waits_text(self) -> str:
+        """The number of waits in a label, where there are any."""
+        return "" if not self.waits else f", {self.waits} wait" if self.waits == 1 else f", {self.waits} waits"
+
+    @property
     def where(self) -> str:
         """The setting in the name of a curve."""
-        if self.part == SC_TIR:
-            return SC_TIR
-        waits = "" if not self.waits else f", {self.waits} {'wait' if self.waits == 1 else 'waits'}"
-        return f"{self.budget} tokens{waits}"
+        return SC_TIR if self.part == SC_TIR else f"{self.budget} tokens{self.waits_text}"
 
     @property
     def label(self) -> str:
         """What the report calls its rollouts."""
-        waits = f", {self.waits} {'wait' if self.waits == 1 else 'waits'}" if self.part in PARTS else ""
+        waits = (self.waits_text or ", 0 waits") if self.part in PARTS else ""
         samples = f", {self.samples} samples" if self.samples > 1 else ""
         return f"{self.part}: {self.budget} tokens{waits}{samples}"
 
@@ -72,37 +74,23 @@ def cells(recipe: ScalingRecipe) -> Iterator[Cell]:
 def sample_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Path, beside: Path) -> SampleSet:
     """Return what is sampled for a cell."""
     if cell.part == SC_TIR:
-        return _sc_tir_set(recipe, cell, folder=folder, problems=problems, beside=beside)
-    parallel = cell.part == "parallel"
-    control = cast(Control, "force" if cell.part in PARTS else cell.part)
-    part = recipe.parallel if parallel else recipe.sequential
-    forcing = recipe.forced(budget=cell.budget, waits=cell.waits, control=control)
+        own = recipe.sc_tir
+        template, temperature, top_p = own.template, own.temperature, None
+        strategy = StrategyChoice(strategy=Choice(name="tir", options=dump_options(own.options())))
+    else:
+        part = recipe.parallel if cell.part == "parallel" else recipe.sequential
+        template, temperature = recipe.template, part.temperature
+        top_p = recipe.parallel.top_p if cell.part == "parallel" else None
+        control = cast(Control, "force" if cell.part in PARTS else cell.part)
+        forcing = recipe.forced(budget=cell.budget, waits=cell.waits, control=control)
+        strategy = StrategyChoice(decoding=Choice(name="budget", options=dump_options(forcing)))
     return SampleSet(
         label=cell.label,
         problems=problems,
         folder=folder / "cells" / cell.name,
-        template=recipe.template,
-        sampling=Sampling(
-            temperature=part.temperature,
-            top_p=recipe.parallel.top_p if parallel else None,
-            max_tokens=recipe.max_tokens,
-            seed=recipe.seed,
-        ),
+        template=template,
+        sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=recipe.max_tokens, seed=recipe.seed),
         samples=cell.samples,
-        strategy=StrategyChoice(decoding=Choice(name="budget", options=dump_options(forcing))),
-        beside=beside,
-    )
-
-
-def _sc_tir_set(recipe: ScalingRecipe, cell: Cell, *, folder: Path, problems: Path, beside: Path) -> SampleSet:
-    own = recipe.sc_tir
-    return SampleSet(
-        label=cell.label,
-        problems=problems,
-        folder=folder / "cells" / cell.name,
-        template=own.template,
-        sampling=Sampling(temperature=own.temperature, max_tokens=recipe.max_tokens, seed=recipe.seed),
-        samples=cell.samples,
-        strategy=StrategyChoice(strategy=Choice(name="tir", options=dump_options(own.options()))),
+        strategy=strategy,
         beside=beside,
     )

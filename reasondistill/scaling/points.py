@@ -129,8 +129,8 @@ def read_samples(folder: Path, wanted: Sequence[str], *, checks_steps: bool = Fa
 def single_point(cell: Cell, samples: Samples) -> Point:
     """Return a cell's rollouts as one system: each problem's share right."""
     scores = {problem: sum(s.correct for s in group) / len(group) for problem, group in samples.items()}
-    waits = _waits(cell.waits) if cell.part == "sequential" else ""
-    return _point(cell, samples, series=cell.part + waits, label=cell.label, k=1, scores=scores)
+    series = cell.part + (cell.waits_text if cell.part == "sequential" else "")
+    return _point(cell, samples, series=series, label=cell.label, k=1, scores=scores)
 
 
 def parallel_points(
@@ -148,9 +148,8 @@ def parallel_points(
             label = f"{_NAMES[vote]}@{k}, {cell.where}"
             yield _point(cell, enough, series=f"{vote}, {cell.where}", label=label, k=k, scores=scores, extra=extra)
         scores = {p: pass_at_k(len(g), sum(s.correct for s in g), k) for p, g in enough.items()}
-        yield _point(
-            cell, enough, series=f"{ORACLE}, {cell.where}", label=f"pass@{k}, {cell.where}", k=k, scores=scores
-        )
+        series, label = f"{ORACLE}, {cell.where}", f"pass@{k}, {cell.where}"
+        yield _point(cell, enough, series=series, label=label, k=k, scores=scores)
 
 
 def rejection_points(cell: Cell, samples: Samples, budgets: Iterable[int]) -> Iterator[Point]:
@@ -190,7 +189,10 @@ def _vote(
 ) -> tuple[dict[str, float], float]:
     """Return each problem's value, and the tokens of a problem that the vote itself cost."""
     if vote == "select" and k > 1:
-        scores = {p: _picked(group[:k], choices.picks.get((p, k))) for p, group in samples.items()}
+        scores = {
+            p: float(any(s.correct and s.rollout_id == choices.picks.get((p, k)) for s in group[:k]))
+            for p, group in samples.items()
+        }
         return scores, sum(choices.pick_tokens.get((p, k), 0) for p in samples) / len(samples)
     extra = 0.0
     if vote == "judge":
@@ -211,10 +213,6 @@ def _vote(
     return scores, extra
 
 
-def _picked(group: Sequence[Sample], pick: str | None) -> float:
-    return float(any(s.rollout_id == pick and s.correct for s in group))
-
-
 def _point(
     cell: Cell, samples: Samples, *, series: str, label: str, k: int, scores: Mapping[str, float], extra: float = 0.0
 ) -> Point:
@@ -232,7 +230,3 @@ def _point(
         used_waits=sum(s.waits for s in flat) / len(flat),
         scores=dict(scores),
     )
-
-
-def _waits(waits: int) -> str:
-    return "" if waits == 0 else f", {waits} wait" if waits == 1 else f", {waits} waits"

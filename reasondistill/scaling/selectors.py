@@ -5,7 +5,7 @@ each for a best-of-n. What it is asked are problems like any other, so that its 
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..generation.sample_stage import SampleSet
@@ -100,31 +100,22 @@ class Selector:
     def choices(self) -> Choices:
         """Read what it said."""
         asked = {p.id: p for p in load_problems(self.folder / "problems.jsonl", require_reference=False)}
-        found = _Found()
+        found = Choices()
         for row in Table(self.folder / "rollouts", key="id"):
             rollout = Rollout.from_row(row)
-            if (problem := asked.get(rollout.problem_id)) is not None:
-                found.take(problem, rollout)
-        return found.choices
-
-
-@dataclass(slots=True)
-class _Found:
-    choices: Choices = field(default_factory=Choices)
-
-    def take(self, problem: Problem, rollout: Rollout) -> None:
-        about, tokens = problem.metadata, rollout.usage.completion_tokens
-        if "rollout" in about:
-            value = rated(rollout.text)
-            if value is not None:
-                self.choices.ratings[about["rollout"]] = value
-            self.choices.rating_tokens[about["rollout"]] = tokens
-            return
-        shown = about["shown"]
-        place = picked(rollout.text, len(shown))
-        key = (about["problem"], len(shown))
-        self.choices.picks[key] = None if place is None else shown[place]
-        self.choices.pick_tokens[key] = tokens
+            if (problem := asked.get(rollout.problem_id)) is None:
+                continue
+            about, tokens = problem.metadata, rollout.usage.completion_tokens
+            if "rollout" in about:
+                if (value := rated(rollout.text)) is not None:
+                    found.ratings[about["rollout"]] = value
+                found.rating_tokens[about["rollout"]] = tokens
+            else:
+                shown = about["shown"]
+                place, key = picked(rollout.text, len(shown)), (about["problem"], len(shown))
+                found.picks[key] = None if place is None else shown[place]
+                found.pick_tokens[key] = tokens
+        return found
 
 
 def _pick(problem: Problem, shown: Sequence[tuple[str, str]]) -> Problem:

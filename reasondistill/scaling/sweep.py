@@ -16,7 +16,7 @@ from ..models.fetch_progress import fetch_progress
 from ..models.resolve import resolve, weights_directory
 from ..problems import get_problems, load_problems, write_problems
 from ..problems.benchmarks.benchmark import find_benchmark
-from ..problems.fingerprint import input_hash
+from ..problems.source import input_hash
 from ..progress import say
 from ..recipe.records import dump_recipe
 from ..records import SCHEMA, Row
@@ -55,7 +55,7 @@ class Sweep:
                 if resolve(self.recipe.model.model, progress=progress).kind == "hub":
                     weights_directory(self.recipe.model.model, progress=progress)
         with self.folder:
-            self.folder.claim(self._owner)
+            self.folder.claim(f"scaling:{self.recipe.name}")
             write_atomic(self.folder.path / "recipe.yaml", dump_recipe(self.recipe))
             self.folder.update_manifest(
                 versions=versions(),
@@ -63,7 +63,7 @@ class Sweep:
                 recipe_folder=str(self.recipe_folder.resolve()),
             )
             self._problems()
-            self._sample()
+            self._run(self.recipe.model, self.model, tuple(self.sets().values()))
             self._select()
             return self.report()
 
@@ -72,7 +72,7 @@ class Sweep:
         if not (self.folder.path / "problems" / "problems.jsonl").is_file():
             raise RecipeError(f"{self.folder.path}: holds no sweep; leave --report-only out to make one")
         with self.folder:
-            self.folder.claim(self._owner)
+            self.folder.claim(f"scaling:{self.recipe.name}")
             return self.report()
 
     def report(self) -> tuple[Row, PageData]:
@@ -101,10 +101,6 @@ class Sweep:
         if page.scaling is not None:
             write_atomic(self.folder.path / "scaling.svg", scaling_figure(page.scaling.curves))
         return report, page
-
-    @property
-    def _owner(self) -> str:
-        return f"scaling:{self.recipe.name}"
 
     @property
     def model(self) -> str:
@@ -153,9 +149,6 @@ class Sweep:
                 warn=self.say,
             )
         write_problems(self.folder.path / "problems" / "problems.jsonl", found)
-
-    def _sample(self) -> None:
-        self._run(self.recipe.model, self.model, tuple(self.sets().values()))
 
     def _select(self) -> None:
         """Have a model judge or select, where a vote needs it."""

@@ -43,13 +43,12 @@ def transitions(cells: Mapping[Cell, Samples]) -> Iterator[Transition]:
             if not group or not cells[second].get(problem):
                 continue
             a, b = group[0], cells[second][problem][0]
-            kind = {(1, 1): 0, (1, 0): 1, (0, 1): 2, (0, 0): 3}[a.correct, b.correct]
             yield Transition(
                 problem_id=problem,
                 budget=first.budget,
                 before_waits=first.waits,
                 after_waits=second.waits,
-                kind=KINDS[kind],
+                kind=KINDS[2 * (not a.correct) + (not b.correct)],
                 before=a.rollout_id,
                 after=b.rollout_id,
                 waited=b.waits > a.waits,

@@ -5,14 +5,9 @@ from .folder import RunFolder
 from .secrets import mask_secrets, mask_url
 from .table import Table
 
+# fmt: off
 __all__ = [
-    "RunFolder",
-    "Table",
-    "disk_error",
-    "mask_secrets",
-    "mask_url",
-    "raw_lines",
-    "read_rows",
-    "store_errors",
+    "RunFolder", "Table", "disk_error", "mask_secrets", "mask_url", "raw_lines", "read_rows", "store_errors",
     "write_atomic",
 ]
+# fmt: on

@@ -98,7 +98,6 @@ class store_errors:
 def disk_error(error: OSError, place: Path) -> StoreError:
     """Return the line to show for a refused write: what, where, how to go on."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(
-            f"{place}: no space left on the disk; free some and run the same command again, nothing is lost"
-        )
+        full = "no space left on the disk; free some and run the same command again, nothing is lost"
+        return StoreError(f"{place}: {full}")
     return StoreError(f"{place}: cannot be written ({error.strerror or error}); mend that or choose another folder")

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -80,9 +81,8 @@ class RunFolder:
     def log(self, event: str, **details: object) -> None:
         """Append one line to log.jsonl, secrets masked."""
         entry = {"time": round(self._clock(), 3), "event": event, **mask_secrets(details)}
-        line = json.dumps(entry, ensure_ascii=True)
         with store_errors(self.path), (self.path / "log.jsonl").open("a") as file:
-            file.write(line + "\n")
+            file.write(json.dumps(entry) + "\n")
 
     def supersede(self, name: str) -> None:
         """Move a file or folder that a changed recipe made stale to `superseded/`; nothing is deleted."""
@@ -92,10 +92,8 @@ class RunFolder:
         place = self.path / "superseded"
         with store_errors(self.path):
             place.mkdir(exist_ok=True)
-            number = 1
-            while (target := place / f"{name.replace('/', '.')}-{number}").exists():
-                number += 1
-            old.replace(target)
+            targets = (place / f"{name.replace('/', '.')}-{number}" for number in count(1))
+            old.replace(target := next(path for path in targets if not path.exists()))
         self.log("superseded", name=name, to=target.name)
 
 
@@ -108,10 +106,8 @@ def _take_lock(path: Path, patience: float) -> int:
         if time.monotonic() >= give_up:
             owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(handle)
-            raise StoreError(
-                f"{path.parent}: another process (pid {owner}) is writing this run; "
-                "wait for it or choose another folder"
-            )
+            busy = f"another process (pid {owner}) is writing this run"
+            raise StoreError(f"{path.parent}: {busy}; wait for it or choose another folder")
         time.sleep(0.05)
     with store_errors(path):
         os.ftruncate(handle, 0)

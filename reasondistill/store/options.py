@@ -19,23 +19,15 @@ from .secrets import mask_secrets
 
 T = TypeVar("T")
 
+# fmt: off
 _TYPES = {
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "int_type": "a whole number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "string_type": "text",
-    "path_type": "a path",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "dataclass_type": "a mapping of keys to values",
-    "none_required": "null",
+    **dict.fromkeys(("int_parsing", "int_from_float", "int_type"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"), "finite_number": "a finite number",
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"), "string_type": "text", "path_type": "a path",
+    **dict.fromkeys(("dict_type", "dataclass_type"), "a mapping of keys to values"), "none_required": "null",
 }
+# fmt: on
 """Expected value by pydantic's error type."""
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument", "invalid_key")
 
@@ -57,16 +49,16 @@ class Choice:
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(_read_choice_row)
+        def read(value: Any) -> Choice:
+            if isinstance(value, Choice):
+                return value
+            name = value.get("name") if isinstance(value, Mapping) else value
+            if not (isinstance(name, str) and name):
+                raise ValueError(f"must be a name or a mapping with a name, got {_shown(value)}")
+            options = {} if value is name else {k: v for k, v in value.items() if k != "name"}
+            return Choice(name=name, options=options)
 
-
-def _read_choice_row(value: Any) -> Choice:
-    if isinstance(value, Choice):
-        return value
-    name = value.get("name") if isinstance(value, Mapping) else value
-    if not (isinstance(name, str) and name):
-        raise ValueError(f"must be a name or a mapping with a name, got {_shown(value)}")
-    return Choice(name=name, options={k: v for k, v in value.items() if k != "name"} if value is not name else {})
+        return core_schema.no_info_plain_validator_function(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +230,7 @@ def _rule(error: Mapping[str, Any], hint: Any) -> str:
         return f"one of {', '.join(words)}" if len(words) > 1 else words[0]
     if kind.startswith(("greater_than", "less_than")):
         bounds: dict[str, Any] = {}
-        for metadata in _metadata(hint):
+        for metadata in (m for part in annotation_parts(hint) for m in getattr(part, "__metadata__", ())):
             bounds |= {b: getattr(metadata, b) for b in ("ge", "gt", "le", "lt") if hasattr(metadata, b)}
         return _range({b: v for b, v in bounds.items() if v is not None} or context)
     return _TYPES.get(kind, str(error["msg"]))
@@ -268,41 +260,33 @@ def _walk(cls: Any, row: Any, location: Sequence[Any]) -> tuple[list[str], Any, 
         if isinstance(node, list | tuple) and isinstance(part, int):
             node = node[part] if part < len(node) else None
             continue
-        record = next((h for h in _parts(hint) if is_dataclass(h)), None)
+        record = next((h for h in annotation_parts(hint) if is_dataclass(h)), None)
         names = [f.name for f in fields(record)] if record else []
         inside = node if isinstance(node, Mapping) else {}
         if part not in names and str(part) not in map(str, inside):
             continue
         keys.append(str(part))
         node = inside.get(part)
-        if record:
-            hint = get_type_hints(record, include_extras=True).get(part, Any)
-        else:
-            mapping = next((h for h in _parts(hint) if get_origin(h) is dict), dict[str, Any])
-            hint = get_args(mapping)[1]
+        mapping = next((h for h in annotation_parts(hint) if get_origin(h) is dict), dict[str, Any])
+        hint = get_type_hints(record, include_extras=True).get(part, Any) if record else get_args(mapping)[1]
     return keys, hint, names
 
 
-def _parts(hint: Any) -> Iterator[Any]:
+def annotation_parts(hint: Any) -> Iterator[Any]:
     """Yield an annotation and those inside it, but for the values of mappings."""
     yield hint
     if get_origin(hint) not in (dict, Literal):
         for inner in get_args(hint):
-            yield from _parts(inner)
-
-
-def _metadata(hint: Any) -> Iterator[Any]:
-    for part in _parts(hint):
-        yield from getattr(part, "__metadata__", ())
+            yield from annotation_parts(inner)
 
 
 def _literals(hint: Any) -> list[str]:
-    return [str(word) for part in _parts(hint) if get_origin(part) is Literal for word in get_args(part)]
+    return [str(word) for part in annotation_parts(hint) if get_origin(part) is Literal for word in get_args(part)]
 
 
 def _shown(value: Any) -> str:
     """Return a value as a recipe writes it, without secrets and not too long."""
     if value is None or isinstance(value, bool):
-        return str(value).lower() if value is not None else "null"
+        return "null" if value is None else str(value).lower()
     text = repr(mask_secrets(value))
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -21,10 +21,7 @@ def read_rollouts(folder: Path) -> Iterator[Rollout]:
 def rollout_head(row: Row) -> Row:
     """Return what counts, resume and verdicts ask of a rollout: a tenth of a kilobyte or two."""
     return {
-        "id": row["id"],
-        "problem_id": row["problem_id"],
-        "index": row["index"],
-        "finish_reason": row["finish_reason"],
+        **{name: row[name] for name in ("id", "problem_id", "index", "finish_reason")},
         "sampling": {"max_tokens": row["sampling"]["max_tokens"]},
         "usage": row.get("usage", {}),
         "completion_hash": completion_hash(Rollout.from_row(row)),

@@ -6,7 +6,7 @@ The driver in `run/` makes the context; steps live in the packages below it and 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ..records import Row
 from .folder import RunFolder
@@ -29,7 +29,9 @@ class Work:
 
 
 class Job(Protocol):
-    """Work that may need a process of its own, because it loads a model."""
+    """A frozen dataclass that may cross to a process of its own as JSON, because it loads a model."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def loads_model(self) -> bool:
@@ -50,7 +52,6 @@ class RunContext:
     """Command line of this invocation, secrets masked."""
     shared: dict[str, Any] = field(default_factory=dict)
     """Objects that a step hands to later steps of the same invocation, such as problems read in a dry run."""
-
     pending: set[str] = field(default_factory=set)
     """In a dry run, names of the steps so far that have something to do: their stored outputs do not count."""
 

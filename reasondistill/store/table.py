@@ -178,12 +178,8 @@ class Table:
 
     def _shard_ids(self, stem: str) -> Iterator[str]:
         index = self._index(stem)
-        if index is None:
-            for row in self._shard_rows(stem):
-                yield row[self._key]
-        else:
-            for entry in index:
-                yield entry if isinstance(entry, str) else entry[self._key]
+        for entry in self._shard_rows(stem) if index is None else index:
+            yield entry if isinstance(entry, str) else entry[self._key]
 
     def _shard_heads(self, stem: str) -> Iterator[Row]:
         index = None if self._head is None else self._index(stem)
@@ -226,8 +222,7 @@ class Table:
             lines = raw_lines(closed if closed.exists() else plain)
             first = next(lines, b"")
         except FileNotFoundError:
-            lines = raw_lines(closed)
-            first = next(lines, b"")
+            first, lines = b"", raw_lines(closed)
         yield from (line for line in chain([first], lines) if line and not line.isspace())
 
     def _start_shard(self) -> None:
@@ -294,17 +289,13 @@ class _OpenShard:
 
 def _drop_torn_line(path: Path, warn: Warn) -> None:
     with path.open("rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        keep = size
+        size = keep = file.seek(0, os.SEEK_END)
         while keep > 0:
-            start = max(0, keep - 65536)
-            file.seek(start)
-            block = file.read(keep - start)
-            cut = block.rfind(b"\n")
+            start = file.seek(max(0, keep - 65536))
+            cut = file.read(keep - start).rfind(b"\n")
+            keep = start + cut + 1
             if cut >= 0:
-                keep = start + cut + 1
                 break
-            keep = start
         if keep < size:
             warn(f"{path}: dropped a torn last line of {size - keep} bytes; it will be done again")
             file.truncate(keep)

@@ -2,11 +2,12 @@
 
 import platform
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from .. import __version__
 
-PACKAGES = (
+PACKAGES = [
     "torch",
     "transformers",
     "trl",
@@ -17,7 +18,7 @@ PACKAGES = (
     "math-verify",
     "sympy",
     "openai",
-)
+]
 
 
 def versions() -> dict[str, str]:
@@ -28,8 +29,6 @@ def versions() -> dict[str, str]:
     """
     found = {"reasondistill": __version__, "python": platform.python_version(), "platform": sys.platform}
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found

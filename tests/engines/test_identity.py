@@ -7,8 +7,7 @@ import pytest
 from reasondistill.engines.identity import is_local, model_name, model_row
 from reasondistill.engines.options import EngineOptions
 from reasondistill.errors import ModelError
-from reasondistill.problems.fingerprint import input_hash
-from reasondistill.problems.source import ProblemSource
+from reasondistill.problems.source import ProblemSource, input_hash
 from reasondistill.store.versions import versions
 
 

@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from ...errors import RecipeError
 from ...records import Kind, Problem, Row, content_id
+from ...store.options import did_you_mean
 from .. import load_gym, load_hub, load_problems
 
 VARIABLE = "REASONDISTILL_BENCHMARKS"
 SUFFIX = ".yaml"
+_SPELLING = str.maketrans({"+": "plus", "-": "", "_": ""})
+"""Differences in spelling a name: "MATH-500", "humaneval+", "mbpp_plus"."""
+_BUILT_IN = resources.files(__package__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,8 @@ class Benchmark:
     @property
     def hash(self) -> str:
         """Content hash of what decides its problems and their judging."""
-        return content_id("benchmark", {f.name: _plain(getattr(self, f.name)) for f in fields(self)})
+        row = {f.name: getattr(self, f.name) for f in fields(self)}
+        return content_id("benchmark", {**row, "fields": dict(self.fields)})
 
     def prompt(self, name: str | None) -> str:
         """Return the name of the template to ask with: the one given, or the benchmark's usual one."""
@@ -70,8 +74,9 @@ class Benchmark:
         if local is not None:
             return load_problems(local, kind=self.kind, split="test", skip_bad=skip_bad, limit=limit)
         if self.hub is None:
+            places = ", ".join(map(str, _folders(folder))) or "any folder (none is named)"
             raise RecipeError(
-                f"benchmark {self.name}: {self.file} is not in {_places(folder)}, and it is not on the hub; "
+                f"benchmark {self.name}: {self.file} is not in {places}, and it is not on the hub; "
                 f"name its folder with --benchmarks-dir or {VARIABLE}, or give --benchmark FILE.jsonl"
             )
         name, _, rest = self.hub.partition(":")
@@ -94,13 +99,7 @@ class Benchmark:
 
     def to_row(self) -> Row:
         """Return what a report says of it."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "hash": self.hash,
-            "licence": self.licence,
-            "version": self.version,
-        }
+        return {name: getattr(self, name) for name in ("name", "title", "hash", "licence", "version")}
 
 
 def benchmark_names() -> list[str]:
@@ -109,7 +108,7 @@ def benchmark_names() -> list[str]:
     >>> "gsm8k" in benchmark_names()
     True
     """
-    return sorted(p.name.removesuffix(SUFFIX) for p in _built_in().iterdir() if p.name.endswith(SUFFIX))
+    return sorted(p.name.removesuffix(SUFFIX) for p in _BUILT_IN.iterdir() if p.name.endswith(SUFFIX))
 
 
 def find_benchmark(reference: str) -> Benchmark | None:
@@ -120,15 +119,17 @@ def find_benchmark(reference: str) -> Benchmark | None:
     import yaml
 
     name, _, dataset = reference.partition(":")
-    name = next((known for known in benchmark_names() if _spelt(known) == _spelt(name)), name)
+    spelt = name.lower().translate(_SPELLING)
+    name = next((known for known in benchmark_names() if known.translate(_SPELLING) == spelt), name)
     if reference.endswith((".yaml", ".yml")):
         path = Path(reference)
         if not path.is_file():
             raise RecipeError(f"benchmark {reference}: no such file")
         text, name = path.read_text(encoding="utf-8"), path.stem
     elif name in benchmark_names() and (not dataset or name == "reasoning-gym"):
-        text = (_built_in() / f"{name}{SUFFIX}").read_text(encoding="utf-8")
-    elif _is_bare_word(reference):
+        text = (_BUILT_IN / f"{name}{SUFFIX}").read_text(encoding="utf-8")
+    elif not any(mark in reference for mark in "/:.") and reference != "procedural" and not Path(reference).exists():
+        # A bare word can only be meant as a benchmark's name.
         close = difflib.get_close_matches(reference, benchmark_names(), n=1)
         meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(benchmark_names())}"
         raise RecipeError(f"benchmark {reference!r}: neither a known name nor a file; {meant}")
@@ -143,21 +144,13 @@ def find_benchmark(reference: str) -> Benchmark | None:
     return _parse(given, name, where=reference)
 
 
-def _spelt(name: str) -> str:
-    """Return a name without what people spell apart: "MATH-500", "humaneval+", "mbpp_plus"."""
-    return name.lower().replace("+", "plus").replace("-", "").replace("_", "")
-
-
 def _parse(given: object, name: str, *, where: str) -> Benchmark:
     if not isinstance(given, dict):
         raise RecipeError(f"benchmark {where}: a mapping was expected")
     known = {f.name for f in fields(Benchmark)} - {"name"}
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            raise RecipeError(
-                f"benchmark {where}: unknown key {key!r}{f' (did you mean {close[0]}?)' if close else ''}"
-            )
+            raise RecipeError(f"benchmark {where}: unknown key {key!r}{did_you_mean(str(key), [*known])}")
     if given.get("kind") not in list(Kind):
         raise RecipeError(f"benchmark {where}: kind must be math or code, got {given.get('kind')!r}")
     if not any(given.get(key) for key in ("file", "hub", "gym")):
@@ -168,27 +161,7 @@ def _parse(given: object, name: str, *, where: str) -> Benchmark:
     return Benchmark(**{**given, "name": name, "kind": Kind(given["kind"]), "prompts": tuple(map(str, prompts))})
 
 
-def _is_bare_word(reference: str) -> bool:
-    """Say whether a source can only be meant as a benchmark's name: no path, no hub id, no other form."""
-    return not any(mark in reference for mark in "/:.") and reference != "procedural" and not Path(reference).exists()
-
-
 def _folders(folder: Path | None) -> list[Path]:
     """Return where local files are looked for; a folder that was named is the only one."""
-    if folder is not None:
-        return [folder]
-    if named := os.environ.get(VARIABLE):
-        return [Path(named)]
-    return []
-
-
-def _places(folder: Path | None) -> str:
-    return ", ".join(map(str, _folders(folder))) or "any folder (none is named)"
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _built_in() -> Any:
-    return resources.files(__package__)
+    named = folder or os.environ.get(VARIABLE)
+    return [Path(named)] if named else []
