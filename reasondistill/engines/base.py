@@ -112,13 +112,7 @@ class Engine(Protocol):
     traffic: Traffic
 
     async def complete(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling,
-        *,
-        prefix: str = "",
-        n: int = 1,
-        extras: Extras = PLAIN,
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
         """Return n completions of the conversation; each continues the assistant prefix, if there is one.
 

@@ -53,13 +53,7 @@ class LlamaCppEngine:
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
 
     async def complete(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling,
-        *,
-        prefix: str = "",
-        n: int = 1,
-        extras: Extras = PLAIN,
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
         """Return n completions; see Engine.complete."""
         if extras.logprobs:

@@ -53,13 +53,7 @@ class ReplayEngine:
                 self._turns[key].append(turn)
 
     async def complete(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling,
-        *,
-        prefix: str = "",
-        n: int = 1,
-        extras: Extras = PLAIN,
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
         """Return n recorded completions; RequestError with reason not_recorded when none is left."""
         if extras.logprobs:

@@ -71,13 +71,7 @@ class TransformersEngine:
         self._worker = asyncio.get_running_loop().create_task(self._serve())
 
     async def complete(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling,
-        *,
-        prefix: str = "",
-        n: int = 1,
-        extras: Extras = PLAIN,
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
         """Return n completions; see Engine.complete."""
         if self._worker.done():

@@ -95,13 +95,7 @@ class VllmEngine:
         await self._ready
 
     async def complete(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling,
-        *,
-        prefix: str = "",
-        n: int = 1,
-        extras: Extras = PLAIN,
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
         """Return n completions; see Engine.complete."""
         ids = self._renderer.prompt_ids(messages, prefix=prefix, extras=extras)

