@@ -12,8 +12,7 @@ from typing import Any
 from sandbox import Execution, Limits, SandboxError, Session, Status
 
 from ..export.receipts import Block
-from ..generation.strategies.tir.options import NOTICES, TirOptions
-from ..generation.strategies.tir.tool_output import shown
+from ..generation.strategies.tir.options import NOTICES, TirOptions, shown
 from .results import Finding
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")

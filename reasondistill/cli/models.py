@@ -17,7 +17,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """List, or fetch if asked and print the path."""
-    from ..models.fetch_progress import fetch_progress
+    from ..models.fetch import fetch_progress
     from ..models.resolve import list_models, resolve, weights_directory
 
     if args.action == "list":

@@ -8,18 +8,10 @@ from .auto import choose, limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic
 from .options import EngineOptions
 
-__all__ = [
-    "ENGINES",
-    "PLAIN",
-    "Abilities",
-    "Completion",
-    "Engine",
-    "EngineOptions",
-    "Extras",
-    "Score",
-    "Traffic",
-    "open_engine",
-]
+# fmt: off
+__all__ = ["ENGINES", "PLAIN", "Abilities", "Completion", "Engine", "EngineOptions", "Extras", "Score", "Traffic",
+           "open_engine"]
+# fmt: on
 
 ENGINES = {
     "vllm": "reasondistill.engines.vllm_engine:open_vllm",

@@ -1,7 +1,6 @@
 """The engine that `engine: auto` takes on this machine, and the reason. Nothing is opened or loaded here.
 
-The order on a CPU follows benchmarks/engines.py: vLLM is fastest for many sequences at once, llama.cpp for a single
-one, and llama.cpp needs no torch. On CUDA vLLM is preferred without a measurement.
+The order on a CPU follows benchmarks/engines.py; on CUDA vLLM is preferred without a measurement.
 """
 
 import importlib.util
@@ -51,9 +50,8 @@ def limit_openmp_spinning() -> None:
     By default they spin for milliseconds: when another process needs a core, two threads take 6 times as long as one.
     A spin of some microseconds keeps the speed of an idle machine (a training step 2.6 s; without any spin 3.0 s).
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    os.environ.setdefault("KMP_BLOCKTIME", "0")
+    for name, value in {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "0"}.items():
+        os.environ.setdefault(name, value)
 
 
 def choose_dtype(options: EngineOptions) -> str:
@@ -73,10 +71,6 @@ def choose(
         return "openai", "the options name a server's address"
     if options.replay:
         return "replay", "the options name recorded rollouts"
-    return _choose_local(options, has, has_cuda)
-
-
-def _choose_local(options: EngineOptions, has: Callable[[str], bool], has_cuda: Callable[[], bool]) -> tuple[str, str]:
     torch = has("torch") and has("transformers")
     if torch and has("vllm") and has_cuda():
         return "vllm", "there is a CUDA device and vLLM batches best on it"

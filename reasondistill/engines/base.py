@@ -1,7 +1,6 @@
-"""The protocol of an engine: messages in, completions out, asynchronously.
+"""The protocol of an engine: messages in, completions out, asynchronously. Engines store nothing.
 
-An engine batches the requests in flight; callers await many `complete` calls at once. `Abilities` say what else an
-engine can do. Engines store nothing.
+An engine batches the requests in flight: await many `complete` calls at once. `Abilities` say what else it can do.
 """
 
 from collections import Counter
@@ -27,7 +26,6 @@ class Completion:
     logprobs: tuple[float, ...] | None = None
     """Natural logarithm of each token's probability at temperature 1, if requested; as long as `token_ids`."""
     stop: str | None = None
-    """The stop string that ended it, where the engine reports one."""
     finish_reason: FinishReason
     usage: Usage
     seconds: float
@@ -82,7 +80,6 @@ class Abilities:
     seeds: bool = False
     """A request alone in the engine gives the same sample for the same seed."""
     streams: bool = False
-    """`progress` is called with partial completions."""
 
 
 @dataclass(slots=True)
@@ -103,7 +100,6 @@ class Engine(Protocol):
     name: str
     """Name of the engine: vllm, transformers, llamacpp, openai or replay."""
     model: str
-    """The name that rollouts record."""
     continues: bool
     """Whether a completion always continues `prefix`. A chat server may start a new turn instead."""
     chat_template: str | None
@@ -149,12 +145,20 @@ class TokenEngine(Protocol):
         ...
 
 
+def one_line(error: BaseException | None) -> str:
+    """Return the start of a library's message on one line."""
+    return " ".join(str(error).split())[:300]
+
+
+def prompt_too_long(tokens: int, room: int) -> RequestError:
+    """Return the error of a prompt that fills the context."""
+    return RequestError(f"the prompt has {tokens} tokens and the context holds {room}", reason="prompt_too_long")
+
+
 def no_score(name: str) -> RequestError:
     """Return the error of an engine that cannot score."""
-    return RequestError(
-        f"the {name} engine cannot score completions: use engine vllm or transformers, or a vLLM server",
-        reason="unsupported",
-    )
+    message = f"the {name} engine cannot score completions: use engine vllm or transformers, or a vLLM server"
+    return RequestError(message, reason="unsupported")
 
 
 def no_logprobs(name: str) -> RequestError:
@@ -176,14 +180,15 @@ def scored_ids(
     >>> scored_ids([1], [2, 3], top_k=0, room=3)
     [1, 2, 3]
     """
+    whole, fault = [*prompt_ids, *completion_ids], ""
     if not prompt_ids:
-        message = "scoring needs a prompt of one token at least: a first token stands after nothing"
-        raise RequestError(message, reason="bad_request")
-    if top_k < 0:
-        raise RequestError(f"top_k must be 0 or more, got {top_k}", reason="bad_request")
-    whole = [*prompt_ids, *completion_ids]
-    if vocabulary is not None and not all(0 <= token < vocabulary for token in whole):
-        raise RequestError(f"a token id lies outside the model's vocabulary of {vocabulary}", reason="bad_request")
+        fault = "scoring needs a prompt of one token at least: a first token stands after nothing"
+    elif top_k < 0:
+        fault = f"top_k must be 0 or more, got {top_k}"
+    elif vocabulary is not None and not all(0 <= token < vocabulary for token in whole):
+        fault = f"a token id lies outside the model's vocabulary of {vocabulary}"
+    if fault:
+        raise RequestError(fault, reason="bad_request")
     if room is not None and len(whole) > room:
         message = f"prompt and completion have {len(whole)} tokens together and {room} can be scored"
         raise RequestError(message, reason="prompt_too_long")

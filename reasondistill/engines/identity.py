@@ -1,6 +1,9 @@
-"""The name of a model, as rollouts, manifests and cards record it."""
+"""The name of a model, as rollouts, manifests and cards record it, and its files before a command's first step."""
 
-from ..models.resolve import resolve
+from collections.abc import Iterable
+
+from ..models.fetch import fetch_progress
+from ..models.resolve import resolve, weights_directory
 from ..records import Row
 from .options import EngineOptions
 
@@ -35,12 +38,17 @@ def model_row(model: EngineOptions) -> Row:
     if not is_local(model):
         return {"name": model.model_id or model.model, "licence": None, "source": "server"}
     files = resolve(model.model, fetch_missing=False)
-    return {
-        "name": files.name,
-        "licence": files.licence,
-        "source": files.source,
-        "hub_id": files.hub_id,
-        "revision": files.revision,
-        "sha256": files.sha256,
-        "quantisation": files.quantisation,
-    }
+    kept = ("name", "licence", "source", "hub_id", "revision", "sha256", "quantisation")
+    return {name: getattr(files, name) for name in kept}
+
+
+def fetch_models(models: Iterable[EngineOptions]) -> None:
+    """Fetch what is missing of the models whose weights are loaded on this machine. Raises ModelError.
+
+    A wrong name or a dead network thus costs no work.
+    """
+    for model in models:
+        if model.model and is_local(model):
+            with fetch_progress() as progress:
+                if resolve(model.model, progress=progress).kind == "hub":
+                    weights_directory(model.model, progress=progress)

@@ -1,11 +1,9 @@
 """The llamacpp engine: a GGUF file in llama.cpp's server, in this process. Needs no torch.
 
-The server listens on a loopback port and requires a random key. llama.cpp renders the chat template in the file. Its
-speed hardly grows with the number of requests, so few run at once.
+The server listens on a loopback port with a random key. Its speed hardly grows with the requests: few run at once.
 """
 
 import asyncio
-import functools
 import json
 import secrets
 import time
@@ -20,12 +18,12 @@ from ..errors import EngineError, ModelError, RequestError
 from ..models.gguf.metadata import read_metadata, sampling_defaults
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import limit_openmp_spinning
-from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score
+from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score, prompt_too_long
 from .options import EngineOptions
-from .rendering import CLOSE, OPEN, ended_at_stop, split_reasoning, template_row
+from .rendering import CLOSE, OPEN, chosen_sampling, ended_at_stop, split_reasoning, template_row
 
 _CONTROL = 3
-"""Token type of control tokens in a GGUF file, such as the end of a turn."""
+"""Token type of control tokens in a GGUF file, such as the end of a turn; thinking tags count as text."""
 _SLOTS = 4
 """Requests that run at once at most; the others wait."""
 
@@ -45,9 +43,11 @@ class LlamaCppEngine:
     def __init__(
         self, server: Any, *, key: str, slots: int, max_context: int, name: str, metadata: Mapping[str, Any]
     ) -> None:
-        self.traffic = Traffic()
-        self._defaults, self._control = sampling_defaults(metadata), _control_ids(metadata)
-        self.model, self._max_context = name, max_context
+        self.traffic, self.model, self._max_context = Traffic(), name, max_context
+        self._defaults = sampling_defaults(metadata)
+        kinds, words = (metadata.get(f"tokenizer.ggml.{key}", ()) for key in ("token_type", "tokens"))
+        marked = {i for i, kind in enumerate(kinds) if kind == _CONTROL}
+        self._control = frozenset(i for i in marked if words[i] not in (OPEN, CLOSE))
         self.chat_template: str | None = metadata.get("tokenizer.chat_template")
         self._server, self._key = server, key
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
@@ -55,18 +55,12 @@ class LlamaCppEngine:
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
-        """Return n completions; see Engine.complete."""
         if extras.logprobs:
             # The server has none for tokens that end inside a character and for those of a stop string.
             raise no_logprobs(self.name)
-        loop, started = asyncio.get_running_loop(), time.monotonic()
-        tasks = [
-            loop.run_in_executor(
-                self._threads,
-                functools.partial(self._one, messages, sampling, prefix, sampling.seed + i, started, extras),
-            )
-            for i in range(n)
-        ]
+        run, started = asyncio.get_running_loop().run_in_executor, time.monotonic()
+        seeds = range(sampling.seed, sampling.seed + n)
+        tasks = [run(self._threads, self._one, messages, sampling, prefix, seed, started, extras) for seed in seeds]
         try:
             return await asyncio.gather(*tasks)
         finally:
@@ -74,11 +68,9 @@ class LlamaCppEngine:
                 task.cancel()
 
     async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
-        """Return a text's token ids; see TokenEngine."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._turn_ids, text, begins)
 
     async def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of a turn's ids; see TokenEngine."""
         body = {"tokens": [i for i in ids if i not in self._control]}
         answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._post, "/detokenize", body)
         return str(answer["content"]).rstrip("\ufffd")
@@ -98,8 +90,7 @@ class LlamaCppEngine:
         prompt, opened = self._prompt(messages, prefix, extras)
         room = self._max_context - len(prompt)
         if room < 1:
-            message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
-            raise RequestError(message, reason="prompt_too_long")
+            raise prompt_too_long(len(prompt), self._max_context)
         capped = replace(sampling, seed=seed, max_tokens=min(sampling.max_tokens, room))
         answer = self._post("/completion", _request(prompt, capped, self._defaults))
         return _completion(answer, sampling, opened, extras, time.monotonic() - started)
@@ -107,12 +98,9 @@ class LlamaCppEngine:
     def _prompt(self, messages: Sequence[Message], prefix: str, extras: Extras) -> tuple[list[int], bool]:
         """Return the ids of the rendered prompt and its prefix, and whether they end inside a thinking block."""
         body: Row = {"messages": [template_row(m) for m in messages]}
-        if extras.tools:
-            body["tools"] = list(extras.tools)
-        if extras.arguments:
-            body["chat_template_kwargs"] = dict(extras.arguments)
-        rendered = self._post("/apply-template", body)
-        prompt = str(rendered["prompt"])
+        more = {"tools": list(extras.tools), "chat_template_kwargs": dict(extras.arguments)}
+        body |= {name: value for name, value in more.items() if value}
+        prompt = str(self._post("/apply-template", body)["prompt"])
         opened = prompt.rstrip().endswith(OPEN)
         inside = (opened or OPEN in prefix) and CLOSE not in prefix
         if opened and prefix.lstrip().startswith(OPEN):
@@ -146,9 +134,8 @@ class LlamaCppEngine:
         except urllib.error.HTTPError as error:
             raise _refusal(path, error.read().decode(errors="replace")) from error
         except (urllib.error.URLError, ConnectionError) as error:
-            raise EngineError(
-                f"llama.cpp's server in this process has died ({error}): run the command again"
-            ) from error
+            message = f"llama.cpp's server in this process has died ({error}): run the command again"
+            raise EngineError(message) from error
 
 
 def _load(options: EngineOptions) -> LlamaCppEngine:
@@ -164,24 +151,14 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
         raise EngineError("llama.cpp is not installed: pip install 'reasondistill[llamacpp]'") from error
     key, slots = secrets.token_hex(16), min(options.concurrency, _SLOTS)
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(files.path)
-    parameters.n_parallel = slots
-    parameters.n_ctx = slots * options.max_context
-    parameters.api_keys = [key]
-    parameters.verbosity = 0
+    parameters.model.path, parameters.api_keys, parameters.verbosity = str(files.path), [key], 0
+    parameters.n_parallel, parameters.n_ctx = slots, slots * options.max_context
     try:
         server = xllamacpp.Server(parameters)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{files.path}: llama.cpp cannot load this file: {error}") from error
     name, metadata = options.model_id or files.name, read_metadata(files.path)
     return LlamaCppEngine(server, key=key, slots=slots, max_context=options.max_context, name=name, metadata=metadata)
-
-
-def _control_ids(metadata: Mapping[str, Any]) -> frozenset[int]:
-    """Return the ids of control tokens, by the file's token types; thinking tags count as text."""
-    kinds, words = (metadata.get(f"tokenizer.ggml.{key}", ()) for key in ("token_type", "tokens"))
-    marked = {i for i, kind in enumerate(kinds) if kind == _CONTROL}
-    return frozenset(i for i in marked if words[i] not in (OPEN, CLOSE))
 
 
 def _request(prompt: list[int], sampling: Sampling, defaults: Mapping[str, float]) -> Row:
@@ -191,21 +168,10 @@ def _request(prompt: list[int], sampling: Sampling, defaults: Mapping[str, float
     >>> row["temperature"], row["top_p"], row["top_k"]
     (0.6, 0.9, 0)
     """
-    neutral = {"temperature": 1.0, "top_p": 1.0, "top_k": 0}
-    asked = {name: value for name in neutral if (value := getattr(sampling, name)) is not None}
-    chosen = neutral | dict(defaults) | asked
-    return {
-        "prompt": prompt,
-        "n_predict": sampling.max_tokens,
-        "seed": sampling.seed,
-        "stop": list(sampling.stop),
-        "temperature": chosen["temperature"],
-        "top_p": chosen["top_p"],
-        "top_k": int(chosen["top_k"]),
-        "min_p": 0.0,
-        "cache_prompt": True,
-        "return_tokens": True,
-    }
+    chosen = chosen_sampling(sampling, defaults)
+    asked = {"n_predict": sampling.max_tokens, "seed": sampling.seed, "stop": list(sampling.stop)}
+    fixed = {"min_p": 0.0, "cache_prompt": True, "return_tokens": True}
+    return {"prompt": prompt, **chosen, "top_k": int(chosen["top_k"]), **asked, **fixed}
 
 
 def _refusal(path: str, body: str) -> RequestError:

@@ -1,16 +1,12 @@
-"""Messages to tokens and back, the same for every engine that runs a model in this process.
-
-A `Renderer` turns a conversation into prompt ids with the model's own chat template, and ids back into text;
-`split_reasoning` separates `<think>` blocks from a text. No model weights are loaded here.
-"""
+"""Messages to tokens and back, the same for every engine that runs a model in this process. No weights are loaded."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError, RequestError
-from ..records import Message, Row
+from ..records import Message, Row, Sampling
 from .base import PLAIN, Extras
 
 OPEN, CLOSE = "<think>", "</think>"
@@ -68,15 +64,20 @@ class Renderer:
     def __init__(self, tokenizer: Any, *, name: str = "model", end_ids: Iterable[int] = ()) -> None:
         """Wrap a transformers tokenizer; `end_ids` are the generation config's own end tokens."""
         if not tokenizer.chat_template:
-            raise ModelError(
-                f"{name}: no chat template; name an instruct model, or add chat_template.jinja to its folder"
-            )
+            way_out = "name an instruct model, or add chat_template.jinja to its folder"
+            raise ModelError(f"{name}: no chat template; {way_out}")
         self.tokenizer = tokenizer
-        self._special = _special_ids(tokenizer)
+        marked = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        tags = {tokenizer.convert_tokens_to_ids(tag) for tag in (OPEN, CLOSE)} - {tokenizer.unk_token_id}
+        self._special = (marked | set(tokenizer.all_special_ids)) - tags
+        """Ids that texts leave out; thinking tags are kept whatever the tokenizer calls them."""
         probe = self._render((Message(role="user", content="?"),), generation=True)
         self.thinking_opened = probe.rstrip().endswith(OPEN)
         """Whether the template's generation prompt itself opens the thinking block."""
-        self.end_ids = {*end_ids, *self._end_of_turn()}
+        turns = (Message(role="user", content="?"), Message(role="assistant", content="an answer"))
+        tail = self._encode(self._render(turns, generation=False).rpartition("an answer")[2])
+        end_of_turn = [i for i in tail if i in self._special][:1]
+        self.end_ids = {*end_ids, *end_of_turn, tokenizer.eos_token_id} - {None}
         """Tokens that end a completion: the generation config's, the tokenizer's and the template's end of turn."""
 
     @classmethod
@@ -139,17 +140,10 @@ class Renderer:
     def _render(self, messages: Sequence[Message], *, generation: bool, extras: Extras = PLAIN) -> str:
         from jinja2 import TemplateError
 
-        rows = [template_row(m) for m in messages]
+        rows, tools = [template_row(m) for m in messages], list(extras.tools) or None
+        how = {"tokenize": False, "add_generation_prompt": generation, **extras.arguments}
         try:
-            return str(
-                self.tokenizer.apply_chat_template(
-                    rows,
-                    tools=list(extras.tools) or None,
-                    tokenize=False,
-                    add_generation_prompt=generation,
-                    **extras.arguments,
-                )
-            )
+            return str(self.tokenizer.apply_chat_template(rows, tools=tools, **how))
         except TemplateError as error:
             message = f"the chat template refuses this conversation: {error}"
             raise RequestError(message, reason="template_refused") from error
@@ -168,12 +162,16 @@ class Renderer:
     def _kept(self, ids: Sequence[int]) -> list[int]:
         return [i for i in ids if i not in self._special]
 
-    def _end_of_turn(self) -> set[int]:
-        """Return the tokenizer's end token and the special token that the template writes after an answer."""
-        ends = {self.tokenizer.eos_token_id} - {None}
-        turns = (Message(role="user", content="?"), Message(role="assistant", content="an answer"))
-        tail = self._encode(self._render(turns, generation=False).rpartition("an answer")[2])
-        return ends | set([i for i in tail if i in self._special][:1])
+
+def chosen_sampling(sampling: Sampling, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return temperature, top_p and top_k: the request's, then the model's defaults, then plain sampling.
+
+    >>> chosen_sampling(Sampling(top_p=0.9), {"temperature": 0.6, "top_p": 0.8})
+    {'temperature': 0.6, 'top_p': 0.9, 'top_k': 0}
+    """
+    plain = {"temperature": 1.0, "top_p": 1.0, "top_k": 0}
+    known = {name: value for name in plain if (value := defaults.get(name)) is not None}
+    return plain | known | {name: value for name in plain if (value := getattr(sampling, name)) is not None}
 
 
 def generation_defaults(directory: Path) -> Row:
@@ -186,14 +184,6 @@ def configured_end_ids(directory: Path) -> set[int]:
     """Return the end tokens that generation_config.json names."""
     ends = generation_defaults(directory).get("eos_token_id")
     return set() if ends is None else {ends} if isinstance(ends, int) else set(ends)
-
-
-def _special_ids(tokenizer: Any) -> set[int]:
-    """Return the ids that texts leave out; thinking tags are kept whatever the tokenizer calls them."""
-    marked = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-    tags = {tokenizer.convert_tokens_to_ids(tag) for tag in (OPEN, CLOSE)}
-    unknown = {tokenizer.unk_token_id}
-    return (marked | set(tokenizer.all_special_ids)) - (tags - unknown)
 
 
 def template_row(message: Message) -> Row:

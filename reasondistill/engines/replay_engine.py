@@ -1,7 +1,6 @@
-"""The replay engine: recorded answers, in the same order every time. No model runs.
+"""The replay engine: recorded answers, in the same order every time. The messages before an answer identify it.
 
-The messages before an answer identify its recording. Every assistant turn of a recorded rollout can be requested, so
-rollouts with tool turns replay too.
+Every assistant turn of a recorded rollout can be requested, so rollouts with tool turns replay too.
 """
 
 import asyncio
@@ -42,10 +41,8 @@ class ReplayEngine:
     abilities = Abilities(include_stop=True, seeds=True)
 
     def __init__(self, rows: Sequence[Row], *, model: str, latency: float = 0.0) -> None:
-        self.traffic = Traffic()
-        self.model = model
+        self.traffic, self.model, self._latency = Traffic(), model, latency
         self.chat_template: str | None = None
-        self._latency = latency
         self._turns: defaultdict[str, list[_Turn]] = defaultdict(list)
         self._used: Counter[str] = Counter()
         for row in rows:
@@ -67,7 +64,6 @@ class ReplayEngine:
         raise no_score(self.name)
 
     async def aclose(self) -> None:
-        """Drop the recordings."""
         self._turns.clear()
 
     def _find(self, messages: Sequence[Message], prefix: str, seed: int) -> "_Turn":
@@ -86,8 +82,10 @@ class ReplayEngine:
 
 def read_recordings(path: Path) -> list[Row]:
     """Return the rollout rows below a path, in the order of file names; a torn last line is left out with a warning."""
+    folder = path / "rollouts" if (path / "rollouts").is_dir() else path
+    shards = sorted(f for f in folder.rglob("*") if f.name.endswith((".jsonl", ".jsonl.zst")))
     recorded = []
-    for file in _files(path):
+    for file in [path] if path.is_file() else shards:
         for number, row in enumerate(read_rows(file, warn=say), 1):
             if not isinstance(row.get("messages"), list):
                 raise DataError(f"{file}: row {number} is not a rollout row with `messages`: fix or remove it")
@@ -145,10 +143,3 @@ def _completion(turn: _Turn, prefix: str, sampling: Sampling, extras: Extras, se
         usage=turn.usage,
         seconds=seconds,
     )
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    folder = path / "rollouts" if (path / "rollouts").is_dir() else path
-    return sorted(f for f in folder.rglob("*") if f.name.endswith((".jsonl", ".jsonl.zst")))

@@ -1,8 +1,7 @@
 """The transformers engine: a model in this process and `generate` on batches of waiting requests.
 
-Requests with equal sampling that wait together form a batch; a batch ends with its longest row. Draws depend on the
-batch, so a seed reproduces a sample only in the same batch; greedy samples depend on it only in the last bits of a
-logit.
+Requests with equal sampling that wait together form a batch, which ends with its longest row. Draws depend on the
+batch: a seed reproduces a sample only in the same one; greedy samples depend on it only in the last bits of a logit.
 """
 
 import asyncio
@@ -12,15 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import EngineError, ModelError, RequestError
+from ..errors import EngineError, ModelError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import choose_dtype, cuda, limit_openmp_spinning
-from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, scored_ids
+from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, one_line, prompt_too_long, scored_ids
 from .options import EngineOptions
-from .rendering import Renderer, cut_at_stop, ended_at_stop, generation_defaults
-from .transformers_score import score_ids
+from .rendering import Renderer, chosen_sampling, cut_at_stop, ended_at_stop, generation_defaults
 
+_PIECE = 512
+"""Positions whose logits are held at once: a vocabulary of 150,000 makes 300 MB of them in float32."""
 _GATHER_SECONDS = 0.02
 """Time that an idle engine waits for more requests before it starts a batch."""
 
@@ -57,8 +57,7 @@ class TransformersEngine:
     abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, score=True, seeds=True)
 
     def __init__(self, model: Any, renderer: Renderer, options: EngineOptions, *, name: str, defaults: Row) -> None:
-        self.traffic = Traffic()
-        self.model = name
+        self.traffic, self.model = Traffic(), name
         self.chat_template: str | None = renderer.template
         self._weights, self._renderer, self._defaults = model, renderer, defaults
         longest = model.config.get_text_config(decoder=True).max_position_embeddings
@@ -66,23 +65,23 @@ class TransformersEngine:
         self._batch = options.concurrency
         self._waiting: list[_Job] = []
         self._running: list[_Job] = []
-        self._arrived = asyncio.Event()
-        self._weights_free = asyncio.Lock()
+        self._arrived, self._weights_free = asyncio.Event(), asyncio.Lock()
         self._worker = asyncio.get_running_loop().create_task(self._serve())
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
-        """Return n completions; see Engine.complete."""
         if self._worker.done():
             raise EngineError("the transformers engine is closed")
         prompt = self._renderer.prompt_ids(messages, prefix=prefix, extras=extras)
         room = self._max_context - len(prompt)
         if room < 1:
-            message = f"the prompt has {len(prompt)} tokens and the context holds {self._max_context}"
-            raise RequestError(message, reason="prompt_too_long")
+            raise prompt_too_long(len(prompt), self._max_context)
         capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
-        jobs = [self._put(prompt, replace(capped, seed=sampling.seed + i)) for i in range(n)]
+        seeded, loop = [replace(capped, seed=sampling.seed + i) for i in range(n)], asyncio.get_running_loop()
+        jobs = [_Job(prompt=prompt, sampling=each, done=loop.create_future()) for each in seeded]
+        self._waiting += jobs
+        self._arrived.set()
         try:
             outputs = await asyncio.gather(*(job.done for job in jobs))
         finally:
@@ -96,11 +95,9 @@ class TransformersEngine:
         return [replace(each, logprobs=logprobs) for each, logprobs in zip(made, scores, strict=True)]
 
     async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
-        """Return a text's token ids; see TokenEngine."""
         return self._renderer.turn_ids(text, begins=begins)
 
     async def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of a turn's ids; see TokenEngine."""
         return self._renderer.decode(ids)
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
@@ -111,9 +108,9 @@ class TransformersEngine:
             if self._worker.done():
                 raise EngineError("the transformers engine is closed")
             try:
-                return await asyncio.to_thread(score_ids, self._weights, whole, len(prompt_ids), top_k)
+                return await asyncio.to_thread(_score_ids, self._weights, whole, len(prompt_ids), top_k)
             except (RuntimeError, ValueError, MemoryError) as error:
-                raise EngineError(f"transformers: scoring failed ({_one_line(error)})") from error
+                raise EngineError(f"transformers: scoring failed ({one_line(error)})") from error
 
     async def aclose(self) -> None:
         """Stop; requests that wait or run get an EngineError."""
@@ -123,12 +120,6 @@ class TransformersEngine:
                 job.done.set_exception(EngineError("the transformers engine is closed"))
         with contextlib.suppress(asyncio.CancelledError):
             await self._worker
-
-    def _put(self, prompt: list[int], sampling: Sampling) -> _Job:
-        job = _Job(prompt=prompt, sampling=sampling, done=asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
-        self._arrived.set()
-        return job
 
     async def _serve(self) -> None:
         while True:
@@ -142,7 +133,7 @@ class TransformersEngine:
                 async with self._weights_free:
                     outputs = await asyncio.to_thread(self._generate, jobs)
             except (RuntimeError, ValueError, MemoryError) as error:
-                failure = EngineError(f"transformers: generate failed ({_one_line(error)})")
+                failure = EngineError(f"transformers: generate failed ({one_line(error)})")
                 for job in jobs:
                     if not job.done.done():
                         job.done.set_exception(failure)
@@ -229,25 +220,12 @@ class _Abandoned:
 
 def _settings(sampling: Sampling, defaults: Row) -> dict[str, Any]:
     """Return generate's arguments: the request's, then the model's generation config's, then plain sampling."""
-    temperature = _chosen(sampling.temperature, defaults.get("temperature"), 1.0)
+    chosen = chosen_sampling(sampling, defaults)
     penalty = {"repetition_penalty": float(defaults.get("repetition_penalty") or 1.0)}
-    if temperature == 0:
+    if chosen["temperature"] == 0:
         return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, **penalty}
-    return {
-        "do_sample": True,
-        "temperature": float(temperature),
-        "top_p": float(_chosen(sampling.top_p, defaults.get("top_p"), 1.0)),
-        "top_k": max(0, int(_chosen(sampling.top_k, defaults.get("top_k"), 0))),
-        **penalty,
-    }
-
-
-def _chosen(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    temperature, top_p, top_k = float(chosen["temperature"]), float(chosen["top_p"]), max(0, int(chosen["top_k"]))
+    return {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": top_k, **penalty}
 
 
 def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:
@@ -266,6 +244,33 @@ def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:
             str(directory), dtype=getattr(torch, choose_dtype(options)), use_safetensors=True, trust_remote_code=False
         )
     except (OSError, ValueError) as error:
-        raise ModelError(f"{directory}: transformers cannot load this model: {' '.join(str(error).split())}") from error
+        raise ModelError(f"{directory}: transformers cannot load this model: {one_line(error)}") from error
     model = model.eval().to("cuda" if cuda() else "cpu")
     return model, renderer, generation_defaults(directory)
+
+
+def _score_ids(model: Any, whole: Sequence[int], start: int, top_k: int) -> Score:
+    """Return the log-probabilities of `whole[start:]`, each token after all before it.
+
+    The prompt is read with the first piece and stays in the model's cache for the others.
+    """
+    import torch
+
+    logprobs: list[float] = []
+    top: list[dict[int, float]] = []
+    cache, read = None, 0
+    with torch.inference_mode():
+        for first in range(start, len(whole), _PIECE):
+            after = min(first + _PIECE, len(whole))
+            # Each token is predicted by the one before it; the last one predicts nothing here.
+            inputs = torch.tensor([list(whole[read : after - 1])], device=model.device)
+            made = model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=after - first)
+            cache, read = made.past_key_values, after - 1
+            table = made.logits[0].float().log_softmax(-1)
+            targets = torch.tensor(list(whole[first:after]), device=table.device)
+            logprobs += table.gather(1, targets[:, None])[:, 0].tolist()
+            if top_k:
+                best = table.topk(min(top_k, table.shape[1]))
+                rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+                top += [dict(zip(*row, strict=True)) for row in rows]
+    return Score(logprobs=tuple(logprobs), top=tuple(top))

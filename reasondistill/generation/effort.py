@@ -1,7 +1,6 @@
-"""The effort of thinking asked of a model, in the way of its chat template. The table is data.
+"""The effort of thinking asked of a model: default (nothing is asked), off, low, medium, high. The table is data.
 
-Efforts are words: default (nothing is asked), off, low, medium, high. A template with a switch gets its arguments. A
-sentence in the system message serves efforts that the switch cannot express, and models with an unknown template.
+A template with a switch gets its arguments; a sentence in the system message serves where there is no such switch.
 """
 
 import re
@@ -25,7 +24,6 @@ class Switch:
     models: str
     """Regular expression of the names of models with the switch, for servers that do not show their template."""
     arguments: Mapping[str, Row]
-    """Template arguments by effort."""
     spoken: frozenset[str] = frozenset()
     """Efforts that the switch cannot distinguish from others, so that the sentence is added."""
 

@@ -1,12 +1,12 @@
-"""Use rollouts from files instead of sampling a teacher.
+"""Use rollouts from files instead of sampling a teacher; rows are read as `evaluate --rollouts` reads them.
 
-Rows are read as `evaluate --rollouts` reads them. A transcript with outputs of code in it is split into roles. The
-files are streamed twice; no text is held.
+The files are streamed twice; no text is held.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from verifiers import Outcome
@@ -49,10 +49,9 @@ class ImportedRollouts:
                     merged[identifier] = (problem, path)
         for identifier, (problem, path) in merged.items():
             if not problem.question:
-                raise DataError(
-                    f"{path}: the problem {identifier!r} has no question, which the student needs; "
-                    "add `question` to its rows, or name a file that has it as problems.source"
-                )
+                way_out = "add `question` to its rows, or name a file that has it as problems.source"
+                fault = f"the problem {identifier!r} has no question, which the student needs"
+                raise DataError(f"{path}: {fault}; {way_out}")
         return [problem for problem, _ in merged.values()]
 
     def store(self, table: Table, problems: Collection[str]) -> Counter[str]:
@@ -62,7 +61,7 @@ class ImportedRollouts:
         """
         models: Counter[str] = Counter()
         number: Counter[str] = Counter()
-        for rollout in self._rollouts():
+        for rollout in map(in_roles, chain.from_iterable(self._files)):
             if rollout.problem_id not in problems:
                 continue
             models[rollout.model or "not named"] += 1
@@ -70,10 +69,6 @@ class ImportedRollouts:
                 table.append(replace(rollout, index=number[rollout.problem_id]).to_row())
             number[rollout.problem_id] += 1
         return models
-
-    def _rollouts(self) -> Iterator[Rollout]:
-        for file in self._files:
-            yield from map(in_roles, file)
 
 
 def in_roles(rollout: Rollout) -> Rollout:
@@ -102,6 +97,5 @@ def in_roles(rollout: Rollout) -> Rollout:
 def _same_reference(one: Problem, other: Problem) -> bool:
     """Return whether two files state the same reference; 2,125 and 2125 are one answer."""
     if one.kind is other.kind is Kind.MATH and one.answer and other.answer:
-        same = one.answer == other.answer or grade(other.answer, one.answer).outcome is Outcome.CORRECT
-        return bool(same)
+        return one.answer == other.answer or grade(other.answer, one.answer).outcome is Outcome.CORRECT
     return (one.kind, one.answer, one.tests) == (other.kind, other.answer, other.tests)

@@ -62,20 +62,17 @@ class StrategyChoice:
 
     def make(self, template: PromptTemplate) -> Strategy:
         """Return the strategy that asks with a template. RecipeError for a mistaken name, option or template field."""
-        options = self.options()
-        check_fields(template, self.strategy.name, self.member)
-        return self.member(
-            name=self.strategy.name,
-            template=template,
-            options=options,
-            thinking=self.thinking,
-            decoding=self.decoding_rule(),
-        )
+        options, name, decoding = self.options(), self.strategy.name, self.decoding_rule()
+        check_fields(template, name, self.member)
+        return self.member(name=name, template=template, options=options, thinking=self.thinking, decoding=decoding)
 
 
 def check_fields(template: PromptTemplate, name: str, member: type[Strategy]) -> None:
     """Raise RecipeError for a field that the strategy does not fill, so that no `{field}` reaches the model as text."""
-    by_field = _built_in_fields()
+    by_field: dict[str, list[str]] = {}
+    for built_in in STRATEGIES:
+        for each in strategy_class(built_in).FIELDS:
+            by_field.setdefault(each, []).append(built_in)
     for part, text in (("system", template.system or ""), ("user", template.user)):
         for match in _FIELD.finditer(text):
             field, before = match[1], text[: match.start()][-1:]
@@ -85,12 +82,3 @@ def check_fields(template: PromptTemplate, name: str, member: type[Strategy]) ->
             filling = " or ".join(by_field.get(field, []))
             rest = f"strategy {filling} does" if filling else f"no strategy does; write {{ {field} }} if it is text"
             raise RecipeError(f"prompt template {template.name}: strategy {name} does not fill {{{field}}}; {rest}")
-
-
-def _built_in_fields() -> dict[str, list[str]]:
-    """Return the built-in strategies that fill each field."""
-    fields: dict[str, list[str]] = {}
-    for name in STRATEGIES:
-        for field in strategy_class(name).FIELDS:
-            fields.setdefault(field, []).append(name)
-    return fields

@@ -1,13 +1,12 @@
 """Rollouts under way, saved as they grow, so that a kill costs the last moment and not the whole rollout.
 
-One file of JSON lines; each line is what a rollout has gained since its previous line. Finished rollouts are removed,
-and the file with the last of them.
+Each JSON line is what a rollout has gained since its previous line; the file goes with its last rollout.
 """
 
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,13 +35,8 @@ class PartialRollout:
     @classmethod
     def of(cls, rollout: Rollout) -> Self:
         """Return a stored rollout as the part to resume."""
-        return cls(
-            messages=rollout.completion,
-            usage=rollout.usage,
-            seconds=rollout.seconds,
-            tools=rollout.tools,
-            annotations=rollout.annotations,
-        )
+        kept = {name: getattr(rollout, name) for name in ("usage", "seconds", "tools", "annotations")}
+        return cls(messages=rollout.completion, **kept)
 
     def continued(self, attempt: Attempt) -> "PartialRollout":
         """Return this part with an attempt that resumed it; an empty part with a first attempt."""
@@ -57,19 +51,21 @@ class PartialRollout:
 
     def to_row(self) -> Row:
         """Return a line that holds all of it."""
-        row = {"at": 0, "then": [m.to_row() for m in self.messages]}
-        return {**row, **self._costs(), **self._changes(PartialRollout())}
+        return PartialRollout().step(self)
 
     def step(self, later: "PartialRollout") -> Row:
         """Return the line that leads from this state to a later one."""
         same = next((i for i, (a, b) in enumerate(zip(self.messages, later.messages, strict=False)) if a != b), None)
         at = min(len(self.messages), len(later.messages)) if same is None else same
-        row: Row = {"at": at, **later._costs(), **later._changes(self)}
-        if at == len(self.messages) - 1 and at < len(later.messages):
-            gained = _gained(self.messages[at], later.messages[at])
-            if gained is not None:
-                row |= gained
-                at += 1
+        row: Row = {"at": at, "usage": asdict(later.usage), "seconds": round(later.seconds, 3)}
+        if later.tools != self.tools:
+            row["tools"] = list(later.tools)
+        if later.annotations != self.annotations:
+            row["annotations"] = later.annotations
+        is_last = at == len(self.messages) - 1 and at < len(later.messages)
+        if is_last and (gained := _gained(self.messages[at], later.messages[at])):
+            row |= gained
+            at += 1
         row["then"] = [m.to_row() for m in later.messages[at:]]
         return row
 
@@ -79,30 +75,14 @@ class PartialRollout:
         if "content" in row:
             last = self.messages[row["at"]]
             reasoning = (last.reasoning or "") + row["reasoning"] if "reasoning" in row else last.reasoning
-            kept.append(
-                Message(
-                    role=last.role,
-                    content=last.content + row["content"],
-                    reasoning=reasoning,
-                    tool_calls=last.tool_calls,
-                )
-            )
-        messages = (*kept, *to_messages(row["then"]))
+            kept.append(replace(last, content=last.content + row["content"], reasoning=reasoning))
         return PartialRollout(
-            messages=messages,
+            messages=(*kept, *to_messages(row["then"])),
             usage=Usage(**row["usage"]),
             seconds=row["seconds"],
             tools=tuple(row.get("tools", self.tools)),
             annotations=row.get("annotations", self.annotations),
         )
-
-    def _costs(self) -> Row:
-        return {"usage": asdict(self.usage), "seconds": round(self.seconds, 3)}
-
-    def _changes(self, before: "PartialRollout") -> Row:
-        """Return tools and annotations if they have changed."""
-        tools: Row = {"tools": list(self.tools)} if self.tools != before.tools else {}
-        return tools | ({"annotations": self.annotations} if self.annotations != before.annotations else {})
 
 
 def _gained(old: Message, new: Message) -> Row | None:
@@ -121,8 +101,7 @@ class PartialLog:
     """Partial rollouts of one table. Use it as a context manager in an event loop, while holding the folder's lock."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._path = folder / "log.jsonl"
+        self.folder, self._path = folder, folder / "log.jsonl"
         self._states: dict[str, PartialRollout] = {}
         self._waiting: dict[str, PartialRollout] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -195,7 +174,6 @@ class PartialLog:
             self._rewrite()
 
     def _rewrite(self) -> None:
-        """Leave one line for each rollout."""
         text = b"".join(_line(i, part.to_row()) for i, part in self._states.items()).decode("ascii")
         if self._file is not None:
             self._file.close()

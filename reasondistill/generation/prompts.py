@@ -1,8 +1,6 @@
 """Prompt templates: small YAML files that turn a problem into the messages that are sent.
 
-A template has `user` (with `{question}` in it), and optionally `system`, `examples` (question and answer pairs, sent as
-earlier turns), `stop` (strings that end a completion of it) and `source` (the prompt's origin). Its hash covers what is
-sent and not the file's layout or name; stop strings are part of the sampling.
+Keys: see `PromptTemplate`. A template's hash covers what is sent and neither the file's layout nor its name.
 """
 
 import difflib
@@ -10,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import RecipeError
 from ..records import Message, Problem, content_id
@@ -30,9 +28,7 @@ class PromptTemplate:
     examples: tuple[tuple[str, str], ...] = ()
     """Worked (question, answer) pairs, shown as earlier turns."""
     stop: tuple[str, ...] = ()
-    """Strings that end a completion, if the prompt needs them."""
     source: str = ""
-    """Origin of the prompt."""
 
     @property
     def hash(self) -> str:
@@ -92,25 +88,25 @@ def _built_in() -> Any:
 
 
 def _parse(given: object, where: str) -> PromptTemplate:
+    def refuse(fault: str) -> NoReturn:
+        raise RecipeError(f"prompt template {where}: {fault}") from None
+
     if not isinstance(given, Mapping):
-        raise RecipeError(f"prompt template {where}: a mapping with the keys {', '.join(_KEYS)} was expected")
-    for key in given:
-        if key not in _KEYS:
-            raise RecipeError(f"prompt template {where}: unknown key {key!r} (known: {', '.join(_KEYS)})")
-    user = given.get("user", "{question}")
+        refuse(f"a mapping with the keys {', '.join(_KEYS)} was expected")
+    if unknown := [key for key in given if key not in _KEYS]:
+        refuse(f"unknown key {unknown[0]!r} (known: {', '.join(_KEYS)})")
+    user, system, stop = given.get("user", "{question}"), given.get("system"), given.get("stop") or []
     if not isinstance(user, str) or "{question}" not in user:
-        raise RecipeError(f"prompt template {where}: `user` must hold {{question}}, the place of the question")
-    pairs = given.get("examples") or []
+        refuse("`user` must hold {question}, the place of the question")
     try:
+        pairs = given.get("examples") or []
         examples = tuple((str(e["question"]).strip(), str(e["answer"]).strip()) for e in pairs)
     except (KeyError, TypeError):
-        raise RecipeError(f"prompt template {where}: each of `examples` needs `question` and `answer`") from None
-    system = given.get("system")
+        refuse("each of `examples` needs `question` and `answer`")
     if not isinstance(system, str | None):
-        raise RecipeError(f"prompt template {where}: `system` must be text")
-    stop = given.get("stop") or []
+        refuse("`system` must be text")
     if not isinstance(stop, list) or not all(isinstance(word, str) and word for word in stop):
-        raise RecipeError(f"prompt template {where}: `stop` must be a list of texts")
+        refuse("`stop` must be a list of texts")
     return PromptTemplate(
         name=Path(where).stem,
         user=user.strip(),

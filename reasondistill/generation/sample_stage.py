@@ -40,7 +40,6 @@ class SampleSet:
     label: str
     problems: Path
     folder: Path
-    """Folder of the tables `rollouts` and `verdicts`."""
     template: str
     sampling: Sampling
     samples: int = 1
@@ -76,7 +75,6 @@ class SampleStage:
 
     engine: EngineOptions
     model: str
-    """Name recorded in the rollouts."""
     sets: tuple[SampleSet, ...]
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     wait_if_down: bool = False
@@ -85,11 +83,8 @@ class SampleStage:
     @property
     def thinking_delimiters(self) -> tuple[str, str] | None:
         """Delimiters of thinking, for an engine that caps thinking itself."""
-        for each in self.sets:
-            delimiters = each.strategy.decoding_rule().thinking_delimiters
-            if delimiters is not None:
-                return delimiters
-        return None
+        found = (each.strategy.decoding_rule().thinking_delimiters for each in self.sets)
+        return next((delimiters for delimiters in found if delimiters is not None), None)
 
     @property
     def loads_model(self) -> bool:
@@ -120,7 +115,9 @@ async def _sample(stage: SampleStage) -> Row:
                 stack.push_async_callback(plan.strategy.aclose)
             loaded = time.monotonic()
             with _first_interrupt_finishes(list(jobs.values()), engine.name):
-                await sample(engine, list(jobs.values()), concurrency=_attempts_at_once(stage))
+                # While some attempts wait for their code, others keep the engine busy.
+                at_once = stage.engine.concurrency * max(s.strategy.member.in_flight for s in stage.sets)
+                await sample(engine, list(jobs.values()), concurrency=math.ceil(at_once))
             seconds = time.monotonic() - loaded
     if any(job.queue.stopped == INTERRUPTED for job in jobs.values()):
         raise KeyboardInterrupt
@@ -133,11 +130,6 @@ async def _sample(stage: SampleStage) -> Row:
         "wasted_tokens": engine.traffic.wasted_tokens,
         "sets": {label: _counts_row(job) for label, job in jobs.items()},
     }
-
-
-def _attempts_at_once(stage: SampleStage) -> int:
-    """Return how many attempts are under way at once: while some wait for their code, others keep the engine busy."""
-    return math.ceil(stage.engine.concurrency * max(s.strategy.member.in_flight for s in stage.sets))
 
 
 @contextmanager
@@ -238,19 +230,11 @@ def failures(counts: Row) -> str:
 
 
 def _counts_row(job: SamplingJob) -> Row:
-    counts = job.counts
-    return {
-        "stored": counts.stored,
-        "truncated": counts.truncated,
-        "truncated_share": round(counts.truncated / max(1, counts.stored), 4),
-        "empty": counts.empty,
-        "empty_share": round(counts.empty / max(1, counts.stored), 4),
-        "continued": counts.continued,
-        "failed": dict(counts.failed),
-        "said": counts.said,
-        "failed_share": counts.failed_share,
-        "usage": asdict(counts.usage),
-        "cost": round(job.plan.budget.cost(counts.usage), 6),
-        "stopped": counts.stopped,
-        "decisions": dict(counts.decisions),
-    }
+    row, stored = asdict(job.counts), max(1, job.counts.stored)
+    shares = {f"{name}_share": round(row[name] / stored, 4) for name in ("truncated", "empty")}
+    cost = round(job.plan.budget.cost(job.counts.usage), 6)
+    row |= {
+        "failed": dict(job.counts.failed),
+        "decisions": dict(job.counts.decisions),
+    }  # asdict counts a Counter's pairs
+    return {**row, **shares, "failed_share": job.counts.failed_share, "cost": cost}

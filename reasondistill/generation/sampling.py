@@ -1,7 +1,6 @@
 """Sampling problems with an engine into tables of rollouts: missing rollouts are asked for, stored ones are kept.
 
-Each sample is its own request with a content id, so that a kill costs only the requests in flight. Every finished
-rollout is stored before it is counted; a rollout truncated by a smaller cap is resumed, not resampled.
+A kill costs only the requests in flight; a rollout truncated by a smaller cap is resumed, not resampled.
 """
 
 import asyncio
@@ -34,9 +33,7 @@ class SamplingCounts:
     continued: int = 0
     """Number of rollouts that resumed an earlier, shorter text."""
     failed: Counter[str] = field(default_factory=Counter)
-    """Number of requests that failed for good, by reason."""
     said: dict[str, str] = field(default_factory=dict)
-    """Message of the first failure, by reason."""
     usage: Usage = field(default_factory=Usage)
     """Tokens of this run alone, without what resumed rollouts had cost before."""
     stopped: str | None = None
@@ -58,20 +55,15 @@ class SamplingCounts:
         self.usage += rollout.usage - before
 
 
-async def _nothing(_: Rollout) -> None:
-    return None
-
-
 @dataclass(slots=True, kw_only=True)
 class SamplingJob:
     """A plan and the table for its rollouts."""
 
     plan: SamplingPlan
     table: Table
-    on_rollout: Callable[[Rollout], Awaitable[None]] = _nothing
+    on_rollout: Callable[[Rollout], Awaitable[None]] | None = None
     """Awaited after a rollout is stored. While it waits its worker asks for nothing: this is the back-pressure."""
     partial: PartialLog | None = None
-    """Log that keeps long rollouts under way."""
     outcomes: Mapping[str, bool | None] = field(default_factory=dict)
     """Verdicts of stored rollouts, for adaptive sampling; see SamplingQueue."""
     counts: SamplingCounts = field(default_factory=SamplingCounts)
@@ -112,7 +104,9 @@ async def sample(engine: Engine, jobs: Sequence[SamplingJob], *, concurrency: in
 
 async def _finish(engine: Engine, job: SamplingJob, task: SamplingTask) -> None:
     """Make one rollout, store it and hand it on; or count the failure."""
-    stored, earlier = False, _earlier(job, task)
+    stored, earlier = False, job.partial.get(task.id) if job.partial is not None else None
+    if earlier is None and task.truncated:
+        earlier = PartialRollout.of(Rollout.from_row(task.truncated))
     try:
         rollout = await _make(engine, job, task, earlier)
         job.table.append(rollout.to_row())
@@ -130,21 +124,18 @@ async def _finish(engine: Engine, job: SamplingJob, task: SamplingTask) -> None:
         job.partial.forget(task.id)
     job.queue.spending.add(rollout.usage)
     job.counts.add(rollout, before=earlier.usage if earlier else Usage())
-    await job.on_rollout(rollout)
-
-
-def _earlier(job: SamplingJob, task: SamplingTask) -> PartialRollout | None:
-    """Return the part of the rollout that exists: saved under way, or truncated by a smaller cap."""
-    if job.partial is not None and (saved := job.partial.get(task.id)) is not None:
-        return saved
-    return PartialRollout.of(Rollout.from_row(task.truncated)) if task.truncated else None
+    if job.on_rollout is not None:
+        await job.on_rollout(rollout)
 
 
 async def _make(engine: Engine, job: SamplingJob, task: SamplingTask, earlier: PartialRollout | None) -> Rollout:
     """Attempt a rollout, or the rest of one; an earlier part that no room is left for becomes the rollout as it is."""
     plan, partial, before = job.plan, job.partial, earlier or PartialRollout()
     sampling = with_seed(plan.sampling, task.id)
-    left = sampling.max_tokens - _tokens_written(before, task)
+    written = before.usage.completion_tokens
+    if task.truncated and not written:  # a server that counts none: all of the smaller cap
+        written = int(task.truncated["sampling"]["max_tokens"])
+    left = sampling.max_tokens - written
     if earlier is not None and left < 1:
         return _as_it_is(engine, plan, task, earlier)
     request = AttemptRequest(
@@ -162,33 +153,21 @@ async def _make(engine: Engine, job: SamplingJob, task: SamplingTask, earlier: P
             raise
         # The context truncated it, not the cap: there is no room to continue.
         return _as_it_is(engine, plan, task, earlier)
-    made = _rollout(engine, plan, task, before.continued(attempt), attempt.finish_reason, attempt.prompt)
-    return made if earlier else replace(made, token_ids=attempt.token_ids)
-
-
-def _tokens_written(part: PartialRollout, task: SamplingTask) -> int:
-    """Return the completion tokens of an earlier part; all of the smaller cap for a server that counts none."""
-    if task.truncated and not part.usage.completion_tokens:
-        return int(task.truncated["sampling"]["max_tokens"])
-    return part.usage.completion_tokens
+    made = _rollout(engine, plan, task, before.continued(attempt), attempt.prompt)
+    ids = None if earlier else attempt.token_ids
+    return replace(made, finish_reason=attempt.finish_reason, token_ids=ids)
 
 
 def _as_it_is(engine: Engine, plan: SamplingPlan, task: SamplingTask, part: PartialRollout) -> Rollout:
-    """Return an earlier part as the rollout, truncated."""
     if task.truncated:
         prompt = Rollout.from_row(task.truncated).prompt
     else:
         prompt = plan.strategy.ask(task.problem, part.annotations).messages(task.problem)
-    return _rollout(engine, plan, task, part, FinishReason.LENGTH, prompt)
+    return _rollout(engine, plan, task, part, prompt)
 
 
 def _rollout(
-    engine: Engine,
-    plan: SamplingPlan,
-    task: SamplingTask,
-    part: PartialRollout,
-    finish: FinishReason,
-    prompt: tuple[Message, ...],
+    engine: Engine, plan: SamplingPlan, task: SamplingTask, part: PartialRollout, prompt: tuple[Message, ...]
 ) -> Rollout:
     return Rollout(
         id=task.id,
@@ -197,7 +176,7 @@ def _rollout(
         strategy=plan.strategy.label,
         thinking=plan.strategy.thinking,
         messages=(*prompt, *part.messages),
-        finish_reason=finish,
+        finish_reason=FinishReason.LENGTH,
         model=plan.model,
         engine=engine.name,
         sampling=with_seed(plan.sampling, task.id),

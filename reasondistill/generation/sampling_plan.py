@@ -20,7 +20,6 @@ class SamplingPlan:
     samples: int = 1
     """Number of rollouts of a problem; with adaptive sampling the maximum."""
     model: str
-    """Name recorded in the rollouts."""
     weights: str | None = None
     """Suffix that distinguishes the model's weights from others with the same name; part of the ids."""
     budget: SpendingOptions = field(default_factory=SpendingOptions)

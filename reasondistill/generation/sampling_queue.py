@@ -1,7 +1,6 @@
 """Which rollout is asked for next: what the table lacks, or with adaptive sampling what a problem still needs.
 
-A queue belongs to one event loop. Adaptive sampling never has more of a problem in flight than could still be needed,
-so a problem waits for its verdicts rather than overshoot; the engine takes another problem meanwhile.
+Adaptive sampling never has more of a problem in flight than could still be needed: it waits rather than overshoots.
 """
 
 import asyncio
@@ -25,13 +24,10 @@ class SamplingTask:
     truncated: Row | None = None
     """Row of an earlier rollout of this id, truncated by a smaller cap, which is resumed."""
     is_retry: bool = False
-    """Whether it failed before, in this run."""
 
 
 @dataclass(slots=True)
 class _ProblemState:
-    """One problem in adaptive sampling."""
-
     problem: Problem
     next_index: int = 0
     correct: int = 0
@@ -63,19 +59,13 @@ class SamplingQueue:
     _states: dict[str, _ProblemState] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def is_adaptive(self) -> bool:
-        """Whether problems end when they have had enough."""
-        return self.plan.budget.until_correct is not None
-
     async def take(self) -> SamplingTask | None:
         """Return the next task, waiting for verdicts if it depends on them; None at the end."""
         while True:
             self.stopped = self.stopped or self.spending.used_up()
             if self.stopped:
                 return None
-            task = self._next()
-            if task is not None:
+            if (task := self._next()) is not None:
                 self.spending.in_flight += 1
                 return task
             if not any(state.pending for state in self._states.values()):
@@ -118,7 +108,7 @@ class SamplingQueue:
 
     def _next(self) -> SamplingTask | None:
         if self._tasks is None:
-            self._tasks = self._adaptive() if self.is_adaptive else self._fixed()
+            self._tasks = self._fixed() if self.plan.budget.until_correct is None else self._adaptive()
         task = next(self._tasks, None)
         if task is None and self._open:
             # Verdicts have come since the last round.
@@ -134,7 +124,6 @@ class SamplingQueue:
             self._states[task.problem.id].pending += 1
 
     def _fixed(self) -> Iterator[SamplingTask]:
-        """Yield truncated rollouts, then wanted ones that are not stored."""
         yield from self._truncated()
         for identifier, problem, index in self.plan.wanted():
             if identifier not in self.table:
@@ -145,18 +134,15 @@ class SamplingQueue:
         truncated = []
         for head in self.table.heads():
             problem = problems.get(head["problem_id"])
-            if problem is None or not self.plan.is_truncated(head) or head["index"] >= self.plan.samples:
-                continue
-            if self.plan.id_of(problem, head["index"]) == head["id"]:
-                truncated.append(head["id"])
+            if problem is not None and self.plan.is_truncated(head) and head["index"] < self.plan.samples:
+                truncated += [head["id"]] if self.plan.id_of(problem, head["index"]) == head["id"] else []
         for row in self.table.rows(truncated):
             yield SamplingTask(id=row["id"], problem=problems[row["problem_id"]], index=row["index"], truncated=row)
 
     def _adaptive(self) -> Iterator[SamplingTask]:
         """Yield truncated rollouts, then samples of the problems that the stored verdicts leave open."""
         truncated = set()
-        for problem in self.plan.problems:
-            self._states[problem.id] = _ProblemState(problem)
+        self._states = {problem.id: _ProblemState(problem) for problem in self.plan.problems}
         for task in self._truncated():
             truncated.add(task.id)
             self._note_pending(task)
@@ -179,13 +165,10 @@ class SamplingQueue:
                     continue
                 if state.correct + state.pending >= (self.plan.budget.until_correct or 0):
                     self._open.append(state)
-                    continue
-                task = self._sample(state)
-                if task is None:
-                    continue
-                self._open.append(state)
-                asked = True
-                yield task
+                elif (task := self._sample(state)) is not None:
+                    self._open.append(state)
+                    asked = True
+                    yield task
             if not asked:
                 return
 

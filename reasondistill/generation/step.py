@@ -18,7 +18,6 @@ from ..store.run_context import RunContext, Work
 from .imported_rollouts import ImportedRollouts
 from .prompts import load_template
 from .sample_stage import SampleSet, SampleStage, failures
-from .sampling_plan import SamplingPlan
 from .spending import MAX_FAILED_SHARE
 from .strategies.tir.strategy import Tir
 
@@ -38,7 +37,6 @@ class SampleStep:
     writes: tuple[str, ...]
     reads: tuple[str, ...] = ("problems",)
     trained_by: str | None = None
-    """Step that trained the model."""
     max_failed_share: float = MAX_FAILED_SHARE
     describe: Callable[[], Row] = dict
     """Row about the model for the manifest and the dataset card."""
@@ -90,8 +88,12 @@ class SampleStep:
         for one in stage.sets:
             ids = RunFolder(one.folder).read_json(MEASURED) or ()
             who, held_out = self.who[one.label]
-            row = summary_row(measure(one.folder, only=ids)) | {"folder": _relative(one.folder, run.path)}
-            results.setdefault(who, {})[held_out] = row | self._measure(one, ids)
+            folder = "." if one.folder == run.path else str(one.folder.relative_to(run.path))
+            # What the strategy itself measures of its rollouts, such as how many ran code.
+            wanted = set(ids)
+            own = one.strategy.member.measure(r for r in read_rollouts(one.folder) if r.id in wanted)
+            row = summary_row(measure(one.folder, only=ids)) | {"folder": folder} | own
+            results.setdefault(who, {})[held_out] = row
             hashes.append(rollouts_hash(one.folder, ids))
         output = rows_id({"hash": each} for each in hashes)
         return {"model": stage.model, "described": self.describe(), "results": results, "output": output}
@@ -100,7 +102,8 @@ class SampleStep:
         return self.stage(run.state(self.trained_by) if self.trained_by else None)
 
     def _work(self, run: RunContext, one: SampleSet, stage: SampleStage) -> Row:
-        plan = _plan(run, one, stage.model)
+        # In a dry run the problems may not have been written yet.
+        plan = one.plan(stage.model, tuple(stored_problems(run, one.problems.stem)[: one.count]))
         wanted = len(plan.problems) * plan.samples
         missing = plan.missing(open_rollouts(one.folder))
         characters = sum(len(m.content) for _, problem, _ in missing for m in plan.template.messages(problem))
@@ -113,11 +116,6 @@ class SampleStep:
             "completion_tokens_at_most": len(missing) * one.sampling.max_tokens,
         }
 
-    def _measure(self, one: SampleSet, ids: Iterable[str]) -> Row:
-        """Return what the strategy itself measures of its rollouts, such as how many ran code."""
-        wanted = set(ids)
-        return one.strategy.member.measure(r for r in read_rollouts(one.folder) if r.id in wanted)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportStep:
@@ -126,21 +124,19 @@ class ImportStep:
     rollouts: Callable[[], ImportedRollouts]
     paths: tuple[Path, ...]
     hashes: Callable[[], list[str]]
-    """Hashes of the files."""
     name: str = "generate"
     reads: tuple[str, ...] = ("problems:train",)
     writes: tuple[str, ...] = ("rollouts", "verdicts")
 
     def options(self) -> Row:
-        """Return the hashes of the files."""
         return {"files": self.hashes()}
 
     def work(self, run: RunContext) -> Work:
         """Count the stored rollouts; the files are not read."""
         stored = len(open_rollouts(run.path))
-        files = ", ".join(map(str, self.paths))
-        row: Row = {"files": [str(path) for path in self.paths], "stored": stored}
-        line = f"generate: rollouts from {files}; {stored} stored"
+        files = [str(path) for path in self.paths]
+        row: Row = {"files": files, "stored": stored}
+        line = f"generate: rollouts from {', '.join(files)}; {stored} stored"
         return Work(wanted=len(self.paths), stored=int(stored > 0), lines=(line,), rows=(row,))
 
     def run(self, run: RunContext) -> Row:
@@ -166,10 +162,9 @@ def refuse_failures(sets: Mapping[str, Row], max_share: float) -> None:
     """Raise EngineError when a larger share of a set's requests failed for good."""
     for label, counts in sets.items():
         if counts["failed_share"] > max_share:
-            raise EngineError(
-                f"{label}: {100 * counts['failed_share']:.0f} % of the requests failed for good "
-                f"({failures(counts)}); finished rollouts are kept, the same command asks for the rest again"
-            )
+            share = f"{100 * counts['failed_share']:.0f} % of the requests failed for good ({failures(counts)})"
+            kept = "finished rollouts are kept, the same command asks for the rest again"
+            raise EngineError(f"{label}: {share}; {kept}")
 
 
 def summary_row(result: SetResult | None) -> Row:
@@ -181,11 +176,7 @@ def summary_row(result: SetResult | None) -> Row:
         "accuracy": result.accuracy.to_row(),
         "outcomes": result.outcomes,
         "truncated": result.truncated,
-        "tokens": {
-            "prompt": result.prompt_tokens,
-            "cached": result.cached_tokens,
-            "completion": result.completion_tokens,
-        },
+        "tokens": {name: getattr(result, f"{name}_tokens") for name in ("prompt", "cached", "completion")},
     }
 
 
@@ -193,12 +184,6 @@ def rollouts_hash(folder: Path, ids: Iterable[str]) -> str:
     """Return a hash of the stored completions among these rollouts, in the order of the ids."""
     hashes = {head["id"]: head["completion_hash"] for head in open_rollouts(folder).heads()}
     return rows_id({"id": one, "hash": hashes[one]} for one in ids if one in hashes)
-
-
-def _plan(run: RunContext, one: SampleSet, model: str) -> SamplingPlan:
-    """Return a set's plan; in a dry run its problems may not have been written yet."""
-    problems = tuple(stored_problems(run, one.problems.stem)[: one.count])
-    return one.plan(model, problems)
 
 
 def _set_identity(one: SampleSet) -> Row:
@@ -219,10 +204,6 @@ def _work_line(step: str, row: Row) -> str:
         return stored
     cost = f"{row['prompt_tokens_about']:,} prompt and at most {row['completion_tokens_at_most']:,} completion tokens"
     return f"{stored}, {missing} to sample with {row['model']} (about {cost})"
-
-
-def _relative(folder: Path, run: Path) -> str:
-    return "." if folder == run else str(folder.relative_to(run))
 
 
 def _json_list(ids: Iterable[str]) -> str:

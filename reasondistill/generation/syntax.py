@@ -1,8 +1,4 @@
-"""Textual syntaxes for the code that a model wants to run and for the output that it gets back. The table is data.
-
-A block is the text between an opening and a closing; its output follows between two more. Blocks with another opening
-that `openings` matches, or without a line break, are read too.
-"""
+"""Textual syntaxes for the code that a model wants to run and for the output that it gets back. The table is data."""
 
 import functools
 import json
@@ -27,15 +23,14 @@ class Syntax:
     stops: tuple[str, ...]
     """Stop strings that end a completion right after a block."""
     outputs: str
-    """Regular expression of the opening of an output."""
     output_ends: str
-    """Regular expression of its closing."""
     as_json: bool = False
     """Whether a block holds the call as JSON, {"name": ..., "arguments": {"code": ...}}, and not the code itself."""
 
     def call_text(self, code: str) -> str:
         """Return the text between opening and closing."""
-        return json.dumps(tool_arguments(code), ensure_ascii=False) if self.as_json else code
+        call = {"name": TOOL_NAME, "arguments": {"code": code}}
+        return json.dumps(call, ensure_ascii=False) if self.as_json else code
 
     def code_of(self, text: str) -> str | None:
         """Return the code of a block's text; None if it calls something else or is no call."""
@@ -48,7 +43,6 @@ class Block:
 
     start: int
     end: int
-    """Position behind the closing."""
     opening: str
     text: str
     closing: str
@@ -124,10 +118,8 @@ PYTHON_TOOL = {
     "type": "function",
     "function": {
         "name": TOOL_NAME,
-        "description": (
-            "Run Python code in an interpreter that keeps its variables between calls. "
-            "Returns what the code prints and the value of its last expression."
-        ),
+        "description": "Run Python code in an interpreter that keeps its variables between calls. "
+        "Returns what the code prints and the value of its last expression.",
         "parameters": {
             "type": "object",
             "properties": {"code": {"type": "string", "description": "The code to run."}},
@@ -186,11 +178,6 @@ def without_blocks(text: str, syntax: Syntax) -> str:
         kept.append(text[start : block.start])
         start = block.end
     return "".join([*kept, text[start:]])
-
-
-def tool_arguments(code: str) -> dict[str, object]:
-    """Return a call of the interpreter as a model writes it."""
-    return {"name": TOOL_NAME, "arguments": {"code": code}}
 
 
 def code_argument(text: str) -> str | None:

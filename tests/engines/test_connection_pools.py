@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reasondistill.engines.openai.connection_pools import POOL, PooledTransport, pooled_transport
+from reasondistill.engines.openai.client import POOL, PooledTransport, pooled_transport
 from reasondistill.engines.openai.engine import open_openai
 from reasondistill.engines.options import EngineOptions
 from reasondistill.records import Message, Sampling

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from reasondistill.engines import PLAIN, Abilities, Completion
 from reasondistill.errors import EngineError, RecipeError, RequestError
-from reasondistill.generation.confidence import confidence
-from reasondistill.generation.decoding.forcing import BudgetForcing
+from reasondistill.generation.decoding.forcing import BudgetForcing, confidence
 from reasondistill.generation.decoding.forcing_options import ForcingOptions
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.strategies import AttemptRequest, Cot

@@ -2,18 +2,23 @@
 
 import asyncio
 import contextlib
+import itertools
+import math
 import os
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...errors import EngineError
 from ..options import EngineOptions
 from .addresses import is_local, masked
-from .connection_pools import pooled_transport
 from .wire import Unusable
 
 CHAT_PATH = "/chat/completions"
 _KEY_LENGTH = 8
+POOL = 32
+"""Connections of one pool: httpx scans a whole pool at every request, which for a thousand costs more than all else."""
 
 
 def open_client(url: str, options: EngineOptions) -> Any:
@@ -28,9 +33,14 @@ def open_client(url: str, options: EngineOptions) -> Any:
         transport=pooled_transport(url, options.concurrency, local=local),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
     )
-    return openai.AsyncOpenAI(
-        base_url=url, api_key=_key(url), timeout=options.request_timeout, max_retries=0, http_client=http
-    )
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise EngineError("OPENAI_API_KEY holds characters that no key has: set it again")
+    if not (key or local):
+        message = "needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
+        raise EngineError(f"{masked(url)} {message}")
+    timeout = options.request_timeout
+    return openai.AsyncOpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0, http_client=http)
 
 
 async def post(client: Any, row: dict[str, Any], path: str = CHAT_PATH) -> bytes:
@@ -87,19 +97,6 @@ def wire_faults(seconds: float) -> Iterator[None]:
         raise Unusable(message, reason="connection", down=_never_connected(error)) from error
 
 
-def _key(url: str) -> str:
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if not key.isascii() or not key.isprintable():
-        raise EngineError("OPENAI_API_KEY holds characters that no key has: set it again")
-    if key:
-        return key
-    if is_local(url):
-        return "none"
-    raise EngineError(
-        f"{masked(url)} needs a key: set the environment variable OPENAI_API_KEY (any word if it does not)"
-    )
-
-
 def without_key(text: str) -> str:
     """Return a server's message without the key, which some servers repeat; a word such as `none` is no key."""
     key = os.environ.get("OPENAI_API_KEY", "").strip()
@@ -109,3 +106,31 @@ def without_key(text: str) -> str:
 def _never_connected(error: BaseException) -> bool:
     """Return whether no connection was made, rather than one that broke."""
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+
+
+def pooled_transport(url: str, connections: int, *, local: bool) -> Any:
+    """Return a transport for so many connections; None if httpx's default suffices: few connections, or a proxy."""
+    import httpx2
+
+    proxied = not local and bool({urlsplit(url).scheme, "all"} & urllib.request.getproxies().keys())
+    if proxied or connections <= POOL:
+        return None
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=POOL)
+    trust = httpx2.create_ssl_context(trust_env=not local)
+    count = math.ceil(connections / POOL)
+    return PooledTransport([httpx2.AsyncHTTPTransport(verify=trust, limits=limits) for _ in range(count)])
+
+
+class PooledTransport:
+    """Hands requests to its pools in turn; an httpx transport."""
+
+    def __init__(self, pools: Sequence[Any]) -> None:
+        self._pools = pools
+        self._turns = itertools.cycle(pools)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        return await next(self._turns).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for pool in self._pools:
+            await pool.aclose()

@@ -1,7 +1,6 @@
 """Several addresses of one model: the least loaded gets the next request, one that refuses connections gets a pause.
 
-A server that is down gets one request at a time until it answers; the other requests wait for the result. Clock and
-sleep are arguments, for tests.
+A server that is down gets one request at a time until it answers; the others wait for the result.
 """
 
 import asyncio
@@ -33,13 +32,10 @@ class Endpoint:
     answered: bool = False
     """Something has listened at this address, so it is not mistyped."""
     served: bool = False
-    """The address has given a good answer."""
     faults: int = 0
     """Faults since the last good answer."""
     reported: bool = False
-    """Whether these faults were reported."""
     down_since: float | None = None
-    """Time since which it refuses connections."""
     refusals: int = 0
     limited: int = 0
     """Rate limits since the last good answer."""
@@ -60,10 +56,8 @@ class Endpoints:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.all = tuple(endpoints)
-        self._retry, self._sleep, self._clock = retry, sleep, clock
-        self._say = say or (lambda _: None)
-        self._changed = asyncio.Event()
-        self._rng = random.Random(0)
+        self._retry, self._sleep, self._clock, self._say = retry, sleep, clock, say or (lambda _: None)
+        self._changed, self._rng = asyncio.Event(), random.Random(0)
 
     async def pick(self) -> Endpoint:
         """Return the address for the next request, counted as in flight; wait while none is free. Pair with `done`."""
@@ -74,16 +68,13 @@ class Endpoints:
                 chosen = min(free, key=lambda e: (e.down_since is not None, e.faults >= _SUSPECT, e.in_flight))
                 chosen.in_flight += 1
                 return chosen
-            await self._wait(now)
-
-    async def _wait(self, now: float) -> None:
-        """Wait until an address may be free: its pause is over, or the request that tests it is answered."""
-        times = [e.free_at for e in self.all if e.free_at > now]
-        if times:
-            await self._sleep(min(times) - now)
-        else:
-            self._changed.clear()
-            await self._changed.wait()
+            # One may be free when its pause is over, or when the request that tests it is answered.
+            times = [e.free_at for e in self.all if e.free_at > now]
+            if times:
+                await self._sleep(min(times) - now)
+            else:
+                self._changed.clear()
+                await self._changed.wait()
 
     def done(self, endpoint: Endpoint) -> None:
         """End a request that `pick` began, whatever its result."""
@@ -94,10 +85,8 @@ class Endpoints:
         """Note a good answer."""
         if endpoint.down_since is not None:
             self._say(f"{endpoint.address} answers again")
-        endpoint.answered = endpoint.served = True
+        endpoint.answered, endpoint.served, endpoint.reported, endpoint.down_since = True, True, False, None
         endpoint.faults = endpoint.refusals = endpoint.limited = 0
-        endpoint.reported = False
-        endpoint.down_since = None
 
     def heard(self, endpoint: Endpoint, what: str) -> None:
         """Note a bad answer: the server is up. Many in a row are reported, once."""
@@ -106,17 +95,15 @@ class Endpoints:
         # When a server dies every request in flight fails; that is one event, not a series.
         if not endpoint.reported and endpoint.faults > _REPORTED + 2 * endpoint.in_flight:
             endpoint.reported = True
-            times = endpoint.faults
-            self._say(f"{endpoint.address} has failed {times} times in a row ({what}); retrying")
+            self._say(f"{endpoint.address} has failed {endpoint.faults} times in a row ({what}); retrying")
         endpoint.refusals = 0
         endpoint.down_since = None
 
     def limit(self, endpoint: Endpoint, seconds: float) -> None:
         """Note a rate limit with a wait. A second in a row holds for all requests; a single one may be an accident."""
         endpoint.limited += 1
-        if endpoint.limited < 2:
-            return
-        endpoint.free_at = max(endpoint.free_at, self._clock() + seconds)
+        if endpoint.limited >= 2:
+            endpoint.free_at = max(endpoint.free_at, self._clock() + seconds)
 
     def refused(self, endpoint: Endpoint, why: str) -> None:
         """Note a refused connection. Raises EngineError when all addresses have been down for too long."""
@@ -128,7 +115,8 @@ class Endpoints:
         endpoint.faults += 1
         endpoint.refusals += 1
         endpoint.free_at = now + self._retry.wait(endpoint.refusals, self._rng)
-        if all(e.down_since is not None and now - e.down_since >= self._patience(e) for e in self.all):
+        known, unknown = self._retry.down_seconds, self._retry.unknown_seconds
+        if all(e.down_since is not None and now - e.down_since >= (known if e.answered else unknown) for e in self.all):
             word = "stopped answering" if any(e.answered for e in self.all) else "no server answers"
             places = ", ".join(e.address for e in self.all)
             raise EngineError(f"{word} at {places} ({why}): start the server or correct --base-url")
@@ -139,6 +127,3 @@ class Endpoints:
         return any(
             e is not endpoint and e.free_at <= now and e.down_since is None and e.faults < _SUSPECT for e in self.all
         )
-
-    def _patience(self, endpoint: Endpoint) -> float:
-        return self._retry.down_seconds if endpoint.answered else self._retry.unknown_seconds

@@ -1,8 +1,7 @@
-"""OpenAI-compatible chat servers, over HTTP. Requests are retried within bounds when a server or the network fails.
-
-A partial answer is sent as a last assistant message with vLLM's fields to continue it. If a server refuses these
-fields, a further user turn asks it to continue. A server that ignores the fields and starts again looks like one that
-continues: `continuation: turns` is for those. A broken stream is resumed in the same way.
+"""OpenAI-compatible chat servers, over HTTP, with bounded retries. A broken stream is resumed as a partial answer is:
+with vLLM's fields to continue a last assistant message, or, if the server refuses these, with a user turn that asks
+for it. A server that ignores the fields and starts again looks like one that continues: `continuation: turns` is for
+it.
 """
 
 import asyncio
@@ -70,9 +69,8 @@ async def open_openai(
     urls = options.addresses or ("https://api.openai.com/v1",)
     for url in urls:
         if not options.model:
-            raise EngineError(
-                f"no model named for the server at {masked(url)}: give --model NAME as the server calls it"
-            )
+            at = masked(url)
+            raise EngineError(f"no model named for the server at {at}: give --model NAME as the server calls it")
         if fault := fault_of(url):
             raise EngineError(f"{mask_secrets(url)!r} is not a server address: {fault}")
     clients = [Endpoint(open_client(url, options), masked(url), answered=wait_if_down) for url in urls]
@@ -92,8 +90,9 @@ class _Request:
     began: float
     scoring: Scoring | None = None
     draft: Draft = field(default_factory=Draft)
+    in_turns: bool = False
+    """Whether the attempt under way asks for a continuation in a further user turn."""
     shown: float = -1.0
-    """Time of the last call of `progress`."""
 
     @property
     def begun(self) -> str:
@@ -108,6 +107,10 @@ class _Request:
     def characters(self) -> int:
         scored = len(self.scoring.ids) * CHARACTERS_PER_TOKEN if self.scoring else 0
         return sum(len(m.content) for m in self.messages) + len(self.begun) + round(scored)
+
+    def made(self, answer: Answer, **more: Any) -> Completion:
+        draft, in_turns = self.draft, self.in_turns
+        return completion(answer, self.left, self.extras, prefix=self.prefix, draft=draft, in_turns=in_turns, **more)
 
 
 class OpenAIEngine:
@@ -142,12 +145,14 @@ class OpenAIEngine:
         self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
     ) -> list[Completion]:
         """Return n completions, each from a separate request, since many servers ignore `n`."""
+        shared: dict[str, Any] = {"messages": messages, "extras": extras, "prefix": prefix, "began": self._clock()}
+        requests = [_Request(sampling=replace(sampling, seed=sampling.seed + i), **shared) for i in range(n)]
         if n == 1:
-            return [await self._one(messages, sampling, prefix, extras)]
-        samplings = [replace(sampling, seed=sampling.seed + i) for i in range(n)]
-        tasks = [asyncio.create_task(self._one(messages, each, prefix, extras)) for each in samplings]
+            return [await self._persist(requests[0])]
+        tasks = [asyncio.create_task(self._persist(request)) for request in requests]
         try:
-            return await asyncio.gather(*tasks)
+            made: list[Completion] = await asyncio.gather(*tasks)
+            return made
         finally:
             for task in tasks:
                 task.cancel()
@@ -160,14 +165,8 @@ class OpenAIEngine:
         return scored.score
 
     async def aclose(self) -> None:
-        """Close the connections."""
         for endpoint in self._endpoints.all:
             await endpoint.client.close()
-
-    async def _one(self, messages: Sequence[Message], sampling: Sampling, prefix: str, extras: Extras) -> Completion:
-        request = _Request(messages=messages, sampling=sampling, extras=extras, prefix=prefix, began=self._clock())
-        completion: Completion = await self._persist(request)
-        return completion
 
     async def _persist(self, request: _Request) -> Any:
         """Retry within bounds and return a Completion, or Scored for a completion to score."""
@@ -176,7 +175,13 @@ class OpenAIEngine:
         while True:
             have = request.draft.tokens
             if have >= request.sampling.max_tokens:
-                return self._of_draft(request)
+                return Completion(
+                    text=request.draft.text,
+                    reasoning=request.draft.reasoning,
+                    finish_reason=FinishReason.LENGTH,
+                    usage=Usage(completion_tokens=have),
+                    seconds=self._clock() - request.began,
+                )
             try:
                 async with self._slots:
                     return await self._try(request)
@@ -200,9 +205,8 @@ class OpenAIEngine:
             if request.extras.progress is None:
                 self.traffic.wasted_tokens += request.draft.tokens
             self.traffic.retries[fault.reason] -= 1
-            raise RequestError(
-                f"{without_key(str(fault))}, after {tries} tries at {places}", reason=fault.reason
-            ) from fault
+            message = f"{without_key(str(fault))}, after {tries} tries at {places}"
+            raise RequestError(message, reason=fault.reason) from fault
         await self._sleep(wait)
 
     async def _try(self, request: _Request) -> Completion | Scored:
@@ -221,57 +225,45 @@ class OpenAIEngine:
             usage = made.usage
             return made
         except Unusable as fault:
-            self._note(endpoint, fault)
+            said = " ".join(without_key(str(fault)).split())[:300]
+            if fault.down:
+                self._endpoints.refused(endpoint, said)
+                raise
+            self._endpoints.heard(endpoint, said)
+            if fault.wait is not None and fault.wait <= self._retry.total_seconds:
+                self._endpoints.limit(endpoint, fault.wait)
+            elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
+                fault.wait = 0.0
             raise
         finally:
             self._limits.settle(booked, usage)
             self._endpoints.done(endpoint)
 
-    def _note(self, endpoint: Endpoint, fault: Unusable) -> None:
-        """Note the fault in the address's state; retry at once if another address can take the request."""
-        if fault.down:
-            self._endpoints.refused(endpoint, _one_line(str(fault)))
-            return
-        self._endpoints.heard(endpoint, _one_line(without_key(str(fault))))
-        if fault.wait is not None and fault.wait <= self._retry.total_seconds:
-            self._endpoints.limit(endpoint, fault.wait)
-        elif fault.reason != "rate_limit" and self._endpoints.another(endpoint):
-            fault.wait = 0.0
-
     async def _ask(self, endpoint: Endpoint, request: _Request) -> Completion | Scored:
-        """Send the request and read its answer."""
         import openai
 
-        in_turns = self._in_turns()
-        row = self._row(request, in_turns)
+        options, refused = self._options, self._refused
+        if options.continuation == "auto":
+            request.in_turns = CONTINUE_FIELDS[0] in refused
+        else:
+            request.in_turns = options.continuation == "turns"
+        if request.scoring:
+            row = request.scoring.row(options.model)
+        else:
+            stream, begun, in_turns = self._streams(request), request.begun, request.in_turns
+            how: dict[str, Any] = {"prefix": begun, "in_turns": in_turns, "stream": stream, "refused": refused}
+            row = body(options.model, request.messages, request.left, request.extras, **how)
         try:
-            with wire_faults(self._options.request_timeout):
+            with wire_faults(options.request_timeout):
                 if row.get("stream"):
-                    return await self._read_stream(endpoint.client, row, request, in_turns)
-                async with asyncio.timeout(self._options.request_timeout):
+                    return await self._read_stream(endpoint.client, row, request)
+                async with asyncio.timeout(options.request_timeout):
                     data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
         except openai.APIStatusError as error:
             raise self._refusal(endpoint, error, row) from error
-        if request.scoring:
-            return request.scoring.read(data)
-        return self._finished(read_answer(data), request, in_turns)
+        return request.scoring.read(data) if request.scoring else self._finished(read_answer(data), request)
 
-    def _row(self, request: _Request, in_turns: bool) -> dict[str, Any]:
-        """Return the JSON object to send."""
-        if request.scoring:
-            return request.scoring.row(self._options.model)
-        return body(
-            self._options.model,
-            request.messages,
-            request.left,
-            request.extras,
-            prefix=request.begun,
-            in_turns=in_turns,
-            stream=self._streams(request),
-            refused=self._refused,
-        )
-
-    async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request, in_turns: bool) -> Completion:
+    async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request) -> Completion:
         """Read a streamed answer; a broken stream leaves its text in the request's draft."""
         answer = Answer()
         try:
@@ -279,56 +271,35 @@ class OpenAIEngine:
                 if "event-stream" not in response.headers.get("content-type", ""):
                     # The server ignored the field and did not stream.
                     answer = read_answer("\n".join([line async for line in lines]).encode())
-                    return self._finished(answer, request, in_turns)
+                    return self._finished(answer, request)
                 async for line in lines:
                     if read_event(line, answer):
                         break
-                    self._show(answer, request, in_turns)
+                    if request.extras.progress and self._clock() - request.shown >= _PROGRESS_SECONDS:
+                        request.shown = self._clock()
+                        request.extras.progress(request.made(answer, whole=False))
                 else:
                     if answer.finish is None:
                         raise Unusable("the stream broke off", reason="connection")
-            return self._finished(answer, request, in_turns)
+            return self._finished(answer, request)
         except BaseException:
-            self._keep(answer, request, in_turns)
+            self._keep(answer, request)
             raise
 
-    def _finished(self, answer: Answer, request: _Request, in_turns: bool) -> Completion:
+    def _finished(self, answer: Answer, request: _Request) -> Completion:
         if request.extras.logprobs and answer.logprobs is None:
             raise RequestError("this server returns no log-probabilities", reason="unsupported")
-        seconds = self._clock() - request.began
-        return self._so_far(answer, request, in_turns, seconds=seconds)
+        return request.made(answer, seconds=self._clock() - request.began)
 
-    def _so_far(self, answer: Answer, request: _Request, in_turns: bool, **more: Any) -> Completion:
-        draft, left = request.draft, request.left
-        return completion(answer, left, request.extras, prefix=request.prefix, draft=draft, in_turns=in_turns, **more)
-
-    def _show(self, answer: Answer, request: _Request, in_turns: bool) -> None:
-        """Call `progress` with the partial completion, but not too often."""
-        now = self._clock()
-        if request.extras.progress is not None and now - request.shown >= _PROGRESS_SECONDS:
-            request.shown = now
-            request.extras.progress(self._so_far(answer, request, in_turns, whole=False))
-
-    def _keep(self, answer: Answer, request: _Request, in_turns: bool) -> None:
+    def _keep(self, answer: Answer, request: _Request) -> None:
         """Keep the text of a broken stream as the draft of the next attempt."""
         if not answer.chunks or answer.calls or answer.finish is not None:
             self.traffic.wasted_tokens += answer.tokens if answer.calls else 0
             return
-        made = self._so_far(answer, request, in_turns, whole=False)
+        made = request.made(answer, whole=False)
         request.draft = Draft(text=made.text, reasoning=made.reasoning, tokens=made.usage.completion_tokens)
         if request.extras.progress is not None:
             request.extras.progress(made)
-
-    def _of_draft(self, request: _Request) -> Completion:
-        """Return the draft, which has used up the cap, as a completion."""
-        draft = request.draft
-        return Completion(
-            text=draft.text,
-            reasoning=draft.reasoning,
-            finish_reason=FinishReason.LENGTH,
-            usage=Usage(completion_tokens=draft.tokens),
-            seconds=self._clock() - request.began,
-        )
 
     def _streams(self, request: _Request) -> bool:
         if self._options.stream == "never" or "stream" in self._refused:
@@ -336,13 +307,7 @@ class OpenAIEngine:
         wanted = request.extras.progress is not None and request.sampling.max_tokens >= STREAM_FROM
         return wanted or self._options.stream == "always"
 
-    def _in_turns(self) -> bool:
-        if self._options.continuation == "auto":
-            return CONTINUE_FIELDS[0] in self._refused
-        return self._options.continuation == "turns"
-
     def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
-        """Return the error of this request for an HTTP error status."""
         status, said = int(error.status_code), without_key(error_message(error.response.text))
         if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
             message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): check the account there"
@@ -355,7 +320,8 @@ class OpenAIEngine:
         if any(phrase in said.lower() for phrase in _TOO_LONG):
             return RequestError(said, reason="prompt_too_long")
         if status in (401, 403, 404) and not any(e.served for e in self._endpoints.all):
-            advice = _advice(status, self._options.model)
+            advice = f"is {self._options.model!r} the model's name there, and does --base-url end in /v1?"
+            advice = advice if status == 404 else "set OPENAI_API_KEY to a key that this server takes"
             return EngineError(f"{endpoint.address} answers HTTP {status} ({said}): {advice}")
         return RequestError(f"HTTP {status}: {said}", reason=_REASONS.get(status, f"http_{status}"))
 
@@ -379,13 +345,3 @@ class OpenAIEngine:
 
 class _FieldRefused(Exception):
     """The server refuses an optional field: the request is sent again without it."""
-
-
-def _advice(status: int, model: str) -> str:
-    if status == 404:
-        return f"is {model!r} the model's name there, and does --base-url end in /v1?"
-    return "set OPENAI_API_KEY to a key that this server takes"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]

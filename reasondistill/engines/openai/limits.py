@@ -1,7 +1,4 @@
-"""Limits on requests and tokens per minute: requests are spread evenly and never exceed the rate.
-
-The clock is an argument, so that tests need not wait. Other clients of the same server are not counted.
-"""
+"""Limits on requests and tokens per minute, spread evenly. Other clients of the same server are not counted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,8 +51,7 @@ class RateLimits:
     def __init__(self, *, requests: float | None, tokens: float | None, clock: Callable[[], float]) -> None:
         self._requests = None if requests is None else Bucket(requests, clock)
         self._tokens = None if tokens is None else Bucket(tokens, clock)
-        self._mean = 0.0
-        self._answers = 0
+        self._mean, self._answers = 0.0, 0
 
     def take(self, characters: int, cap: int) -> tuple[float, float]:
         """Book a request with a prompt of so many characters; return (seconds to wait, tokens booked)."""

@@ -35,9 +35,8 @@ class Retry:
         >>> Retry().within(5.0).down_seconds, Retry().within(None).down_seconds
         (5.0, 300.0)
         """
-        if seconds is None:
-            return self
-        return replace(self, total_seconds=seconds, down_seconds=seconds, unknown_seconds=seconds)
+        bounds = dict.fromkeys(("total_seconds", "down_seconds", "unknown_seconds"), seconds)
+        return self if seconds is None else replace(self, **bounds)
 
     def wait(self, failures: int, rng: random.Random) -> float:
         """Return the seconds to wait after so many failures in a row."""

@@ -1,12 +1,8 @@
-"""Scoring by a vLLM server: a completion is sent as a prompt, and the answer holds the prompt's log-probabilities.
-
-Other servers share no interface for it; a server that ignores the field is recognised by the missing answer.
-"""
+"""Scoring by a vLLM server: a completion is sent as a prompt, and the answer holds the prompt's log-probabilities."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...errors import RequestError
 from ...records import Row, Usage
@@ -29,20 +25,13 @@ class Scoring:
     """A completion to score."""
 
     ids: Sequence[int]
-    """Ids of the prompt, then of the completion."""
     start: int
-    """Position at which the completion starts."""
     top_k: int
 
     def row(self, model: str) -> Row:
         """Return the request's JSON object; it asks for one token, since no server accepts zero."""
-        return {
-            "model": model,
-            "prompt": list(self.ids),
-            "max_tokens": 1,
-            "temperature": 0.0,
-            "prompt_logprobs": self.top_k,
-        }
+        sampling = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": self.top_k}
+        return {"model": model, "prompt": list(self.ids), **sampling}
 
     def read(self, data: bytes) -> Scored:
         """Return the score in a response's body. Raises Unusable, and RequestError if the server cannot score."""
@@ -55,16 +44,11 @@ class Scoring:
             message = "this server cannot score completions: it returns no prompt_logprobs, as vLLM's does"
             raise RequestError(message, reason="unsupported")
         try:
-            places = [_place(at) for at in choice["prompt_logprobs"][self.start :]]
+            rows = choice["prompt_logprobs"][self.start :]
+            places = [{int(token): float(each["logprob"]) for token, each in at.items()} for at in rows]
             logprobs = tuple(at[token] for at, token in zip(places, self.ids[self.start :], strict=True))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unusable("the prompt_logprobs do not fit the tokens sent", reason="invalid_json") from error
-        top = tuple(map(self._likeliest, places)) if self.top_k else ()
+        likeliest = (sorted(place.items(), key=lambda pair: -pair[1])[: self.top_k] for place in places)
+        top = tuple(map(dict, likeliest)) if self.top_k else ()
         return Scored(score=Score(logprobs=logprobs, top=top), usage=read_usage(payload.get("usage")))
-
-    def _likeliest(self, place: Mapping[int, float]) -> dict[int, float]:
-        return dict(sorted(place.items(), key=lambda pair: -pair[1])[: self.top_k])
-
-
-def _place(at: Mapping[str, Any]) -> dict[int, float]:
-    return {int(token): float(each["logprob"]) for token, each in at.items()}

@@ -21,21 +21,14 @@ STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
 CONTINUE_TURN = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
 """The user turn that asks for a continuation from a server that cannot continue a message."""
 _SAID = 300
-"""Characters of a server's error message that are shown."""
 _OVERLAP = 200
 """Characters at the end of a partial answer that a server may repeat when it continues in a new turn."""
+_CUT = {"length", "max_tokens", "model_length"}
 _FINISH = {
-    "length": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,
-    "model_length": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-    "safety": FinishReason.CONTENT_FILTER,
-    "refusal": FinishReason.CONTENT_FILTER,
+    **dict.fromkeys(_CUT, FinishReason.LENGTH),
+    **dict.fromkeys(("tool_calls", "tool_use", "function_call"), FinishReason.TOOL_CALLS),
+    **dict.fromkeys(("content_filter", "safety", "refusal"), FinishReason.CONTENT_FILTER),
 }
-_CUT = {reason for reason, meaning in _FINISH.items() if meaning is FinishReason.LENGTH}
 _BROKEN_OFF = {"abort", "error", "cancelled", "insufficient_system_resource"}
 """Finish reasons of servers that gave up: the answer is incomplete."""
 
@@ -51,9 +44,7 @@ class Unusable(Exception):
         self.tokens = tokens
         """Completion tokens that were generated in vain, if the server reports them."""
         self.wait = wait
-        """Seconds that the server asks to wait."""
         self.down = down
-        """Whether no connection was made."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,10 +104,8 @@ def body(
     left_out = set(refused)
     cap = NEW_CAP_FIELD if CAP_FIELD in left_out else CAP_FIELD
     optional |= {cap: sampling.max_tokens, SEED_FIELD: sampling.seed}
-    return {
-        "model": model,
-        "messages": rows,
-        **{k: v for k, v in optional.items() if v is not None and k not in left_out},
+    return {"model": model, "messages": rows} | {
+        k: v for k, v in optional.items() if v is not None and k not in left_out
     }
 
 
@@ -144,7 +133,6 @@ class Answer:
 
     content: str = ""
     thinking: str | None = None
-    """Thinking that the server returns apart from the content."""
     calls: list[Row] = field(default_factory=list)
     finish: str | None = None
     stop: str | None = None
@@ -198,7 +186,6 @@ def read_event(line: str, answer: Answer) -> bool:
 
 
 def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
-    """Add a message, or a piece of one, to the answer."""
     content = _text(message.get("content"))
     thinking = message.get("reasoning_content") or message.get("reasoning")
     answer.content += content
@@ -218,7 +205,6 @@ def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any])
 
 
 def _take_call(calls: list[Row], piece: Mapping[str, Any]) -> None:
-    """Add a tool call, or the next piece of its arguments."""
     at = piece.get("index")
     if not isinstance(at, int) or at >= len(calls):
         calls.append({k: v for k, v in piece.items() if k != "index"})
@@ -247,12 +233,19 @@ def completion(
     content = _after(begun, answer.content, in_turns=in_turns, whole=whole)
     if answer.finish in _CUT:
         content = content.rstrip("\ufffd")  # the first bytes of a character that the cap cut
-    content, stop = _stopped(content, answer, sampling, extras)
+    content, stop = ended_at_stop(content, sampling.stop, keep=extras.include_stop)
+    if stop is None and answer.stop in sampling.stop:
+        stop = answer.stop
+        content += (stop or "") if extras.include_stop else ""
     inline, text = split_reasoning(content, OPEN in begun and CLOSE not in begun)
     thinking = answer.thinking if answer.thinking is not None else inline
     if answer.refusal and not text:
         text, answer.finish = answer.refusal, "refusal"
-    finish = _finish(answer, sampling)
+    used_up = answer.usage.completion_tokens >= sampling.max_tokens
+    # Without a reason the answer is complete unless it used up the cap.
+    finish = FinishReason.TOOL_CALLS if answer.calls else FinishReason.LENGTH if used_up else FinishReason.STOP
+    if answer.finish:
+        finish = _FINISH.get(answer.finish.lower(), FinishReason.STOP)
     if whole:
         _check(answer, text, thinking, finish, begun, sampling)
     joined = None if thinking is None and draft.reasoning is None else (draft.reasoning or "") + (thinking or "")
@@ -282,19 +275,9 @@ def _after(begun: str, content: str, *, in_turns: bool, whole: bool) -> str:
     return content
 
 
-def _stopped(content: str, answer: Answer, sampling: Sampling, extras: Extras) -> tuple[str, str | None]:
-    """Return the text with or without its stop string, as requested, and the stop string."""
-    text, stop = ended_at_stop(content, sampling.stop, keep=extras.include_stop)
-    if stop is None and answer.stop in sampling.stop:
-        stop = answer.stop
-        text += (stop or "") if extras.include_stop else ""
-    return text, stop
-
-
 def _check(
     answer: Answer, text: str, thinking: str | None, finish: FinishReason, begun: str, sampling: Sampling
 ) -> None:
-    """Raise Unusable for an answer that broke off or is empty."""
     if answer.finish in _BROKEN_OFF:
         raise Unusable(f"the server broke the answer off ({answer.finish})", reason="server_error")
     if text.strip() or answer.calls or begun or finish is FinishReason.CONTENT_FILTER:
@@ -344,13 +327,3 @@ def read_usage(row: Any) -> Usage:
         cached_tokens=cached or 0,
         completion_tokens=row.get("completion_tokens") or 0,
     )
-
-
-def _finish(answer: Answer, sampling: Sampling) -> FinishReason:
-    """Return the finish reason; without one the answer is complete unless it used up the cap."""
-    if answer.finish:
-        return _FINISH.get(answer.finish.lower(), FinishReason.STOP)
-    if answer.calls:
-        return FinishReason.TOOL_CALLS
-    used_up = answer.usage.completion_tokens >= sampling.max_tokens
-    return FinishReason.LENGTH if used_up else FinishReason.STOP

@@ -1,7 +1,6 @@
 """Decoding rules: how each assistant turn of an attempt is written, whatever the strategy.
 
-A recipe names one as `decoding: budget` or `decoding: {name: budget, thinking_budget: 512}`; a rule of your own is
-`package.module:Name`, a class like `plain.Plain`.
+A recipe names one as `budget` or `{name: budget, waits: 2}`; your own is `package.module:Name`, like `plain.Plain`.
 """
 
 from .base import Decoding, TurnWriter, WrittenTurn

@@ -1,7 +1,6 @@
 """One assistant turn that the model and we write alternately, as text and as tokens.
 
-With an engine that takes tokens nothing is tokenized twice: the model continues from the ids that it wrote, and counts
-are exact. With an engine that takes only text, what we write is counted by an estimate.
+With an engine that takes tokens the counts are exact; with one that takes only text, our part is estimated.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ class AssistantTurn:
 
     engine: Engine
     messages: Sequence[Message]
-    """The conversation before the turn."""
     sampling: Sampling = field(default_factory=Sampling)
     """Sampling of the next requests; each has its own seed, and its cap as an argument."""
     extras: Extras = PLAIN
@@ -32,7 +30,6 @@ class AssistantTurn:
     ids: list[int] | None = field(init=False)
     """Token ids of the text; None with an engine that takes only text."""
     tokens: int = 0
-    """Number of tokens, ours included."""
     borders: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
     """(characters, tokens) after each piece, the places where a text engine's counts are known."""
     requests: int = 0
@@ -41,9 +38,7 @@ class AssistantTurn:
     logprobs: list[float] = field(default_factory=list)
     """Log-probabilities of the model's own tokens, if asked."""
     stopped_by: str | None = None
-    """Stop string that ended the last request, as far as it is known."""
     tool_calls: tuple[Row, ...] = ()
-    """Calls that the server read from the last request."""
 
     def __post_init__(self) -> None:
         self.ids = [] if isinstance(self.engine, TokenEngine) and self.engine.abilities.token_ids else None
@@ -57,16 +52,14 @@ class AssistantTurn:
 
     async def write(self, text: str) -> int:
         """Append a text of ours; return its number of tokens."""
-        if not text:
-            return 0
-        if self.ids is not None and isinstance(self.engine, TokenEngine):
+        if text and self.ids is not None and isinstance(self.engine, TokenEngine):
             added = await self.engine.encode(text, begins=not self.text)
             self.ids += added
-            self.text = await self._decoded(len(self.ids))
-            self.tokens = len(self.ids)
+            self.text, self.tokens = await self._decoded(len(self.ids)), len(self.ids)
             return len(added)
         estimate = -(-len(text) // 4)
-        self._append(text, estimate)
+        if text:
+            self._append(text, estimate)
         return estimate
 
     async def cost(self, text: str) -> int:
@@ -103,11 +96,22 @@ class AssistantTurn:
         self.logprobs += made.logprobs or ()
         self.tool_calls = made.tool_calls
         if made.usage.completion_tokens > max_tokens:
-            raise RequestError(
-                f"{self.engine.name} wrote {made.usage.completion_tokens} tokens where {max_tokens} were allowed",
-                reason="budget_breach",
-            )
-        await self._take(made, closing, until)
+            written = made.usage.completion_tokens
+            message = f"{self.engine.name} wrote {written} tokens where {max_tokens} were allowed"
+            raise RequestError(message, reason="budget_breach")
+        if self.ids is None or not isinstance(self.engine, TokenEngine):
+            text, self.stopped_by = _raw(made, self.inline, closing, until)
+            self._append(text, made.usage.completion_tokens)
+            return made.finish_reason
+        if made.token_ids is None and made.usage.completion_tokens:
+            raise RequestError(f"{self.engine.name} returned no token ids", reason="no_token_ids")
+        self.ids += made.token_ids or ()
+        if made.finish_reason is FinishReason.STOP:
+            # The end-of-turn token is dropped, since the turn may continue.
+            while self.ids and not await self.engine.decode(self.ids[-1:]):
+                self.ids.pop()
+        self.text, self.tokens = await self._decoded(len(self.ids)), len(self.ids)
+        self.stopped_by = made.stop
         return made.finish_reason
 
     async def cut(self, length: int) -> None:
@@ -127,44 +131,22 @@ class AssistantTurn:
     async def tokens_within(self, length: int) -> int:
         """Return how many of the turn's tokens lie entirely within so many characters."""
         if self.ids is None:
-            return self._between(length)
+            # Known at the borders, spread evenly between them.
+            before = max((b for b in self.borders if b[0] <= length), default=(0, 0))
+            after = min((b for b in self.borders if b[0] > length), default=before)
+            share = (length - before[0]) / (after[0] - before[0]) if after is not before else 0
+            return before[1] + round(share * (after[1] - before[1]))
         low, high = 0, len(self.ids)
         while low < high:
             middle = (low + high + 1) // 2
-            if len(await self._decoded(middle)) <= length:
-                low = middle
-            else:
-                high = middle - 1
+            fits = len(await self._decoded(middle)) <= length
+            low, high = (middle, high) if fits else (low, middle - 1)
         return low
-
-    async def _take(self, made: Completion, closing: str | None, until: Sequence[str]) -> None:
-        if self.ids is None or not isinstance(self.engine, TokenEngine):
-            text, self.stopped_by = _raw(made, self.inline, closing, until)
-            self._append(text, made.usage.completion_tokens)
-            return
-        if made.token_ids is None and made.usage.completion_tokens:
-            raise RequestError(f"{self.engine.name} returned no token ids", reason="no_token_ids")
-        self.ids += made.token_ids or ()
-        if made.finish_reason is FinishReason.STOP:
-            # The end-of-turn token is dropped, since the turn may continue.
-            while self.ids and not await self.engine.decode(self.ids[-1:]):
-                self.ids.pop()
-        self.text = await self._decoded(len(self.ids))
-        self.tokens = len(self.ids)
-        self.stopped_by = made.stop
 
     def _append(self, text: str, tokens: int) -> None:
         self.text += text
         self.tokens += tokens
         self.borders.append((len(self.text), self.tokens))
-
-    def _between(self, length: int) -> int:
-        """Return the tokens within so many characters: known at the borders, spread evenly between them."""
-        before = max((b for b in self.borders if b[0] <= length), default=(0, 0))
-        after = min((b for b in self.borders if b[0] > length), default=None)
-        if after is None:
-            return before[1]
-        return before[1] + round((length - before[0]) / (after[0] - before[0]) * (after[1] - before[1]))
 
     async def _decoded(self, count: int) -> str:
         assert self.ids is not None and isinstance(self.engine, TokenEngine)

@@ -65,21 +65,16 @@ class Decoding(Protocol):
     """A decoding rule. A class that is called with `name` and `options`."""
 
     Options: ClassVar[type]
-    """Record of the rule's options."""
 
     @property
-    def name(self) -> str:
-        """Name in recipes and rollouts."""
-        ...
+    def name(self) -> str: ...
 
     @property
     def thinking_delimiters(self) -> tuple[str, str] | None:
         """Delimiters that the engine must know to end thinking by itself; None where it need not."""
         ...
 
-    def identity(self) -> Row:
-        """Return everything about the rule that decides a sample."""
-        ...
+    def identity(self) -> Row: ...
 
     def instruct(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """Return the prompt with the rule's own sentences, if it has any."""

@@ -1,7 +1,6 @@
-"""One assistant turn under budget forcing: where its thinking begins and ends, and what is written to end or extend it.
+"""One assistant turn under budget forcing. Its text is the truth: opening, thinking, closing, answer.
 
-The text of the turn is the truth: opening delimiter, thinking, closing delimiter, answer. A strategy may take the turn
-back at a stop string of its own, in thinking or answer, and give it back with the output of a tool at its end.
+A strategy may take the turn back at its own stop string, and give it back with a tool's output at its end.
 """
 
 import re
@@ -40,7 +39,6 @@ class ForcedTurn:
     end: int | None = None
     """Characters before the end of the thinking; None while it is open."""
     answer_at: int = 0
-    """Characters before the answer."""
     part_at: int = 0
     """Characters before the assistant message under way; nothing before it is changed."""
     output_tokens: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
@@ -66,9 +64,18 @@ class ForcedTurn:
             await self.turn.write(self.form.opening)
             self.opening = self.turn.text  # empty where the chat template has opened the thinking
             self.start, self.start_tokens = len(self.turn.text), self.turn.tokens
-        written = _written(begun, self.opening, self._closing())
+        if self.end is not None:  # the text between thinking and answer as it was written
+            answer = self.turn.text[self.answer_at :]
+            closing = self.turn.text[self.end : len(self.turn.text) - len(answer.lstrip())]
+        else:  # or as it will be
+            forced = self.form.forced.partition(self.form.closing)
+            closing = "" if self.form.in_answer else self.form.closing + forced[2]
+        # A turn always begins with thinking, an empty one if need be.
+        first = [replace(m, reasoning=m.reasoning or "") for m in begun[:1]]
+        written = [*pieces([*first, *begun[1:]], self.opening, closing)]
         text = "".join(piece for _, piece in written) or self.opening
-        shared = _shared_length(self.turn.text, text)
+        pairs = enumerate(zip(self.turn.text, text, strict=False))
+        shared = next((i for i, (one, other) in pairs if one != other), min(len(self.turn.text), len(text)))
         await self.turn.cut(shared)
         self.end, position = None, 0
         for kind, piece in written:
@@ -81,16 +88,15 @@ class ForcedTurn:
                 self.output_tokens[self.end is None] += tokens
             position += len(piece)
         last = begun[-1] if begun and begun[-1].role == "assistant" else None
-        self.part_at = len(self.turn.text) if last is None else self._start_of(last)
-        if fresh:
-            self._find_waits()
-
-    def _closing(self) -> str:
-        """Return the text between thinking and answer as it was written, or as it will be."""
-        if self.end is None:
-            return "" if self.form.in_answer else self.form.closing + self.form.forced.partition(self.form.closing)[2]
-        answer = self.turn.text[self.answer_at :]
-        return self.turn.text[self.end : len(self.turn.text) - len(answer.lstrip())]
+        self.part_at = len(self.turn.text)
+        if last is not None and (self.end is None or last.reasoning is not None):
+            self.part_at = (self.part_at if self.end is None else self.end) - len(last.reasoning or "")
+        elif last is not None:
+            self.part_at -= len(last.content)
+        if fresh and self.waits:  # those of an attempt that is resumed in its thinking
+            thinking = self.turn.text[self.start : self.end]
+            found = [match.start() for match in re.finditer(re.escape(self.options.wait), thinking)]
+            self.wait_at = found[: self.waits]
 
     async def run(self, max_tokens: int, until: tuple[str, ...]) -> FinishReason:
         """Let the model write up to `max_tokens`; return why it ended, or was handed back at a stop of `until`."""
@@ -178,10 +184,9 @@ class ForcedTurn:
         if budget is not None:
             thought = await self.thinking_tokens()
             if thought > budget + (0 if self.turn.ids is not None else budget // 4 + _ESTIMATE_SLACK):
-                raise RequestError(
-                    f"{self.turn.engine.name} ignored the thinking budget of {budget}: {thought} tokens of thinking",
-                    reason="budget_breach",
-                )
+                who = self.turn.engine.name
+                message = f"{who} ignored the thinking budget of {budget}: {thought} tokens of thinking"
+                raise RequestError(message, reason="budget_breach")
         return finish
 
     def _is_handed_back(self, finish: FinishReason, until: tuple[str, ...]) -> bool:
@@ -204,49 +209,14 @@ class ForcedTurn:
         """Close the thinking; half a delimiter that the model has begun is removed."""
         turn, form = self.turn, self.form
         self.ended = why
-        await turn.cut(_without_half(turn.text, form.closing, self.part_at))
+        sizes = range(min(len(form.closing) - 1, len(turn.text) - self.part_at), 0, -1)
+        half = next((size for size in sizes if turn.text.endswith(form.closing[:size])), 0)
+        await turn.cut(len(turn.text) - half)
         forced = form.forced.removeprefix("\n") if turn.text.endswith("\n") else form.forced
         self.end = len(turn.text)
         self.answer_at = self.end + forced.find(form.closing) + (0 if form.in_answer else len(form.closing))
         await turn.write(forced + form.final)
 
     def _close_at(self, at: int) -> None:
-        """Note that the model has closed its thinking."""
         self.ended, self.end = "model", at
         self.answer_at = at + (0 if self.form.in_answer else len(self.form.closing))
-
-    def _start_of(self, last: Message) -> int:
-        """Return where the last message of the turn begins in its text."""
-        if self.end is None or last.reasoning is not None:
-            end = len(self.turn.text) if self.end is None else self.end
-            return end - len(last.reasoning or "")
-        return len(self.turn.text) - len(last.content)
-
-    def _find_waits(self) -> None:
-        """Find the waits of an attempt that is resumed in its thinking."""
-        if self.waits:
-            thinking = self.turn.text[self.start : self.end]
-            found = [match.start() for match in re.finditer(re.escape(self.options.wait), thinking)]
-            self.wait_at = found[: self.waits]
-
-
-def _written(begun: Sequence[Message], opening: str, closing: str) -> list[tuple[str, str]]:
-    """Return the pieces of a turn that always begins with thinking, an empty one if need be."""
-    if not begun:
-        return []
-    first = begun[0] if begun[0].reasoning is not None else replace(begun[0], reasoning="")
-    return [*pieces([first, *begun[1:]], opening, closing)]
-
-
-def _shared_length(one: str, other: str) -> int:
-    """Return the length of the common beginning of two texts."""
-    shorter = min(len(one), len(other))
-    return next((i for i in range(shorter) if one[i] != other[i]), shorter)
-
-
-def _without_half(text: str, closing: str, start: int) -> int:
-    """Return the length of a text without the beginning of a delimiter at its end."""
-    for size in range(min(len(closing) - 1, len(text) - start), 0, -1):
-        if text.endswith(closing[:size]):
-            return len(text) - size
-    return len(text)

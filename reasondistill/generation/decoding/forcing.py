@@ -1,26 +1,29 @@
 """The decoding rule `budget`: budget forcing (Muennighoff et al. 2025), thinking of the length that we choose.
 
-Maximum: at `thinking_budget` tokens we close the thinking and let the model answer. Minimum: where it ends its thinking
-early we remove the end and write "Wait", at most `waits` times, all rounds within the budget. Budget and waits hold for
-an attempt as a whole; the outputs of tools are not counted. The engine must be able to continue a begun turn; each
-forced step is one more request whose prefix is in the cache.
+At `thinking_budget` tokens we close the thinking; an early end is replaced by "Wait" at most `waits` times. Both hold
+for an attempt as a whole, without the outputs of tools. Each forced step is one more request, its prefix in the cache.
 """
 
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import ClassVar
 
 from ...engines.base import PLAIN, Completion, Engine, Extras
 from ...errors import EngineError
 from ...records import Message, Row, Sampling
 from ...store.options import dump_options
-from ..confidence import confidence
 from ..effort import spoken
 from .assistant_turn import AssistantTurn
 from .base import WrittenTurn, decisive
 from .forced_turn import ForcedTurn
 from .forcing_options import FORMATS, ForcingOptions
+
+_GROUP = 16
+"""Tokens of a group. DeepConf takes 2,048 for traces of tens of thousands of tokens; ours are short."""
+_TAIL = 0.1
+"""Share of the trace that counts as its end, where the answer is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +53,8 @@ class BudgetForcing:
     def writer(self, engine: Engine) -> "ForcedWriter":
         """Return a writer of forced turns. EngineError for an engine that may begin a new turn instead."""
         if not engine.continues:
-            raise EngineError(
-                f"budget forcing continues a begun turn, and engine {engine.name} is not sure to: "
-                "say --continuation prefix if the server does"
-            )
+            doubt = f"budget forcing continues a begun turn, and engine {engine.name} is not sure to"
+            raise EngineError(f"{doubt}: say --continuation prefix if the server does")
         return ForcedWriter(engine=engine, options=self.options)
 
 
@@ -66,7 +67,6 @@ class ForcedWriter:
     annotations: Row = field(default_factory=dict)
     _current: ForcedTurn | None = None
     _earlier: list[Row] = field(default_factory=list)
-    """Counts of the attempt's earlier turns."""
     _logprobs: list[float] = field(default_factory=list)
 
     async def write(
@@ -114,13 +114,9 @@ class ForcedWriter:
             self._earlier.append(await _counts(self._current))
         budget = self.options.thinking_budget
         form = self.options.thinking_format(self.engine.chat_template)
+        used = sum(row["requests"] for row in self._earlier)
         return ForcedTurn(
-            turn=AssistantTurn(
-                engine=self.engine,
-                messages=messages,
-                inline=form.closing,
-                seeds_used=sum(row["requests"] for row in self._earlier),
-            ),
+            turn=AssistantTurn(engine=self.engine, messages=messages, inline=form.closing, seeds_used=used),
             options=self.options,
             form=form,
             budget=None if budget is None else budget - sum(row["thinking_tokens"] for row in self._earlier),
@@ -149,3 +145,20 @@ async def _counts(forced: ForcedTurn) -> Row:
         "wait_at": forced.wait_at,
         "requests": forced.turn.requests,
     }
+
+
+def confidence(logprobs: Sequence[float], *, group: int = _GROUP) -> Row:
+    """Return `{mean, lowest, tail}`: mean log-probability of the trace, of its weakest group and of its end.
+
+    After DeepConf (Fu et al. 2025), which averages the top k log-probabilities of a position; ours takes the sampled
+    token's, which every engine with log-probabilities returns.
+
+    >>> confidence([-1.0, -1.0, -3.0, -3.0], group=2)
+    {'mean': -2.0, 'lowest': -3.0, 'tail': -3.0}
+    """
+    sums = [0.0, *accumulate(logprobs)]
+    size = min(group, len(logprobs))
+    groups = [(sums[i + size] - sums[i]) / size for i in range(len(logprobs) - size + 1)]
+    last = max(1, round(_TAIL * len(logprobs)))
+    values = {"mean": sums[-1] / len(logprobs), "lowest": min(groups), "tail": sum(logprobs[-last:]) / last}
+    return {name: round(value, 6) for name, value in values.items()}

@@ -1,8 +1,4 @@
-r"""The options of budget forcing, the delimiters of thinking and the sentences of the prompted baselines: all data.
-
-A thinking format holds the delimiters of thinking and the text that closes it by force. It belongs to the model; `auto`
-takes it from the chat template.
-"""
+r"""The options of budget forcing, the delimiters of thinking and the sentences of the prompted baselines: all data."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
@@ -33,10 +29,7 @@ class ThinkingFormat:
 
     @property
     def delimiters(self) -> tuple[str, str]:
-        """Opening and closing for an engine that caps thinking by itself.
-
-        The engine uses the same closing for an end by the model and by force, so that it holds no words of ours.
-        """
+        """Opening and closing for an engine that caps thinking by itself; its forced end holds no words of ours."""
         return self.opening, self.closing
 
 

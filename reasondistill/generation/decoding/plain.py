@@ -24,11 +24,9 @@ class Plain:
         return None
 
     def identity(self) -> Row:
-        """Return the name."""
         return {"name": self.name}
 
     def instruct(self, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """Return the prompt unchanged."""
         return tuple(messages)
 
     def writer(self, engine: Engine) -> "PlainWriter":

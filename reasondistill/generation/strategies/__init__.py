@@ -1,7 +1,6 @@
-"""Strategies: ways to attempt a problem, from its prompt to the last turn that comes back.
+"""Strategies: ways to attempt a problem. A recipe names one as `tir` or `{name: tir, executions: 4}`.
 
-A recipe names one as `strategy: tir` or `strategy: {name: tir, executions: 4}`; a strategy of your own is
-`package.module:Name`, a subclass of `Strategy` or of `Cot`.
+Your own is `package.module:Name`, a subclass of `Strategy` or of `Cot`.
 """
 
 from .base import Attempt, AttemptRequest, Strategy

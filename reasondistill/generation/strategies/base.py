@@ -1,7 +1,6 @@
 """What a strategy is: one way to attempt a problem, from its prompt to the last turn that comes back.
 
-A strategy keeps no table and knows no rollout ids; everything about it that decides a sample goes into them through
-`identity`.
+It keeps no table and knows no rollout ids; what decides a sample goes into them through `identity`.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +25,6 @@ class Attempt:
     """The result of an attempt: everything of a rollout that is not known before it is made."""
 
     prompt: tuple[Message, ...]
-    """Messages that were sent."""
     messages: tuple[Message, ...]
     """Turns that came back, assistant and tool; those of `AttemptRequest.prior` included."""
     finish_reason: FinishReason
@@ -36,7 +34,6 @@ class Attempt:
     token_ids: tuple[int, ...] | None = None
     """Ids of the completion's tokens, where it is one turn made in one piece."""
     tools: tuple[Row, ...] = ()
-    """Functions that the model was offered."""
     annotations: Row = field(default_factory=dict)
     """Counts and notes of strategy and decoding, such as the number of executed blocks; stored with the rollout."""
 
@@ -50,7 +47,6 @@ class AttemptRequest:
     sampling: Sampling
     """`max_tokens` bounds what the model may still write over all turns."""
     index: int = 0
-    """Number of the attempt within the problem's group."""
     prior: tuple[Message, ...] = ()
     """Turns of an earlier, truncated attempt, which this one continues."""
     partial: Callable[[Attempt], None] | None = None
@@ -62,7 +58,6 @@ class Strategy(ABC):
     """A way to attempt a problem. Close it with `aclose`: it may hold sessions of a sandbox."""
 
     Options: ClassVar[type] = NoOptions
-    """Record of the strategy's options."""
     TEMPLATE: ClassVar[str] = "math-zero-shot"
     """Prompt template where the recipe names none."""
     FIELDS: ClassVar[tuple[str, ...]] = ()
@@ -71,7 +66,6 @@ class Strategy(ABC):
     """Attempts under way per request that the engine serves at once; above 1 where attempts wait for tools."""
 
     name: str = ""
-    """Name in recipes and rollouts."""
     template: PromptTemplate
     options: Any = None
     thinking: str = "default"
@@ -96,12 +90,8 @@ class Strategy(ABC):
 
         It is part of the rollout's id. Caps that only truncate a sample do not belong here.
         """
-        return {
-            "name": self.name,
-            "thinking": self.thinking,
-            "options": decisive(self.options),
-            "decoding": self.decoding.identity(),
-        }
+        named = {"name": self.name, "thinking": self.thinking}
+        return {**named, "options": decisive(self.options), "decoding": self.decoding.identity()}
 
     def ask(self, problem: Problem, annotations: Row | None = None) -> PromptTemplate:
         """Return the template with its fields filled for a problem.

@@ -1,7 +1,6 @@
 """GGUF to a safetensors directory that transformers, TRL and vLLM load; done once per file and kept in the cache.
 
-The weights become float32, so nothing is lost beyond what the quantisation already took. Tokenizer, chat template,
-end tokens and padding come from the file's header and are checked before the directory is put in place.
+The weights become float32. Tokenizer, chat template and end tokens come from the header and are checked first.
 """
 
 import contextlib
@@ -55,9 +54,8 @@ def _convert_into(source: Path, target: Path) -> None:
             _convert(source, work)
         work.rename(target)
     except ImportError as error:
-        raise ModelError(
-            f"{source}: converting it needs {error.name or 'gguf'}; install reasondistill[train]"
-        ) from error
+        missing = error.name or "gguf"
+        raise ModelError(f"{source}: converting it needs {missing}; install reasondistill[train]") from error
     except OSError as error:
         way_out = "free space there or set REASONDISTILL_CACHE to a folder on another disk"
         raise ModelError(f"{source}: {target.parent} cannot be written ({_first_line(error)}); {way_out}") from error
@@ -75,7 +73,10 @@ def _convert(source: Path, work: Path) -> None:
     tokenizer = build_tokenizer(metadata, source)
     model = _load(source, work, metadata["general.architecture"])
     _tie(model)
-    _name_end_tokens(model, tokenizer, end_token_ids(metadata))
+    for config in (model.config, model.generation_config):
+        config.bos_token_id, config.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
+    ends = end_token_ids(metadata)
+    model.config.eos_token_id, model.generation_config.eos_token_id = ends[0], ends
     try:
         model.save_pretrained(work)
     except SafetensorError as error:  # a full disk comes as this, which is no OSError
@@ -101,8 +102,7 @@ def _load(source: Path, work: Path, architecture: str) -> Any:
     if lean is not source:
         lean.unlink()
     # The weights are dequantised, yet save_pretrained refuses as long as the model says that it is quantised.
-    model.hf_quantizer = None
-    model.is_quantized = False
+    model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
     return model
 
@@ -124,14 +124,6 @@ def _tie(model: Any) -> None:
         model.tie_weights()
 
 
-def _name_end_tokens(model: Any, tokenizer: Any, ends: list[int]) -> None:
-    for config in (model.config, model.generation_config):
-        config.bos_token_id = tokenizer.bos_token_id
-        config.pad_token_id = tokenizer.pad_token_id
-    model.config.eos_token_id = ends[0]
-    model.generation_config.eos_token_id = ends
-
-
 def _check(directory: Path, source: Path) -> None:
     """Load the saved tokenizer as users do and refuse one that would train or stop wrongly."""
     from transformers import AutoTokenizer
@@ -139,12 +131,11 @@ def _check(directory: Path, source: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(directory)
     config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
     turn = tokenizer.apply_chat_template([{"role": "user", "content": "2+2"}], tokenize=False)
+    end, probe = (tokenizer.encode(text, add_special_tokens=False) for text in (tokenizer.eos_token, _PROBE))
     faults = {
-        "the end token is not one token": tokenizer.encode(tokenizer.eos_token, add_special_tokens=False)
-        != [config["eos_token_id"]],
+        "the end token is not one token": end != [config["eos_token_id"]],
         "no padding token": tokenizer.pad_token_id is None,
-        "text does not survive encoding": tokenizer.decode(tokenizer.encode(_PROBE, add_special_tokens=False))
-        != _PROBE,
+        "text does not survive encoding": tokenizer.decode(probe) != _PROBE,
         "the chat template drops the question": "2+2" not in turn,
     }
     for fault, found in faults.items():

@@ -1,9 +1,8 @@
-"""The tokenizer inside a GGUF file, as a transformers tokenizer.
+"""The tokenizer inside a GGUF file, as a transformers tokenizer; only byte-level BPE vocabularies of known families.
 
-transformers' own conversion is not used: in 5.17 it gives SmolLM2 its start token as end token and no digit
-splitting, and Qwen2.5 `<|endoftext|>` as end token and no token for `<tool_call>` and the like. A model trained with
-those never learns to end its turn. Only byte-level BPE vocabularies of known families are taken; any other is refused,
-because a wrong split of the text would not be seen until the model is bad.
+transformers' own conversion is not used: in 5.17 it gives SmolLM2 its start token as end token and no digit splitting,
+and Qwen2.5 `<|endoftext|>` as end token and no token for `<tool_call>`: a model trained so never learns to end its
+turn.
 """
 
 from pathlib import Path
@@ -72,7 +71,7 @@ def end_token_ids(metadata: dict[str, Any]) -> list[int]:
 
 def _backend(metadata: dict[str, Any], source: Path) -> Any:
     """Return the `tokenizers` object: vocabulary, merges, splitting, added tokens."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
     kind, family = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
     if kind != "gpt2" or family not in _PATTERNS:
@@ -91,29 +90,14 @@ def _backend(metadata: dict[str, Any], source: Path) -> Any:
     bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*cuts, bytes_])
     tokenizer.decoder = decoders.ByteLevel()
-    _add_tokens(tokenizer, metadata)
-    _frame(tokenizer, metadata)
-    return tokenizer
-
-
-def _add_tokens(tokenizer: Any, metadata: dict[str, Any]) -> None:
-    from tokenizers import AddedToken
-
     pairs = list(zip(metadata["tokenizer.ggml.tokens"], metadata["tokenizer.ggml.token_type"], strict=True))
     tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t, kind in pairs if kind == _CONTROL])
     tokenizer.add_tokens([AddedToken(t, normalized=False) for t, kind in pairs if kind == _USER_DEFINED])
-
-
-def _frame(tokenizer: Any, metadata: dict[str, Any]) -> None:
-    """Put the start token before every text where the header asks for it."""
-    from tokenizers import processors
-
-    plain = processors.ByteLevel(trim_offsets=False)
-    tokenizer.post_processor = plain
-    if metadata.get("tokenizer.ggml.add_bos_token"):
+    tokenizer.post_processor = plain = processors.ByteLevel(trim_offsets=False)
+    if metadata.get("tokenizer.ggml.add_bos_token"):  # the start token stands before every text
         number = metadata["tokenizer.ggml.bos_token_id"]
         name = metadata["tokenizer.ggml.tokens"][number]
-        start = processors.TemplateProcessing(
-            single=f"{name} $A", pair=f"{name} $A {name} $B", special_tokens=[(name, number)]
-        )
+        pair = f"{name} $A {name} $B"
+        start = processors.TemplateProcessing(single=f"{name} $A", pair=pair, special_tokens=[(name, number)])
         tokenizer.post_processor = processors.Sequence([plain, start])
+    return tokenizer

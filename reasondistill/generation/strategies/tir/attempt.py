@@ -15,8 +15,7 @@ from ...syntax import code_of_call
 from ..base import Attempt
 from .dialogue import Dialogue
 from .interpreters import Cell, Interpreter
-from .options import NOTICES, TirOptions
-from .tool_output import shown
+from .options import NOTICES, TirOptions, shown
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +90,6 @@ class TirAttempt:
         )
 
     def close(self) -> None:
-        """End the interpreter."""
         self.interpreter.close()
 
     async def _write_turn(self) -> WrittenTurn | None:
@@ -104,7 +102,14 @@ class TirAttempt:
             return None
         sampling = replace(self.sampling, max_tokens=room, seed=self.sampling.seed + len(dialogue.messages))
         messages, begun = dialogue.request()
-        progress = None if self.partial is None else self._show
+
+        def show(turn: WrittenTurn) -> None:
+            """Report the attempt with a turn that is still being written."""
+            assert self.partial is not None
+            usage = dialogue.usage + turn.completion.usage
+            self.partial(replace(self.attempt(), messages=dialogue.so_far(turn), usage=usage))
+
+        progress = None if self.partial is None else show
         try:
             async with asyncio.timeout(patience):
                 return await self.writer.write(
@@ -117,12 +122,6 @@ class TirAttempt:
                 raise
             self.stopped = "context"
         return None
-
-    def _show(self, written: WrittenTurn) -> None:
-        """Report the attempt with a turn that is still being written."""
-        assert self.partial is not None
-        usage = self.dialogue.usage + written.completion.usage
-        self.partial(replace(self.attempt(), messages=self.dialogue.so_far(written), usage=usage))
 
     async def _run_calls(self, calls: Sequence[Row]) -> None:
         """Run the blocks of a turn in order and add their outputs."""

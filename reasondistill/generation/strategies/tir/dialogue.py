@@ -27,7 +27,6 @@ class Mode:
     native: bool
     """Whether calls and outputs are tool messages of the chat template."""
     continues: bool
-    """Whether the engine continues a prefix."""
     strips_thinking: bool
     as_stored: bool = False
     """Whether the turns are sent as they are stored, which is how recordings are found."""
@@ -70,14 +69,11 @@ class Dialogue:
     prompt: tuple[Message, ...]
     mode: Mode
     executions: int
-    """Number of blocks that may be run."""
     messages: list[Message] = field(default_factory=list)
     unfinished: bool = False
     """Whether the last message is a turn that the model has not ended."""
     executed: int = 0
-    """Number of executed blocks."""
     failed: int = 0
-    """Number of executed blocks that ended in an error."""
     invented: int = 0
     """Number of outputs that the model wrote itself."""
     unexecuted: int = 0
@@ -109,13 +105,13 @@ class Dialogue:
         """Add a turn, or the rest of one; return what it asks for."""
         completion = written.completion
         self.usage += completion.usage
-        self.spent += completion.usage.completion_tokens or _estimate(completion)
+        # Servers that do not count: about four characters a token.
+        written_length = len(completion.text) + len(completion.reasoning or "")
+        self.spent += completion.usage.completion_tokens or written_length // 4
         if self.unfinished:
             self.messages.pop()
             self.unfinished = False
-        if completion.tool_calls:
-            return self._called(written.message)
-        return self._read(written.message, completion)
+        return self._called(written.message) if completion.tool_calls else self._read(written.message, completion)
 
     def so_far(self, written: WrittenTurn) -> tuple[Message, ...]:
         """Return the turns with one that is still being written; its calls are left out, since they may be half."""
@@ -150,7 +146,6 @@ class Dialogue:
         self.messages[at] = replace(turn, tool_calls=calls)
 
     def _called(self, message: Message) -> NextStep:
-        """Add a turn with calls that the server read."""
         if self.closing:
             self.unexecuted += len(message.tool_calls)
             self.messages.append(replace(message, tool_calls=()))
@@ -167,13 +162,16 @@ class Dialogue:
         """Add a turn of text: look for a block in its content, or in its thinking if that is still open."""
         thinking = not message.content and message.reasoning is not None
         text = (message.reasoning or "") if thinking else message.content
-        found = self._first_block(text)
+        blocks = [(block, s) for s in self.mode.understood if (block := find_block(text, s)) is not None]
+        found = min(blocks, key=lambda pair: pair[0].start, default=None)
         truncated = completion.finish_reason is not FinishReason.STOP
         if found is None or (truncated and not found[0].closing):
-            return self._without_block(message, text, completion)
+            return self._without_block(message, text, completion, thinking)
         block, syntax = found
-        if self.executed and self._boxed(text[: block.start]):
-            self.messages.append(_with_text(message, text[: block.start], thinking))
+        before = text[: block.start]
+        prose = without_blocks(before, self.mode.syntax) if self.executed and "\\boxed" in before else ""
+        if prose and extract(prose).method == "boxed":
+            self.messages.append(_with_text(message, before, thinking))
             return NextStep(finish=FinishReason.STOP)
         if self.closing:
             self.unexecuted += 1
@@ -191,57 +189,33 @@ class Dialogue:
         if self.mode.native and syntax.as_json and block.code is not None:
             before, calls = text[: block.start].removesuffix("\n"), _native_calls(text, block, syntax, number)
         else:
-            closed = block if block.closing else _closed(text, block, syntax)
+            # A block that the text leaves open is closed as by the stop string that the engine left out.
+            found = block if block.closing else find_block(text + syntax.stops[0], syntax, block.start)
+            closed = found if found is not None and found.closing else replace(block, closing=syntax.closing)
             before, calls = text[: block.start], (text_call(closed, syntax, number=number, thinking=thinking),)
         self.messages.append(replace(_with_text(message, before, thinking), tool_calls=calls))
         return NextStep(calls=calls)
 
-    def _without_block(self, message: Message, text: str, completion: Completion) -> NextStep:
+    def _without_block(self, message: Message, text: str, completion: Completion, thinking: bool) -> NextStep:
         """Add a turn without a call: the end, or a stop string that met the fence of something else."""
         self.messages.append(message)
-        finish = completion.finish_reason
-        if self._invented_in(text):
-            self.invented += 1
-        if finish is not FinishReason.STOP:
-            self.unfinished = True
-            return NextStep(finish=finish)
-        if self.mode.in_one_turn and (completion.text or completion.reasoning) and self._met_a_fence(message, text):
-            self.unfinished = True
-            return NextStep()
-        return NextStep(finish=finish)
-
-    def _met_a_fence(self, message: Message, text: str) -> bool:
-        """Return whether a stop string ended the turn but no block; write it where the engine has left it out."""
-        if text.endswith(self.mode.stops):
-            return True
-        if self.mode.syntax is not SYNTAXES["fenced"] or not _fence_is_open(text):
-            return False
-        thinking = not message.content and message.reasoning is not None
-        self.messages[-1] = _with_text(message, f"{text}\n```\n", thinking)
-        return True
-
-    def _first_block(self, text: str) -> tuple[Block, Syntax] | None:
-        found = [(block, s) for s in self.mode.understood if (block := find_block(text, s)) is not None]
-        return min(found, key=lambda pair: pair[0].start, default=None)
-
-    def _invented_in(self, text: str) -> bool:
-        pattern = re.compile(self.mode.syntax.outputs, re.MULTILINE)
-        return any("output" in m.group().lower() or m.group().startswith("<") for m in pattern.finditer(text))
-
-    def _boxed(self, text: str) -> bool:
-        return "\\boxed" in text and extract(without_blocks(text, self.mode.syntax)).method == "boxed"
+        outputs = re.finditer(self.mode.syntax.outputs, text, re.MULTILINE)
+        self.invented += any("output" in m.group().lower() or m.group().startswith("<") for m in outputs)
+        ended, open_fence = completion.finish_reason is FinishReason.STOP, len(_FENCE.findall(text)) % 2 == 1
+        self.unfinished = not ended
+        if ended and self.mode.in_one_turn and (completion.text or completion.reasoning):
+            # A stop string ended the turn but no block; it is written where the engine has left it out.
+            stopped = text.endswith(self.mode.stops)
+            self.unfinished = stopped or (self.mode.syntax is SYNTAXES["fenced"] and open_fence)
+            if self.unfinished and not stopped:
+                self.messages[-1] = _with_text(message, f"{text}\n```\n", thinking)
+        return NextStep(finish=None if ended and self.unfinished else completion.finish_reason)
 
     def _without_thinking(self, message: Message) -> Message:
         """Return an earlier turn without its thinking, unless a call was made there."""
         made_there = any((c.get("written") or {}).get("thinking") for c in message.tool_calls)
         last = message is self.messages[-1]
         return message if last or made_there or message.reasoning is None else replace(message, reasoning=None)
-
-
-def _closed(text: str, block: Block, syntax: Syntax) -> Block:
-    """Return a block that the text leaves open, closed as by the stop string that the engine left out."""
-    found = find_block(text + syntax.stops[0], syntax, block.start)
-    return found if found is not None and found.closing else replace(block, closing=syntax.closing)
 
 
 def _native_calls(text: str, first: Block, syntax: Syntax, number: int) -> tuple[Row, ...]:
@@ -261,15 +235,13 @@ def _as_turns(messages: Sequence[Message]) -> list[Message]:
     textual: list[Row] = []
     for message in messages:
         if message.role == "tool" and textual:
-            call = textual.pop(0)
-            whole = render([Message(role="assistant", content="", tool_calls=(call,)), message])
-            alone = render([Message(role="assistant", content="", tool_calls=(call,))])
-            turns.append(Message(role="user", content=whole.removeprefix(alone).strip("\n")))
+            asked = Message(role="assistant", content="", tool_calls=(textual.pop(0),))
+            output = render([asked, message]).removeprefix(render([asked]))
+            turns.append(Message(role="user", content=output.strip("\n")))
         elif message.role == "assistant" and message.tool_calls and not _is_native(message):
             textual = list(message.tool_calls)
-            turns.append(Message(role="assistant", content=render([replace(message, reasoning=None)]).rstrip("\n")))
-            if message.reasoning is not None:
-                turns[-1] = replace(turns[-1], reasoning=message.reasoning)
+            content = render([replace(message, reasoning=None)]).rstrip("\n")
+            turns.append(Message(role="assistant", content=content, reasoning=message.reasoning))
         else:
             turns.append(native(message))
     return turns
@@ -281,12 +253,3 @@ def _is_native(message: Message) -> bool:
 
 def _with_text(message: Message, text: str, thinking: bool) -> Message:
     return replace(message, reasoning=text) if thinking else replace(message, content=text)
-
-
-def _fence_is_open(text: str) -> bool:
-    return len(_FENCE.findall(text)) % 2 == 1
-
-
-def _estimate(completion: Completion) -> int:
-    """Return the approximate number of tokens of a completion, for servers that do not count."""
-    return (len(completion.text) + len(completion.reasoning or "")) // 4

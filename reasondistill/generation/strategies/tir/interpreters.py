@@ -1,8 +1,7 @@
 """Interpreters for rollouts: many rollouts share few live sandbox sessions, and no cell blocks the event loop.
 
-An interpreter gets its session at its first cell. If too many are live, the session that was idle longest is closed,
-and its cells are run again when its rollout returns; the same replay restores a state destroyed by a crashing cell. So
-a cell needs a checkpoint only if the replay would take long or could give another state.
+If too many are live, the session that was idle longest is closed; its cells are run again when its rollout returns or a
+cell has crashed. So a cell needs a checkpoint only if this replay would take long or could give another state.
 """
 
 import asyncio
@@ -49,7 +48,6 @@ class Interpreters:
         self._threads = ThreadPoolExecutor(self._busy, thread_name_prefix="cells")
         self._slots = asyncio.Semaphore(self._busy)
         self._coming = 0
-        """Number of sessions under construction."""
         self._live: dict[Interpreter, None] = {}
         """Interpreters with a session, least recently used first."""
 
@@ -59,7 +57,6 @@ class Interpreters:
 
     @property
     def live(self) -> int:
-        """Number of sessions that exist now."""
         return len(self._live)
 
     async def aclose(self) -> None:
@@ -75,7 +72,11 @@ class Interpreters:
             interpreter.running = True
             sessions = 1 if sessions is None and not interpreter.holds_session else sessions or 0
             try:
-                self._make_room(sessions)
+                # Stable: among equally precious ones the least recently used is closed first.
+                idle = sorted((one for one in self._live if not one.running), key=lambda one: one.precious)
+                surplus = len(self._live) + self._coming + sessions - self._room
+                for one in idle[: max(0, surplus)]:
+                    one.rest()
                 self._coming += sessions
                 yield
             finally:
@@ -98,20 +99,12 @@ class Interpreters:
             await asyncio.wait([done])
             raise
 
-    def _make_room(self, sessions: int) -> None:
-        idle = [one for one in self._live if not one.running]
-        idle.sort(key=lambda one: one.precious)  # stable: the least recently used one is closed first
-        surplus = len(self._live) + self._coming + sessions - self._room
-        for one in idle[: max(0, surplus)]:
-            one.rest()
-
 
 class Interpreter:
     """The Python state of one rollout."""
 
     def __init__(self, owner: Interpreters, cells: Sequence[Cell], session: Session | None = None) -> None:
         self.cells = list(cells)
-        """The cells that made the state."""
         self.repeatable = True
         """Whether running the cells again makes the same state; not after an interrupted cell."""
         self.running = False
@@ -121,7 +114,6 @@ class Interpreter:
 
     @property
     def holds_session(self) -> bool:
-        """Whether it has a live session now."""
         return self._session is not None
 
     @property
@@ -132,7 +124,12 @@ class Interpreter:
     async def run(self, code: str) -> Execution:
         """Run a cell. Raises RequestError if the sandbox broke and EngineError if there is none."""
         async with self._owner.turn(self):
-            return await self._owner.call(lambda: _translated(lambda: self._run_surely(code)))
+            try:
+                return await self._owner.call(lambda: self._run_surely(code))
+            except SandboxUnavailable as error:
+                raise EngineError(f"code of rollouts cannot be run: {error}") from error
+            except SandboxError as error:
+                raise RequestError(f"the sandbox broke: {error}", reason="sandbox_error") from error
 
     async def fork(self, n: int) -> "list[Interpreter]":
         """Return n interpreters that start from this state; a resting one runs its cells once for all of them."""
@@ -152,7 +149,6 @@ class Interpreter:
         self._owner.note(self)
 
     def close(self) -> None:
-        """End the state."""
         self.cells.clear()
         self.rest()
 
@@ -163,9 +159,9 @@ class Interpreter:
         for seconds in _WAITS:
             try:
                 return self._run(code)
-            except SandboxUnavailable:
-                raise
-            except SandboxError:
+            except SandboxError as error:
+                if isinstance(error, SandboxUnavailable):
+                    raise
                 time.sleep(seconds)
         return self._run(code)
 
@@ -205,13 +201,3 @@ class Interpreter:
         except SandboxError:  # a session has a bounded number of branches; their state can be made again
             return [Interpreter(self._owner, self.cells) for _ in range(n)]
         return [Interpreter(self._owner, self.cells, session) for session in sessions]
-
-
-def _translated(work: Callable[[], T]) -> T:
-    """Do the work, and turn the sandbox's failures into this package's errors."""
-    try:
-        return work()
-    except SandboxUnavailable as error:
-        raise EngineError(f"code of rollouts cannot be run: {error}") from error
-    except SandboxError as error:
-        raise RequestError(f"the sandbox broke: {error}", reason="sandbox_error") from error

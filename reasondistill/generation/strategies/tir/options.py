@@ -1,15 +1,18 @@
-"""The options of tool-integrated rollouts, and the texts that a model reads about its interpreter: all data."""
+"""The options of tool-integrated rollouts, and the texts that a model reads about its interpreter and its outputs."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from sandbox import Execution, Status
+
 from ....errors import RecipeError
 
 AUTO, NATIVE = "auto", "native"
 MAX_LIVE = 192
 """The sandbox has room for 256 children; the rest run the tests that judge programs meanwhile."""
+_FAILED = frozenset({Status.EXCEPTION, Status.NONZERO_EXIT})
 
 INSTRUCTIONS = {
     NATIVE: "Call the tool `python` to compute: what the code prints comes back to you.",
@@ -84,3 +87,29 @@ class TirOptions:
     def __post_init__(self) -> None:
         if self.restarts and self.branch_at_code > 1:
             raise RecipeError("tir.restarts and tir.branch_at_code exclude each other: a shared beginning has code")
+
+
+def shown(execution: Execution, *, limit: int, seconds: float) -> str:
+    """Return the text of an output. `seconds` is the time limit of the block."""
+    failure = ""  # in the words of a traceback or of the sandbox
+    if execution.status is Status.TIMEOUT:
+        failure = NOTICES["late"].format(seconds=seconds)
+    elif execution.status is not Status.OK:
+        message, own = execution.stderr.strip("\n") or execution.reason, execution.status in _FAILED
+        own = own or bool(execution.status is Status.MEMORY and execution.stderr)
+        failure = message if own else f"Error: {execution.reason or message}"
+    parts = [execution.stdout.strip("\n"), execution.result or "", failure]
+    text = "\n".join(part for part in parts if part.strip())
+    return cut(text, limit) if text else NOTICES["silent"]
+
+
+def cut(text: str, limit: int) -> str:
+    """Cut the middle out of a text that is longer than the limit: the end of a traceback matters most.
+
+    >>> cut("a" * 10 + "b" * 10, 8)
+    'aaaa[... 12 characters cut ...]bbbb'
+    """
+    if len(text) <= limit:
+        return text
+    head, tail = limit - limit // 2, limit // 2
+    return text[:head] + NOTICES["cut"].format(n=len(text) - head - tail) + text[len(text) - tail :]

@@ -11,7 +11,6 @@ MAX_BEGINNINGS = 1000
 """Beginnings kept for attempts not yet started. Bounded, or incomplete groups would leak."""
 
 Group = tuple[str, int]
-"""Problem id and number of the group."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """The strategy `tir`: text and code alternate, and each attempt's code runs in an interpreter of its own.
 
-One loop serves every engine. Where an engine continues a prefix, a textual syntax makes one assistant turn with the
-outputs inside; elsewhere an output is sent as a turn of its own. Both are stored as messages with roles.
+Where an engine continues a prefix, a textual syntax makes one turn with the outputs inside; else each is a turn.
 """
 
 from collections.abc import Iterable
@@ -46,7 +45,6 @@ class Tir(Strategy):
 
     @property
     def group_size(self) -> int:
-        """Attempts of a problem that share a beginning."""
         return self.options.branch_at_code
 
     def identity(self) -> Row:
@@ -64,15 +62,14 @@ class Tir(Strategy):
         """Let the model write and run code until it answers, and start anew where it wrote none, if asked."""
         made = await self._try(request)
         restarts, usage, seconds = 0, made.usage, made.seconds
-        while not request.prior and restarts < self.options.restarts and _has_no_code(made):
+        while not request.prior and restarts < self.options.restarts and made.finish_reason is FinishReason.STOP:
             left = request.sampling.max_tokens - usage.completion_tokens
-            if left < 1:
+            if left < 1 or made.annotations.get("executions"):
                 break
             restarts += 1
             seed = request.sampling.seed + restarts * _SEEDS_APART
-            made = await self._try(
-                replace(request, sampling=replace(request.sampling, max_tokens=left, seed=seed), partial=None)
-            )
+            sampling = replace(request.sampling, max_tokens=left, seed=seed)
+            made = await self._try(replace(request, sampling=sampling, partial=None))
             usage, seconds = usage + made.usage, seconds + made.seconds
         noted = {"restarts": restarts} if restarts else {}
         return replace(made, usage=usage, seconds=seconds, annotations={**made.annotations, **noted})
@@ -84,7 +81,6 @@ class Tir(Strategy):
         return {"tool_use": used} if used else {}
 
     async def aclose(self) -> None:
-        """End every session."""
         await self._beginnings.aclose()
         if self._interpreters is not None:
             await self._interpreters.aclose()
@@ -107,28 +103,21 @@ class Tir(Strategy):
         mode = mode_of(self.options, request.engine)
         tools: tuple[Row, ...] = (PYTHON_TOOL,) if mode.native else ()
         prompt, extras = self.prompt(request, self.template.filled(tools=INSTRUCTIONS[mode.name]), tools)
-        return TirAttempt(
-            writer=self.decoding.writer(request.engine),
-            sampling=request.sampling,
-            options=self.options,
-            extras=extras,
-            dialogue=Dialogue(prompt=prompt, mode=mode, executions=self.options.executions),
-            interpreter=self._sessions().open(),
-            partial=request.partial,
-        )
-
-    def _sessions(self) -> Interpreters:
+        options = self.options
         if self._interpreters is None:
-            options = self.options
             limits = Limits(wall_seconds=options.cell_seconds, memory_bytes=options.memory_mb * _MIB)
             self._interpreters = Interpreters(
                 limits=limits, isolation=options.isolation, live=options.live_sessions, fresh=options.fresh
             )
-        return self._interpreters
-
-
-def _has_no_code(made: Attempt) -> bool:
-    return made.finish_reason is FinishReason.STOP and not made.annotations.get("executions")
+        return TirAttempt(
+            writer=self.decoding.writer(request.engine),
+            sampling=request.sampling,
+            options=options,
+            extras=extras,
+            dialogue=Dialogue(prompt=prompt, mode=mode, executions=options.executions),
+            interpreter=self._interpreters.open(),
+            partial=request.partial,
+        )
 
 
 def mode_of(options: TirOptions, engine: Engine) -> Mode:
