@@ -207,7 +207,7 @@ async def with_ours(opened: Any, problems: Any, template: Any, sampling: Any, gi
     """Sample into a table, with verdicts, as a stage does."""
     from reasondistill.generation.partial import PartialLog
     from reasondistill.generation.sampling import SamplingJob, sample
-    from reasondistill.generation.sampling_plan import SamplingPlan
+    from reasondistill.generation.sampling_queue import SamplingPlan
     from reasondistill.generation.strategies import Cot
     from reasondistill.store import Table
     from reasondistill.verification.judging import VerdictStream, VerifyOptions
@@ -250,7 +250,7 @@ async def simulated(samples: int, target: int | None) -> tuple[int, int]:
     from reasondistill.engines import Completion
     from reasondistill.generation.prompts import PromptTemplate
     from reasondistill.generation.sampling import SamplingJob, sample
-    from reasondistill.generation.sampling_plan import SamplingPlan
+    from reasondistill.generation.sampling_queue import SamplingPlan
     from reasondistill.generation.spending import SpendingOptions
     from reasondistill.generation.strategies import Cot
     from reasondistill.records import FinishReason, Problem, Sampling, Usage

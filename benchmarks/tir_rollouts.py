@@ -27,7 +27,7 @@ sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__fi
 from reasondistill.engines import EngineOptions, open_engine  # noqa: E402
 from reasondistill.generation.prompts import load_template  # noqa: E402
 from reasondistill.generation.sampling import SamplingJob, sample  # noqa: E402
-from reasondistill.generation.sampling_plan import SamplingPlan  # noqa: E402
+from reasondistill.generation.sampling_queue import SamplingPlan  # noqa: E402
 from reasondistill.generation.strategies import Cot  # noqa: E402
 from reasondistill.generation.strategies.tir.options import TirOptions  # noqa: E402
 from reasondistill.generation.strategies.tir.strategy import Tir  # noqa: E402

@@ -21,7 +21,7 @@ import pytest
 
 from reasondistill.cli.main import main
 from reasondistill.generation.prompts import load_template
-from reasondistill.generation.sampling_plan import SamplingPlan
+from reasondistill.generation.sampling_queue import SamplingPlan
 from reasondistill.generation.strategies import Cot
 from reasondistill.records import Problem, Sampling
 

@@ -74,7 +74,10 @@ def choose(
     torch = has("torch") and has("transformers")
     if torch and has("vllm") and has_cuda():
         return "vllm", "there is a CUDA device and vLLM batches best on it"
-    if options.concurrency == 1 and _is_gguf(options.model) and has("xllamacpp"):
+    entry = CATALOGUE.get(options.model.lower())
+    found = entry and cached(entry)  # the hub's copy of a catalogue model is no GGUF file
+    is_gguf = found.source == "wheels" if found else entry is None and options.model.lower().endswith(".gguf")
+    if options.concurrency == 1 and is_gguf and has("xllamacpp"):
         return "llamacpp", "one request at a time on a GGUF file is fastest in llama.cpp"
     if torch and has("vllm"):
         return "vllm", "there is no GPU, and vLLM is fastest for many requests at once on a CPU"
@@ -86,12 +89,3 @@ def choose(
         "no engine can run a model here: pip install 'reasondistill[train]' (transformers) or "
         "'reasondistill[llamacpp]', or give a server's address with --base-url"
     )
-
-
-def _is_gguf(reference: str) -> bool:
-    """Return whether the model is available as a GGUF file, which the hub's copy of a catalogue model is not."""
-    entry = CATALOGUE.get(reference.lower())
-    if entry is None:
-        return reference.lower().endswith(".gguf")
-    found = cached(entry)
-    return found is not None and found.source == "wheels"

@@ -13,11 +13,9 @@ from .openai.addresses import fault_of
 def check_addresses(addresses: str | tuple[str, ...] | None) -> None:
     """Raise ValueError for an address that no server can have, or for an empty list."""
     listed = (addresses,) if isinstance(addresses, str) else addresses
-    if listed is None:
-        return
-    if not all(listed) or not listed:
+    if listed is not None and not (listed and all(listed)):
         raise ValueError(f"must be an address or a list of addresses, got {addresses!r}")
-    for address in listed:
+    for address in listed or ():
         if fault := fault_of(address):
             raise ValueError(f"{mask_secrets(address)!r}: {fault}")
 
@@ -67,6 +65,4 @@ class EngineOptions:
         >>> EngineOptions(base_url="http://h/v1").addresses, EngineOptions().addresses
         (('http://h/v1',), ())
         """
-        if self.base_url is None:
-            return ()
-        return (self.base_url,) if isinstance(self.base_url, str) else tuple(self.base_url)
+        return (self.base_url,) if isinstance(self.base_url, str) else tuple(self.base_url or ())

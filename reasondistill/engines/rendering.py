@@ -90,7 +90,6 @@ class Renderer:
 
     @property
     def template(self) -> str:
-        """Return the chat template's text."""
         return str(self.tokenizer.get_chat_template())
 
     def prompt_text(self, messages: Sequence[Message], *, prefix: str = "", extras: Extras = PLAIN) -> str:
@@ -134,7 +133,6 @@ class Renderer:
         return text.rstrip("\ufffd")
 
     def split(self, text: str, *, prefix: str = "") -> tuple[str | None, str]:
-        """Split a completion of this prefix into reasoning and content."""
         return split_reasoning(text, self.inside_thinking(prefix))
 
     def _render(self, messages: Sequence[Message], *, generation: bool, extras: Extras = PLAIN) -> str:
@@ -149,7 +147,6 @@ class Renderer:
             raise RequestError(message, reason="template_refused") from error
 
     def _continued(self, prefix: str) -> str:
-        """Drop the prefix's opening tag if the template has already written it."""
         body = prefix.lstrip()
         return body[len(OPEN) :] if self.thinking_opened and body.startswith(OPEN) else prefix
 

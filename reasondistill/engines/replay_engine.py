@@ -31,10 +31,7 @@ async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "Repla
 
 
 class ReplayEngine:
-    """Answers from recorded rollouts: the one with the request's seed, else the next unused one.
-
-    Several recordings of one prompt with one seed are returned in recorded order, each once.
-    """
+    """Answers from recorded rollouts: the one with the request's seed, else the next unused one, in recorded order."""
 
     name = "replay"
     continues = True

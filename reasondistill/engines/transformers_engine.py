@@ -159,6 +159,12 @@ class TransformersEngine:
         from transformers import StoppingCriteriaList
 
         tokenizer = self._renderer.tokenizer
+
+        def abandoned(input_ids: Any, scores: Any, **_: Any) -> Any:
+            """End a batch when nobody waits for any of its rows; `generate` checks after every token."""
+            over = all(job.done.done() for job in jobs)
+            return torch.full((input_ids.shape[0],), over, dtype=torch.bool, device=input_ids.device)
+
         longest = max(len(job.prompt) for job in jobs)
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._renderer.end_ids)
         ids = torch.tensor([[pad] * (longest - len(job.prompt)) + job.prompt for job in jobs])
@@ -172,7 +178,7 @@ class TransformersEngine:
                 max_new_tokens=max(job.sampling.max_tokens for job in jobs),
                 eos_token_id=sorted(self._renderer.end_ids),
                 pad_token_id=pad,
-                stopping_criteria=StoppingCriteriaList([_Abandoned(jobs)]),
+                stopping_criteria=StoppingCriteriaList([abandoned]),
                 **({"stop_strings": stops, "tokenizer": tokenizer} if stops else {}),
                 **_settings(jobs[0].sampling, self._defaults),
             )
@@ -203,19 +209,6 @@ class TransformersEngine:
             usage=Usage(prompt_tokens=len(job.prompt), completion_tokens=len(ids)),
             seconds=time.monotonic() - job.began,
         )
-
-
-class _Abandoned:
-    """Ends a batch when nobody waits for any of its rows; `generate` checks after every token."""
-
-    def __init__(self, jobs: Sequence[_Job]) -> None:
-        self._jobs = jobs
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        import torch
-
-        over = all(job.done.done() for job in self._jobs)
-        return torch.full((input_ids.shape[0],), over, dtype=torch.bool, device=input_ids.device)
 
 
 def _settings(sampling: Sampling, defaults: Row) -> dict[str, Any]:

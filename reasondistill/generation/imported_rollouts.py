@@ -55,10 +55,7 @@ class ImportedRollouts:
         return [problem for problem, _ in merged.values()]
 
     def store(self, table: Table, problems: Collection[str]) -> Counter[str]:
-        """Append the rollouts of these problems that the table lacks; return the number of rollouts by model.
-
-        Call `problems` before.
-        """
+        """After `problems`, append the rollouts of these that the table lacks; return the number by model."""
         models: Counter[str] = Counter()
         number: Counter[str] = Counter()
         for rollout in map(in_roles, chain.from_iterable(self._files)):

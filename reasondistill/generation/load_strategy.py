@@ -36,7 +36,6 @@ class StrategyChoice:
 
     @property
     def member(self) -> type[Strategy]:
-        """Class of the strategy."""
         return strategy_class(self.strategy.name)
 
     @property

@@ -8,7 +8,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from ..records import Message, Rollout, Row, Usage, to_messages
@@ -115,23 +114,19 @@ class PartialLog:
             self._rewrite()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.flush()
-        if not self._path.exists():
-            return
-        self._rewrite()
-        if not self._states:
-            self._path.unlink()
-            self.folder.rmdir()
+        if self._path.exists():
+            self._rewrite()
+            if not self._states:
+                self._path.unlink()
+                self.folder.rmdir()
 
     def get(self, identifier: str) -> PartialRollout | None:
         """Return what an earlier process, or an earlier try, left of a rollout."""
         return self._waiting.get(identifier) or self._states.get(identifier)
 
     def ids(self) -> Sequence[str]:
-        """Return the ids of the rollouts saved."""
         return [*self._states]
 
     def note(self, identifier: str, part: PartialRollout) -> None:
@@ -145,29 +140,24 @@ class PartialLog:
             self._timer = asyncio.get_running_loop().call_later(wait, self.flush)
 
     def forget(self, identifier: str) -> None:
-        """Remove a rollout that is finished and stored."""
         self._waiting.pop(identifier, None)
         self._states.pop(identifier, None)
 
     def flush(self) -> None:
-        """Write what is waiting."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if not self._waiting:
             return
-        lines = []
-        for identifier, part in self._waiting.items():
-            row = self._states.get(identifier, PartialRollout()).step(part)
-            lines.append(_line(identifier, row))
-            self._states[identifier] = part
+        states = self._states
+        data = b"".join(_line(i, states.get(i, PartialRollout()).step(part)) for i, part in self._waiting.items())
+        states.update(self._waiting)
         self._waiting.clear()
         with store_errors(self.folder):
             if self._file is None:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("ab", buffering=0)
                 self._size = self._file.tell()
-            data = b"".join(lines)
             self._file.write(data)
         self._size += len(data)
         if self._size > _COMPACT_BYTES:

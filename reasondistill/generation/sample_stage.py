@@ -25,12 +25,10 @@ from .load_strategy import StrategyChoice
 from .partial import PartialLog
 from .prompts import load_template
 from .sampling import SamplingJob, sample
-from .sampling_plan import SamplingPlan
+from .sampling_queue import SamplingPlan
 from .spending import SpendingOptions
 
 INTERRUPTED = "interrupted"
-LOCAL_ENGINES = ("auto", "vllm", "transformers", "llamacpp")
-"""Engines that load a model into the process that opens them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,6 @@ class SampleSet:
     weights: str | None = None
     """Suffix that distinguishes the model's weights from others with the same name; see ModelFiles.weights."""
     beside: Path | None = None
-    """Folder that a template file's relative path starts from."""
     require_reference: bool = True
     """Whether problems need a reference. If not, nothing is judged."""
 
@@ -90,7 +87,7 @@ class SampleStage:
     def loads_model(self) -> bool:
         """Whether the engine loads a model into its process, rather than asking a server or replaying."""
         remote = self.engine.engine == "auto" and bool(self.engine.base_url or self.engine.replay)
-        return self.engine.engine in LOCAL_ENGINES and not remote
+        return self.engine.engine in ("auto", "vllm", "transformers", "llamacpp") and not remote
 
     def run(self) -> Row:
         """Sample what is missing; return `{engine, seconds, load_seconds, sets: {label: counts}}`."""

@@ -13,8 +13,7 @@ from ..errors import RequestError, UserError
 from ..records import FinishReason, Message, Rollout, Usage, with_seed
 from ..store import Table
 from .partial import PartialLog, PartialRollout
-from .sampling_plan import SamplingPlan
-from .sampling_queue import SamplingQueue, SamplingTask
+from .sampling_queue import SamplingPlan, SamplingQueue, SamplingTask
 from .spending import Spending
 from .strategies import AttemptRequest
 

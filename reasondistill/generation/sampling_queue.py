@@ -1,17 +1,79 @@
-"""Which rollout is asked for next: what the table lacks, or with adaptive sampling what a problem still needs.
+"""What is to be sampled, and what is asked for next: what the table lacks, or, adaptively, what a problem still needs.
 
 Adaptive sampling never has more of a problem in flight than could still be needed: it waits rather than overshoots.
 """
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..records import Problem, Row
+from ..records import Problem, Row, Sampling, rollout_namer
 from ..store import Table
-from .sampling_plan import SamplingPlan
-from .spending import Decision, Spending, decide
+from .prompts import PromptTemplate
+from .spending import Decision, Spending, SpendingOptions, decide
+from .strategies import Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingPlan:
+    """Problems, a strategy and a model."""
+
+    problems: tuple[Problem, ...]
+    strategy: Strategy
+    sampling: Sampling
+    samples: int = 1
+    """Number of rollouts of a problem; with adaptive sampling the maximum."""
+    model: str
+    weights: str | None = None
+    """Suffix that distinguishes the model's weights from others with the same name; part of the ids."""
+    budget: SpendingOptions = field(default_factory=SpendingOptions)
+
+    @property
+    def template(self) -> PromptTemplate:
+        return self.strategy.template
+
+    def wanted(self) -> Iterator[tuple[str, Problem, int]]:
+        """Yield (rollout id, problem, index), first all problems once, then all a second time.
+
+        Attempts that share a beginning come together, so that it need not be kept for long.
+        """
+        together, name = self.strategy.group_size, self._namer()
+        for start in range(0, self.samples, together):
+            for problem in self.problems:
+                for index in range(start, min(start + together, self.samples)):
+                    yield name(problem, index), problem, index
+
+    def missing(self, table: Table) -> list[tuple[str, Problem, int]]:
+        """Return what `wanted` yields and the table lacks, or holds truncated by a smaller cap than the plan's."""
+        truncated = self.truncated(table)
+        return [task for task in self.wanted() if task[0] not in table or task[0] in truncated]
+
+    def stored_ids(self, table: Table) -> set[str]:
+        """Return the ids of wanted rollouts that are stored whole: all that `missing` leaves out."""
+        truncated = self.truncated(table)
+        return {identifier for identifier, _, _ in self.wanted() if identifier in table and identifier not in truncated}
+
+    def truncated(self, table: Table) -> set[str]:
+        """Return the ids of stored rollouts, wanted or not, that a smaller cap than the plan's has truncated."""
+        return {head["id"] for head in table.heads() if self.is_truncated(head)}
+
+    def is_truncated(self, row: Row) -> bool:
+        """Return whether a stored rollout, or its head, was truncated by a smaller cap than the plan's."""
+        return bool(row["finish_reason"] == "length" and row["sampling"]["max_tokens"] < self.sampling.max_tokens)
+
+    def id_of(self, problem: Problem, index: int) -> str:
+        """Return a rollout's content id."""
+        return self._namer()(problem, index)
+
+    def _namer(self) -> Callable[[Problem, int], str]:
+        return rollout_namer(
+            strategy=self.strategy.identity(),
+            model=self.model,
+            weights=self.weights,
+            sampling=self.sampling,
+            prompt_hash=self.template.hash,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +147,6 @@ class SamplingQueue:
         self._retries.append(replace(task, is_retry=True))
 
     def judged(self, problem_id: str, correct: bool | None) -> None:
-        """Note the verdict of a stored rollout."""
         state = self._states.get(problem_id)
         if state is not None:
             state.pending -= 1
@@ -93,7 +154,6 @@ class SamplingQueue:
             self._wake()
 
     def stop(self, why: str) -> None:
-        """Hand out no further task."""
         self.stopped = self.stopped or why
         self._wake()
 

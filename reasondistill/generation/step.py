@@ -1,5 +1,6 @@
 """The steps that sample a model: the teacher, a reference model, a student; and the one that imports rollouts."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -58,21 +59,19 @@ class SampleStep:
     def work(self, run: RunContext) -> Work:
         """Count stored and missing rollouts, and the tokens that the missing ones cost at most."""
         stage = self._stage(run)
-        rows = [self._work(run, one, stage) for one in stage.sets]
-        return Work(
-            wanted=sum(row["wanted"] for row in rows),
-            stored=sum(row["stored"] for row in rows),
-            tokens=sum(row["completion_tokens_at_most"] for row in rows),
-            lines=tuple(_work_line(self.name, row) for row in rows),
-            rows=tuple(rows),
+        rows = tuple(self._work(run, one, stage) for one in stage.sets)
+        wanted, stored, tokens = (
+            sum(row[name] for row in rows) for name in ("wanted", "stored", "completion_tokens_at_most")
         )
+        lines = tuple(_work_line(self.name, row) for row in rows)
+        return Work(wanted=wanted, stored=stored, tokens=tokens, lines=lines, rows=rows)
 
     def run(self, run: RunContext) -> Row:
         """Sample what is missing; raise EngineError when too many requests failed for good."""
         stage = self._stage(run)
         for one in stage.sets:
             ids = [identifier for identifier, _, _ in one.plan(stage.model).wanted()]
-            write_atomic(one.folder / MEASURED, _json_list(ids))
+            write_atomic(one.folder / MEASURED, json.dumps(ids) + "\n")
         run.note(self.name, self.summarise(run))  # a report of a killed run shows what is stored
         result = run.run_job(stage)
         run.folder.log("sampled", step=self.name, **result)
@@ -147,7 +146,7 @@ class ImportStep:
             models: Counter[str] = source.store(table, {p.id for p in stored_problems(run, TRAIN)})
             ids = [*table.in_order()]
         (run.path / "verdicts").mkdir(exist_ok=True)
-        write_atomic(run.path / MEASURED, _json_list(ids))
+        write_atomic(run.path / MEASURED, json.dumps(ids) + "\n")
         say(f"generate: {len(ids)} rollouts of {len(models)} models from {len(self.paths)} files")
         described = {"name": ", ".join(sorted(models)), "licence": None, "source": "imported rollouts"}
         return {
@@ -188,13 +187,8 @@ def rollouts_hash(folder: Path, ids: Iterable[str]) -> str:
 
 def _set_identity(one: SampleSet) -> Row:
     template = load_template(one.template, beside=one.beside)
-    return {
-        "label": one.label,
-        "prompt": template.hash,
-        "strategy": one.strategy.make(template).identity(),
-        "sampling": one.sampling.identity(),
-        "weights": one.weights,
-    }
+    how = {"strategy": one.strategy.make(template).identity(), "sampling": one.sampling.identity()}
+    return {"label": one.label, "prompt": template.hash, **how, "weights": one.weights}
 
 
 def _work_line(step: str, row: Row) -> str:
@@ -204,9 +198,3 @@ def _work_line(step: str, row: Row) -> str:
         return stored
     cost = f"{row['prompt_tokens_about']:,} prompt and at most {row['completion_tokens_at_most']:,} completion tokens"
     return f"{stored}, {missing} to sample with {row['model']} (about {cost})"
-
-
-def _json_list(ids: Iterable[str]) -> str:
-    import json
-
-    return json.dumps(list(ids)) + "\n"

@@ -51,66 +51,40 @@ class Block:
     """Code to run; None if the block is no call of the interpreter."""
 
 
-_FENCE = r"^[ \t]*```[ \t]*(?i:python[23]?|py|tool_code)[ \t]*\r?\n"
 _FENCE_END = r"(?:^|\n)[ \t]*```[ \t]*(?:\r?\n|\Z)"
 
-SYNTAXES = {
-    syntax.name: syntax
-    for syntax in (
-        # NuminaMath-TIR, ToRA, Qwen2.5-Math.
-        Syntax(
-            name="fenced",
-            opening="```python\n",
-            closing="\n```\n",
-            output_opening="```output\n",
-            output_closing="\n```\n",
-            openings=_FENCE,
-            closings=_FENCE_END,
-            stops=("\n```\n",),
-            outputs=r"^[ \t]*```[ \t]*(?i:output|console|text|plaintext|stdout)[ \t]*\r?\n",
-            output_ends=_FENCE_END,
-        ),
-        # NeMo-Skills' tags of OpenMathInstruct-1.
-        Syntax(
-            name="llm-code",
-            opening="<llm-code>\n",
-            closing="\n</llm-code>\n",
-            output_opening="<llm-code-output>\n",
-            output_closing="\n</llm-code-output>\n",
-            openings=r"<llm-code>[ \t]*\n?",
-            closings=r"\n?</llm-code>\n?",
-            stops=("</llm-code>",),
-            outputs=r"<llm-code-output>[ \t]*\n?",
-            output_ends=r"\n?</llm-code-output>\n?",
-        ),
-        # ReTool's tags, a fence inside.
-        Syntax(
-            name="code-tag",
-            opening="<code>\n```python\n",
-            closing="\n```\n</code>\n",
-            output_opening="<interpreter>\n",
-            output_closing="\n</interpreter>\n",
-            openings=r"<code>\s*(?:```[ \t]*(?:python3?|py)[ \t]*\n)?",
-            closings=r"\n?(?:```\s*)?</code>\n?",
-            stops=("</code>",),
-            outputs=r"<interpreter>[ \t]*\n?",
-            output_ends=r"\n?</interpreter>\n?",
-        ),
-        # Hermes' and Qwen's function calls as text.
-        Syntax(
-            name="tool-call",
-            opening="<tool_call>\n",
-            closing="\n</tool_call>\n",
-            output_opening="<tool_response>\n",
-            output_closing="\n</tool_response>\n",
-            openings=r"<tool_call>[ \t]*\n?",
-            closings=r"\n?</tool_call>\n?",
-            stops=("</tool_call>",),
-            outputs=r"<tool_response>[ \t]*\n?",
-            output_ends=r"\n?</tool_response>\n?",
-            as_json=True,
-        ),
+
+def _tagged(name: str, tag: str, output_tag: str, *, fence: bool = False, as_json: bool = False) -> Syntax:
+    """Return a syntax of tags; with `fence` the code stands in a fence between them."""
+    before, after = ("```python\n", "\n```") if fence else ("", "")
+    return Syntax(
+        name=name,
+        opening=f"<{tag}>\n{before}",
+        closing=f"{after}\n</{tag}>\n",
+        output_opening=f"<{output_tag}>\n",
+        output_closing=f"\n</{output_tag}>\n",
+        openings=rf"<{tag}>\s*(?:```[ \t]*(?:python3?|py)[ \t]*\n)?" if fence else rf"<{tag}>[ \t]*\n?",
+        closings=rf"\n?(?:```\s*)?</{tag}>\n?" if fence else rf"\n?</{tag}>\n?",
+        stops=(f"</{tag}>",),
+        outputs=rf"<{output_tag}>[ \t]*\n?",
+        output_ends=rf"\n?</{output_tag}>\n?",
+        as_json=as_json,
     )
+
+
+# fmt: off
+_FENCED = Syntax(  # NuminaMath-TIR, ToRA, Qwen2.5-Math.
+    name="fenced", opening="```python\n", closing="\n```\n", stops=("\n```\n",),
+    output_opening="```output\n", output_closing="\n```\n",
+    openings=r"^[ \t]*```[ \t]*(?i:python[23]?|py|tool_code)[ \t]*\r?\n", closings=_FENCE_END,
+    outputs=r"^[ \t]*```[ \t]*(?i:output|console|text|plaintext|stdout)[ \t]*\r?\n", output_ends=_FENCE_END,
+)
+# fmt: on
+SYNTAXES = {
+    "fenced": _FENCED,
+    "llm-code": _tagged("llm-code", "llm-code", "llm-code-output"),  # NeMo-Skills' tags of OpenMathInstruct-1.
+    "code-tag": _tagged("code-tag", "code", "interpreter", fence=True),  # ReTool's.
+    "tool-call": _tagged("tool-call", "tool_call", "tool_response", as_json=True),  # Hermes' and Qwen's.
 }
 
 TOOL_NAME = "python"

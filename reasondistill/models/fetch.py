@@ -75,7 +75,7 @@ def fetch(
 
 def cached(entry: CatalogueEntry, *, cache: Path | None = None) -> CachedModel | None:
     """Return what a former fetch left, or None. Reads a few bytes, never the weights."""
-    folder = _folder(entry, cache or cache_directory())
+    folder = (cache or cache_directory()) / "models" / entry.name
     try:
         row = json.loads((folder / _SIDECAR).read_text(encoding="utf-8"))
         model = CachedModel(path=Path(row["path"]), **{k: row[k] for k in ("source", "sha256", "revision")})
@@ -86,10 +86,6 @@ def cached(entry: CatalogueEntry, *, cache: Path | None = None) -> CachedModel |
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return model if unchanged else None
-
-
-def _folder(entry: CatalogueEntry, cache: Path) -> Path:
-    return cache / "models" / entry.name
 
 
 def _adopt(entry: CatalogueEntry, path: Path) -> CachedModel | None:
@@ -123,7 +119,7 @@ def _only_one(entry: CatalogueEntry, cache: Path, report: Progress) -> Iterator[
     """Hold the lock of the model's folder; the system frees it when the process dies, however it dies."""
     from filelock import FileLock, Timeout
 
-    folder = _folder(entry, cache)
+    folder = cache / "models" / entry.name
     lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)

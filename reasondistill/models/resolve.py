@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ModelError
-from .catalogue import CATALOGUE, CatalogueEntry
+from .catalogue import CATALOGUE
 from .fetch import cache_directory, cached, fetch
 from .gguf.convert import convert_gguf
 from .gguf.metadata import quantisation, read_metadata
@@ -67,7 +67,22 @@ def resolve(reference: str, *, fetch_missing: bool = True, progress: Progress | 
     The network is used only for a catalogue model that is missing, and not at all with `fetch_missing=False`.
     """
     if entry := CATALOGUE.get(reference.lower()):
-        return _catalogued(entry, reference, fetch_missing, progress)
+        if fetch_missing:
+            fetch(entry, progress=progress)
+        found = cached(entry)
+        from_hub = found is not None and found.source == "hub"
+        return ModelFiles(
+            reference=reference,
+            name=entry.name,
+            kind="directory" if from_hub else "gguf",
+            path=found.path if found else None,
+            hub_id=entry.hub_id,
+            source=found.source if found else "catalogue",
+            licence=entry.licence,
+            sha256=found.sha256 if found else None,
+            revision=found.revision if found else None,
+            quantisation=None if from_hub else entry.quantisation,
+        )
     path = Path(reference).expanduser()
     if reference.lower().endswith(".gguf"):
         if not path.is_file():
@@ -81,7 +96,12 @@ def resolve(reference: str, *, fetch_missing: bool = True, progress: Progress | 
         return ModelFiles(reference=reference, name=_directory_name(path), kind="directory", path=path, source="local")
     if _HUB_ID.fullmatch(reference) and not reference.startswith("."):
         return ModelFiles(reference=reference, name=reference, kind="hub", path=None, hub_id=reference, source="hub")
-    raise ModelError(_unknown(reference))
+    catalogue = "a catalogue name (`reasondistill models list`)"
+    accepted = f"accepted: {catalogue}, ORG/NAME on the hub, a directory, a .gguf file"
+    if "/" in reference or reference.startswith(("~", ".")):
+        raise ModelError(f"{reference}: no such model directory; {accepted}")
+    close = difflib.get_close_matches(reference.lower(), CATALOGUE, n=1, cutoff=0.4)
+    raise ModelError(f"unknown model {reference!r}: {f'did you mean {close[0]}? ' if close else ''}{accepted}")
 
 
 def weights_directory(reference: str, *, progress: Progress | None = None) -> Path:
@@ -116,25 +136,6 @@ def list_models() -> list[ListedModel]:
     return listed
 
 
-def _catalogued(entry: CatalogueEntry, reference: str, fetch_missing: bool, progress: Progress | None) -> ModelFiles:
-    if fetch_missing:
-        fetch(entry, progress=progress)
-    found = cached(entry)
-    from_hub = found is not None and found.source == "hub"
-    return ModelFiles(
-        reference=reference,
-        name=entry.name,
-        kind="directory" if from_hub else "gguf",
-        path=found.path if found else None,
-        hub_id=entry.hub_id,
-        source=found.source if found else "catalogue",
-        licence=entry.licence,
-        sha256=found.sha256 if found else None,
-        revision=found.revision if found else None,
-        quantisation=None if from_hub else entry.quantisation,
-    )
-
-
 def _require_weights(directory: Path) -> None:
     """Raise unless the directory holds a configuration and safetensors; a PEFT adapter's count too."""
     if not any((directory / name).is_file() for name in ("config.json", "adapter_config.json")):
@@ -157,13 +158,3 @@ def _directory_name(path: Path) -> str:
     """
     whole = path.resolve()
     return "/".join([part for part in whole.parts if part not in (whole.anchor, "models")][-2:])
-
-
-def _unknown(reference: str) -> str:
-    catalogue = "a catalogue name (`reasondistill models list`)"
-    accepted = f"accepted: {catalogue}, ORG/NAME on the hub, a directory, a .gguf file"
-    if "/" in reference or reference.startswith(("~", ".")):
-        return f"{reference}: no such model directory; {accepted}"
-    close = difflib.get_close_matches(reference.lower(), CATALOGUE, n=1, cutoff=0.4)
-    meant = f"did you mean {close[0]}? " if close else ""
-    return f"unknown model {reference!r}: {meant}{accepted}"

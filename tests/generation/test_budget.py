@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reasondistill.engines import PLAIN, Completion
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.sampling import SamplingJob, sample
-from reasondistill.generation.sampling_plan import SamplingPlan
+from reasondistill.generation.sampling_queue import SamplingPlan
 from reasondistill.generation.spending import Spending, SpendingOptions, at_least, decide
 from reasondistill.generation.strategies import Cot
 from reasondistill.records import FinishReason, Sampling, Usage

@@ -10,7 +10,7 @@ from reasondistill.engines import PLAIN, Completion
 from reasondistill.errors import EngineError, RequestError, StoreError
 from reasondistill.generation.prompts import PromptTemplate
 from reasondistill.generation.sampling import SamplingJob, sample
-from reasondistill.generation.sampling_plan import SamplingPlan
+from reasondistill.generation.sampling_queue import SamplingPlan
 from reasondistill.generation.strategies import Cot
 from reasondistill.records import FinishReason, Rollout, Sampling, Usage
 from reasondistill.store import Table

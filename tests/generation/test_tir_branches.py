@@ -9,7 +9,7 @@ from reasondistill.engines import PLAIN, Completion
 from reasondistill.errors import EngineError, RequestError
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingJob, sample
-from reasondistill.generation.sampling_plan import SamplingPlan
+from reasondistill.generation.sampling_queue import SamplingPlan
 from reasondistill.generation.strategies import AttemptRequest
 from reasondistill.generation.strategies.tir.interpreters import Cell, Interpreters
 from reasondistill.generation.strategies.tir.options import MAX_LIVE, TirOptions

@@ -17,6 +17,7 @@ from ...records import FinishReason, Message, Sampling, Usage
 from ...store import mask_secrets
 from ..base import PLAIN, Abilities, Completion, Extras, Score, Traffic, scored_ids
 from ..options import EngineOptions
+from . import wire
 from .addresses import fault_of, masked
 from .client import CHAT_PATH, open_client, post, streamed, timed, wire_faults, without_key
 from .endpoints import Clock, Endpoint, Endpoints
@@ -24,23 +25,7 @@ from .limits import CHARACTERS_PER_TOKEN, RateLimits
 from .retry import Retry, RetryBudget, retry_after
 from .score import PATH as SCORE_PATH
 from .score import Scored, Scoring
-from .wire import (
-    CAP_FIELD,
-    CONTINUE_FIELDS,
-    NEW_CAP_FIELD,
-    REASONING_FIELDS,
-    SEED_FIELD,
-    STOP_FIELD,
-    STREAM_FIELD,
-    Answer,
-    Draft,
-    Unusable,
-    body,
-    completion,
-    error_message,
-    read_answer,
-    read_event,
-)
+from .wire import Answer, Draft, Unusable
 
 STREAM_FROM = 2000
 """Cap from which `stream: auto` streams. Losing a shorter completion costs less than streaming all of them."""
@@ -110,7 +95,9 @@ class _Request:
 
     def made(self, answer: Answer, **more: Any) -> Completion:
         draft, in_turns = self.draft, self.in_turns
-        return completion(answer, self.left, self.extras, prefix=self.prefix, draft=draft, in_turns=in_turns, **more)
+        return wire.completion(
+            answer, self.left, self.extras, prefix=self.prefix, draft=draft, in_turns=in_turns, **more
+        )
 
 
 class OpenAIEngine:
@@ -244,7 +231,7 @@ class OpenAIEngine:
 
         options, refused = self._options, self._refused
         if options.continuation == "auto":
-            request.in_turns = CONTINUE_FIELDS[0] in refused
+            request.in_turns = wire.CONTINUE_FIELDS[0] in refused
         else:
             request.in_turns = options.continuation == "turns"
         if request.scoring:
@@ -252,7 +239,7 @@ class OpenAIEngine:
         else:
             stream, begun, in_turns = self._streams(request), request.begun, request.in_turns
             how: dict[str, Any] = {"prefix": begun, "in_turns": in_turns, "stream": stream, "refused": refused}
-            row = body(options.model, request.messages, request.left, request.extras, **how)
+            row = wire.body(options.model, request.messages, request.left, request.extras, **how)
         try:
             with wire_faults(options.request_timeout):
                 if row.get("stream"):
@@ -261,7 +248,7 @@ class OpenAIEngine:
                     data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
         except openai.APIStatusError as error:
             raise self._refusal(endpoint, error, row) from error
-        return request.scoring.read(data) if request.scoring else self._finished(read_answer(data), request)
+        return request.scoring.read(data) if request.scoring else self._finished(wire.read_answer(data), request)
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request) -> Completion:
         """Read a streamed answer; a broken stream leaves its text in the request's draft."""
@@ -270,10 +257,10 @@ class OpenAIEngine:
             async with timed(streamed(client, row), self._options.request_timeout) as (response, lines):
                 if "event-stream" not in response.headers.get("content-type", ""):
                     # The server ignored the field and did not stream.
-                    answer = read_answer("\n".join([line async for line in lines]).encode())
+                    answer = wire.read_answer("\n".join([line async for line in lines]).encode())
                     return self._finished(answer, request)
                 async for line in lines:
-                    if read_event(line, answer):
+                    if wire.read_event(line, answer):
                         break
                     if request.extras.progress and self._clock() - request.shown >= _PROGRESS_SECONDS:
                         request.shown = self._clock()
@@ -308,7 +295,7 @@ class OpenAIEngine:
         return wanted or self._options.stream == "always"
 
     def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
-        status, said = int(error.status_code), without_key(error_message(error.response.text))
+        status, said = int(error.status_code), without_key(wire.error_message(error.response.text))
         if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
             message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): check the account there"
             return EngineError(f"{message}, then run the same command again")
@@ -327,18 +314,22 @@ class OpenAIEngine:
 
     def _learn(self, row: dict[str, Any], said: str) -> bool:
         """Note which optional fields the server refuses; False if it refuses none of them."""
-        if CAP_FIELD in row and NEW_CAP_FIELD in said:
-            self._refused.add(CAP_FIELD)  # the other name is sent instead
+        if wire.CAP_FIELD in row and wire.NEW_CAP_FIELD in said:
+            self._refused.add(wire.CAP_FIELD)  # the other name is sent instead
             return True
-        sent = [f for f in (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream") if f in row]
-        sent += [f for f in REASONING_FIELDS if any(f in message for message in row.get("messages", ()))]
+        sent = [
+            f
+            for f in (*wire.CONTINUE_FIELDS, wire.STOP_FIELD, wire.STREAM_FIELD, wire.SEED_FIELD, "stream")
+            if f in row
+        ]
+        sent += [f for f in wire.REASONING_FIELDS if any(f in message for message in row.get("messages", ()))]
         named = [f for f in sent if re.search(rf"\b{f}\b", said)]
         if not named and any(word in said for word in _REFUSING):
-            named = [f for f in sent if f not in ("stream", SEED_FIELD)]
-        if any(f in named for f in CONTINUE_FIELDS):
+            named = [f for f in sent if f not in ("stream", wire.SEED_FIELD)]
+        if any(f in named for f in wire.CONTINUE_FIELDS):
             if self._options.continuation == "prefix":
                 return False
-            named += CONTINUE_FIELDS
+            named += wire.CONTINUE_FIELDS
         self._refused.update(named)
         return bool(named)
 

@@ -52,7 +52,6 @@ class RetryBudget:
     used: int = 0
 
     def take(self) -> bool:
-        """Take one retry; False when none is left."""
         if self.used >= self.retry.spare + self.retry.per_answer * self.answers:
             return False
         self.used += 1

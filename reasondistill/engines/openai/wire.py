@@ -18,6 +18,7 @@ REASONING_FIELDS = ("reasoning", "reasoning_content")
 CONTINUE_FIELDS = ("continue_final_message", "add_generation_prompt")
 CAP_FIELD, NEW_CAP_FIELD, SEED_FIELD = "max_tokens", "max_completion_tokens", "seed"
 STOP_FIELD, STREAM_FIELD = "include_stop_str_in_output", "stream_options"
+OPTIONAL_FIELDS = (*CONTINUE_FIELDS, STOP_FIELD, STREAM_FIELD, SEED_FIELD, "stream")
 CONTINUE_TURN = "Go on exactly where your last message stops. Repeat nothing of it and add no introduction."
 """The user turn that asks for a continuation from a server that cannot continue a message."""
 _SAID = 300

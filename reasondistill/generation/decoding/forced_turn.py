@@ -30,7 +30,6 @@ class ForcedTurn:
     budget: int | None
     """Tokens of thinking that this turn may hold; those of earlier turns of the attempt are subtracted."""
     waits: int
-    """Ends of thinking that may be taken back in this turn."""
     opening: str | None = None
     """The text before the thinking; None before the turn is opened."""
     start: int = 0
@@ -166,7 +165,6 @@ class ForcedTurn:
             return None if may_wait or finish is FinishReason.LENGTH else finish
 
     async def _run_unforced(self, until: tuple[str, ...]) -> FinishReason:
-        """Let the model think and answer in one request, then count."""
         thinks = self.end is None
         budget = self.budget if self.options.control == "engine" and thinks else None
         spent = await self.thinking_tokens()

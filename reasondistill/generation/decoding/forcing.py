@@ -36,7 +36,6 @@ class BudgetForcing:
 
     @property
     def thinking_delimiters(self) -> tuple[str, str] | None:
-        """Delimiters for `control: engine`."""
         by_engine = self.options.control == "engine"
         return self.options.thinking_format(None).delimiters if by_engine else None
 

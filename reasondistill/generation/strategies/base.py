@@ -86,26 +86,17 @@ class Strategy(ABC):
         return 1
 
     def identity(self) -> Row:
-        """Return everything that decides a sample besides template and sampling: options, tools, texts.
-
-        It is part of the rollout's id. Caps that only truncate a sample do not belong here.
-        """
+        """Return everything that decides a sample besides template and sampling, for the rollout's id; no caps."""
         named = {"name": self.name, "thinking": self.thinking}
         return {**named, "options": decisive(self.options), "decoding": self.decoding.identity()}
 
     def ask(self, problem: Problem, annotations: Row | None = None) -> PromptTemplate:
-        """Return the template with its fields filled for a problem.
-
-        `annotations` are those of a rollout that a student learns from, where the prompt must fit it.
-        """
+        """Return the template with its fields filled, to fit the rollout that has these annotations, if any."""
         return self.template
 
     @abstractmethod
     async def attempt(self, request: AttemptRequest) -> Attempt:
-        """Make one attempt.
-
-        Raises RequestError if the attempt cannot be served and EngineError if the engine is gone.
-        """
+        """Make one attempt. Raises RequestError if it cannot be served and EngineError if the engine is gone."""
 
     @classmethod
     def measure(cls, rollouts: Iterable[Rollout]) -> Row:

@@ -36,9 +36,8 @@ class Code(Cot):
     def ask(self, problem: Problem, annotations: Row | None = None) -> PromptTemplate:
         """Fill `{form}`, `{tests}` and `{example}` (the first test) from the problem's tests."""
         asserts = asserts_of(problem.tests)
-        return self.template.filled(
-            form=form_of(problem.tests), tests="\n".join(asserts), example=asserts[0] if asserts else ""
-        )
+        fields = {"form": form_of(problem.tests), "tests": "\n".join(asserts), "example": "".join(asserts[:1])}
+        return self.template.filled(**fields)
 
 
 def form_of(tests: Any) -> str:

@@ -51,7 +51,17 @@ def _convert_into(source: Path, target: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix=f"{target.name}.tmp-", dir=target.parent))
     try:
         with _quiet():
-            _convert(source, work)
+            metadata = read_metadata(source)
+            tokenizer = build_tokenizer(metadata, source)
+            model = _load(source, work, metadata["general.architecture"])
+            _tie(model)
+            for config in (model.config, model.generation_config):
+                config.bos_token_id, config.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
+            ends = end_token_ids(metadata)
+            model.config.eos_token_id, model.generation_config.eos_token_id = ends[0], ends
+            _save(model, work)
+            tokenizer.save_pretrained(work)
+            _check(work, source)
         work.rename(target)
     except ImportError as error:
         missing = error.name or "gguf"
@@ -66,23 +76,13 @@ def _convert_into(source: Path, target: Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _convert(source: Path, work: Path) -> None:
+def _save(model: Any, work: Path) -> None:
     from safetensors import SafetensorError
 
-    metadata = read_metadata(source)
-    tokenizer = build_tokenizer(metadata, source)
-    model = _load(source, work, metadata["general.architecture"])
-    _tie(model)
-    for config in (model.config, model.generation_config):
-        config.bos_token_id, config.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
-    ends = end_token_ids(metadata)
-    model.config.eos_token_id, model.generation_config.eos_token_id = ends[0], ends
     try:
         model.save_pretrained(work)
     except SafetensorError as error:  # a full disk comes as this, which is no OSError
         raise OSError(str(error)) from error
-    tokenizer.save_pretrained(work)
-    _check(work, source)
 
 
 def _first_line(error: Exception) -> str:

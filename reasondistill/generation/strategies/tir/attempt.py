@@ -64,7 +64,7 @@ class TirAttempt:
 
     async def branch_from(self, beginning: "TirAttempt", *, pays: bool) -> None:
         """Continue from a shared beginning, in a copy of its interpreter; one attempt of the group `pays` for it."""
-        self.close()
+        self.interpreter.close()
         [self.interpreter] = await beginning.interpreter.fork(1)
         self.dialogue, self.writer = beginning.dialogue.copy(with_cost=pays), beginning.writer.fork()
         shared = content_id([m.to_row() for m in self.dialogue.messages])
@@ -73,12 +73,10 @@ class TirAttempt:
         self.save()
 
     def save(self) -> None:
-        """Report the attempt so far, unless it is over."""
         if self.partial is not None and self.finished is None:
             self.partial(self.attempt())
 
     def attempt(self) -> Attempt:
-        """Return the attempt so far."""
         return Attempt(
             prompt=self.dialogue.prompt,
             messages=tuple(self.dialogue.messages),
@@ -88,9 +86,6 @@ class TirAttempt:
             tools=self.extras.tools,
             annotations=self._annotations(),
         )
-
-    def close(self) -> None:
-        self.interpreter.close()
 
     async def _write_turn(self) -> WrittenTurn | None:
         """Return the next turn, or the rest of one; None if a budget is used up."""
@@ -124,7 +119,6 @@ class TirAttempt:
         return None
 
     async def _run_calls(self, calls: Sequence[Row]) -> None:
-        """Run the blocks of a turn in order and add their outputs."""
         dialogue, options = self.dialogue, self.options
         for call in calls:
             code = code_of_call(call)

@@ -60,7 +60,6 @@ class Interpreters:
         return len(self._live)
 
     async def aclose(self) -> None:
-        """End every session."""
         for interpreter in list(self._live):
             interpreter.close()
         await asyncio.to_thread(self._threads.shutdown)

@@ -20,17 +20,10 @@ class _Beginning:
     expected: int
     """Attempts of the group that have not taken their copy yet."""
     copying: int = 0
-    """Attempts that wait for it or take their copy now."""
-
-    def is_failed(self) -> bool:
-        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
 
 class SharedBeginnings:
-    """The beginnings under way and those kept for further attempts of their groups.
-
-    They own the beginnings' interpreters: each is closed when the last attempt of its group has its copy.
-    """
+    """The beginnings under way or kept; each interpreter is closed when the last attempt of its group has its copy."""
 
     def __init__(self, group_size: int) -> None:
         self._group_size = group_size
@@ -46,7 +39,10 @@ class SharedBeginnings:
         """
         first = group not in self._kept
         if first:
-            self._drop_oldest()
+            # An attempt that comes too late for its own beginning makes another one.
+            idle = [group for group, kept in self._kept.items() if not kept.copying]
+            for oldest in idle[: max(0, len(self._kept) + 1 - MAX_BEGINNINGS)]:
+                self._kept.pop(oldest).attempt.interpreter.close()
             made = begin()
             task = asyncio.create_task(made.run(until_code=True))
             self._kept[group] = _Beginning(attempt=made, task=task, expected=self._group_size)
@@ -59,23 +55,18 @@ class SharedBeginnings:
         finally:
             beginning.expected -= 1
             beginning.copying -= 1
-            if beginning.expected == 0 or beginning.is_failed():
+            task = beginning.task
+            failed = task.done() and (task.cancelled() or task.exception() is not None)
+            if beginning.expected == 0 or failed:
                 if self._kept.get(group) is beginning:
                     del self._kept[group]
-                beginning.attempt.close()
+                beginning.attempt.interpreter.close()
 
     async def aclose(self) -> None:
-        """Cancel and close every beginning."""
         tasks = [beginning.task for beginning in self._kept.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for beginning in self._kept.values():
-            beginning.attempt.close()
+            beginning.attempt.interpreter.close()
         self._kept.clear()
-
-    def _drop_oldest(self) -> None:
-        """Make room for one more beginning; an attempt that comes too late for its own makes another one."""
-        idle = [group for group, beginning in self._kept.items() if not beginning.copying]
-        for group in idle[: max(0, len(self._kept) + 1 - MAX_BEGINNINGS)]:
-            self._kept.pop(group).attempt.close()

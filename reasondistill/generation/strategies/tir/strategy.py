@@ -97,7 +97,7 @@ class Tir(Strategy):
             await attempt.run()
             return attempt.attempt()
         finally:
-            attempt.close()
+            attempt.interpreter.close()
 
     def _start(self, request: AttemptRequest) -> TirAttempt:
         mode = mode_of(self.options, request.engine)
