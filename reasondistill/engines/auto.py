@@ -85,7 +85,5 @@ def choose(
         return "transformers", "vLLM is not installed, and transformers runs a batch at a time"
     if has("xllamacpp"):
         return "llamacpp", "torch is not installed, and llama.cpp runs GGUF models without it"
-    raise EngineError(
-        "no engine can run a model here: pip install 'reasondistill[train]' (transformers) or "
-        "'reasondistill[llamacpp]', or give a server's address with --base-url"
-    )
+    install = "pip install 'reasondistill[train]' (transformers) or 'reasondistill[llamacpp]'"
+    raise EngineError(f"no engine can run a model here: {install}, or give a server's address with --base-url")

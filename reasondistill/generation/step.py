@@ -60,9 +60,8 @@ class SampleStep:
         """Count stored and missing rollouts, and the tokens that the missing ones cost at most."""
         stage = self._stage(run)
         rows = tuple(self._work(run, one, stage) for one in stage.sets)
-        wanted, stored, tokens = (
-            sum(row[name] for row in rows) for name in ("wanted", "stored", "completion_tokens_at_most")
-        )
+        names = ("wanted", "stored", "completion_tokens_at_most")
+        wanted, stored, tokens = (sum(row[name] for row in rows) for name in names)
         lines = tuple(_work_line(self.name, row) for row in rows)
         return Work(wanted=wanted, stored=stored, tokens=tokens, lines=lines, rows=rows)
 

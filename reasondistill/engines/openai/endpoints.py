@@ -115,15 +115,13 @@ class Endpoints:
         endpoint.faults += 1
         endpoint.refusals += 1
         endpoint.free_at = now + self._retry.wait(endpoint.refusals, self._rng)
-        known, unknown = self._retry.down_seconds, self._retry.unknown_seconds
-        if all(e.down_since is not None and now - e.down_since >= (known if e.answered else unknown) for e in self.all):
+        patience = {True: self._retry.down_seconds, False: self._retry.unknown_seconds}
+        if all(e.down_since is not None and now - e.down_since >= patience[e.answered] for e in self.all):
             word = "stopped answering" if any(e.answered for e in self.all) else "no server answers"
             places = ", ".join(e.address for e in self.all)
             raise EngineError(f"{word} at {places} ({why}): start the server or correct --base-url")
 
     def another(self, endpoint: Endpoint) -> bool:
         """Return whether another address can take a request now."""
-        now = self._clock()
-        return any(
-            e is not endpoint and e.free_at <= now and e.down_since is None and e.faults < _SUSPECT for e in self.all
-        )
+        well = [e for e in self.all if e.down_since is None and e.faults < _SUSPECT and e is not endpoint]
+        return any(e.free_at <= self._clock() for e in well)

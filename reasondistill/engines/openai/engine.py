@@ -94,10 +94,8 @@ class _Request:
         return sum(len(m.content) for m in self.messages) + len(self.begun) + round(scored)
 
     def made(self, answer: Answer, **more: Any) -> Completion:
-        draft, in_turns = self.draft, self.in_turns
-        return wire.completion(
-            answer, self.left, self.extras, prefix=self.prefix, draft=draft, in_turns=in_turns, **more
-        )
+        more |= {"prefix": self.prefix, "draft": self.draft, "in_turns": self.in_turns}
+        return wire.completion(answer, self.left, self.extras, **more)
 
 
 class OpenAIEngine:
@@ -317,11 +315,7 @@ class OpenAIEngine:
         if wire.CAP_FIELD in row and wire.NEW_CAP_FIELD in said:
             self._refused.add(wire.CAP_FIELD)  # the other name is sent instead
             return True
-        sent = [
-            f
-            for f in (*wire.CONTINUE_FIELDS, wire.STOP_FIELD, wire.STREAM_FIELD, wire.SEED_FIELD, "stream")
-            if f in row
-        ]
+        sent = [f for f in wire.OPTIONAL_FIELDS if f in row]
         sent += [f for f in wire.REASONING_FIELDS if any(f in message for message in row.get("messages", ()))]
         named = [f for f in sent if re.search(rf"\b{f}\b", said)]
         if not named and any(word in said for word in _REFUSING):

@@ -157,9 +157,8 @@ def read_answer(data: bytes) -> Answer:
         raise Unusable("the answer is not JSON", reason="invalid_json") from error
     try:
         choice = payload["choices"][0]
-        message = choice["message"]
         answer = Answer(usage=read_usage(payload.get("usage")))
-        _take(answer, message, choice)
+        _take(answer, choice["message"], choice)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise Unusable("the answer holds no choices", reason="no_choices") from error
     return answer
@@ -284,10 +283,8 @@ def _check(
     if text.strip() or answer.calls or begun or finish is FinishReason.CONTENT_FILTER:
         return
     # Thinking that used up the cap, shown or hidden, is truncated and not empty: a retry would pay for it again.
-    used_up = finish is FinishReason.LENGTH and (
-        bool(thinking) or answer.usage.completion_tokens >= sampling.max_tokens
-    )
-    if not used_up:
+    used_up = thinking or answer.usage.completion_tokens >= sampling.max_tokens
+    if finish is not FinishReason.LENGTH or not used_up:
         raise Unusable("the answer is empty", reason="empty_answer", tokens=answer.tokens)
 
 
@@ -323,8 +320,5 @@ def read_usage(row: Any) -> Usage:
     row = row if isinstance(row, Mapping) else {}
     details = row.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return Usage(
-        prompt_tokens=row.get("prompt_tokens") or 0,
-        cached_tokens=cached or 0,
-        completion_tokens=row.get("completion_tokens") or 0,
-    )
+    sent, written = (row.get(f"{name}_tokens") or 0 for name in ("prompt", "completion"))
+    return Usage(prompt_tokens=sent, cached_tokens=cached or 0, completion_tokens=written)

@@ -78,12 +78,7 @@ def joined(begun: Message | None, completion: Completion) -> Message:
     Message(role='assistant', content='4', reasoning='2 + 2', tool_calls=())
     """
     begun = begun or Message(role="assistant", content="")
-    reasoning = None
-    if begun.reasoning is not None or completion.reasoning is not None:
-        reasoning = (begun.reasoning or "") + (completion.reasoning or "")
-    return Message(
-        role="assistant",
-        content=begun.content + completion.text,
-        reasoning=reasoning,
-        tool_calls=(*begun.tool_calls, *completion.tool_calls),
-    )
+    thoughts = [part.reasoning for part in (begun, completion) if part.reasoning is not None]
+    content, calls = begun.content + completion.text, (*begun.tool_calls, *completion.tool_calls)
+    reasoning = "".join(thoughts) if thoughts else None
+    return Message(role="assistant", content=content, reasoning=reasoning, tool_calls=calls)

@@ -76,10 +76,8 @@ def _backend(metadata: dict[str, Any], source: Path) -> Any:
     kind, family = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
     if kind != "gpt2" or family not in _PATTERNS:
         known = ", ".join(_PATTERNS)
-        raise ModelError(
-            f"{source}: its tokenizer ({kind}, {family}) cannot be converted (known: {known}); "
-            "use the model's hub id or a directory with safetensors instead"
-        )
+        way_out = "use the model's hub id or a directory with safetensors instead"
+        raise ModelError(f"{source}: its tokenizer ({kind}, {family}) cannot be converted (known: {known}); {way_out}")
     used = [t != _UNUSED for t in metadata["tokenizer.ggml.token_type"]]
     vocabulary = {token: i for i, token in enumerate(metadata["tokenizer.ggml.tokens"]) if used[i]}
     merges = [tuple(merge.split(" ", 1)) for merge in metadata["tokenizer.ggml.merges"]]

@@ -106,9 +106,8 @@ class Tir(Strategy):
         options = self.options
         if self._interpreters is None:
             limits = Limits(wall_seconds=options.cell_seconds, memory_bytes=options.memory_mb * _MIB)
-            self._interpreters = Interpreters(
-                limits=limits, isolation=options.isolation, live=options.live_sessions, fresh=options.fresh
-            )
+            live, fresh = options.live_sessions, options.fresh
+            self._interpreters = Interpreters(limits=limits, isolation=options.isolation, live=live, fresh=fresh)
         return TirAttempt(
             writer=self.decoding.writer(request.engine),
             sampling=request.sampling,
