@@ -13,7 +13,6 @@ from typing import Any
 
 from verifiers import Verdict
 
-from ..generation.strategies.tir.options import TirOptions
 from ..generation.syntax import code_of_call
 from ..records import Kind, Message, Problem, Rollout, Row, content_id
 
@@ -30,14 +29,15 @@ class Judged:
     timeout: float = 2.0
     isolation: str = "auto"
     """Isolation that code ran under; `auto` becomes the layer of this machine."""
-    tir: TirOptions | None = None
+    tir: Any = None
+    """Options of the strategy, TirOptions or the record of a user's own, that hold the limits of executed code."""
 
     def limits(self, *, ran: bool) -> Row:
         """Return the limits of one row, with those of its code where code `ran`."""
         limits: Row = {"strict": self.strict, "timeout": self.timeout}
-        if ran and self.tir is not None:
+        if ran:
             names = ("cell_seconds", "memory_mb", "output_chars", "fresh", "executions")
-            limits |= {name: getattr(self.tir, name) for name in names}
+            limits |= {name: getattr(self.tir, name) for name in names if hasattr(self.tir, name)}
         return limits
 
 

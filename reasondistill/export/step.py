@@ -117,9 +117,8 @@ class ExportStep:
 
     def _judged(self) -> Judged:
         options = self.sources.teacher().options if self.sources.teacher else TirOptions()
-        tir = options if isinstance(options, TirOptions) else None
-        isolation = tir.isolation if tir else TirOptions().isolation
-        return Judged(strict=self.verify.strict, timeout=self.verify.timeout, isolation=isolation, tir=tir)
+        isolation = getattr(options, "isolation", TirOptions().isolation)
+        return Judged(strict=self.verify.strict, timeout=self.verify.timeout, isolation=isolation, tir=options)
 
     def _material(
         self, run: RunContext, selection: Selection, make: Callable[[Candidate], Example], formats: Sequence[Format]
