@@ -11,21 +11,7 @@ from typing import TypeGuard
 from .commands import READERS
 from .formulas import Formulas
 from .tokens import TooLarge, Unreadable, normalise, read_number, tokenize
-from .tree import (
-    Add,
-    Clock,
-    Mul,
-    Node,
-    Num,
-    Proportion,
-    Quantity,
-    Relation,
-    Seq,
-    SetOperation,
-    Sym,
-    Words,
-    children,
-)
+from .tree import Add, Clock, Mul, Node, Num, Proportion, Quantity, Relation, Seq, SetOperation, Sym, Words, children
 from .units import SCALES, read_unit
 from .vocabulary import NUMBER_WORDS
 
