@@ -8,56 +8,35 @@ from .tree import DEGREE, ONE, Based, Big, Call, Matrix, Node, Num, Pow, Relatio
 
 
 def _fraction(p: Formulas, _value: str) -> Node:
+    r"""Read a fraction, `\frac{d}{dx} f` or `\frac{dy}{dx}`."""
     start = p.at
-    derivative = _derivative(p)
-    if derivative is not None:
-        return derivative
+    above = _differential_in_braces(p)
+    below = _differential_in_braces(p) if above is not None else None
+    if below:
+        return Sym(f"d{above}/d{below}") if above else Big("derivative", p.term(), below, None, None)
     p.at = start
-    top = p.argument()
-    return quotient(top, p.argument())
+    return quotient(p.argument(), p.argument())
 
 
-def _derivative(p: Formulas) -> Node | None:
-    r"""Read `\frac{d}{dx} f` and `\frac{dy}{dx}`."""
-    names = []
-    for _ in range(2):
-        if not p.take("{"):
-            return None
-        kind, value, _spaced = p.peek()
-        if kind == "word" and len(value) == 2 and value[0] == "d":
-            names.append(value[1])
-            p.at += 1
-        elif kind == "let" and value in ("d", "partial"):
-            p.at += 1
-            if p.kind() == "let":
-                names.append(p.value())
-                p.at += 1
-            elif p.is_op("}"):
-                names.append("")
-            else:
-                return None
-        else:
-            return None
-        if not p.take("}"):
-            return None
-    if not names[1]:
+def _differential_in_braces(p: Formulas) -> str | None:
+    """Take `{dx}`, and return the name of its variable; `{d}` has an empty one, None is anything else."""
+    if not p.take("{"):
         return None
-    if names[0]:
-        return Sym(f"d{names[0]}/d{names[1]}")
-    return Big("derivative", p.term(), names[1], None, None)
+    kind, value, _ = p.peek()
+    p.at += 1
+    if kind == "word" and len(value) == 2 and value[0] == "d":
+        name = value[1]
+    elif kind == "let" and value in ("d", "partial"):
+        name = p.value() if p.kind() == "let" else ""
+        p.at += bool(name)
+    else:
+        return None
+    return name if p.take("}") else None
 
 
 def _root(p: Formulas, _value: str) -> Node:
-    index: Node = Num(2)
-    if p.is_op("["):
-        p.at += 1
-        index = p.arguments_in("]")[0]
+    index = p.arguments_in("]")[0] if p.take("[") else Num(2)
     return Call("root", (p.argument(), index))
-
-
-def _binomial(p: Formulas, _value: str) -> Node:
-    top = p.argument()
-    return Call("binom", (top, p.argument()))
 
 
 def _accent(p: Formulas, name: str) -> Node:
@@ -91,10 +70,9 @@ def _blackboard(p: Formulas, _value: str) -> Node:
     if name not in ("R", "Z", "N", "Q", "C"):
         raise Unreadable("no set of numbers")
     if p.take("^"):
-        sign = p.name_text()
-        if sign not in ("+", "-", "*"):
+        name += p.name_text()
+        if name[1:] not in ("+", "-", "*"):
             raise Unreadable("a set of other things")
-        name += sign
     return Sym(f"#set{name}")
 
 
@@ -108,13 +86,14 @@ def _environment(p: Formulas, _value: str) -> Node:
         raise Unreadable("environments cross")
     kind = name.rstrip("*")
     if kind in ("cases", "aligned", "align", "gathered", "split"):
-        return Seq(tuple(row[0] for row in rows if len(row) == 1)) if all(len(r) == 1 for r in rows) else _refuse(name)
-    if kind not in ("pmatrix", "bmatrix", "matrix", "array", "vmatrix", "Bmatrix", "smallmatrix"):
-        raise Unreadable(f"not an answer: {name}")
-    if len({len(row) for row in rows}) != 1:
-        raise Unreadable("rows of unequal length")
-    matrix = Matrix(tuple(tuple(row) for row in rows))
-    return Call("det", (matrix,)) if kind == "vmatrix" else matrix
+        if all(len(row) == 1 for row in rows):
+            return Seq(tuple(row[0] for row in rows))
+    elif kind in ("pmatrix", "bmatrix", "matrix", "array", "vmatrix", "Bmatrix", "smallmatrix"):
+        if len({len(row) for row in rows}) != 1:
+            raise Unreadable("rows of unequal length")
+        matrix = Matrix(tuple(tuple(row) for row in rows))
+        return Call("det", (matrix,)) if kind == "vmatrix" else matrix
+    raise Unreadable(f"not an answer: {name}")
 
 
 def _rows(p: Formulas) -> list[list[Node]]:
@@ -133,21 +112,24 @@ def _rows(p: Formulas) -> list[list[Node]]:
 
 
 def _big(p: Formulas, kind: str) -> Node:
+    bound, high = _bounds(p)
+    if bound is None or high is None:
+        raise Unreadable("a sum without bounds")
+    if not (isinstance(bound, Relation) and bound.operators == ("=",) and isinstance(bound.operands[0], Sym)):
+        raise Unreadable("a sum's lower bound names its variable")
+    return Big(kind, p.term(), bound.operands[0].name, bound.operands[1], high)
+
+
+def _bounds(p: Formulas) -> tuple[Node | None, Node | None]:
+    """Take what stands below and above a sign, in either order."""
     low: Node | None = None
     high: Node | None = None
-    variable = ""
     for _ in range(2):
         if p.take("_"):
-            bound = p.argument()
-            if isinstance(bound, Relation) and bound.operators == ("=",) and isinstance(bound.operands[0], Sym):
-                variable, low = bound.operands[0].name, bound.operands[1]
-            else:
-                raise Unreadable("a sum's lower bound names its variable")
+            low = p.argument()
         elif p.take("^"):
             high = p.argument()
-    if not variable or high is None:
-        raise Unreadable("a sum without bounds")
-    return Big(kind, p.term(), variable, low, high)
+    return low, high
 
 
 def _limit(p: Formulas, _value: str) -> Node:
@@ -160,45 +142,32 @@ def _limit(p: Formulas, _value: str) -> Node:
     p.expect("->")
     point = p.total()
     side: Node | None = None
-    if p.take("^"):
-        braced = p.take("{")
+    raised = p.take("^")
+    braced = raised and p.take("{")
+    if raised or p.is_op("+") or p.is_op("-"):
         side = Num(1) if p.take("+") else Num(-1)
         if side == Num(-1):
             p.expect("-")
-        if braced:
-            p.expect("}")
-    elif p.is_op("+") or p.is_op("-"):
-        side = Num(1) if p.take("+") else Num(-1)
-        p.at += side == Num(-1)
+    if braced:
+        p.expect("}")
     p.expect("}")
     return Big("limit", p.term(), variable, point, side)
 
 
 def _integral(p: Formulas, _value: str) -> Node:
-    low: Node | None = None
-    high: Node | None = None
-    for _ in range(2):
-        if p.take("_"):
-            low = p.argument()
-        elif p.take("^"):
-            high = p.argument()
-    end = _differential(p)
-    if end is None:
-        raise Unreadable("an integral without its variable")
-    at, size, variable = end
-    body = p.part(p.at, at) if at > p.at else ONE
-    p.at = at + size
-    return Big("integral", body, variable, low, high)
-
-
-def _differential(p: Formulas) -> tuple[int, int, str] | None:
-    for at in range(p.at, len(p.tokens)):
-        kind, value, _ = p.tokens[at]
+    low, high = _bounds(p)
+    for at in range(p.at, len(p.tokens) - 1):
+        (kind, value, _), (following, name, _) = p.tokens[at : at + 2]
         if kind == "word" and len(value) == 2 and value[0] == "d":
-            return at, 1, value[1]
-        if kind == "let" and value == "d" and p.tokens[at + 1 : at + 2] and p.tokens[at + 1][0] == "let":
-            return at, 2, p.tokens[at + 1][1]
-    return None
+            variable, end = value[1], at + 1
+        elif kind == "let" and value == "d" and following == "let":
+            variable, end = name, at + 2
+        else:
+            continue
+        body = p.part(p.at, at) if at > p.at else ONE
+        p.at = end
+        return Big("integral", body, variable, low, high)
+    raise Unreadable("an integral without its variable")
 
 
 def _function(p: Formulas, name: str) -> Node:
@@ -212,12 +181,9 @@ def _function(p: Formulas, name: str) -> Node:
             p.at += 1
             power = p.exponent()
     args = _function_arguments(p, name)
-    if name == "sqrt":
-        name, args = "root", [args[0], Num(2)]
-    elif name == "cbrt":
-        name, args = "root", [args[0], Num(3)]
-    elif name == "lg":
-        name, args = "log", [args[0], Num(10)]
+    if name in _SECOND:
+        kind, second = _SECOND[name]
+        name, args = kind, [args[0], second]
     elif name == "log" and base is not None:
         args = [args[0], base]
     if power == Num(-1) and name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "sec", "csc", "cot"):
@@ -246,30 +212,19 @@ def _function_arguments(p: Formulas, name: str) -> list[Node]:
     return [product(factors)]
 
 
-def _based(p: Formulas, value: str) -> Node:
-    return Based(*read_based(value))
-
-
-def _repeating(p: Formulas, value: str) -> Node:
-    return Num(read_repeating(value))
-
-
 def _money(p: Formulas, name: str) -> Node:
     p.currency = name
     return p.primary()
 
 
-def _no_elements(p: Formulas, _value: str) -> Node:
-    return Seq((), "{}")
-
-
-def _refuse(name: str) -> Node:
-    raise Unreadable(f"not an answer: {name}")
-
-
+_SECOND = {"sqrt": ("root", Num(2)), "cbrt": ("root", Num(3)), "lg": ("log", Num(10))}
+"""Names of functions with a fixed second argument."""
 READERS: dict[str, Callable[[Formulas, str], Node]] = {
-    "frac": _fraction, "root": _root, "binom": _binomial, "accent": _accent, "mark": _mark, "mathbb": _blackboard,
-    "begin": _environment, "big": _big, "lim": _limit, "int": _integral, "func": _function, "based": _based,
-    "repeat": _repeating, "cur": _money, "set": _no_elements,
+    "frac": _fraction, "root": _root, "accent": _accent, "mark": _mark, "mathbb": _blackboard, "begin": _environment,
+    "big": _big, "lim": _limit, "int": _integral, "func": _function, "cur": _money,
+    "binom": lambda p, _: Call("binom", (p.argument(), p.argument())),
+    "based": lambda _, value: Based(*read_based(value)),
+    "repeat": lambda _, value: Num(read_repeating(value)),
+    "set": lambda _p, _value: Seq((), "{}"),
 }  # fmt: skip
 """What reads on after a token of each kind."""

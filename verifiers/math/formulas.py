@@ -10,7 +10,6 @@ from .stream import Stream
 from .tokens import Token, Unreadable, read_number
 from .tree import (
     DEGREE,
-    INFINITY,
     MINUS_ONE,
     UNDEFINED,
     Add,
@@ -63,8 +62,6 @@ class Formulas(Stream, ABC):
     def command(self, kind: str, value: str) -> Node:
         """Read the text after a command, whose token is already taken."""
 
-    # Sums and products
-
     def total(self) -> Node:
         self.deeper()
         terms = [self.signed_term()]
@@ -102,7 +99,7 @@ class Formulas(Stream, ABC):
                     factors = [quotient(factors[0], bottom)]
                 else:
                     factors.append(Pow(bottom, MINUS_ONE))
-            elif kind in ("deg", "op") and value != "(" and self.postfix_inside():
+            elif (kind == "deg" or self.is_op("%")) and self.postfix_inside():
                 factors.append(DEGREE if kind == "deg" else Num(Fraction(1, 100)))
                 self.at += 1
             elif self.starts_factor():
@@ -112,8 +109,6 @@ class Formulas(Stream, ABC):
 
     def postfix_inside(self) -> bool:
         """Tell whether a degree or percent sign is inside an expression, where it is a factor and no unit."""
-        if not (self.kind() == "deg" or self.is_op("%")):
-            return False
         following = self.kind(1)
         if following == "op":
             return self.value(1) in ("+", "-", "*", "/", "±") or (self.value(1) == ")" and self.arguments > 0)
@@ -130,8 +125,9 @@ class Formulas(Stream, ABC):
 
     def starts_factor(self) -> bool:
         kind, value, _ = self.peek()
-        if kind == "num":
-            return self.is_number_factor()
+        if kind == "num":  # after a letter or a bracket, not after a number
+            before = self.tokens[self.at - 1] if self.at else ("end", "", False)
+            return before[0] in ("let", "const") or (before[0] == "op" and before[1] in (")", "}", "!"))
         if kind == "word":
             return self.is_product(value)
         if kind == "frac":
@@ -151,11 +147,6 @@ class Formulas(Stream, ABC):
             for at, (kind, value, _) in enumerate(self.tokens[self.at + 1 : self.at + 7], 1)
         )
 
-    def is_number_factor(self) -> bool:
-        """Tell whether a number may follow as a factor: after a letter or a bracket, not after a number."""
-        before = self.tokens[self.at - 1] if self.at else ("end", "", False)
-        return before[0] in ("let", "const") or (before[0] == "op" and before[1] in (")", "}", "!"))
-
     def is_product(self, word: str) -> bool:
         """Tell whether letters side by side are variables multiplied, and not a unit or a word."""
         if self.kind() == "word" and self.at and self.kind(-1) == "num" and is_unit_word(word):
@@ -166,8 +157,6 @@ class Formulas(Stream, ABC):
             return not (is_unit_word(word) and not self.depth > 3 and self.at and self.kind(-1) == "num")
         return set(word) <= set("abcxyz") or not set(word.lower()) & set("aeiou") or (word.isupper() and len(word) == 3)
 
-    # Powers and their bases
-
     def raised_primary(self) -> Node:
         base = self.primary()
         while True:
@@ -175,8 +164,9 @@ class Formulas(Stream, ABC):
             if kind != "op":
                 return base
             if value == "^":
-                if self.is_side():
-                    return base
+                at = 2 if self.is_op("{", 1) else 1
+                if (self.is_op("+", at) or self.is_op("-", at)) and self.is_op("}", at + 1):
+                    return base  # the sign of a one-sided limit: `3^+`, `3^{+}`
                 base = self.raised(base)
             elif value == "!" and not self.is_op("=", 1):
                 self.at += 1
@@ -190,25 +180,16 @@ class Formulas(Stream, ABC):
             else:
                 return base
 
-    def is_side(self) -> bool:
-        """Tell whether the sign of a one-sided limit follows: `3^+`, `3^{+}`."""
-        at = 2 if self.is_op("{", 1) else 1
-        return (self.is_op("+", at) or self.is_op("-", at)) and self.is_op("}", at + 1)
-
     def raised(self, base: Node) -> Node:
         self.at += 1
-        self.deeper()
         if self.is_op("{") and (self.kind(1) == "text" or self.is_op("'", 1)):
-            if self.kind(1) != "text" and isinstance(base, Sym):  # y^{\prime}
-                primes = self.group_text()
-                self.depth -= 1
-                return Sym(base.name + primes.replace(" ", ""))
-            self.group_text()  # 6^{\text{th}}
-            self.depth -= 1
-            return base
+            is_word = self.kind(1) == "text"
+            primes = self.group_text()
+            # 6^{\text{th}}, y^{\prime}
+            return base if is_word or not isinstance(base, Sym) else Sym(base.name + primes.replace(" ", ""))
         if self.is_op("'") and isinstance(base, Sym):
-            self.depth -= 1
             return base
+        self.deeper()
         exponent = self.exponent()
         self.depth -= 1
         return Pow(base, exponent)
@@ -226,10 +207,9 @@ class Formulas(Stream, ABC):
         return node
 
     def braced(self) -> Node:
-        """Read a LaTeX group."""
         self.expect("{")
-        bars, self.bars = self.bars, 0
-        arguments, self.arguments = self.arguments, 0
+        bars, arguments = self.bars, self.arguments
+        self.bars = self.arguments = 0
         node = self.sequence(("}",))
         self.expect("}")
         self.bars, self.arguments = bars, arguments
@@ -258,7 +238,10 @@ class Formulas(Stream, ABC):
         if kind == "let":
             return self.symbol(value)
         if kind == "const":
-            return self.constant(value)
+            if value == "#e" and self.is_op("_"):
+                self.at += 1
+                return Sym(f"e_{self.subscript()}")
+            return Sym(value)
         if kind == "op":
             return self.bracketed(value)
         if kind == "word":
@@ -272,9 +255,9 @@ class Formulas(Stream, ABC):
         self.at -= 1
         if not self.is_product(word):
             raise Unreadable("words")
-        head, tail = word[0], word[1:]
-        spaced = self.tokens[self.at][2]
-        self.tokens[self.at : self.at + 1] = [_letter(head, spaced), *(_letter(c, False) for c in tail)]
+        letters: list[Token] = [("const", f"#{c}", False) if c in "ie" else ("let", c, False) for c in word]
+        letters[0] = (*letters[0][:2], self.tokens[self.at][2])
+        self.tokens[self.at : self.at + 1] = letters
         return self.primary()
 
     def whole_or_mixed(self, value: str) -> Node:
@@ -291,8 +274,10 @@ class Formulas(Stream, ABC):
                 top, bottom = self.argument(), self.argument()
             except Unreadable:
                 top = bottom = UNDEFINED
-            if (fraction := _proper_fraction(top, bottom)) is not None:
-                return fraction
+            if isinstance(top, Num) and isinstance(bottom, Num):
+                x, y = top.value, bottom.value
+                if isinstance(x, int) and isinstance(y, int) and 0 < x < y:
+                    return Fraction(x, y)
             self.tokens[start : start + len(tokens)] = tokens
             self.at = start
         elif self.kind() == "num" and self.peek()[2] and self.is_op("/", 1) and self.kind(2) == "num":
@@ -314,17 +299,14 @@ class Formulas(Stream, ABC):
         if name in _CALLED and [t[1] for t in self.tokens[self.at : self.at + 6]] == ["^", "{", "-", "1", "}", "("]:
             self.at += 5
             name += "^-1"
-        called = name[:1] in _CALLED or "'" in name or self.defines_function()
+        called = name[:1] in _CALLED or "'" in name
+        if not called and self.is_op("(") and self.kind(1) in ("let", "num") and self.is_op(")", 2):
+            # `p(x) = x + 1`, or `I(0)` after a capital
+            called = self.is_op("=", 3) or (self.kind(1) == "num" and self.value(-1).isupper())
         if self.is_op("(") and called and name.replace("'", "").removesuffix("^-1").partition("_")[0].isalpha():
             self.at += 1
             return Call(name, tuple(self.arguments_in(")")))
         return Sym(name)
-
-    def defines_function(self) -> bool:
-        """Tell whether `(x) =` follows, as in `p(x) = x + 1`, or `(0)` after a capital, as in `I(0)`."""
-        if not (self.is_op("(") and self.kind(1) in ("let", "num") and self.is_op(")", 2)):
-            return False
-        return self.is_op("=", 3) or (self.kind(1) == "num" and self.value(-1).isupper())
 
     def subscript(self) -> str:
         if self.is_op("{"):
@@ -335,23 +317,15 @@ class Formulas(Stream, ABC):
         self.at += 1
         return value.removeprefix("#")  # all of a number: x_12 is x_1 2 in TeX, but people mean x_12
 
-    def constant(self, value: str) -> Node:
-        if value == "#e" and self.is_op("_"):
-            self.at += 1
-            return Sym(f"e_{self.subscript()}")
-        return Sym(value) if value != "#inf" else INFINITY
-
     def arguments_in(self, closer: str) -> list[Node]:
-        bars, self.bars = self.bars, 0
-        arguments, self.arguments = self.arguments, 0
+        bars, arguments = self.bars, self.arguments
+        self.bars = self.arguments = 0
         items, _, _ = self.elements((closer,))
         self.expect(closer)
         self.bars, self.arguments = bars, arguments
         if not items:
             raise Unreadable("no argument")
         return items
-
-    # Brackets
 
     def bracketed(self, opener: str) -> Node:
         if opener in ("(", "["):
@@ -390,9 +364,8 @@ class Formulas(Stream, ABC):
         return node
 
     def parenthesised(self, opener: str) -> Node:
-        bars, self.bars = self.bars, 0
-        in_set, self.in_set = self.in_set, 0
-        arguments, self.arguments = self.arguments, 0
+        bars, in_set, arguments = self.bars, self.in_set, self.arguments
+        self.bars = self.in_set = self.arguments = 0
         items, _, trailing = self.elements((")", "]"))
         closer = self.value()
         if closer not in (")", "]"):
@@ -416,7 +389,14 @@ class Formulas(Stream, ABC):
         self.bars = bars
         condition = self.sequence((r"\}",)) if self.take("|") or self.take(":") else None
         self.expect(r"\}")
-        return Seq(tuple(items), "{}") if condition is None else _builder(items, condition)
+        if condition is None:
+            return Seq(tuple(items), "{}")
+        head = items[0] if len(items) == 1 else None
+        if isinstance(head, Relation) and head.operators == ("in",) and head.operands[1] == Sym("#setR"):
+            head = head.operands[0]
+        if not isinstance(head, Sym):
+            raise Unreadable("a set of more than one variable's values")
+        return Builder(head.name, condition)
 
     def absolute(self, opener: str) -> Node:
         self.bars += 1
@@ -428,23 +408,3 @@ class Formulas(Stream, ABC):
         self.expect(opener)
         self.bars -= 1
         return Call("abs", (node,))
-
-
-def _letter(character: str, spaced: bool) -> Token:
-    return ("const", "#" + character, spaced) if character in "ie" else ("let", character, spaced)
-
-
-def _proper_fraction(top: Node, bottom: Node) -> Fraction | None:
-    if not (isinstance(top, Num) and isinstance(bottom, Num)):
-        return None
-    x, y = top.value, bottom.value
-    return Fraction(x, y) if isinstance(x, int) and isinstance(y, int) and 0 < x < y else None
-
-
-def _builder(items: list[Node], condition: Node) -> Node:
-    head = items[0] if len(items) == 1 else None
-    if isinstance(head, Relation) and head.operators == ("in",) and head.operands[1] == Sym("#setR"):
-        head = head.operands[0]
-    if not isinstance(head, Sym):
-        raise Unreadable("a set of more than one variable's values")
-    return Builder(head.name, condition)
