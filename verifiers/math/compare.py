@@ -10,7 +10,7 @@ from fractions import Fraction
 from .allowance import Allowance, OutOfTime
 from .amounts import amount, as_radians, letter_unit, times
 from .canonical import TooHard, Undefined, canonical
-from .equations import Named, compare_equations, compare_relations, contradicts, named, names_agree, renamed
+from .equations import compare_equations, compare_relations, contradicts, named, names_agree, renamed
 from .expressions import Symbolic, compare_expressions
 from .numeric import load, names_in, values_until
 from .policy import Policy
@@ -80,13 +80,11 @@ class Comparison:
     def equal(self, a: Node, b: Node) -> Ruling:
         """Return the ruling on two answers, or on parts of them."""
         try:
-            return self._equal(a, b)
+            return undecided("structure", "out_of_time") if self.allowance.is_over else self._equal(a, b)
         except OutOfTime:
             return undecided("structure", "out_of_time")
 
     def _equal(self, a: Node, b: Node) -> Ruling:
-        if self.allowance.is_over:
-            return undecided("structure", "out_of_time")
         a, b = unwrapped(a), unwrapped(b)
         for node in (a, b):
             if isinstance(node, Relation) and contradicts(node, self):
@@ -106,8 +104,6 @@ class Comparison:
             return self._sequences(a, b)
         return self._single(a, b)
 
-    # Words
-
     def _words(self, a: Node, b: Node) -> Ruling:
         if isinstance(a, Words) and isinstance(b, Words):
             return Ruling(_bare(a.text) == _bare(b.text), "words")
@@ -122,8 +118,6 @@ class Comparison:
         if any(character in "=\\^<>" for character in words.text) or len(words.text.split()) > _MAX_WORDS:
             return undecided("words", "prose: words and mathematics are mixed")
         return no("words", "words_and_mathematics")
-
-    # Amounts
 
     def _quantities(self, a: Node, b: Node) -> Ruling:
         (x, unit_x), (y, unit_y) = amount(a), amount(b)
@@ -161,14 +155,12 @@ class Comparison:
             return as_written if as_written.equal is not False or ruling.equal is False else ruling
         return ruling
 
-    # Sets, relations
-
     def _sets(self, a: Node, b: Node) -> Ruling:
         left, right = _real_set(a), _real_set(b)
-        if isinstance(left, UnsolvedSet) or isinstance(right, UnsolvedSet):
-            return self._by_shape(a, b, f"{left if isinstance(left, UnsolvedSet) else right}")
-        if isinstance(left, NoRealSet) and isinstance(right, NoRealSet):
-            return self._by_shape(a, b, str(left))
+        failures = [found for found in (left, right) if isinstance(found, NoRealSet)]
+        unsolved = [failure for failure in failures if isinstance(failure, UnsolvedSet)]
+        if unsolved or len(failures) == 2:
+            return self._by_shape(a, b, str((unsolved or failures)[0]))
         if isinstance(left, NoRealSet) or isinstance(right, NoRealSet):
             return no("structure", "a set of numbers and something else")
         if left.variable and right.variable and not names_agree(Sym(left.variable), Sym(right.variable)):
@@ -200,9 +192,19 @@ class Comparison:
     def _relations(self, a: Node, b: Node) -> Ruling:
         left, right = named(a), named(b)
         if left.name is not None and right.name is not None:
-            return self._both_named(a, b, left, right)
+            ruling = no("structure", "names_differ")
+            if names_agree(left.name, right.name):
+                ruling = self.equal(*renamed(left, right))
+            if ruling.equal is not True and (names_in(left.value) or names_in(right.value)):
+                as_equations = compare_equations(a, b, self)
+                return as_equations if as_equations.equal is not None else ruling
+            return ruling
         if left.name is None and right.name is None:
-            return self._no_names(a, b, left, right)
+            if left.is_equation and right.is_equation:
+                return compare_equations(a, b, self)
+            if left.is_equation or right.is_equation:
+                return no("structure", "an equation and a value")
+            return self.equal(left.value, right.value)
         one, other = (left, right) if left.name is not None else (right, left)
         if other.is_equation:
             return compare_equations(a, b, self)
@@ -210,49 +212,20 @@ class Comparison:
             return no("structure", "name_missing")
         return self.equal(left.value, right.value) if one.value is not None else no("structure", "no_value")
 
-    def _both_named(self, a: Node, b: Node, left: Named, right: Named) -> Ruling:
-        assert left.name is not None
-        assert right.name is not None
-        if names_agree(left.name, right.name):
-            x, y = renamed(left, right)
-            ruling = self.equal(x, y)
-        else:
-            ruling = no("structure", "names_differ")
-        if ruling.equal is not True and (names_in(left.value) or names_in(right.value)):
-            as_equations = compare_equations(a, b, self)
-            return as_equations if as_equations.equal is not None else ruling
-        return ruling
-
-    def _no_names(self, a: Node, b: Node, left: Named, right: Named) -> Ruling:
-        if left.is_equation and right.is_equation:
-            return compare_equations(a, b, self)
-        if left.is_equation or right.is_equation:
-            return no("structure", "an equation and a value")
-        return self.equal(left.value, right.value)
-
-    # Lists, tuples, sets of elements
-
-    def _sequences(self, a: Node, b: Node) -> Ruling:
-        if not (isinstance(a, Seq) and isinstance(b, Seq)):
-            return self._sequence_and_single(a, b)
-        x, y = a, b
+    def _sequences(self, x: Node, y: Node) -> Ruling:
+        if not (isinstance(x, Seq) and isinstance(y, Seq)):
+            return self._sequence_and_single(x, y)
         if max(len(x.items), len(y.items)) > MAX_ELEMENTS:
             return undecided("structure", f"over_limit: more than {MAX_ELEMENTS} elements")
         bare = [s.brackets in ("", "{}") for s in (x, y)]
         if all(bare) and (self.policy.bare_lists_are_sets or "{}" in (x.brackets, y.brackets)):
             return self._unordered(x.items, y.items)
         if not any(bare):
-            return self._tuples(x, y)
-        return self._bare_and_tuple(x, y)
-
-    def _tuples(self, x: Seq, y: Seq) -> Ruling:
-        if x.brackets != y.brackets and (_is_interval(x) or {x.brackets, y.brackets} != {"()", "[]"}):
-            return no("structure", "brackets_differ")
-        return self._ordered(x.items, y.items)
-
-    def _bare_and_tuple(self, x: Seq, y: Seq) -> Ruling:
-        bare, bracketed = (x, y) if x.brackets in ("", "{}") else (y, x)
-        if bracketed.brackets == "()" and not bare.brackets and not bare.either:
+            if x.brackets != y.brackets and (_is_interval(x) or {x.brackets, y.brackets} != {"()", "[]"}):
+                return no("structure", "brackets_differ")
+            return self._ordered(x.items, y.items)
+        plain, bracketed = (x, y) if bare[0] else (y, x)
+        if bracketed.brackets == "()" and not plain.brackets and not plain.either:
             return self._ordered(by_name(x.items), by_name(y.items))
         if bracketed.brackets == "[]" and not _is_interval(bracketed):
             return self._unordered(x.items, y.items)
@@ -260,7 +233,11 @@ class Comparison:
 
     def _sequence_and_single(self, a: Node, b: Node) -> Ruling:
         if isinstance(a, Matrix) or isinstance(b, Matrix):
-            return self._matrix_and_tuple(a, b)
+            if (grid_a := as_matrix(a)) is not None and (grid_b := as_matrix(b)) is not None:
+                return self._matrices(grid_a, grid_b)
+            if (column_a := as_tuple(a)) is not None and (column_b := as_tuple(b)) is not None:
+                return self._ordered(column_a, column_b)
+            return no("structure", "a matrix and a list")
         sequence, single = (a, b) if isinstance(a, Seq) else (b, a)
         assert isinstance(sequence, Seq)
         if sequence.brackets == "()" and (point := named_point(single)) is not None:
@@ -297,12 +274,11 @@ class Comparison:
                     break
             else:
                 given = [q for q in y if not any(q is r for r in left)]
-                none_left = all(r.equal is False for r in rulings)
-                return no("structure", "elements_differ") if none_left and self._equals_none(item, given) else None
+                equals_none = all(r.equal is False for r in rulings) and all(
+                    self.equal(item, other).equal is False for other in given
+                )
+                return no("structure", "elements_differ") if equals_none else None
         return all_of(found)
-
-    def _equals_none(self, item: Node, others: list[Node]) -> bool:
-        return all(self.equal(item, other).equal is False for other in others)
 
     def _distinct(self, items: tuple[Node, ...]) -> list[Node]:
         kept: list[Node] = []
@@ -311,28 +287,12 @@ class Comparison:
                 kept.append(item)
         return kept
 
-    # Matrices and single values
-
-    def _matrix_and_tuple(self, a: Node, b: Node) -> Ruling:
-        grids = [as_matrix(node) for node in (a, b)]
-        if grids[0] is not None and grids[1] is not None:
-            return self._matrices(grids[0], grids[1])
-        columns = [as_tuple(node) for node in (a, b)]
-        if columns[0] is None or columns[1] is None:
-            return no("structure", "a matrix and a list")
-        return self._ordered(columns[0], columns[1])
-
     def _single(self, a: Node, b: Node) -> Ruling:
-        for kind, compare in (
-            (Matrix, self._matrices),
-            (Clock, self._clocks),
-            (Proportion, self._proportions),
-            (Based, self._based),
-        ):
-            if isinstance(a, kind) or isinstance(b, kind):
-                return compare(a, b)
         if has_matrix(a) or has_matrix(b):
             return self._matrices(a, b)
+        for kind, compare in ((Clock, self._clocks), (Proportion, self._proportions), (Based, self._based)):
+            if isinstance(a, kind) or isinstance(b, kind):
+                return compare(a, b)
         if any(isinstance(n, Sym) and n.name.startswith("#set") for n in (a, b)):
             return no("structure", "another set of numbers")
         a, b = one_constant(*one_imaginary_unit(a, b))
@@ -352,9 +312,8 @@ class Comparison:
         x, y = clock(a), clock(b)
         if x is None or y is None:
             return no("structure", "a time and a number")
-        if x.half and y.half:
-            return Ruling(x == y, "structure")
-        return Ruling(x.seconds % 43200 == y.seconds % 43200, "structure")
+        same = x == y if x.half and y.half else x.seconds % 43200 == y.seconds % 43200
+        return Ruling(same, "structure")
 
     def _proportions(self, a: Node, b: Node) -> Ruling:
         if isinstance(a, Proportion) and isinstance(b, Proportion):
@@ -394,8 +353,7 @@ def _real_set(node: Node) -> RealSet | NoRealSet:
 
 
 def _bare(words: str) -> str:
-    for article in ("the ", "a ", "an "):
-        words = words.removeprefix(article)
+    words = words.removeprefix("the ").removeprefix("a ").removeprefix("an ")
     return words if words not in _EMPTY else "no solution"
 
 
@@ -407,8 +365,6 @@ def is_undefined(node: Node) -> bool:
         return False
     try:
         canonical(node)
-    except Undefined:
-        return True
-    except TooHard:
-        return False
+    except TooHard as error:
+        return isinstance(error, Undefined)
     return False

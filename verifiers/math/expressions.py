@@ -5,11 +5,11 @@ from fractions import Fraction
 from typing import Any
 
 from .allowance import Allowance, OutOfTime
-from .canonical import Form, TooHard, Undefined, canonical, difference
-from .numeric import NoValue, judge_values, names_in, probe, value_of
+from .canonical import TooHard, Undefined, canonical, difference
+from .numeric import NoValue, names_in, probe, value_of
 from .policy import Policy
 from .ruling import Ruling, no, undecided, yes
-from .tree import Mul, Node, Num, Sym
+from .tree import INFINITY, Mul, Node, Num
 
 Symbolic = Callable[[Node, Node], Ruling]
 """The last tier."""
@@ -19,7 +19,8 @@ def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, 
     """Return the ruling of the first tier that decides; the allowance is that of the tiers before the last one."""
     ruling = _infinite(a, b) or _exact(a, b)
     if ruling is None:
-        ruling = _probed(a, b, allowance)
+        found = probe(a, b, allowance)
+        ruling = Ruling(found.equal, "probing", found.reason if found.equal is None else "")
     if ruling.equal is None and symbolic is not None:
         last = symbolic(a, b)
         ruling = last if last.equal is not None or last.reason else ruling
@@ -39,18 +40,12 @@ def _infinite(a: Node, b: Node) -> Ruling | None:
 
 
 def _infinity_sign(node: Node) -> int:
-    if node == Sym("#inf"):
-        return 1
-    if isinstance(node, Mul) and Sym("#inf") in node.factors:
-        sign = 1
-        for factor in node.factors:
-            if factor == Sym("#inf"):
-                continue
-            if not isinstance(factor, Num) or not factor.value:
-                return 0  # no sign is known, or it is 0 times infinity
-            sign = -sign if factor.value < 0 else sign
-        return sign
-    return 0
+    """Return the sign of an infinity; 0 for other expressions, and where it is not known or 0 times infinity."""
+    factors = node.factors if isinstance(node, Mul) else (node,)
+    rest = [factor for factor in factors if factor != INFINITY]
+    if len(rest) == len(factors) or not all(isinstance(factor, Num) and factor.value for factor in rest):
+        return 0
+    return -1 if sum(isinstance(factor, Num) and factor.value < 0 for factor in rest) % 2 else 1
 
 
 def _exact(a: Node, b: Node) -> Ruling | None:
@@ -69,26 +64,13 @@ def _exact(a: Node, b: Node) -> Ruling | None:
         return None
     if not gap.top:
         return yes("canonical")
-    return no("canonical") if _proves_difference(form_a, form_b, gap) else None
-
-
-def _proves_difference(a: Form, b: Form, gap: Form) -> bool:
-    return gap.is_safe and a.is_safe and b.is_safe
-
-
-def _probed(a: Node, b: Node, allowance: Allowance) -> Ruling:
-    found = probe(a, b, allowance)
-    if found.equal is None:
-        return undecided("probing", found.reason)
-    return Ruling(found.equal, "probing")
+    return no("canonical") if gap.is_safe and form_a.is_safe and form_b.is_safe else None
 
 
 def _approximates(a: Node, b: Node, policy: Policy) -> bool:
     """Tell whether one is a decimal that rounds the other, or whether they agree to the policy's tolerance."""
     decimals = [isinstance(n, Num) and policy.rounded_digits and n.digits >= policy.rounded_digits for n in (a, b)]
-    if not (any(decimals) or policy.relative_tolerance):
-        return False
-    if names_in(a) or names_in(b):
+    if not (any(decimals) or policy.relative_tolerance) or names_in(a) or names_in(b):
         return False
     try:
         x, y = (value_of(n, 60) for n in (a, b))
@@ -106,11 +88,10 @@ def _rounds(decimal: Num, value: Any) -> bool:
     """Tell whether a decimal is the correct rounding of a value to the digits that it has."""
     if getattr(value, "imag", 0) != 0 or not decimal.value:
         return False
-    places = _places(Fraction(decimal.value), decimal.digits)
-    half = Fraction(1, 2) * Fraction(10) ** -places
-    gap = abs(value - value.context.mpf(decimal.value.numerator) / decimal.value.denominator)
-    bound = value.context.mpf(half.numerator) / half.denominator
-    return bool(gap <= bound * (1 + value.context.mpf(10) ** -20))
+    real = value.context.mpf
+    gap = abs(value - real(decimal.value.numerator) / decimal.value.denominator)
+    half = real(10) ** -_places(Fraction(decimal.value), decimal.digits) / 2
+    return bool(gap <= half * (1 + real(10) ** -20))
 
 
 def _places(value: Fraction, digits: int) -> int:
@@ -119,13 +100,9 @@ def _places(value: Fraction, digits: int) -> int:
     >>> _places(Fraction("0.0833333"), 6), _places(Fraction("1234.5"), 5)
     (7, 1)
     """
-    size = abs(value)
-    exponent = 0
+    size, exponent = abs(value), 0
     while size >= 10:
         size, exponent = size / 10, exponent + 1
     while size < 1:
         size, exponent = size * 10, exponent - 1
     return digits - 1 - exponent
-
-
-__all__ = ["Symbolic", "compare_expressions", "judge_values"]

@@ -6,7 +6,6 @@ words becomes `Words`.
 
 import re
 from functools import lru_cache
-from typing import TypeGuard
 
 from .commands import READERS
 from .formulas import Formulas
@@ -48,19 +47,24 @@ def read(text: str) -> Node:
     Words(text='no solution')
     """
     if _PLAIN_NUMBER.fullmatch(text):
-        return _plain_number(text)
+        value, digits = read_number(text.removeprefix("-"))
+        return Num(-value if text[0] == "-" else value, digits)
     if len(text) > MAX_CHARACTERS:
         raise TooLarge("longer than an answer is")
     text = normalise(text)
-    special = _clock(text) or _number_words(text) or _plain_words(text)
-    if special is not None:
+    if (special := _clock(text) or _number_words(text)) is not None:
         return special
+    bare = text.strip().strip("$.").strip()
+    if len(bare) > 1 and bare[0].isupper() and bare.isalpha() and bare not in ("Pi", "PI", "Infinity", "NaN"):
+        return Words(bare.casefold())  # `DNE`, `AB`, `Monday`: no product
     try:
         tokens = tokenize(text)
         node = Answers(tokens).answer()
         if len(tokens) > _MAX_LEVELS and _is_deeper(node, _MAX_LEVELS):
             raise TooLarge("deeper than an answer is")
-        return Words(node.name.casefold()) if _is_capitals(node) else node
+        if isinstance(node, Sym) and len(node.name) > 1 and node.name.isalpha() and node.name.isupper():
+            return Words(node.name.casefold())  # letters under an accent, such as a segment AB
+        return node
     except TooLarge:
         raise
     except (Unreadable, RecursionError, ValueError, OverflowError):
@@ -80,11 +84,6 @@ def _is_deeper(node: Node, most: int) -> bool:
     return True
 
 
-def _plain_number(text: str) -> Num:
-    value, digits = read_number(text.removeprefix("-"))
-    return Num(-value if text[0] == "-" else value, digits)
-
-
 def as_words(text: str) -> str:
     r"""Return an answer in words as they are compared, or empty if it holds no word.
 
@@ -95,19 +94,6 @@ def as_words(text: str) -> str:
     if _COMMAND.search(plain) and not _SENTENCE.search(plain):
         return ""
     return " ".join(_ORDINAL.sub("", _DROPPED.sub("", plain)).casefold().split()) if _LETTERS.search(plain) else ""
-
-
-def _plain_words(text: str) -> Words | None:
-    """Return an answer that is one word in capitals (`DNE`, `AB`, `MAKE`) or one capitalised word: no product."""
-    stripped = text.strip().strip("$.").strip()
-    if (
-        stripped.isalpha()
-        and len(stripped) > 1
-        and stripped[0].isupper()
-        and stripped not in ("Pi", "PI", "Infinity", "NaN")
-    ):
-        return Words(stripped.casefold())
-    return None
 
 
 def _number_words(text: str) -> Num | None:
@@ -136,13 +122,8 @@ def _clock(text: str) -> Clock | None:
     return Clock(int(match[1]) * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
 
 
-def _is_capitals(node: Node) -> TypeGuard[Sym]:
-    """Tell whether an answer is letters under an accent, such as a segment AB."""
-    return isinstance(node, Sym) and len(node.name) > 1 and node.name.isalpha() and node.name.isupper()
-
-
-def _same_kind(one: str, other: str) -> bool:
-    """Tell whether two different units measure the same: feet and inches, not centimetres twice."""
+def _is_smaller(one: str, other: str) -> bool:
+    """Tell whether the second unit measures the same as the first one and is smaller: feet and inches."""
     first, second = read_unit(one), read_unit(other)
     if first is None or second is None or not first.is_known:
         return False
@@ -159,7 +140,6 @@ class Answers(Formulas):
         return node
 
     def sequence(self, closers: tuple[str, ...]) -> Node:
-        """Read elements up to a closing bracket or the end; one element alone is that element."""
         items, either, trailing = self.elements(closers)
         if len(items) == 1 and not trailing:
             return items[0]
@@ -187,7 +167,7 @@ class Answers(Formulas):
             elif kind in ("sep", "row"):
                 either = either or value == "or"
                 self.at += 1
-            elif kind not in ("end",) and not (kind == "op" and value in closers):
+            elif kind != "end" and not (kind == "op" and value in closers):
                 raise Unreadable(f"not expected: {value!r}")
         self.depth -= 1
         groups = [group for group in groups if group]
@@ -210,19 +190,18 @@ class Answers(Formulas):
     def operand(self) -> Node:
         parts = [self.quantity()]
         kind = ""
-        while following := self.set_operator():
+        while self.kind() == "op":
+            following = self.value()
+            if following == "-" and self.is_op(r"\{", 1):  # `\mathbb{R} - \{2\}`
+                following = "minus"
+            if following not in ("cup", "cap", "minus"):
+                break
             if kind and kind != following:
                 parts = [SetOperation(kind, tuple(parts))]
             kind = following
             self.at += 1
             parts.append(self.quantity())
         return SetOperation(kind, tuple(parts)) if kind else parts[0]
-
-    def set_operator(self) -> str:
-        r"""Return the name of the operator of sets that follows; `-` before a brace is one: `\mathbb{R} - \{2\}`."""
-        if self.kind() == "op" and self.value() in ("cup", "cap", "minus"):
-            return self.value()
-        return "minus" if self.is_op("-") and self.is_op(r"\{", 1) else ""
 
     def quantity(self) -> Node:
         self.currency = ""
@@ -252,7 +231,7 @@ class Answers(Formulas):
         self.deeper()
         following = self.quantity()
         self.depth -= 1
-        if isinstance(following, Quantity) and (_same_kind(first.unit, following.unit) or not following.unit):
+        if isinstance(following, Quantity) and (_is_smaller(first.unit, following.unit) or not following.unit):
             return Quantity(Add((first, following)), "")
         if not joined:
             raise Unreadable("two numbers")
@@ -267,17 +246,12 @@ class Answers(Formulas):
         return Proportion(tuple(parts)) if len(parts) > 1 else parts[0]
 
     def part(self, start: int, end: int) -> Node:
-        """Read the tokens between two positions as an answer."""
         return Answers(self.tokens[start:end], self.depth).answer()
 
     def command(self, kind: str, value: str) -> Node:
-        """Read the text after a command, whose token is already taken."""
-        reader = READERS.get(kind)
-        if reader is None:
+        if kind not in READERS:
             raise Unreadable(f"not expected: {value!r}")
-        return reader(self, value)
-
-    # Units
+        return READERS[kind](self, value)
 
     def unit_words(self) -> str:
         """Take the words, percent and degree signs after a value."""
