@@ -3,7 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from .tree import DEGREE, PI, Add, Mul, Node, Num, Pow, Quantity, Seq, Sym, children, product
+from .tree import DEGREE, PI, Add, Mul, Node, Num, Pow, Quantity, Seq, Sym, holds, product
 from .units import NO_UNIT, Unit, read_unit
 
 _LETTER_UNITS = {
@@ -19,19 +19,12 @@ def amount(node: Node) -> tuple[Node, Unit | None]:
     if not isinstance(node, Quantity):
         return node, NO_UNIT
     if not node.unit and isinstance(node.value, Add):
-        return _compound(node.value)
+        parts = [(value, unit) for value, unit in map(amount, node.value.terms) if unit is not None and unit.is_known]
+        if len(parts) < len(node.value.terms) or len({unit.dimension for _, unit in parts}) > 1:
+            return node.value, None
+        first = parts[0][1]
+        return Add(tuple(times(value, unit.factor / first.factor) for value, unit in parts)), first  # 5 ft 6 in
     return node.value, read_unit(node.unit)
-
-
-def _compound(total: Add) -> tuple[Node, Unit | None]:
-    """Add up 5 ft 6 in."""
-    parts = [amount(term) for term in total.terms]
-    units = [unit for _, unit in parts]
-    first = units[0]
-    if first is None or any(u is None or u.dimension != first.dimension or not u.is_known for u in units):
-        return total, None
-    terms = tuple(times(value, unit.factor / first.factor) for value, unit in parts if unit is not None)
-    return Add(terms), first
 
 
 def times(node: Node, factor: Fraction) -> Node:
@@ -46,17 +39,13 @@ def times(node: Node, factor: Fraction) -> Node:
 def as_radians(x: Node, unit_x: Unit, y: Node, unit_y: Unit) -> tuple[Node, Node] | None:
     """Return two angles as bare numbers: degrees and radians, or degrees and a bare multiple of pi."""
     measures = {unit_x.dimension, unit_y.dimension}
-    if measures == {_DEGREES, _RADIANS} or (measures == {_DEGREES, ()} and _holds_pi(x if unit_y.dimension else y)):
+    if measures == {_DEGREES, _RADIANS} or (measures == {_DEGREES, ()} and holds(x if unit_y.dimension else y, PI)):
         return _in_radians(x, unit_x), _in_radians(y, unit_y)
     return None
 
 
 def _in_radians(value: Node, unit: Unit) -> Node:
     return Mul((Num(unit.factor), value, DEGREE)) if unit.dimension == _DEGREES else value
-
-
-def _holds_pi(node: Node) -> bool:
-    return node == PI or any(_holds_pi(child) for child in children(node))
 
 
 def letter_unit(value: Node, unit: Unit, other: Unit) -> tuple[Node, Unit]:

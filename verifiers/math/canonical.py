@@ -4,8 +4,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from .forms import UNIT, Form, TooHard, Undefined, difference, multiply, plus, proportional, start_budget
-from .functions import apply
-from .powers import rational_power, symbolic_power
+from .functions import apply, power
 from .tree import Add, Based, Big, Call, Matrix, Mul, Node, Num, Pow, Quantity, Sym
 
 MAX_SUMMANDS = 400
@@ -13,6 +12,7 @@ MAX_SUMMANDS = 400
 __all__ = ["Form", "TooHard", "Undefined", "based_value", "canonical", "difference", "proportional", "substitute"]
 
 
+@lru_cache(1024)
 def canonical(node: Node) -> Form:
     r"""Return the form of an expression; raises TooHard.
 
@@ -20,22 +20,12 @@ def canonical(node: Node) -> Form:
     >>> canonical(read(r"(x+1)^2")).key == canonical(read("1+2x+x^2")).key
     True
     """
-    return _canonical(node)
-
-
-@lru_cache(1024)
-def _canonical(node: Node) -> Form:
     start_budget()
     try:
         return _form(node)
     except TooHard:
         raise
-    except (
-        ZeroDivisionError,
-        OverflowError,
-        RecursionError,
-        ValueError,
-    ) as error:  # the last: an integer of 4300 digits
+    except (ZeroDivisionError, OverflowError, RecursionError, ValueError) as error:  # the last: 4300 digits
         raise TooHard(f"no finite value: {type(error).__name__}") from None
 
 
@@ -55,7 +45,7 @@ def _form(node: Node) -> Form:
             product = multiply(product, _form(factor))
         return product
     if isinstance(node, Pow):
-        return _power(node)
+        return power(_form(node.base), _form(node.exponent))
     if isinstance(node, Call):
         if any(isinstance(a, Matrix) for a in node.args):
             raise TooHard("a function of a matrix")
@@ -84,17 +74,6 @@ def _symbol(name: str) -> Form:
     return Form({((name, 1),): 1})
 
 
-def _power(node: Pow) -> Form:
-    exponent = _form(node.exponent)
-    rational = exponent.rational
-    if isinstance(node.base, Sym) and node.base.name == "#e" and rational is None:
-        return symbolic_power(Form({(("#e", 1),): 1}), exponent)
-    base = _form(node.base)
-    if rational is None:
-        return symbolic_power(base, exponent)
-    return rational_power(base, Fraction(rational))
-
-
 def _big(node: Big) -> Form:
     if node.kind in ("sum", "prod"):
         assert node.low is not None
@@ -113,10 +92,9 @@ def _big(node: Big) -> Form:
 
 
 def _unrolled(node: Big, low: int, high: int) -> Form:
-    total = Form({}) if node.kind == "sum" else Form(UNIT)
+    total, join = (Form({}), plus) if node.kind == "sum" else (Form(UNIT), multiply)
     for k in range(low, high + 1):
-        term = _form(substitute(node.body, node.variable, Num(k)))
-        total = plus(total, term) if node.kind == "sum" else multiply(total, term)
+        total = join(total, _form(substitute(node.body, node.variable, Num(k))))
     return total
 
 

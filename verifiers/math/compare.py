@@ -22,7 +22,6 @@ from .shapes import (
     by_name,
     clock,
     has_matrix,
-    holds,
     named_point,
     one_constant,
     one_imaginary_unit,
@@ -46,6 +45,7 @@ from .tree import (
     SetOperation,
     Sym,
     Words,
+    holds,
     quotient,
 )
 from .units import Unit

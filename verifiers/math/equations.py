@@ -65,11 +65,9 @@ def names_agree(a: Node, b: Node) -> bool:
     if a == b:
         return True
     if isinstance(a, Call) and isinstance(b, Call):
-        return (
-            a.name == b.name
-            and len(a.args) == len(b.args)
-            and all(_agree(p, q) for p, q in zip(a.args, b.args, strict=True))
-        )
+        pairs = zip(a.args, b.args, strict=False)
+        agree = all(p == q or (isinstance(p, Sym) and isinstance(q, Sym)) for p, q in pairs)
+        return a.name == b.name and len(a.args) == len(b.args) and agree
     if isinstance(a, Call) or isinstance(b, Call):
         call, other = (a, b) if isinstance(a, Call) else (b, a)
         return isinstance(other, Sym) and isinstance(call, Call) and other.name in ("y", call.name)
@@ -79,29 +77,29 @@ def names_agree(a: Node, b: Node) -> bool:
     return type(a) is not type(b)
 
 
-def _agree(a: Node, b: Node) -> bool:
-    return a == b or (isinstance(a, Sym) and isinstance(b, Sym))
-
-
 def renamed(a: Named, b: Named) -> tuple[Node, Node]:
     """Return both values with the arguments of the second name called as those of the first: f(n) = n as f(x) = x."""
     value = b.value
     if isinstance(a.name, Call) and isinstance(b.name, Call):
-        for x, y in zip(a.name.args, b.name.args, strict=True):
-            if isinstance(x, Sym) and isinstance(y, Sym) and x != y:
-                try:
+        try:
+            for x, y in zip(a.name.args, b.name.args, strict=True):
+                if isinstance(x, Sym) and isinstance(y, Sym) and x != y:
                     value = substitute(value, y.name, x)
-                except TooHard:
-                    return a.value, b.value
+        except TooHard:
+            return a.value, b.value
     return a.value, value
 
 
 def compare_equations(a: Node, b: Node, comparison: Equality) -> Ruling:
     """Compare two equations: the same solutions because one is the other times a constant."""
-    pairs = [_sides(node) for node in (a, b)]
-    if None in pairs:
+    sides = [
+        (operands[0], operands[-1])
+        for node in (a, b)
+        if isinstance(node, Relation) and set(node.operators) <= {"=", "~"} and len(operands := _exact_part(node)) >= 2
+    ]
+    if len(sides) < 2:
         return no("structure", "an equation and a value")
-    (l1, r1), (l2, r2) = pairs  # type: ignore[misc]
+    (l1, r1), (l2, r2) = sides
     straight = all_of([comparison.equal(l1, l2), comparison.equal(r1, r2)])
     if straight.equal:
         return straight
@@ -131,9 +129,8 @@ def compare_relations(a: Relation, b: Relation, comparison: Equality) -> Ruling:
         if x.operators == ("!=",):
             return comparison.equal(Relation(x.operands, ("=",)), Relation(y.operands, ("=",)))
     if len(x.operands) != 2 or len(y.operands) != 2:
-        return (
-            undecided("structure", "a chain of inequalities") if len(x.operands) == len(y.operands) else no("structure")
-        )
+        is_open = len(x.operands) == len(y.operands)
+        return undecided("structure", "a chain of inequalities") if is_open else no("structure")
     if x.operators != y.operators:
         return no("structure", "relations_differ")
     try:
@@ -141,15 +138,10 @@ def compare_relations(a: Relation, b: Relation, comparison: Equality) -> Ruling:
     except TooHard as error:
         return undecided("structure", f"inequalities: {error}")
     ratio = proportional(gaps[0].top, gaps[1].top)
-    if ratio is not None and ratio > 0 and _is_plain(gaps):
+    is_plain = all(gap.bottom == {(): 1} for gap in gaps)
+    if ratio is not None and ratio > 0 and is_plain:
         return yes("canonical")
-    return (
-        no("canonical") if all(g.is_safe for g in gaps) and _is_plain(gaps) else undecided("canonical", "inequalities")
-    )
-
-
-def _is_plain(forms: list[Form]) -> bool:
-    return all(f.bottom == {(): 1} for f in forms)
+    return no("canonical") if is_plain and all(g.is_safe for g in gaps) else undecided("canonical", "inequalities")
 
 
 def _exact_part(node: Relation) -> tuple[Node, ...]:
@@ -175,13 +167,6 @@ def _is_name(node: Node) -> bool:
     if isinstance(node, Mul):
         return all(isinstance(f, Sym) and f.name.isalpha() and f.name.isupper() for f in node.factors)  # AB
     return False
-
-
-def _sides(node: Node) -> tuple[Node, Node] | None:
-    if not isinstance(node, Relation) or set(node.operators) - {"=", "~"}:
-        return None
-    operands = _exact_part(node)
-    return (operands[0], operands[-1]) if len(operands) >= 2 else None
 
 
 def _without_powers(polynomial: Polynomial) -> Polynomial:
@@ -224,14 +209,14 @@ def _probed_ratio(f: Node, g: Node, comparison: Equality) -> Ruling:
     if not names:
         return undecided("probing", "no_variables")
     fixed_f, fixed_g = f, g
-    for position, name in enumerate(names):
-        at = Num(Fraction(7 * position + 11, 10))
-        try:
+    try:
+        for position, name in enumerate(names):
+            at = Num(Fraction(7 * position + 11, 10))
             fixed_f, fixed_g = substitute(fixed_f, name, at), substitute(fixed_g, name, at)
-        except TooHard as error:
-            return undecided("probing", str(error))
+    except TooHard as error:
+        return undecided("probing", str(error))
     found = probe(Mul((f, fixed_g)), Mul((g, fixed_f)), comparison.allowance)
-    return undecided("probing", found.reason) if found.equal is None else Ruling(found.equal, "probing")
+    return Ruling(found.equal, "probing", found.reason)
 
 
 def _ascending(node: Relation) -> Relation:

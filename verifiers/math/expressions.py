@@ -20,7 +20,7 @@ def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, 
     ruling = _infinite(a, b) or _exact(a, b)
     if ruling is None:
         found = probe(a, b, allowance)
-        ruling = Ruling(found.equal, "probing", found.reason if found.equal is None else "")
+        ruling = Ruling(found.equal, "probing", found.reason)
     if ruling.equal is None and symbolic is not None:
         last = symbolic(a, b)
         ruling = last if last.equal is not None or last.reason else ruling

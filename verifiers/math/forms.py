@@ -59,13 +59,7 @@ class Form:
     @property
     def variables(self) -> set[str]:
         """Names in it, those inside other atoms not among them."""
-        return {
-            atom
-            for polynomial in (self.top, self.bottom)
-            for mono in polynomial
-            for atom, _ in mono
-            if is_variable(atom)
-        }
+        return {atom for mono in (*self.top, *self.bottom) for atom, _ in mono if is_variable(atom)}
 
     @property
     def key(self) -> str:
@@ -98,15 +92,12 @@ def is_variable(atom: str) -> bool:
 
 
 def _all_safe(polynomial: Polynomial) -> bool:
-    return all(_is_safe_atom(atom, exponent) for mono in polynomial for atom, exponent in mono)
-
-
-def _is_safe_atom(atom: str, exponent: Coefficient) -> bool:
-    if atom[0] != "#":
-        return atom[0] != "~"
-    if atom in ("#pi", "#i"):
-        return exponent.denominator == 1
-    return atom[1:].isdigit() and 0 < exponent < 1
+    return all(
+        is_variable(atom)
+        or (exponent.denominator == 1 if atom in ("#pi", "#i") else atom[1:].isdigit() and 0 < exponent < 1)
+        for mono in polynomial
+        for atom, exponent in mono
+    )
 
 
 def add(a: Polynomial, b: Polynomial) -> Polynomial:
@@ -131,7 +122,10 @@ def times(a: Polynomial, b: Polynomial) -> Polynomial:
         return b if a is UNIT else a
     if len(a) * len(b) > 4 * MAX_TERMS:
         raise TooHard("too many terms")
-    _spend(len(a) * len(b) * (1 + (_bits(a) + _bits(b)) // 256))
+    spent = len(a) * len(b) * (1 + (_bits(a) + _bits(b)) // 256)
+    _local.budget = getattr(_local, "budget", MAX_PRODUCTS) - spent
+    if _local.budget < 0:
+        raise TooHard("too much to multiply out")
     total: Polynomial = {}
     for mono_a, c in a.items():
         for mono_b, d in b.items():
@@ -151,12 +145,6 @@ def times(a: Polynomial, b: Polynomial) -> Polynomial:
 def start_budget() -> None:
     """Allow this thread the multiplications of one canonical form."""
     _local.budget = MAX_PRODUCTS
-
-
-def _spend(products: int) -> None:
-    _local.budget = getattr(_local, "budget", MAX_PRODUCTS) - products
-    if _local.budget < 0:
-        raise TooHard("too much to multiply out")
 
 
 def _bits(polynomial: Polynomial) -> int:

@@ -6,6 +6,7 @@ Compiling reads it into a tree and says whether anything can equal it: an empty,
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -77,14 +78,10 @@ class Gold:
     def compare(self, answer: str, symbolic: Symbolic | None = None) -> Ruling:
         """Return the ruling on an answer; symbolic is the last tier."""
         assert self.reading is not None
-        if self._is_as_written and _key(_trimmed(answer)) == self.reading.key:
+        # The same text is the same answer without reading it, but for a chain of equations that may contradict itself.
+        if not isinstance(self.reading.node, Relation) and _key(_trimmed(answer)) == self.reading.key:
             return yes("string")
         return compare_readings(read_answer(answer), self.reading, Comparison(self.policy, symbolic))
-
-    @property
-    def _is_as_written(self) -> bool:
-        """Whether the same text is the same answer without reading it; a chain of equations may contradict itself."""
-        return self.reading is not None and not isinstance(self.reading.node, Relation)
 
 
 @lru_cache(4096)
@@ -97,21 +94,20 @@ def compile_gold(answer: str, policy: Policy = DEFAULT) -> Gold:
     'the reference is empty'
     """
     text = _content(answer) if len(answer) <= 10 * MAX_CHARACTERS else answer
+    reading = None
     if len(text) > MAX_CHARACTERS:
-        return Gold(
-            text=text, reading=None, policy=policy, error=f"the reference has more than {MAX_CHARACTERS} characters"
-        )
-    if not _LOOSE.sub("", text).strip(". "):
-        return Gold(text=text, reading=None, policy=policy, error="the reference is empty")
-    reading = read_answer(text)
-    error = _unusable(reading)
+        error = f"the reference has more than {MAX_CHARACTERS} characters"
+    elif not _LOOSE.sub("", text).strip(". "):
+        error = "the reference is empty"
+    else:
+        reading = read_answer(text)
+        error = _unusable(reading)
     return Gold(text=text, reading=None if error else reading, policy=policy, error=error)
 
 
 def _unusable(reading: Reading) -> str:
-    if reading.problem:
+    if reading.node is None:
         return f"the reference cannot be read ({reading.problem})"
-    assert reading.node is not None
     if is_undefined(reading.node):
         return "the reference is undefined"
     if isinstance(reading.node, Relation) and contradicts(reading.node, Comparison(DEFAULT)):
@@ -120,11 +116,9 @@ def _unusable(reading: Reading) -> str:
 
 
 def _content(answer: str) -> str:
-    marked = marked_answer(answer)
-    if marked is not None:
+    if (marked := marked_answer(answer)) is not None:
         return marked
-    cut_off = _OPEN_BOX.fullmatch(answer)
-    if cut_off:
+    if (cut_off := _OPEN_BOX.fullmatch(answer)) is not None:
         return cut_off[1].strip()
     match = _DELIMITED.fullmatch(answer)
     inner = next((g for g in match.groups() if g is not None), None) if match else None
@@ -134,22 +128,22 @@ def _content(answer: str) -> str:
 @lru_cache(8192)
 def read_answer(text: str) -> Reading:
     """Return an answer's text, key and tree."""
-    if not text.isascii() and _has_hidden_characters(text):
+    if not text.isascii() and any(
+        unicodedata.category(c) in ("Cc", "Cf", "Mn", "Me", "Cs", "Co") for c in text if c not in _HARMLESS
+    ):  # characters that do not show, reorder or overstrike
         return Reading(text=text, key="", node=None, problem="hidden_characters")
     text = text.strip()
     trimmed = _trimmed(text)
     try:
         return Reading(text=text, key=_key(trimmed), node=_tree(trimmed))
-    except TooLarge:
-        return Reading(text=text, key=_key(trimmed), node=None, problem="too_large")
-    except Unreadable:
-        return Reading(text=text, key=_key(trimmed), node=None, problem="unreadable")
+    except Unreadable as error:
+        problem = "too_large" if isinstance(error, TooLarge) else "unreadable"
+        return Reading(text=text, key=_key(trimmed), node=None, problem=problem)
 
 
 def _tree(text: str) -> Node:
     """Read an answer; `Area = 5` and `Answer: 5` are values with a name in words."""
-    labelled = _LABELLED.fullmatch(text)
-    if labelled:
+    if (labelled := _LABELLED.fullmatch(text)) is not None:
         text = f"{labelled[1]}\\text{{ {labelled[2]}}}"
     try:
         node = read(text)
@@ -157,14 +151,10 @@ def _tree(text: str) -> Node:
         raise
     except Unreadable:
         node = None
-    if node is None or isinstance(node, Words):
-        head = _NAMED_IN_WORDS.match(text)
-        if head is not None:
-            try:
-                value = read(text[head.end() :])
-            except Unreadable:
-                value = None
-            if value is not None and not isinstance(value, Words):
+    if (node is None or isinstance(node, Words)) and (head := _NAMED_IN_WORDS.match(text)) is not None:
+        with suppress(Unreadable):
+            value = read(text[head.end() :])
+            if not isinstance(value, Words):
                 name = " ".join((head[1] or head[2]).casefold().split())
                 return Relation((Sym(f" {name}"), value), ("=",))
     if node is None and (choice := _CHOICE.fullmatch(text)) is not None:
@@ -185,11 +175,6 @@ def _trimmed(text: str) -> str:
 def _key(text: str) -> str:
     text = _FRACTION.sub(r"\\frac", _LOOSE.sub("", _APART.sub("#", text)))
     return _WRAPPER.sub(r"\1", text)
-
-
-def _has_hidden_characters(text: str) -> bool:
-    """Tell whether characters that do not show, reorder or overstrike are among the text's."""
-    return any(unicodedata.category(c) in ("Cc", "Cf", "Mn", "Me", "Cs", "Co") for c in text if c not in _HARMLESS)
 
 
 def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling:

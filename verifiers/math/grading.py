@@ -44,8 +44,11 @@ def _grade(started: float, completion: str, answer: str, strict: bool, timeout: 
     if gold.error:
         return _verdict(started, Outcome.ERROR, gold, _NOTHING, reason=f"bad_gold: {gold.error}")
     found = extract(completion, strict=strict, wanted=_wanted(gold))
+    if found.status is Status.OVER_LIMIT:
+        reason = f"over_limit: the completion has more than {LIMIT} characters"
+        return _verdict(started, Outcome.UNDECIDED, gold, found, reason=reason)
     if found.text is None:
-        return _no_answer(started, gold, found)
+        return _verdict(started, Outcome.NO_ANSWER, gold, found)
     if len(found.text) > MAX_ANSWER:
         reason = f"over_limit: the answer has more than {MAX_ANSWER} characters"
         return _verdict(started, Outcome.UNDECIDED, gold, found, reason=reason)
@@ -63,13 +66,6 @@ def _wanted(gold: Gold) -> Wanted:
     if isinstance(node, Words):
         return Wanted.WORDS
     return Wanted.CHOICE if isinstance(node, Sym) and len(node.name) == 1 and node.name.isupper() else Wanted.VALUE
-
-
-def _no_answer(started: float, gold: Gold, found: Extraction) -> Verdict:
-    if found.status is Status.OVER_LIMIT:
-        reason = f"over_limit: the completion has more than {LIMIT} characters"
-        return _verdict(started, Outcome.UNDECIDED, gold, found, reason=reason)
-    return _verdict(started, Outcome.NO_ANSWER, gold, found)
 
 
 def _ruled(started: float, gold: Gold, found: Extraction, ruling: Ruling) -> Verdict:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .allowance import Allowance, OutOfTime
 from .canonical import based_value
-from .tree import Add, Based, Big, Call, I, Mul, Node, Num, Pow, Quantity, Sym, children
+from .tree import Add, Based, Big, Call, I, Mul, Node, Num, Pow, Quantity, Sym, children, holds
 from .vocabulary import ELEMENTARY
 
 DIGITS = 50
@@ -38,8 +38,6 @@ class Probe:
     """Result of comparing at points: True, False, or None where the points do not decide."""
 
     equal: bool | None
-    points: int = 0
-    """Points at which both have a value."""
     reason: str = ""
 
 
@@ -56,20 +54,19 @@ def probe(a: Node, b: Node, allowance: Allowance, seed: int = 0) -> Probe:
     digits = DIGITS + _literal_digits(a) + _literal_digits(b)
     if digits > 1500:
         return Probe(equal=None, reason="too_many_digits")
-    is_complex = _has_imaginary_unit(a) or _has_imaginary_unit(b)
+    is_complex = holds(a, I) or holds(b, I)
     valid = 0
-    for point in _points(names, seed):
-        if allowance.is_over:
-            return Probe(equal=None, points=valid, reason="out_of_time")
-        try:
+    try:
+        for point in _points(names, seed):
+            if allowance.is_over:
+                raise OutOfTime
             found = _compare_at(a, b, point, digits, allowance, is_complex)
-        except OutOfTime:
-            return Probe(equal=None, points=valid, reason="out_of_time")
-        if found is False:
-            return Probe(equal=False, points=valid + 1)
-        valid += found is True
-    wanted = 1 if not names else 3
-    return Probe(equal=True if valid >= wanted else None, points=valid, reason="" if valid >= wanted else "no_points")
+            if found is False:
+                return Probe(equal=False)
+            valid += found is True
+    except OutOfTime:
+        return Probe(equal=None, reason="out_of_time")
+    return Probe(equal=True) if valid >= (3 if names else 1) else Probe(equal=None, reason="no_points")
 
 
 def value_of(node: Node, digits: int = DIGITS) -> Any:
@@ -110,30 +107,24 @@ def _points(names: list[str], seed: int) -> list[dict[str, Fraction]]:
     if not names:
         return [{}]
     rng = random.Random(f"{seed}:{names}")
-    points = [{n: _random(rng, 1) for n in names} for _ in range(3)]
-    points += [{n: _random(rng, rng.choice((-1, 1))) for n in names} for _ in range(4)]
-    points += [{n: -_random(rng, 1) for n in names}]
-    points += [{n: Fraction(rng.randint(2, 12)) for n in names} for _ in range(3)]
-    return points
-
-
-def _random(rng: random.Random, sign: int) -> Fraction:
-    return sign * Fraction(rng.randint(200_000_000, 2_900_000_000), 1_000_000_007)
-
-
-def _has_imaginary_unit(node: Node) -> bool:
-    return node == I or any(_has_imaginary_unit(child) for child in children(node))
+    signs = [(1,)] * 3 + [(-1, 1)] * 4 + [(-1,)]
+    size = 1_000_000_007
+    points = [
+        {n: rng.choice(s) * Fraction(rng.randint(size // 5, 29 * size // 10), size) for n in names} for s in signs
+    ]
+    return points + [{n: Fraction(rng.randint(2, 12)) for n in names} for _ in range(3)]
 
 
 def _compare_at(
     a: Node, b: Node, point: dict[str, Fraction], digits: int, allowance: Allowance, is_complex: bool
 ) -> bool | None:
     try:
-        low, high = _both(a, b, point, digits, allowance), _both(a, b, point, 2 * digits, allowance)
+        low, high = (_both(a, b, point, precision, allowance) for precision in (digits, 2 * digits))
     except NoValue:
         return None
     context = _context(2 * digits)
-    if point and not is_complex and not all(_is_real(context, v) for v in high):
+    tiny = context.mpf("1e-40")
+    if point and not is_complex and any(isinstance(v, context.mpc) and abs(v.imag) > abs(v.real) * tiny for v in high):
         return None  # outside the domain over the reals, where branches of roots and logarithms differ by convention
     return judge_values(context, low, high, digits)
 
@@ -156,10 +147,6 @@ def _both(a: Node, b: Node, point: dict[str, Fraction], digits: int, allowance: 
     context = _context(digits)
     values = {name: context.mpf(v.numerator) / v.denominator for name, v in point.items()}
     return _evaluate(context, a, values, allowance), _evaluate(context, b, values, allowance)
-
-
-def _is_real(context: Any, value: Any) -> bool:
-    return not isinstance(value, context.mpc) or abs(value.imag) <= abs(value.real) * context.mpf("1e-40")
 
 
 def _context(digits: int) -> Any:
@@ -208,7 +195,11 @@ def _value(context: Any, node: Node, values: dict[str, Any], allowance: Allowanc
     if isinstance(node, Num):
         return context.mpf(node.value.numerator) / node.value.denominator
     if isinstance(node, Sym):
-        return _symbol(context, node.name, values)
+        if node.name in values:
+            return values[node.name]
+        if node.name in _CONSTANTS:
+            return _CONSTANTS[node.name](context)
+        raise NoValue(node.name)
     if allowance.is_over:
         raise OutOfTime
     if isinstance(node, Add):
@@ -216,9 +207,7 @@ def _value(context: Any, node: Node, values: dict[str, Any], allowance: Allowanc
     if isinstance(node, Mul):
         return context.fprod([_value(context, f, values, allowance) for f in node.factors])
     if isinstance(node, Pow):
-        return _power(
-            context, _value(context, node.base, values, allowance), _value(context, node.exponent, values, allowance)
-        )
+        return _power(context, *(_value(context, n, values, allowance) for n in (node.base, node.exponent)))
     if isinstance(node, Call):
         return _call(context, node, [_value(context, a, values, allowance) for a in node.args])
     if isinstance(node, Based):
@@ -230,18 +219,9 @@ def _value(context: Any, node: Node, values: dict[str, Any], allowance: Allowanc
     raise NoValue(type(node).__name__)
 
 
-def _symbol(context: Any, name: str, values: dict[str, Any]) -> Any:
-    if name in values:
-        return values[name]
-    constants: dict[str, Callable[[], Any]] = {
-        "#pi": lambda: +context.pi,
-        "#e": lambda: context.e + 0,
-        "#i": lambda: context.mpc(0, 1),
-        "#deg": lambda: context.pi / 180,
-    }
-    if name not in constants:
-        raise NoValue(name)
-    return constants[name]()
+_CONSTANTS: dict[str, Callable[[Any], Any]] = {
+    "#pi": lambda c: +c.pi, "#e": lambda c: c.e + 0, "#i": lambda c: c.mpc(0, 1), "#deg": lambda c: c.pi / 180,
+}  # fmt: skip
 
 
 def _power(context: Any, base: Any, exponent: Any) -> Any:
@@ -252,22 +232,13 @@ def _power(context: Any, base: Any, exponent: Any) -> Any:
     if abs(exponent) * max(1, abs(context.mag(base))) > _MAX_POWER:
         raise NoValue("too large a power")
     if not isinstance(base, context.mpc) and base < 0 and not isinstance(exponent, context.mpc):
-        odd = _odd_root(context, base, exponent)
-        if odd is not None:
-            return odd
+        # The real power of a negative number for exponents p/q with a small odd q: x^(1/3) is real at -8.
+        for q in (1, 3, 5, 7, 9):
+            p = context.nint(exponent * q)
+            if abs(exponent * q - p) < context.mpf(10) ** (5 - context.dps):
+                value = context.power(-base, p if q == 1 else exponent)
+                return -value if int(p) % 2 else value
     return context.power(base, exponent)
-
-
-def _odd_root(context: Any, base: Any, exponent: Any) -> Any:
-    """Return the real power of a negative number for exponents p/q with a small odd q: x^(1/3) is real at -8."""
-    for q in (1, 3, 5, 7, 9):
-        p = context.nint(exponent * q)
-        if abs(exponent * q - p) < context.mpf(10) ** (5 - context.dps):
-            if q == 1:
-                return context.power(base, int(p)) if abs(p) < 10**9 else None
-            value = context.power(-base, exponent)
-            return -value if int(p) % 2 else value
-    return None
 
 
 def _call(context: Any, node: Call, args: list[Any]) -> Any:
@@ -284,12 +255,9 @@ def _call(context: Any, node: Call, args: list[Any]) -> Any:
         raise NoValue("too large an argument")
     if name in ELEMENTARY:
         return getattr(context, name)(args[0])
-    function = _FUNCTIONS.get(name)
-    return function(context, args) if function is not None else _arbitrary(context, name, args)
-
-
-def _arbitrary(context: Any, name: str, args: list[Any]) -> Any:
-    """Return the value of some function of this name: any one will do, as long as it is always the same one."""
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name](context, args)
+    # Any function of this name will do, as long as it is always the same one.
     key = ";".join(context.nstr(a, 25) for a in args)
     return context.mpf(random.Random(f"{name}({key})").randint(1, 2_000_000_000)) / 1_000_000_007
 
@@ -323,16 +291,10 @@ def _floor(context: Any, value: Any) -> Any:
     return context.floor(value)
 
 
-def _gamma(context: Any, value: Any) -> Any:
-    if abs(value) > 10**12 or context.dps > _MAX_GAMMA_DIGITS:
+def _gamma(context: Any, name: str, largest: int, args: list[Any]) -> Any:
+    if max(abs(value) for value in args) > largest or context.dps > _MAX_GAMMA_DIGITS:
         raise NoValue("too large an argument")
-    return context.gamma(value)
-
-
-def _binomial(context: Any, n: Any, k: Any) -> Any:
-    if max(abs(n), abs(k)) > 10**6 or context.dps > _MAX_GAMMA_DIGITS:
-        raise NoValue("too large an argument")
-    return context.binomial(n, k)
+    return getattr(context, name)(*args)
 
 
 def _many(context: Any, args: list[Any], name: str) -> Any:
@@ -350,9 +312,9 @@ _FUNCTIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
     "sgn": lambda c, a: c.sign(_real(c, a[0])),
     "max": lambda c, a: max(_real(c, x) for x in a),
     "min": lambda c, a: min(_real(c, x) for x in a),
-    "factorial": lambda c, a: _gamma(c, a[0] + 1),
-    "gamma": lambda c, a: _gamma(c, a[0]),
-    "binom": lambda c, a: _binomial(c, a[0], a[1]),
+    "factorial": lambda c, a: _gamma(c, "gamma", 10**12, [a[0] + 1]),
+    "gamma": lambda c, a: _gamma(c, "gamma", 10**12, a[:1]),
+    "binom": lambda c, a: _gamma(c, "binomial", 10**6, a[:2]),
     "mod": lambda c, a: a[0] - a[1] * _floor(c, a[0] / a[1]),
     "gcd": lambda c, a: _many(c, a, "gcd"),
     "lcm": lambda c, a: _many(c, a, "lcm"),

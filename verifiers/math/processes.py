@@ -167,9 +167,7 @@ class Worker:
 
     def exceeded_its_time(self) -> bool:
         """Tell whether a process that gave no answer was ended by the limit of its time."""
-        if sys.platform == "win32":
-            return False
-        return self.process.wait() in (-signal.SIGPROF, -signal.SIGALRM)
+        return sys.platform != "win32" and self.process.wait() in (-signal.SIGPROF, -signal.SIGALRM)
 
     def end(self) -> None:
         """Kill the process."""
@@ -186,10 +184,9 @@ class Worker:
         self._close_pipes()
 
     def _close_pipes(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):  # what was not written yet to a process that is gone
-                    pipe.close()
+        for pipe in filter(None, (self.process.stdin, self.process.stdout)):
+            with suppress(BrokenPipeError):  # what was not written yet to a process that is gone
+                pipe.close()
 
 
 _lock = threading.Lock()
@@ -211,9 +208,7 @@ def shared_pool(program: Path = SYMPY) -> WorkerPool:
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _close() -> None:

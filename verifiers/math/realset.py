@@ -1,14 +1,16 @@
 """Sets of real numbers as unions of intervals: one form for inequalities, intervals and set-builders."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cmp_to_key
+from functools import cmp_to_key, reduce
+from itertools import product
 from typing import Any
 
-from .canonical import Form, TooHard, canonical
+from .canonical import TooHard, canonical
 from .numeric import NoValue, value_of
-from .tree import Builder, Call, Mul, Node, Num, PlusMinus, Pow, Relation, Seq, SetOperation, Sym, Words, negative
+from .tree import Add, Builder, Call, Mul, Node, Num, PlusMinus, Pow, Relation, Seq, SetOperation, Sym, Words, negative
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 _INFINITE = float("inf")
@@ -98,41 +100,24 @@ def _from_sequence(node: Seq) -> RealSet:
         low, high = (_end(item) for item in node.items)
         if _compare(low, high) > 0:
             raise NoRealSet("ends in the wrong order")
-        piece = Interval(
-            low,
-            node.brackets[0] == "[" and abs(low) != _INFINITE,
-            high,
-            node.brackets[1] == "]" and abs(high) != _INFINITE,
-        )
-        return RealSet(_united([piece]))
+        closed = [b in "[]" and abs(end) != _INFINITE for b, end in zip(node.brackets, (low, high), strict=True)]
+        return RealSet(_united([Interval(low, closed[0], high, closed[1])]))
     if node.brackets not in ("", "{}"):
         raise NoRealSet("a tuple")
     if node.items and not node.brackets and all(is_set_like(item) for item in node.items):
         return _combined([read_set(item) for item in node.items], node.either)
-    points = [point for item in node.items for point in _points(item)]
-    return RealSet(_united(points))
-
-
-def _points(item: Node) -> list[Interval]:
-    if isinstance(item, PlusMinus):
-        return [_point(item.value), _point(negative(item.value))]
-    return [_point(item)]
+    both = [(i.value, negative(i.value)) if isinstance(i, PlusMinus) else (i,) for i in node.items]
+    return RealSet(_united([_point(value) for values in both for value in values]))
 
 
 def _combined(sets: list[RealSet], either: bool) -> RealSet:
     """Join conditions: by "or", or by "and" unless nothing would be left, as in "x < 1 and x > 3" for both pieces."""
-    names = {s.variable for s in sets}
     if len(sets) > _MAX_PIECES:
         raise UnsolvedSet("too many pieces")
-    if len(names) > 1:
+    if len({s.variable for s in sets}) > 1:
         raise UnsolvedSet("several variables")
-    if not either:
-        pieces = sets[0].pieces
-        for other in sets[1:]:
-            pieces = _intersected(pieces, other.pieces)
-        if pieces:
-            return RealSet(pieces, names.pop())
-    return RealSet(_united([piece for s in sets for piece in s.pieces]), names.pop())
+    pieces = () if either else reduce(_intersected, [s.pieces for s in sets])
+    return RealSet(pieces or _united([piece for s in sets for piece in s.pieces]), sets[0].variable)
 
 
 def _from_operation(node: SetOperation) -> RealSet:
@@ -142,16 +127,13 @@ def _from_operation(node: SetOperation) -> RealSet:
     names = {p.variable for p in parts} - {""}
     if len(names) > 1:
         raise UnsolvedSet("several variables")
-    variable = names.pop() if names else ""
     pieces = parts[0].pieces
     for part in parts[1:]:
         if node.kind == "cup":
             pieces = _united([*pieces, *part.pieces])
-        elif node.kind == "cap":
-            pieces = _intersected(pieces, part.pieces)
         else:
-            pieces = _intersected(pieces, _complement(part.pieces))
-    return RealSet(pieces, variable)
+            pieces = _intersected(pieces, part.pieces if node.kind == "cap" else _complement(part.pieces))
+    return RealSet(pieces, names.pop() if names else "")
 
 
 def _from_relation(node: Relation) -> RealSet:
@@ -214,7 +196,7 @@ def _around_zero(inner: Node, operator: str, bound: Node) -> RealSet:
 def _solved(left: Node, right: Node) -> tuple[str, Fraction, bool]:
     """Solve an inequality that is linear in one variable, with rational coefficients."""
     try:
-        form: Form = canonical(Mul((left,)) if right == Num(0) else _minus(left, right))
+        form = canonical(Add((left, negative(right))))
     except TooHard as error:
         raise UnsolvedSet(str(error)) from None
     names = form.variables
@@ -226,12 +208,6 @@ def _solved(left: Node, right: Node) -> tuple[str, Fraction, bool]:
     if top or not slope:
         raise UnsolvedSet("not linear")
     return name, Fraction(-constant) / slope, slope < 0
-
-
-def _minus(left: Node, right: Node) -> Node:
-    from .tree import Add
-
-    return Add((left, negative(right)))
 
 
 def _point(node: Node) -> Interval:
@@ -249,12 +225,9 @@ def _end(node: Node) -> Any:
         return _INFINITE
     if isinstance(node, Mul) and Sym("#inf") in node.factors:
         return -_INFINITE if any(isinstance(f, Num) and f.value < 0 for f in node.factors) else _INFINITE
-    try:
-        rational = canonical(node).rational
-    except TooHard:
-        rational = None
-    if rational is not None:
-        return Fraction(rational)
+    with suppress(TooHard):
+        if (rational := canonical(node).rational) is not None:
+            return Fraction(rational)
     try:
         value = value_of(node, 60)
     except NoValue as error:
@@ -286,18 +259,15 @@ def _united(pieces: Iterable[Interval]) -> tuple[Interval, ...]:
         order = _compare(piece.low, piece.high)
         if order > 0 or (order == 0 and not (piece.low_closed and piece.high_closed)):
             continue
-        last = merged[-1] if merged else None
-        touches = (
-            last and (gap := _compare(piece.low, last.high)) <= 0 and (gap < 0 or piece.low_closed or last.high_closed)
-        )
-        if last and touches:
-            higher = _compare(piece.high, last.high)
-            closed = (
-                last.high_closed or piece.high_closed if higher == 0 else (piece if higher > 0 else last).high_closed
-            )
-            merged[-1] = Interval(last.low, last.low_closed, piece.high if higher > 0 else last.high, closed)
-        else:
+        last: Interval | None = merged[-1] if merged else None
+        if (
+            last is None
+            or (gap := _compare(piece.low, last.high)) > 0
+            or not (gap < 0 or piece.low_closed or last.high_closed)
+        ):
             merged.append(piece)
+        elif (higher := _compare(piece.high, last.high)) > 0 or (higher == 0 and piece.high_closed):
+            merged[-1] = Interval(last.low, last.low_closed, piece.high, piece.high_closed)
     return tuple(merged)
 
 
@@ -316,15 +286,10 @@ def _complement(pieces: tuple[Interval, ...]) -> tuple[Interval, ...]:
 
 def _intersected(a: tuple[Interval, ...], b: tuple[Interval, ...]) -> tuple[Interval, ...]:
     found = []
-    for x in a:
-        for y in b:
-            low, high = _compare(x.low, y.low), _compare(x.high, y.high)
-            found.append(
-                Interval(
-                    x.low if low > 0 else y.low,
-                    (x.low_closed and y.low_closed) if low == 0 else (x if low > 0 else y).low_closed,
-                    x.high if high < 0 else y.high,
-                    (x.high_closed and y.high_closed) if high == 0 else (x if high < 0 else y).high_closed,
-                )
-            )
+    for x, y in product(a, b):
+        # Of two equal ends the open one counts.
+        low, high = _compare(x.low, y.low), _compare(x.high, y.high)
+        left = x if low > 0 or (low == 0 and not x.low_closed) else y
+        right = x if high < 0 or (high == 0 and not x.high_closed) else y
+        found.append(Interval(left.low, left.low_closed, right.high, right.high_closed))
     return _united(found)

@@ -1,5 +1,6 @@
 """Other shapes of a tree: both signs spelt out, scaled matrices, times of day, one name for the imaginary unit."""
 
+from contextlib import suppress
 from dataclasses import replace
 from operator import itemgetter
 
@@ -22,6 +23,7 @@ from .tree import (
     SetOperation,
     Sym,
     children,
+    holds,
     negative,
 )
 
@@ -36,22 +38,16 @@ def unwrapped(node: Node) -> Node:
         if not node.brackets and len(node.items) == 1:
             return unwrapped(node.items[0])
         if node.brackets in ("", "{}") and any(_both_signs(item) for item in node.items):
-            items = [part for item in node.items for part in (_expanded(item) if _both_signs(item) else (item,))]
-            return replace(node, items=tuple(items))
+            signs = [(item, sign) for item in node.items for sign in ((1, -1) if _both_signs(item) else (1,))]
+            return replace(node, items=tuple(_with_sign(item, sign) for item, sign in signs))
         return node
-    if isinstance(node, Relation):
-        return node
-    return Seq(_expanded(node), "{}") if _both_signs(node) else node
+    return Seq((_with_sign(node, 1), _with_sign(node, -1)), "{}") if _both_signs(node) else node
 
 
 def _both_signs(node: Node) -> bool:
     if isinstance(node, (Seq, Relation, Matrix, SetOperation)):
         return False
     return isinstance(node, PlusMinus) or any(_both_signs(child) for child in children(node))
-
-
-def _expanded(node: Node) -> tuple[Node, ...]:
-    return _with_sign(node, 1), _with_sign(node, -1)
 
 
 def _with_sign(node: Node, sign: int) -> Node:
@@ -117,15 +113,8 @@ def by_name(items: tuple[Node, ...]) -> tuple[Node, ...]:
     letters = [name.name for name in names if isinstance(name, Sym)]
     if len(letters) < len(items) or len(set(letters)) < len(items):
         return items
-    if not any(set(letters) <= set(usual) for usual in _USUAL_ORDERS):
-        return items
-    return tuple(item for _, item in sorted(zip(letters, items, strict=True), key=itemgetter(0)))
-
-
-def holds(node: Node, wanted: Node) -> bool:
-    if isinstance(node, Num):
-        return False
-    return node == wanted or any(holds(child, wanted) for child in children(node))
+    is_usual = any(set(letters) <= set(usual) for usual in _USUAL_ORDERS)
+    return tuple(item for _, item in sorted(zip(letters, items, strict=True), key=itemgetter(0))) if is_usual else items
 
 
 def has_matrix(node: Node) -> bool:
@@ -146,10 +135,8 @@ def scaled_matrix(node: Node) -> Matrix | None:
         parts = [scaled_matrix(t) for t in node.terms]
         if any(p is None for p in parts) or len({(len(p.rows), len(p.rows[0])) for p in parts if p}) != 1:
             return None
-        grids = [p.rows for p in parts if p]
-        return Matrix(
-            tuple(tuple(Add(cells) for cells in zip(*rows, strict=True)) for rows in zip(*grids, strict=True))
-        )
+        rows = zip(*(p.rows for p in parts if p), strict=True)
+        return Matrix(tuple(tuple(Add(cells) for cells in zip(*row, strict=True)) for row in rows))
     return None
 
 
@@ -159,13 +146,11 @@ def one_imaginary_unit(a: Node, b: Node) -> tuple[Node, Node]:
     if holds(a, capital) is holds(b, capital):
         return a, b
     without, other = (a, b) if holds(a, capital) else (b, a)
-    if holds(without, I) or not holds(other, I):
-        return a, b
-    try:
-        changed = substitute(without, "I", I)
-    except TooHard:
-        return a, b
-    return (changed, b) if without is a else (a, changed)
+    with suppress(TooHard):
+        if holds(other, I) and not holds(without, I):
+            changed = substitute(without, "I", I)
+            return (changed, b) if without is a else (a, changed)
+    return a, b
 
 
 def one_constant(a: Node, b: Node) -> tuple[Node, Node]:

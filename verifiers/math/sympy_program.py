@@ -28,7 +28,7 @@ def answer(case: list[Any], _options: dict[str, Any]) -> str:
         if left.has(sympy.oo, -sympy.oo) or right.has(sympy.oo, -sympy.oo):
             return "yes" if left == right else "no" if left.is_number and right.is_number else "unknown"
         gap = left - right
-        return _by_value(gap) or _by_simplification(gap)
+        return _by_value(gap) or ("yes" if sympy.simplify(gap) == 0 else "unknown")
     except Exception:  # noqa: BLE001 - sympy raises anything on nonsense, and the loop must go on
         return "unknown"
 
@@ -52,12 +52,6 @@ def _by_value(gap: Any) -> str | None:
     return None
 
 
-def _by_simplification(gap: Any) -> str:
-    import sympy
-
-    return "yes" if sympy.simplify(gap) == 0 else "unknown"
-
-
 def build(tree: list[Any]) -> Any:
     """Build the sympy expression of a tree; raises where sympy has no counterpart."""
     import sympy
@@ -66,7 +60,8 @@ def build(tree: list[Any]) -> Any:
     if kind == "num":
         return sympy.Rational(int(rest[0], 16), int(rest[1], 16))  # decimal strings are limited to 4300 digits
     if kind == "sym":
-        return _symbol(rest[0])
+        constants = {"#pi": sympy.pi, "#e": sympy.E, "#i": sympy.I, "#inf": sympy.oo, "#deg": sympy.pi / 180}
+        return constants[rest[0]] if rest[0] in constants else sympy.Symbol(rest[0])
     if kind == "big":
         return _big(rest)
     if kind in ("call", "unknown"):
@@ -82,22 +77,13 @@ def build(tree: list[Any]) -> Any:
     return sympy.Add(*parts) if kind == "add" else sympy.Mul(*parts)
 
 
-def _symbol(name: str) -> Any:
-    import sympy
-
-    constants = {"#pi": sympy.pi, "#e": sympy.E, "#i": sympy.I, "#inf": sympy.oo, "#deg": sympy.pi / 180}
-    return constants[name] if name in constants else sympy.Symbol(name)
-
-
 def _big(rest: list[Any]) -> Any:
     import sympy
 
     kind, body, variable = rest[0], build(rest[1]), sympy.Symbol(rest[2])
     low, high = (None if bound is None else build(bound) for bound in rest[3:])
-    if kind == "sum":
-        return sympy.Sum(body, (variable, low, high))
-    if kind == "prod":
-        return sympy.Product(body, (variable, low, high))
+    if kind in ("sum", "prod"):
+        return (sympy.Sum if kind == "sum" else sympy.Product)(body, (variable, low, high))
     if kind == "derivative":
         return sympy.Derivative(body, variable)
     if kind == "limit":

@@ -31,13 +31,9 @@ _SKIP = (
     r"|\\(?:q?quad|left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|nolimits|boxed|fbox|strut)(?![A-Za-z])"
     r"|\\[hv]space\*?\{[^{}]*\}|\\color\{[^{}]*\}|\\\(|\\\)|\\\[|\\\]|(?<!\\)\$)+"
 )
-_PLAIN = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-_GROUPED = (
-    r"(?:[1-9][0-9]{0,2}(?:(?:,|\{,\}|,\\!|\\,|\ |\\\ |'|,\ ?\\!\ ?)[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|"
-    + _PLAIN[3:-1]
-    + ")"
-)
-_TIGHT = r"(?:[1-9][0-9]{0,2}(?:(?:\{,\}|,\\!|\\,)[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|" + _PLAIN[3:-1] + ")"
+_NUMBER = r"(?:[1-9][0-9]{{0,2}}(?:(?:{0})[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_GROUPED = _NUMBER.format(r",|\{,\}|,\\!|\\,|\ |\\\ |'|,\ ?\\!\ ?")
+_TIGHT = _NUMBER.format(r"\{,\}|,\\!|\\,")
 _WRAPPERS = (
     r"text|textbf|textit|textrm|textsf|texttt|textnormal|mbox|hbox|mathrm|mathsf|mathtt|mathit|operatorname\*?|rm"
 )
@@ -157,12 +153,8 @@ def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) ->
     elif run in _MEASURES and spaced and _is_plain_number(tokens) and _ENDS.match(text, at):
         tokens.append(("text", run, spaced))  # `12 m^2` at the end is an amount
     elif len(run) == 1:
-        union = (
-            run == "U"
-            and tokens
-            and tokens[-1][1] in (")", "]", "\\}", "}")
-            and text[at:].lstrip()[:1] in ("(", "[", "{", "\\")
-        )
+        after = tokens[-1][1] if run == "U" and tokens else ""
+        union = after in (")", "]", "\\}", "}") and text[at:].lstrip()[:1] in ("(", "[", "{", "\\")
         tokens.append(("op", "cup", spaced) if union else ("let", run, spaced))
     elif run[:3] in ("sin", "cos", "tan") and len(run) == 4:
         tokens += [("func", run[:3], spaced), ("let", run[3], False)]

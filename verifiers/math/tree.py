@@ -223,3 +223,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return (condition,)
         case _:
             return ()
+
+
+def holds(node: Node, wanted: Node) -> bool:
+    """Tell whether a node is in a tree."""
+    return not isinstance(node, Num) and (node == wanted or any(holds(child, wanted) for child in children(node)))

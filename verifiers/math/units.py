@@ -19,8 +19,7 @@ def _define(dimension: str, entries: str) -> None:
             _TABLE[name] = (dimension, Fraction(factor), names[0])
 
 
-_define("length", "1 m meter meters metre metres")
-_define("length", "1/100 cm centimeter centimeters centimetre centimetres")
+_define("length", "1 m meter meters metre metres; 1/100 cm centimeter centimeters centimetre centimetres")
 _define("length", "1/1000 mm millimeter millimeters millimetre millimetres")
 _define("length", "1000 km kilometer kilometers kilometre kilometres; 1/1000000000 nm nanometer nanometers")
 _define(
@@ -57,7 +56,10 @@ _define("voltage", "1 volt volts")
 _define("charge", "1 coulomb coulombs")
 _define("information", "1 byte bytes; 1024 kilobyte kilobytes kb")
 
-_SPEEDS = {"mph": "mile/h", "kph": "km/h", "kmh": "km/h", "kmph": "km/h", "fps": "ft/s", "mpg": "mile/gallon"}
+_SPEEDS = {
+    "mph": ("mile", "/", "h"), "fps": ("ft", "/", "s"), "mpg": ("mile", "/", "gallon"),
+    **dict.fromkeys(("kph", "kmh", "kmph"), ("km", "/", "h")),
+}  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+|%|¢|/|\^\s*\{?\s*-?[0-9]+\s*\}?")
 _MAX_POWER = 30
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
@@ -113,7 +115,7 @@ def read_unit(text: str) -> Unit | None:
     dimension: dict[str, int] = {}
     factor: Fraction = Fraction(1)
     sign, ahead, last = 1, 1, None
-    for word in _expanded(words):
+    for word in [part for name in words for part in _SPEEDS.get(name, (name,))]:
         if word in ("/", "per"):
             sign, last = -1, None
         elif word.startswith("^") or word in _AFTER:
@@ -141,7 +143,3 @@ def read_unit(text: str) -> Unit | None:
 def is_unit_word(word: str) -> bool:
     """Tell whether one word names a unit."""
     return word.lower() in _TABLE or word.lower() in _SPEEDS
-
-
-def _expanded(words: list[str]) -> list[str]:
-    return [part for word in words for part in (re.findall(r"[a-z]+|/", _SPEEDS[word]) if word in _SPEEDS else [word])]

@@ -11,9 +11,12 @@ as a computation inside C may hold the interpreter. So a worker that computes en
 """
 
 import json
+import logging
 import os
 import signal
 import sys
+import warnings
+from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from time import perf_counter, process_time
@@ -26,12 +29,17 @@ _HOLD_SECONDS = 0.01
 def main(program: Path) -> None:
     """Answer cases until stdin closes."""
     channel = _take_stdout()
-    module = _loaded(program)
+    spec = spec_from_file_location(program.stem, program)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
     if sys.platform != "win32":  # the default action: end the process
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _limit_memory(module.MEMORY_BYTES)
-    _silence()
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     _send(channel, {"ready": module.load()})
     for line in sys.stdin.buffer:
         request, sent = json.loads(line), perf_counter()
@@ -47,15 +55,6 @@ def main(program: Path) -> None:
         _limit_time(0, 0)
         if replies:
             _send(channel, replies)
-
-
-def _loaded(program: Path) -> Any:
-    spec = spec_from_file_location(program.stem, program)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _take_stdout() -> IO[bytes]:
@@ -74,10 +73,8 @@ def _limit_memory(size: int | None) -> None:
 
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = size if hard == resource.RLIM_INFINITY else min(size, hard)
-    try:
+    with suppress(ValueError, OSError):  # macOS refuses this limit; the time limit stands
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    except (ValueError, OSError):  # macOS refuses this limit; the time limit stands
-        return
 
 
 def _limit_time(seconds: float, patience: float) -> None:
@@ -85,14 +82,6 @@ def _limit_time(seconds: float, patience: float) -> None:
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.setitimer(signal.ITIMER_REAL, patience)
-
-
-def _silence() -> None:
-    import logging
-    import warnings
-
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
 
 
 def _send(channel: IO[bytes], replies: Any) -> None:
