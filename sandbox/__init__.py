@@ -35,30 +35,17 @@ holds a descriptor except 0, 1, 2 and its own ends.
     tester.status, tester.result
 """
 
-from .channel import Channel
 from .errors import BadMessage, SandboxError, SandboxUnavailable
 from .launch import Task, TaskResult
 from .limits import Execution, Limits, Status
-from .places import place, shared_pool
-from .pool import Pool
+from .pool import Pool, place, shared_pool
 from .session import Session
+from .wire import Channel
 
 __all__ = [
-    "BadMessage",
-    "Channel",
-    "Execution",
-    "Limits",
-    "Pool",
-    "SandboxError",
-    "SandboxUnavailable",
-    "Session",
-    "Status",
-    "Task",
-    "TaskResult",
-    "available",
-    "run",
-    "shared_pool",
-]
+    "BadMessage", "Channel", "Execution", "Limits", "Pool", "SandboxError", "SandboxUnavailable", "Session", "Status",
+    "Task", "TaskResult", "available", "run", "shared_pool",
+]  # fmt: skip
 
 
 def available() -> str | None:

@@ -1,20 +1,21 @@
 """Boxes: reusable places that children run in. The zygote owns them; each holds one child at a time.
 
-A box is a private directory, a landlock ruleset that opens only that directory (built once), and one page of memory
-through which a child says why its exit code is not 0. In `full` the directory is a small file system, replaced when a
-child has changed it; in `flat` it is a plain directory that is emptied and, under root, has its own user id.
+A box is a private directory, a landlock ruleset that opens only it, and a page of memory through which a child says why
+its exit code is not 0. In `full` the directory is a small file system, replaced when a child has changed it; in `flat`
+a plain directory that is emptied and, under root, has its own user id.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
 # ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH116, PTH118, PTH208
 
+import contextlib
 import fcntl
 import itertools
 import mmap
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,10 +71,19 @@ class Boxes:
         """Return a clean box for one child; raise OSError when all boxes are in use."""
         if self.free:
             box = self.free.pop()
-        elif self.made < MAX_BOXES:
-            box = self._make()
-        else:
+        elif self.made == MAX_BOXES:
             raise OSError(f"more than {MAX_BOXES} children at once")
+        else:
+            index, page = self.made, mmap.mmap(-1, mmap.PAGESIZE)
+            self.made += 1
+            if self.flat_base is None:
+                root = namespaces.add_box(str(index))
+                box = Box(index, root, root + self.private, self.private, None, page)
+            else:
+                directory = str(Path(self.flat_base, str(index)))
+                uid = None if self.first_uid is None else self.first_uid + index
+                box = Box(index, None, directory, directory, uid, page)
+                self._furnish(box)
         size = (limits.disk_bytes, limits.files)
         if box.root is not None and box.size != size:
             self._remount(box, size)
@@ -90,28 +100,19 @@ class Boxes:
             elif box.spares is None and _is_small(box.directory):
                 empty_directory(box.directory)
                 self._settle(box)
-            else:
-                self._renew(box)
+            else:  # it takes long to empty: a separate process deletes it
+                trash = f"{box.directory}-{os.urandom(4).hex()}"
+                os.rename(box.directory, trash)
+                cleaner = os.fork()
+                if cleaner == 0:
+                    try:
+                        delete_directory(trash)
+                    finally:
+                        os._exit(0)
+                self.cleaners.add(cleaner)
+                self._furnish(box)
         box.spares = None
         self.free.append(box)
-
-    def remove(self) -> None:
-        """Delete all of flat's directories."""
-        if self.flat_base is not None:
-            delete_directory(self.flat_base)
-
-    def _renew(self, box: Box) -> None:
-        """Replace a directory that takes long to empty; a separate process deletes the old one."""
-        trash = f"{box.directory}-{os.urandom(4).hex()}"
-        os.rename(box.directory, trash)
-        cleaner = os.fork()
-        if cleaner == 0:
-            try:
-                delete_directory(trash)
-            finally:
-                os._exit(0)
-        self.cleaners.add(cleaner)
-        self._furnish(box)
 
     def furnish_for_session(self, box: Box) -> None:
         """Make the directories for a session's branches, and open only them.
@@ -125,17 +126,19 @@ class Boxes:
             os.mkdir(home, 0o700)
             if box.uid is not None:
                 os.chown(home, box.uid, box.uid)
+        readable = self.readable
         if box.root is not None:
             inside = box.inside.split("/")[1]
             names = [name for name in os.listdir(box.root) if name != inside and not name.startswith(".")]
-            readable: Sequence[str] = [f"{box.root}/{name}" for name in names]
-        else:
-            readable = self.readable
+            readable = [f"{box.root}/{name}" for name in names]
+        self._open(box, readable, homes)
+        os.chmod(box.directory, 0o100)
+
+    def _open(self, box: Box, readable: Sequence[str], private: Sequence[str]) -> None:
         if box.ruleset >= 0:
             os.close(box.ruleset)
         devices = [(box.root or "") + device for device in DEVICES]
-        box.ruleset = landlock.ruleset(readable=readable, writable=devices, private=homes)
-        os.chmod(box.directory, 0o100)
+        box.ruleset = landlock.ruleset(readable=readable, writable=devices, private=private)
 
     def add_home(self, box: Box, name: str) -> None:
         """Give one of the prepared directories to a branch; raise OSError when none is left."""
@@ -147,32 +150,15 @@ class Boxes:
         """Rename a branch's directory to a name that no other branch knows. Does nothing if the branch is gone."""
         os.chmod(box.directory, 0o700)
         try:
-            os.rename(os.path.join(box.directory, old), os.path.join(box.directory, new))
-        except FileNotFoundError:
-            return
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(os.path.join(box.directory, old), os.path.join(box.directory, new))
         finally:
             os.chmod(box.directory, 0o100)
 
-    def _make(self) -> Box:
-        index = self.made
-        self.made += 1
-        page = mmap.mmap(-1, mmap.PAGESIZE)
-        if self.flat_base is None:
-            root = namespaces.add_box(str(index))
-            return Box(index, root, root + self.private, self.private, None, page)
-        directory = str(Path(self.flat_base, str(index)))
-        uid = None if self.first_uid is None else self.first_uid + index
-        box = Box(index, None, directory, directory, uid, page)
-        self._furnish(box)
-        return box
-
     def _furnish(self, box: Box) -> None:
-        """Make a flat box's directory and the ruleset that opens it."""
         os.mkdir(box.directory, 0o700)
         self._settle(box)
-        if box.ruleset >= 0:
-            os.close(box.ruleset)
-        box.ruleset = landlock.ruleset(readable=self.readable, writable=DEVICES, private=[box.directory])
+        self._open(box, self.readable, [box.directory])
 
     def _settle(self, box: Box) -> None:
         """Give an empty directory the owner, mode and times that every child starts with."""
@@ -186,12 +172,9 @@ class Boxes:
         assert box.root is not None
         if box.ruleset >= 0:
             kernel.unmount(box.directory)
-            os.close(box.ruleset)
         namespaces.mount_private(box.directory, size=size[0], files=size[1])
-        devices = [box.root + device for device in DEVICES]
-        box.ruleset = landlock.ruleset(readable=[box.root], writable=devices, private=[box.directory])
-        box.size = size
-        box.clean_since = os.stat(box.directory).st_ctime_ns
+        self._open(box, [box.root], [box.directory])
+        box.size, box.clean_since = size, os.stat(box.directory).st_ctime_ns
 
 
 def make_base() -> tuple[str, int]:
@@ -209,18 +192,14 @@ def make_base() -> tuple[str, int]:
 
 
 def _delete_if_unused(left: Path) -> None:
-    try:
+    with contextlib.suppress(OSError):  # in use, or another process deletes it
         lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        if os.fstat(lock).st_uid == os.geteuid():
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            delete_directory(str(left))
-    except OSError:
-        return  # in use, or another process deletes it
-    finally:
-        os.close(lock)
+        try:
+            if os.fstat(lock).st_uid == os.geteuid():
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                delete_directory(str(left))
+        finally:
+            os.close(lock)
 
 
 def _is_small(path: str, room: int = 64, depth: int = 4) -> bool:
@@ -244,30 +223,30 @@ def empty_directory(path: str) -> None:
 
     Directories move to the top before they are emptied, so neither recursion nor path length grows.
     """
-    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    fresh_names = (f"{os.urandom(8).hex()}" for _ in iter(int, 1))
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    top = os.open(path, flags)
     try:
         os.fchmod(top, 0o700)
         while names := os.listdir(top):
             for name in names:
-                _remove(top, name, fresh_names)
+                if not _is_directory(name, top):
+                    os.unlink(name, dir_fd=top)
+                    continue
+                os.chmod(name, 0o700, dir_fd=top)
+                inner = os.open(name, flags, dir_fd=top)
+                try:
+                    for child in os.listdir(inner):
+                        if _is_directory(child, inner):
+                            os.chmod(child, 0o700, dir_fd=inner)
+                            os.rename(child, os.urandom(8).hex(), src_dir_fd=inner, dst_dir_fd=top)
+                        else:
+                            os.unlink(child, dir_fd=inner)
+                finally:
+                    os.close(inner)
+                os.rmdir(name, dir_fd=top)
     finally:
         os.close(top)
 
 
-def _remove(top: int, name: str, fresh_names: Iterator[str]) -> None:
-    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
-        os.unlink(name, dir_fd=top)
-        return
-    os.chmod(name, 0o700, dir_fd=top)
-    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-    try:
-        for child in os.listdir(inner):
-            if stat.S_ISDIR(os.stat(child, dir_fd=inner, follow_symlinks=False).st_mode):
-                os.chmod(child, 0o700, dir_fd=inner)
-                os.rename(child, next(fresh_names), src_dir_fd=inner, dst_dir_fd=top)
-            else:
-                os.unlink(child, dir_fd=inner)
-    finally:
-        os.close(inner)
-    os.rmdir(name, dir_fd=top)
+def _is_directory(name: str, where: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=where, follow_symlinks=False).st_mode)

@@ -3,6 +3,7 @@
 The order matters: user id and capabilities first, then landlock, then seccomp, and only then a look at the job.
 """
 
+import contextlib
 import os
 import random
 import resource
@@ -12,18 +13,17 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from .box import Box
-from .channel import Channel
 from .inside import Channels, Entry, Note
 from .inside.rehearsal import rehearse
-from .layers import kernel, seccomp
+from .layers import kernel, landlock, seccomp
 from .limits import Limits
-from .wire import receive, send, unpack
+from .wire import Channel, receive, send, unpack
 
 ROLES = ("stdin", "stdout", "stderr", "link", "result", "control", "payload")
 STACK_BYTES = 64 << 20
@@ -47,6 +47,20 @@ class Kind:
     def forks(self) -> bool:
         """Whether the zygote decides on each fork of such a child."""
         return self.session or self.limits.processes > 0
+
+    def resources(self, walls: "Walls") -> Sequence[tuple[int, int]]:
+        """Return the resource limits of such a child."""
+        limits = self.limits
+        cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
+        if self.session and limits.cpu_seconds is None:
+            cpu = resource.RLIM_INFINITY  # the owner limits each cell
+        tasks = walls.tasks or (limits.processes + limits.threads) * (8 if self.session else 1)
+        nothing = (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE)
+        return (
+            (resource.RLIMIT_CPU, cpu), (resource.RLIMIT_AS, walls.base_bytes + limits.memory_bytes),
+            (resource.RLIMIT_FSIZE, limits.disk_bytes), (resource.RLIMIT_NPROC, tasks),
+            (resource.RLIMIT_STACK, STACK_BYTES), *((what, 0) for what in nothing),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +102,10 @@ class Walls:
         """Return the seccomp filter of a kind of child."""
         alone = not self.flat or self.landlock >= 6
         policy = seccomp.Policy(
-            machine=self.machine,
-            flat=self.flat,
-            keeps_modes=self.flat or kind.session,
-            landlock=self.landlock,
-            forks=kind.forks,
-            pid=None if alone else NOBODY_ELSE,
-            signals=not kind.session,
+            machine=self.machine, flat=self.flat, keeps_modes=self.flat or kind.session, landlock=self.landlock,
+            forks=kind.forks, pid=None if alone else NOBODY_ELSE, signals=not kind.session,
             receives_at=None if kind.session else self.line,
-        )
+        )  # fmt: skip
         return seccomp.filter_program(policy)
 
 
@@ -107,18 +116,30 @@ def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str
     """
     try:
         os.setsid()
-        _prefer_for_killing(walls)
+        if walls.score >= 0:  # the first victim when the machine, or the pool's cgroup, runs out of memory
+            with contextlib.suppress(OSError):
+                descriptor = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=walls.score)
+                os.write(descriptor, b"1000")
+                os.close(descriptor)
         if kind.session:
             _leave_a_keeper()
-        _enter(box, home)
-        _set_limits(kind, walls)
+        if box.root is not None:
+            os.chroot(box.root)
+        os.chdir(Path(box.inside, home))
+        os.umask(0o022)
+        for what, value in kind.resources(walls):
+            _set_limit(what, value)
         _drop_user(kind, box, walls)
         _lock(kind, box, walls, line)
-        line = _keep_only(line, walls.line)
+        # All of the zygote's descriptors go but the line, which moves to the one number that the filter allows.
+        os.dup2(line.detach(), walls.line, inheritable=False)
+        os.closerange(3, walls.line)
+        os.closerange(walls.line + 1, 1 << 20)
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, walls.line)
         _freshen(str(Path(box.inside, home)))
         if ahead and not select.select([walls.line], [], [], _PATIENCE_SECONDS)[0]:
             rehearse()
-        entry, channels, payload = _receive_job(kind, box, walls, line)
+        entry, channels, payload = _receive_job(box, walls, line)
         _set_limit(resource.RLIMIT_NOFILE, kind.limits.descriptors)
         line.send(READY)
         line.close()  # before the program begins, so that it cannot write there
@@ -133,17 +154,6 @@ def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str
         traceback.print_exc()
     finally:
         os._exit(code)
-
-
-def _prefer_for_killing(walls: Walls) -> None:
-    """Make this process the first victim when the machine, or the pool's cgroup, runs out of memory."""
-    if walls.score >= 0:
-        try:
-            descriptor = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=walls.score)
-        except OSError:
-            return
-        os.write(descriptor, b"1000")
-        os.close(descriptor)
 
 
 def _leave_a_keeper() -> None:
@@ -161,33 +171,6 @@ def _leave_a_keeper() -> None:
             os.wait()
     except BaseException:  # noqa: BLE001  usually no children are left; the session is over in any case
         os._exit(0)
-
-
-def _enter(box: Box, home: str) -> None:
-    if box.root is not None:
-        os.chroot(box.root)
-    os.chdir(Path(box.inside, home))
-    os.umask(0o022)
-
-
-def _set_limits(kind: Kind, walls: Walls) -> None:
-    limits = kind.limits
-    cpu = int(-(-(limits.cpu_seconds or limits.wall_seconds) // 1)) + 1
-    if kind.session and limits.cpu_seconds is None:
-        cpu = resource.RLIM_INFINITY  # the owner limits each cell
-    tasks = walls.tasks or (limits.processes + limits.threads) * (8 if kind.session else 1)
-    wanted = (
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_AS, walls.base_bytes + limits.memory_bytes),
-        (resource.RLIMIT_FSIZE, limits.disk_bytes),
-        (resource.RLIMIT_NPROC, tasks),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_STACK, STACK_BYTES),
-    )
-    for what, value in wanted:
-        _set_limit(what, value)
 
 
 def _set_limit(what: int, value: int) -> None:
@@ -216,28 +199,17 @@ def _drop_user(kind: Kind, box: Box, walls: Walls) -> None:
 
 
 def _lock(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> None:
-    program = walls.filter(kind)
-    own = os.getpid().to_bytes(4, "little")
-    program = program.replace(NOBODY_ELSE.to_bytes(4, "little"), own)
+    program = walls.filter(kind).replace(NOBODY_ELSE.to_bytes(4, "little"), os.getpid().to_bytes(4, "little"))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if box.ruleset >= 0:
-        kernel.landlock_restrict(box.ruleset)
+        landlock.restrict(box.ruleset)
     if kind.forks:
         listener = kernel.seccomp_filter(seccomp.fork_listener(walls.machine), kernel.SECCOMP_FILTER_FLAG_NEW_LISTENER)
         send(line, LISTENER, [listener])
     kernel.seccomp_filter(program)
 
 
-def _keep_only(line: socket.socket, place: int) -> socket.socket:
-    """Close all of the zygote's descriptors but the line, which moves to the one number that the filter allows."""
-    os.dup2(line.detach(), place, inheritable=False)
-    os.closerange(3, place)
-    os.closerange(place + 1, 1 << 20)
-    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, place)
-
-
-def _receive_job(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> tuple[Entry, Channels, bytes]:
-    """Wait for the job, and install its stdin, stdout and stderr."""
+def _receive_job(box: Box, walls: Walls, line: socket.socket) -> tuple[Entry, Channels, bytes]:
     message, descriptors = receive(line)
     if not message:
         os._exit(0)  # the zygote is gone, or gave up this spare
@@ -247,24 +219,18 @@ def _receive_job(kind: Kind, box: Box, walls: Walls, line: socket.socket) -> tup
         descriptor = by_role.pop(role)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    payload = _read_all(by_role.pop("payload")) if "payload" in by_role else b""
-    return walls.entries[head["entry"]], _channels(by_role, box), payload
-
-
-def _read_all(descriptor: int) -> bytes:
-    with open(descriptor, "rb") as file:
-        file.seek(0)
-        return file.read()
-
-
-def _channels(descriptors: Mapping[str, int], box: Box) -> Channels:
+    payload = b""
+    if "payload" in by_role:
+        with os.fdopen(by_role.pop("payload"), "rb") as file:
+            file.seek(0)
+            payload = file.read()
     page = box.page
 
     def note(what: Note) -> None:
         page[0] = what
 
-    ends = {role: Channel(number) for role, number in descriptors.items()}
-    return Channels(link=ends.get("link"), result=ends.get("result"), control=ends.get("control"), note=note)
+    ends = {role: Channel(by_role[role]) if role in by_role else None for role in ("link", "result", "control")}
+    return walls.entries[head["entry"]], Channels(note=note, **ends), payload
 
 
 def _freshen(home: str) -> None:
@@ -306,15 +272,6 @@ def environment(home: str) -> dict[str, str]:
     >>> environment("/tmp")["HOME"]
     '/tmp'
     """
-    return {
-        "HOME": home,
-        "TMPDIR": home,
-        "USER": "sandbox",
-        "LOGNAME": "sandbox",
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "PATH": "/usr/bin:/bin",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
+    fixed = {"USER": "sandbox", "LOGNAME": "sandbox", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {"HOME": home, "TMPDIR": home} | fixed | one_thread

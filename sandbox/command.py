@@ -2,17 +2,21 @@
 
 import argparse
 import json
+import os
+import platform
+import statistics
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from .bench import bench
-from .doctor import examine
-from .errors import SandboxError
+from .errors import SandboxError, SandboxUnavailable
+from .launch import Task
+from .layers import kernel, landlock
+from .layers.syscall_numbers import numbers
 from .limits import MIB, Execution, Limits, Status
-from .places import place
-from .pool import Pool
+from .pool import Pool, place
 from .session import Session
 
 _FIELDS = ("exit_code", "stdout", "stderr", "truncated", "wall_seconds", "cpu_seconds", "isolation", "reason")
@@ -24,16 +28,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.command(options)
     except (SandboxError, OSError, ValueError) as problem:
-        print(f"sandbox: {_in_words(problem)}", file=sys.stderr)
+        words = str(problem)
+        if isinstance(problem, OSError) and problem.filename:
+            words = f"{problem.filename}: {problem.strerror}; name a file that can be read"
+        print(f"sandbox: {words}", file=sys.stderr)
         return 2
     return code
 
 
-def _in_words(problem: Exception) -> str:
-    """Return the message of an exception; a file that cannot be read is named first."""
-    if isinstance(problem, OSError) and problem.filename:
-        return f"{problem.filename}: {problem.strerror}; name a file that can be read"
-    return str(problem)
+def _run(options: argparse.Namespace) -> int:
+    code = options.file.read_bytes()
+    stdin = options.stdin.read_bytes() if options.stdin else b""
+    with place(options.isolation, prewarm=()) as where:
+        ran = where.run(code, stdin=stdin, limits=_limits(options))
+        print(_as_json(ran), flush=True)
+    return 2 if ran.status is Status.SANDBOX_ERROR else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    findings = examine()
+    print(json.dumps(dict(findings)) if options.json else "\n".join(f"{name:<12} {text}" for name, text in findings))
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if options.rounds < 2:
+        raise ValueError(f"--rounds must be at least 2, got {options.rounds}")
+    for line in bench(options.isolation, options.rounds):
+        print(line, flush=True)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,15 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
-    code = options.file.read_bytes()
-    stdin = options.stdin.read_bytes() if options.stdin else b""
-    with place(options.isolation, prewarm=()) as where:
-        ran = where.run(code, stdin=stdin, limits=_limits(options))
-        print(_as_json(ran), flush=True)
-    return 2 if ran.status is Status.SANDBOX_ERROR else 0
-
-
 def _session(options: argparse.Namespace) -> int:
     """Answer each cell with its execution; `{"fork": "b"}` makes branch b, `{"code": ..., "in": "b"}` runs in it."""
     where = place(options.isolation, prewarm=())
@@ -85,28 +99,28 @@ def _session(options: argparse.Namespace) -> int:
 def _cell(line: bytes, branches: dict[str, Session]) -> str:
     """Answer one line. A faulty line is answered with status sandbox_error and the reason."""
     try:
-        order = _json(line)
-        name = order.get("in", "")
-        if not isinstance(name, str) or name not in branches:
-            raise ValueError(f"no branch is called {name!r}")
+        try:
+            order = json.loads(line)
+        except ValueError as problem:
+            raise ValueError(f"the line is not JSON: {problem}") from None
+        if not isinstance(order, dict):
+            raise ValueError("a line must be a JSON object")
+        origin, new = order.get("in", ""), order.get("fork")
+        if not isinstance(origin, str) or origin not in branches:
+            raise ValueError(f"no branch is called {origin!r}")
         if "fork" in order:
-            return _fork(order["fork"], branches, branches[name])
+            if not isinstance(new, str) or not new:
+                raise ValueError(f'"fork" must be a name, got {new!r}')
+            if new in branches:
+                raise ValueError(f"a branch {new!r} exists already")
+            branches[new] = branches[origin].fork(1)[0]
+            return json.dumps({"status": Status.OK.value, "fork": new})
         if not isinstance(order.get("code"), str):
             raise ValueError('a line needs "code" (text) or "fork" (a name)')
-        execution = branches[name].execute(order["code"])
+        execution = branches[origin].execute(order["code"])
     except (ValueError, TypeError, RecursionError, SandboxError) as problem:
         return _as_json(_NOTHING_RAN, reason=str(problem))
     return _as_json(execution, result=execution.result)
-
-
-def _json(line: bytes) -> dict[str, Any]:
-    try:
-        order = json.loads(line)
-    except ValueError as problem:
-        raise ValueError(f"the line is not JSON: {problem}") from None
-    if not isinstance(order, dict):
-        raise ValueError("a line must be a JSON object")
-    return order
 
 
 _NOTHING_RAN = Execution(
@@ -115,38 +129,90 @@ _NOTHING_RAN = Execution(
 )  # fmt: skip
 
 
-def _fork(name: object, branches: dict[str, Session], origin: Session) -> str:
-    if not isinstance(name, str) or not name:
-        raise ValueError(f'"fork" must be a name, got {name!r}')
-    if name in branches:
-        raise ValueError(f"a branch {name!r} exists already")
-    branches[name] = origin.fork(1)[0]
-    return json.dumps({"status": Status.OK.value, "fork": name})
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    findings = examine()
-    if options.json:
-        print(json.dumps(dict(findings)))
-    else:
-        for name, finding in findings:
-            print(f"{name:<12} {finding}")
-    return 0
-
-
-def _bench(options: argparse.Namespace) -> int:
-    if options.rounds < 2:
-        raise ValueError(f"--rounds must be at least 2, got {options.rounds}")
-    for line in bench(options.isolation, options.rounds):
-        print(line, flush=True)
-    return 0
-
-
 def _limits(options: argparse.Namespace) -> Limits:
     return Limits(wall_seconds=options.seconds, memory_bytes=options.memory_mb * MIB)
 
 
 def _as_json(execution: Execution, **more: object) -> str:
-    """Return one line of JSON for an execution."""
     fields = {"status": execution.status.value} | {name: getattr(execution, name) for name in _FIELDS}
     return json.dumps(fields | more)
+
+
+_REQUIREMENTS = {
+    "full": "user namespaces that may mount (Linux 5.12), landlock (5.13), seccomp",
+    "flat": "landlock (5.13), seccomp with listeners (5.5)",
+}
+
+
+def examine() -> Iterator[tuple[str, str]]:
+    """Yield pairs of a name and a finding about this machine, the verdict last.
+
+    >>> dict(examine())["system"].split()[0] == platform.system()
+    True
+    """
+    yield "system", f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
+    if sys.platform != "linux":
+        yield "verdict", "code cannot run here: use Linux, a container, or the address of a remote sandbox"
+        return
+    yield "user", f"uid {os.getuid()}" + (", drops its rights before running code" if os.getuid() == 0 else "")
+    try:
+        actions = Path("/proc/sys/kernel/seccomp/actions_avail")
+        available = actions.read_text().strip() if actions.exists() else ""
+        known = len(numbers(kernel.machine()))
+        yield "seccomp", f"{known} calls known; actions: {available or 'unknown (not a plain Linux kernel?)'}"
+    except KeyError:
+        yield "seccomp", f"no table of system calls for {kernel.machine()}"
+    version = landlock.abi()
+    yield "landlock", f"ABI {version}" if version else "missing: the kernel lacks it or disables it (lsm=...)"
+    places = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup/memory")]
+    writable = ", ".join(str(place) for place in places if os.access(place, os.W_OK))
+    yield "cgroups", f"writable: {writable}" if writable else "not writable: limits come from the kernel and the watch"
+    works = []
+    for mode, needed in _REQUIREMENTS.items():
+        try:
+            with Pool(isolation=mode, prewarm=()) as pool:
+                ran = pool.run("print(1)")
+            yield mode, "works" if ran.ok else f"starts, but a program ended with {ran.status.value}: {ran.reason}"
+            works += [mode] if ran.ok else []
+        except SandboxUnavailable as problem:
+            yield mode, f"not available; needs {needed}. {problem}"
+    verdict = f"programs run in {works[0]}" if works else "nothing here confines hostile code; use a remote sandbox"
+    yield "verdict", verdict
+
+
+SYMPY = "import sympy\nx = sympy.Symbol('x')\nprint(sympy.solve(x**2 - 5*x + 6, x))"
+
+
+def bench(isolation: str = "auto", rounds: int = 30) -> Iterator[str]:
+    """Yield one line per measurement."""
+    with Pool(isolation=isolation) as pool:
+        yield f"isolation {pool.isolation}, {rounds} rounds each"
+        yield _line("trivial program", _times(lambda: pool.run("print(1)"), rounds))
+        pair = [Task(entry="program", linked=True), Task(entry="program", linked=True, result=True)]
+        yield _line("two linked children", _times(lambda: pool.launch(pair), rounds))
+        yield _line("sympy import", _times(lambda: pool.run("import sympy"), rounds))
+        yield _line("sympy solve", _times(lambda: pool.run(SYMPY), rounds))
+        with Session(pool=pool) as session:
+            session.execute(SYMPY)
+            yield _line("session cell", _times(lambda: session.execute("1 + 1"), rounds))
+            yield _line("session branch", _times(lambda: session.fork(1)[0].close(), rounds))
+        began = time.perf_counter()
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda _: pool.run("print(1)"), range(rounds * 4)))
+        yield f"{'programs a second, 4 threads':32} {rounds * 4 / (time.perf_counter() - began):8.0f}"
+
+
+def _times(action: Callable[[], object], rounds: int) -> list[float]:
+    for _ in range(3):
+        action()
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        action()
+        times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def _line(name: str, times: list[float]) -> str:
+    low, middle, high = statistics.quantiles(times, n=4)
+    return f"{name:32} {middle:8.2f} ms   quartiles {low:.2f} - {high:.2f}"

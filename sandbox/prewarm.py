@@ -1,5 +1,6 @@
 """Imports libraries and uses them once, so that forks start warm. Libraries that are not installed are skipped."""
 
+import contextlib
 import importlib
 from collections.abc import Callable, Iterable
 
@@ -30,17 +31,11 @@ str(s.sqrt(8)); s.latex(x**2 / 2); s.nsolve(x**2 - 2, x, 1); s.sympify("2*x + 1"
 }
 
 
-def warm(names: Iterable[str], *, proceed: Callable[[], bool] = lambda: True) -> list[str]:
-    """Import and exercise libraries while `proceed()` holds; return the names that could not be imported."""
-    missing = []
+def warm(names: Iterable[str], *, proceed: Callable[[], bool]) -> None:
+    """Import and exercise libraries while `proceed()` holds."""
     for name in names:
         if not proceed():
-            break
-        try:
+            return
+        with contextlib.suppress(ImportError):
             importlib.import_module(name)
-        except ImportError:
-            missing.append(name)
-            continue
-        if name in _EXERCISES:
-            exec(_EXERCISES[name], {"__name__": "prewarm"})
-    return missing
+            exec(_EXERCISES.get(name, ""), {"__name__": "prewarm"})

@@ -1,8 +1,7 @@
 """Runs programs and sessions on a remote sandbox over HTTP: SandboxFusion's API and NeMo-Skills' API.
 
-An address that ends in /execute is NeMo-Skills, any other SandboxFusion (its /run_code and /run_jupyter). The server
-isolates as it can: `isolation` of every result is its address without credentials. It also sets all limits except the
-wall clock and memory. Neither API can branch a session, so a branch replays the cells.
+An address that ends in /execute is NeMo-Skills, any other SandboxFusion. The server isolates as it can and sets all
+limits but wall clock and memory. Neither API can branch a session, so a branch replays the cells.
 """
 
 import http.client
@@ -11,10 +10,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from .errors import SandboxError
 from .limits import MIB, Execution, Limits, Status
 
 _SLACK_SECONDS = 10.0
@@ -34,7 +32,7 @@ class Remote:
         parts = urlsplit(self.address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"isolation must be a kind or an http address, got {self.isolation!r}")
-        self.dialect: _Dialect = _NemoSkills(self) if parts.path.endswith("/execute") else _SandboxFusion(self)
+        self.dialect = _NemoSkills(self) if parts.path.endswith("/execute") else _SandboxFusion(self)
 
     @property
     def isolation(self) -> str:
@@ -59,18 +57,19 @@ class Remote:
         self.close()
 
     def post(self, path: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send one request and return the JSON object that answers it; raises SandboxError."""
+        """Send one request and return the JSON object that answers it; SandboxFusion's own kind of error on failure."""
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.address + path, data=data, headers=headers, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=seconds + _SLACK_SECONDS) as answer:
                 row = json.loads(answer.read(_MAX_ANSWER_BYTES))
-        except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError) as problem:
-            raise SandboxError(f"{self.isolation}{path}: {problem}") from None
-        if not isinstance(row, dict):
-            raise SandboxError(f"{self.isolation}{path}: the answer is not a JSON object")
-        return row
+            if isinstance(row, dict):
+                return row
+            problem: object = "the answer is not a JSON object"
+        except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError) as error:
+            problem = error
+        return {"status": "SandboxError", "message": f"{self.isolation}{path}: {problem}"}
 
 
 class RemoteSession:
@@ -79,8 +78,7 @@ class RemoteSession:
     def __init__(self, place: Remote, limits: Limits, history: tuple[str, ...] = ()) -> None:
         self._place, self.limits, self._history = place, limits, list(history)
         self._name = uuid.uuid4().hex
-        self.address = place.address
-        self._unsent = list(history)
+        self._unsent = list(history) if place.dialect.keeps_state else []
         """Cells that the server has not seen under this session's name."""
 
     def execute(self, code: str | bytes, *, limits: Limits | None = None) -> Execution:
@@ -95,29 +93,7 @@ class RemoteSession:
 
     def fork(self, n: int = 1) -> "list[RemoteSession]":
         """Return branches of this state, made by running its cells again."""
-        keeps = self._place.dialect.keeps_state
-        branches = [RemoteSession(self._place, self.limits, tuple(self._history)) for _ in range(n)]
-        for branch in branches:
-            branch._unsent = branch._unsent if keeps else []
-        return branches
-
-    def close(self) -> None:
-        """Do nothing: the server drops old sessions itself."""
-
-    def __enter__(self) -> "RemoteSession":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class _Dialect(Protocol):
-    """API of one kind of server."""
-
-    keeps_state: bool
-
-    def run(self, code: str, stdin: str, limits: Limits) -> Execution: ...
-    def cell(self, name: str, before: list[str], code: str, limits: Limits) -> Execution: ...
+        return [RemoteSession(self._place, self.limits, tuple(self._history)) for _ in range(n)]
 
 
 class _SandboxFusion:
@@ -130,10 +106,7 @@ class _SandboxFusion:
         bounds = {"run_timeout": limits.wall_seconds, "memory_limit_MB": limits.memory_bytes // MIB}
         body = {"code": code, "language": "python", "stdin": stdin, **bounds}
         began = time.monotonic()
-        try:
-            answer = self._place.post("/run_code", body, limits.wall_seconds)
-        except SandboxError as problem:
-            return _made(self._place, began, Status.SANDBOX_ERROR, reason=str(problem))
+        answer = self._place.post("/run_code", body, limits.wall_seconds)
         result = answer.get("run_result")
         if answer.get("status") == "SandboxError" or not isinstance(result, dict):
             return _made(self._place, began, Status.SANDBOX_ERROR, reason=str(answer.get("message", "no result")))
@@ -143,7 +116,11 @@ class _SandboxFusion:
         elif result.get("status") != "Finished":
             status, reason = Status.SANDBOX_ERROR, str(answer.get("message", ""))
         else:
-            status, reason = _status_of(exit_code, str(result.get("stderr", ""))), ""
+            stderr, reason = str(result.get("stderr", "")), ""
+            failed = Status.EXCEPTION if "Traceback (most recent call last)" in stderr else Status.NONZERO_EXIT
+            if failed is Status.EXCEPTION and stderr.rstrip().rpartition("\n")[2].startswith("MemoryError"):
+                failed = Status.MEMORY
+            status = Status.OK if exit_code == 0 else failed
         return _made(self._place, began, status, limits, result, exit_code, reason)
 
     def cell(self, name: str, before: list[str], code: str, limits: Limits) -> Execution:
@@ -151,10 +128,7 @@ class _SandboxFusion:
         seconds = limits.wall_seconds * (len(before) + 1)
         body = {"cells": [*before, code], "cell_timeout": limits.wall_seconds, "total_timeout": seconds}
         began = time.monotonic()
-        try:
-            answer = self._place.post("/run_jupyter", body, seconds)
-        except SandboxError as problem:
-            return _made(self._place, began, Status.SANDBOX_ERROR, reason=str(problem))
+        answer = self._place.post("/run_jupyter", body, seconds)
         cells = answer.get("cells")
         if answer.get("status") == "SandboxError" or not isinstance(cells, list) or not cells:
             return _made(self._place, began, Status.SANDBOX_ERROR, reason=str(answer.get("message", "no cells")))
@@ -182,55 +156,28 @@ class _NemoSkills:
         bounds = {"timeout": limits.wall_seconds, "max_output_characters": limits.output_bytes}
         body = {"generated_code": code, "traceback_verbosity": "Plain", **bounds}
         began = time.monotonic()
-        try:
-            answer = self._place.post("", body | more, limits.wall_seconds)
-        except SandboxError as problem:
-            return _made(self._place, began, Status.SANDBOX_ERROR, reason=str(problem))
-        outcome, stderr = answer.get("process_status"), str(answer.get("stderr", ""))
-        if outcome == "timeout":
-            status = Status.TIMEOUT
-        elif outcome in ("completed", "error"):
-            # This API reports no exit code: only a traceback distinguishes a failed program from a finished one.
-            failed = outcome == "error" or "Traceback (most recent call last)" in stderr
-            status = Status.EXCEPTION if failed else Status.OK
-        else:
-            status = Status.SANDBOX_ERROR
-        reason = str(outcome) if status is Status.SANDBOX_ERROR else ""
+        answer = self._place.post("", body | more, limits.wall_seconds)
+        outcome = answer.get("process_status")
+        # This API reports no exit code: only a traceback distinguishes a failed program from a finished one.
+        failed = outcome == "error" or "Traceback (most recent call last)" in str(answer.get("stderr", ""))
+        ended = Status.EXCEPTION if failed else Status.OK
+        by_outcome = {"timeout": Status.TIMEOUT, "completed": ended, "error": ended}
+        status = by_outcome.get(str(outcome), Status.SANDBOX_ERROR)
+        reason = str(answer.get("message", outcome)) if status is Status.SANDBOX_ERROR else ""
         return _made(self._place, began, status, limits, answer, reason=reason)
 
 
-def _status_of(code: object, stderr: str) -> Status:
-    if code == 0:
-        return Status.OK
-    if "Traceback (most recent call last)" not in stderr:
-        return Status.NONZERO_EXIT
-    return Status.MEMORY if stderr.rstrip().rpartition("\n")[2].startswith("MemoryError") else Status.EXCEPTION
-
-
 def _made(
-    place: Remote,
-    began: float,
-    status: Status,
-    limits: Limits | None = None,
-    streams: dict[str, Any] | None = None,
-    exit_code: object = None,
-    reason: str = "",
-    result: str | None = None,
-) -> Execution:
+    place: Remote, began: float, status: Status, limits: Limits | None = None, streams: dict[str, Any] | None = None,
+    exit_code: object = None, reason: str = "", result: str | None = None,
+) -> Execution:  # fmt: skip
     limit = (limits or Limits()).output_bytes
     stdout, stderr = (str((streams or {}).get(name) or "") for name in ("stdout", "stderr"))
     return Execution(
-        status=status,
-        exit_code=exit_code if type(exit_code) is int else None,
-        stdout=_cut(stdout, limit),
-        stderr=_cut(stderr, limit),
-        truncated=len(stdout) > limit or len(stderr) > limit,
-        wall_seconds=time.monotonic() - began,
-        cpu_seconds=0.0,
-        isolation=place.isolation,
-        result=result,
-        reason=reason,
-    )
+        status=status, exit_code=exit_code if type(exit_code) is int else None, stdout=_cut(stdout, limit),
+        stderr=_cut(stderr, limit), truncated=len(stdout) > limit or len(stderr) > limit,
+        wall_seconds=time.monotonic() - began, cpu_seconds=0.0, isolation=place.isolation, result=result, reason=reason,
+    )  # fmt: skip
 
 
 def _cut(text: str, limit: int) -> str:

@@ -4,6 +4,7 @@ Every process of a session is a fork of its first one; the owner decides which o
 a session's process is stopped, so that its leftover threads use nothing.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -16,9 +17,8 @@ from typing import Any
 from .errors import BadMessage, SandboxError, ZygoteDied
 from .launch import Stream, bury, limits_json, memory_file
 from .limits import Execution, Limits, Status
-from .places import shared_pool
-from .pool import Pool, Zygote, as_bytes
-from .remote import Remote, RemoteSession
+from .pool import Pool, as_bytes, shared_pool
+from .remote import Remote
 from .wire import MAX_INLINE_BYTES, close_all, pack, receive, send, unpack
 
 _GRACE_SECONDS = 0.5
@@ -41,12 +41,10 @@ class Session:
     def __init__(self, *, pool: Pool | None = None, isolation: str = "auto", limits: Limits | None = None) -> None:
         self._family: _Family | None = None
         self._process: _Process | None = None
-        self._remote: RemoteSession | None = None
         self.limits = limits or Limits()
-        if pool is None and "://" in isolation:
-            self._remote = Remote(isolation).session(limits=self.limits)
-        else:
-            self._pool = pool or shared_pool(isolation)
+        away = pool is None and "://" in isolation
+        self._remote = Remote(isolation).session(limits=self.limits) if away else None
+        self._pool = pool if pool is not None or away else shared_pool(isolation)
 
     @property
     def holds_state(self) -> bool:
@@ -75,10 +73,16 @@ class Session:
 
     def fork(self, n: int = 1) -> "list[Session]":
         """Return n branches that start from this state and are then independent. Files are copied too."""
-        if self._remote is not None:
-            return [self._wrap(branch) for branch in self._remote.fork(n)]
-        self._alive()
-        return [self._branch() for _ in range(n)]
+        branches = []
+        for remote in self._remote.fork(n) if self._remote is not None else [None] * n:
+            branch = Session(pool=self._pool, limits=self.limits)
+            branch._remote = remote
+            if remote is None:
+                origin = self._alive()
+                assert self._family is not None
+                branch._process, branch._family = self._family.branch(origin), self._family.join()
+            branches.append(branch)
+        return branches
 
     def close(self) -> None:
         """End this branch; the last one to close ends the session's processes."""
@@ -98,23 +102,12 @@ class Session:
     def __del__(self) -> None:
         self.close()
 
-    def _wrap(self, remote: RemoteSession) -> "Session":
-        branch = Session(isolation=remote.address, limits=self.limits)
-        branch._remote = remote
-        return branch
-
     def _alive(self) -> "_Process":
         if self._process is None or self._family is None:
-            self._family = _Family.start(self._pool, self.limits)
+            assert self._pool is not None
+            self._family = _Family(self._pool, self.limits)
             self._process = self._family.first
         return self._process
-
-    def _branch(self) -> "Session":
-        assert self._family is not None and self._process is not None
-        branch = Session(pool=self._pool, limits=self.limits)
-        branch._process = self._family.branch(self._process)
-        branch._family = self._family.join()
-        return branch
 
 
 @dataclass(slots=True)
@@ -142,10 +135,8 @@ class _Process:
         self.control.settimeout(None)
 
     def signal(self, number: signal.Signals) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it has ended
             signal.pidfd_send_signal(self.pidfd, number)
-        except OSError:
-            return  # it has ended
 
     def discard(self) -> None:
         """Kill an unneeded checkpoint, if it was ever made."""
@@ -158,7 +149,6 @@ class _Process:
             self.kill()
 
     def kill(self) -> None:
-        """Kill the process and close its descriptors."""
         if self.pidfd >= 0:
             self.signal(signal.SIGKILL)
             os.close(self.pidfd)
@@ -181,59 +171,37 @@ def _pipes() -> tuple[_Process, list[int]]:
 class _Family:
     """All forks of one first process. They share a box and die together."""
 
-    def __init__(self, zygote: Zygote, number: int, events: socket.socket, first: _Process) -> None:
-        self._zygote, self._number, self.events, self.first = zygote, number, events, first
-        self.isolation = zygote.isolation
-        self._members = 1
-        self.pid, self.pidfd = 0, -1
-
-    @classmethod
-    def start(cls, pool: Pool, limits: Limits) -> "_Family":
-        zygote, number = pool.zygote(libraries=True), pool.next_number()
-        events, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        first, others = _pipes()
+    def __init__(self, pool: Pool, limits: Limits) -> None:
+        self._zygote, self._number = pool.zygote(libraries=True), next(pool.numbers)
+        self.isolation = self._zygote.isolation
+        self._members, self.pid, self.pidfd = 1, 0, -1
+        self.events, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.first, others = _pipes()
         stdin = os.open(os.devnull, os.O_RDONLY)
         roles = ["stdin", "control", "stdout", "stderr"]
-        task = {"entry": "session", "roles": roles, "limits": limits_json(limits), "home": first.home}
-        order = pack({"op": "launch", "number": number, "tasks": [task]})
-        family = cls(zygote, number, events, first)
+        task = {"entry": "session", "roles": roles, "limits": limits_json(limits), "home": self.first.home}
+        order = pack({"op": "launch", "number": self._number, "tasks": [task]})
         try:
             try:
-                send(zygote.control, order, [theirs.fileno(), stdin, *others])
-            except OSError as problem:
-                raise ZygoteDied(f"the zygote accepts no orders: {problem}") from None
+                send(self._zygote.control, order, [theirs.fileno(), stdin, *others])
             finally:
                 theirs.close()
                 close_all([stdin, *others])
-            family._started()
-            first.wait_ready()
-        except ZygoteDied as problem:
-            events.settimeout(_GRACE_SECONDS)
-            reason = family.last_words() or problem
-            family.abandon()
-            raise SandboxError(f"a session did not start: {reason}") from None
-        except SandboxError:
-            family.abandon()
-            raise
-        return family
-
-    def _started(self) -> None:
-        self.events.settimeout(_ANSWER_SECONDS)
-        try:
+            self.events.settimeout(_ANSWER_SECONDS)
             message, descriptors = receive(self.events)
             head = unpack(message)[0]
-        except (OSError, BadMessage) as problem:
-            raise ZygoteDied(f"the zygote did not start a session: {problem}") from None
-        if len(descriptors) != 1:
-            close_all(descriptors)
-            raise SandboxError(f"the zygote refused a session: {head.get('failed', head)}")
-        self.pid, self.pidfd = head["started"][0], descriptors[0]
-        self.events.setblocking(False)
-
-    def abandon(self) -> None:
-        """Close a family that never started."""
-        self.first.kill()
-        self.leave()
+            if len(descriptors) != 1:
+                close_all(descriptors)
+                raise SandboxError(f"the zygote refused it: {head.get('failed', head)}")
+            self.pid, self.pidfd = head["started"][0], descriptors[0]
+            self.events.setblocking(False)
+            self.first.wait_ready()
+        except (OSError, SandboxError) as problem:
+            self.events.settimeout(_GRACE_SECONDS)
+            reason = self.last_words() if isinstance(problem, OSError | BadMessage) else ""
+            self.first.kill()
+            self.leave()
+            raise SandboxError(f"a session did not start: {reason or problem}") from None
 
     def join(self) -> "_Family":
         self._members += 1
@@ -250,9 +218,6 @@ class _Family:
                 os.close(self.pidfd)
             self.events.close()
 
-    def allow_fork(self, new_home: str = "") -> None:
-        self.order({"op": "allow_fork", "new_home": new_home})
-
     def order(self, head: dict[str, Any]) -> None:
         try:
             send(self._zygote.control, pack(head | {"number": self._number, "index": 0}))
@@ -264,7 +229,7 @@ class _Family:
         process, others = _pipes()
         try:
             try:
-                self.allow_fork(process.home)
+                self.order({"op": "allow_fork", "new_home": process.home})
                 origin.signal(signal.SIGCONT)
                 send(origin.control, pack({"op": "fork", "home": origin.home, "new_home": process.home}), others)
             finally:
@@ -295,8 +260,6 @@ class _Family:
 
 
 class _Cell:
-    """One cell, from its order to its answer."""
-
     def __init__(self, family: _Family, process: _Process, code: bytes, limits: Limits, *, checkpoint: bool) -> None:
         self._family, self._process, self._code, self._limits = family, process, code, limits
         self._wants_checkpoint = checkpoint
@@ -315,8 +278,20 @@ class _Cell:
         checkpoint, others = _pipes() if self._wants_checkpoint else (None, [])
         if checkpoint is not None:
             checkpoint.home = self._process.home
+        head: dict[str, Any] = {"op": "cell", "home": self._process.home}
+        body, extra = self._code, []
+        if len(body) > MAX_INLINE_BYTES:
+            head["long"], body, extra = True, b"", [memory_file(self._code)]
         try:
-            self._order(others)
+            try:
+                if others:
+                    self._family.order({"op": "allow_fork", "new_home": ""})
+                self._process.signal(signal.SIGCONT)
+                send(self._process.control, pack(head, body), [*extra, *others])
+            except OSError:
+                self.killed = (Status.KILLED, "the session's process had ended")  # the watch will notice, too
+            finally:
+                close_all([*extra, *others])
             answer = self._watch()
         except BaseException:
             if checkpoint is not None:
@@ -340,23 +315,8 @@ class _Cell:
             checkpoint.discard()
         return self._execution(answer), self._process
 
-    def _order(self, others: list[int]) -> None:
-        head: dict[str, Any] = {"op": "cell", "home": self._process.home}
-        body, extra = self._code, []
-        if len(body) > MAX_INLINE_BYTES:
-            head["long"], body, extra = True, b"", [memory_file(self._code)]
-        try:
-            if others:
-                self._family.allow_fork()
-            self._process.signal(signal.SIGCONT)
-            send(self._process.control, pack(head, body), [*extra, *others])
-        except OSError:
-            self.killed = (Status.KILLED, "the session's process had ended")  # the watch will notice, too
-        finally:
-            close_all([*extra, *others])
-
     def _watch(self) -> dict[str, Any] | None:
-        """Read the cell's output until it answers; return None when it was killed, or died."""
+        """Read the cell's output until its process gives its own account; return None when it was killed, or died."""
         poll = select.poll()
         control = self._process.control
         readers = {self._process.stdout: self._stdout, self._process.stderr: self._stderr}
@@ -375,29 +335,21 @@ class _Cell:
                 if descriptor in readers:
                     if not readers[descriptor].read():
                         poll.unregister(descriptor)
-                elif descriptor == control.fileno():
-                    return self._answer()
+                elif descriptor != control.fileno():
+                    reason = self._family.last_words()
+                    self.killed = (Status.MEMORY if reason.startswith("memory") else Status.KILLED, reason)
+                    raise ZygoteDied(reason)
                 else:
-                    self._family_died()
+                    try:
+                        head, _ = unpack(receive(control)[0])
+                        Status(head["status"])
+                    except (OSError, BadMessage, KeyError, ValueError):
+                        self.killed = self.killed or (Status.KILLED, "the cell ended the session's process")
+                        return None
+                    return head
             if self._stdout.total + self._stderr.total > self._limits.flood_bytes:
                 self.killed = (Status.OUTPUT_LIMIT, f"wrote more than {self._limits.flood_bytes} bytes")
                 return None
-
-    def _answer(self) -> dict[str, Any] | None:
-        """Return the process's own account, checked for form."""
-        try:
-            head, _ = unpack(receive(self._process.control)[0])
-            Status(head["status"])
-        except (OSError, BadMessage, KeyError, ValueError):
-            self.killed = self.killed or (Status.KILLED, "the cell ended the session's process")
-            return None
-        return head
-
-    def _family_died(self) -> None:
-        reason = self._family.last_words()
-        status = Status.MEMORY if reason.startswith("memory") else Status.KILLED
-        self.killed = (status, reason)
-        raise ZygoteDied(reason)
 
     def _too_late(self) -> str:
         return f"over the wall clock's limit of {self._limits.wall_seconds:g} s"
@@ -410,17 +362,14 @@ class _Cell:
             status, reason = Status.TIMEOUT, f"{self._too_late()} and interrupted"
         result, code, cpu = answer.get("result"), answer.get("exit_code"), answer.get("cpu")
         return Execution(
-            status=status,
-            exit_code=code if type(code) is int else None,
+            status=status, exit_code=code if type(code) is int else None,
             stdout=self._stdout.kept().decode("utf-8", "replace"),
             stderr=self._stderr.kept().decode("utf-8", "replace"),
             truncated=self._stdout.truncated or self._stderr.truncated,
             wall_seconds=time.monotonic() - self._began,
-            cpu_seconds=float(cpu) if isinstance(cpu, int | float) else 0.0,
-            isolation=self._family.isolation,
-            result=result if isinstance(result, str) else None,
-            reason=reason,
-        )
+            cpu_seconds=float(cpu) if isinstance(cpu, int | float) else 0.0, isolation=self._family.isolation,
+            result=result if isinstance(result, str) else None, reason=reason,
+        )  # fmt: skip
 
     def lost(self, problem: ZygoteDied) -> Execution:
         """Return the execution of a cell after which no process of the session is left."""

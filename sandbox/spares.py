@@ -76,17 +76,13 @@ class Spares:
 
     def take(self, kind: Kind) -> Child | None:
         """Remove and return a spare of a kind, or None."""
-        for place, child in enumerate(self._waiting):
-            if child.kind == kind:
-                return self._waiting.pop(place)
-        return None
+        place = next((place for place, child in enumerate(self._waiting) if child.kind == kind), None)
+        return None if place is None else self._waiting.pop(place)
 
     def add(self, child: Child) -> None:
-        """Keep a new spare."""
         self._waiting.append(child)
 
     def remove(self, child: Child) -> None:
-        """Forget a spare that died."""
         if child in self._waiting:
             self._waiting.remove(child)
 

@@ -19,7 +19,7 @@ from .box import Boxes, delete_directory, make_base
 from .child import Walls, prepare_for_children
 from .inside import load_entries
 from .inside.rehearsal import rehearse
-from .layers import cgroup, kernel, namespaces, seccomp, visible
+from .layers import cgroup, kernel, landlock, namespaces, seccomp, visible
 from .wire import pack, send
 from .zygote import Zygote
 
@@ -39,13 +39,14 @@ def main() -> NoReturn:
     except OSError as problem:
         send(control, pack({"unavailable": str(problem)}))
         os._exit(3)
-    send(control, pack({"ready": settings["mode"], "pid": os.getpid(), "details": _details(settings)}))
+    details = {"landlock": landlock.abi(), "cgroups": settings["cgroups"]}
+    send(control, pack({"ready": settings["mode"], "pid": os.getpid(), "details": details}))
     zygote.serve()
     os._exit(0)
 
 
 def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
-    flat, machine, version = settings["mode"] == "flat", kernel.machine(), kernel.landlock_version()
+    flat, machine, version = settings["mode"] == "flat", kernel.machine(), landlock.abi()
     if not version and not settings["weaker"]:
         raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
     kernel.one_malloc_arena()
@@ -75,22 +76,15 @@ def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     rehearse()
     gc.collect()
     gc.freeze()
-    if _memory_pages()[1] * os.sysconf("SC_PAGE_SIZE") > _MIN_HUGE_BYTES:
+    if _memory_bytes()[1] > _MIN_HUGE_BYTES:
         kernel.use_huge_pages()
-    alive = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    total, resident = _memory_bytes()
     walls = Walls(
-        machine=machine,
-        landlock=version,
-        flat=flat,
-        base_bytes=_memory_pages()[0] * os.sysconf("SC_PAGE_SIZE"),
-        base_resident=_memory_pages()[1] * os.sysconf("SC_PAGE_SIZE"),
-        keep=keep,
-        alive=alive,
-        score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
-        tasks=0 if flat and as_root else 4096,
-        line=min(_LINE, hard - 1 if hard > 0 else _LINE),
-        entries=entries,
-    )
+        machine=machine, landlock=version, flat=flat, base_bytes=total, base_resident=resident, keep=keep,
+        alive=os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK),
+        score=os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), tasks=0 if flat and as_root else 4096,
+        line=min(_LINE, hard - 1 if hard > 0 else _LINE), entries=entries,
+    )  # fmt: skip
     seccomp.fork_listener(machine)
     boxes = Boxes(flat_base=base, private=private, readable=readable, first_uid=FIRST_UID if flat and as_root else None)
     return Zygote(control, settings["owner"], boxes, walls)
@@ -101,9 +95,9 @@ def _lives(owner: int) -> bool:
     return not select.select([owner], [], [], 0)[0]
 
 
-def _memory_pages() -> list[int]:
-    """Return the total and the resident pages of this process."""
-    return [int(number) for number in Path("/proc/self/statm").read_text().split()[:2]]
+def _memory_bytes() -> tuple[int, int]:
+    total, resident = Path("/proc/self/statm").read_text().split()[:2]
+    return int(total) * os.sysconf("SC_PAGE_SIZE"), int(resident) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _needed_capabilities(paths: Sequence[str]) -> int:
@@ -122,7 +116,3 @@ def _needed_capabilities(paths: Sequence[str]) -> int:
         if kernel.capabilities() & 1 << capability:
             return 1 << capability
     return 0
-
-
-def _details(settings: dict[str, Any]) -> dict[str, Any]:
-    return {"landlock": kernel.landlock_version(), "cgroups": settings["cgroups"]}

@@ -18,17 +18,9 @@ from .limits import GIB, Limits, Status
 from .pool import Pool, as_bytes
 
 __all__ = [
-    "AssertTests",
-    "CallTests",
-    "Case",
-    "Program",
-    "Reading",
-    "TestOutcome",
-    "TestRun",
-    "run_script",
-    "run_tests",
+    "AssertTests", "CallTests", "Case", "Program", "Reading", "TestOutcome", "TestRun", "run_script", "run_tests",
     "starved",
-]
+]  # fmt: skip
 
 BUSY = "the machine was too busy to run the program for as long as it may take"
 TESTER_SECONDS = 4.0
@@ -98,14 +90,9 @@ class TestRun:
 
 
 def run_tests(
-    program: Program,
-    tests: AssertTests | CallTests,
-    *,
-    pool: Pool,
-    limits: Limits | None = None,
-    fail_fast: bool = False,
-    most_seconds: float | None = None,
-) -> TestRun:
+    program: Program, tests: AssertTests | CallTests, *, pool: Pool, limits: Limits | None = None,
+    fail_fast: bool = False, most_seconds: float | None = None,
+) -> TestRun:  # fmt: skip
     """Run a program against tests; `limits` apply to the candidate, their wall clock to all its calls together.
 
     `most_seconds` bounds the whole, with the tests' own time and a second run.
@@ -117,17 +104,30 @@ def run_tests(
     """
     limits = limits or Limits()
     longest = most_seconds if most_seconds is not None else 2 * (limits.wall_seconds + TESTER_SECONDS)
-    try:
-        trial = _Trial(program=program, payload=_payload(tests, fail_fast), limits=limits, longest=longest, pool=pool)
-    except NotPlainError as error:
-        return _unjudged(TestOutcome.BAD_TESTS, f"a value of the tests cannot cross: {error}", pool.isolation)
+    payload: dict[str, Any] = {"fail_fast": fail_fast, "style": "assert"}
+    if isinstance(tests, AssertTests):
+        payload |= asdict(tests)
+    else:
+        payload |= {"style": "call", "entry_point": tests.entry_point}
+        try:
+            payload["cases"] = [
+                {
+                    "args": encode(list(case.args)),
+                    "kwargs": encode(case.kwargs),
+                    "expected": [encode(value) for value in (case.expected, *case.also_right)],
+                }
+                for case in tests.cases
+            ]
+        except NotPlainError as error:
+            return _unjudged(TestOutcome.BAD_TESTS, f"a value of the tests cannot cross: {error}", pool.isolation)
+    trial = _Trial(program=program, payload=payload, limits=limits, longest=longest, pool=pool)
     run = trial.run(limits.wall_seconds)
     if run.outcome is TestOutcome.TIMEOUT and trial.starved:
         run = trial.run(2 * limits.wall_seconds)
         if run.outcome is TestOutcome.TIMEOUT and trial.starving:
             return replace(run, outcome=TestOutcome.UNDECIDED, reason=BUSY)
     if run.outcome is not TestOutcome.PASSED or not trial.changed_arguments:
-        return run
+        return run  # else the program may have emptied the list that the tests were about to compare with
     again = trial.run(limits.wall_seconds, keep_arguments=True)
     if again.outcome is TestOutcome.PASSED:
         return run
@@ -143,11 +143,7 @@ def starved(task: TaskResult, seconds: float, share: float = 0.5) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class _Trial:
-    """A program and its tests, run again on a busy machine, or where calls have changed their arguments.
-
-    A program may empty the list that the tests are about to compare with, so a run that passes after such changes is
-    repeated without them.
-    """
+    """A program and its tests, run again on a busy machine, or where calls have changed their arguments."""
 
     program: Program
     payload: dict[str, Any]
@@ -189,21 +185,6 @@ def run_script(program: Program, stdin: str, *, pool: Pool, limits: Limits | Non
     return pool.launch([task])[0]
 
 
-def _payload(tests: AssertTests | CallTests, fail_fast: bool) -> dict[str, Any]:
-    common = {"fail_fast": fail_fast}
-    if isinstance(tests, AssertTests):
-        return {"style": "assert", **asdict(tests), **common}
-    cases = [
-        {
-            "args": encode(list(case.args)),
-            "kwargs": encode(case.kwargs),
-            "expected": [encode(value) for value in (case.expected, *case.also_right)],
-        }
-        for case in tests.cases
-    ]
-    return {"style": "call", "entry_point": tests.entry_point, "cases": cases, **common}
-
-
 def _json(row: dict[str, Any]) -> bytes:
     return json.dumps(row).encode("ascii")
 
@@ -220,28 +201,19 @@ def _test_run(candidate: TaskResult, tester: TaskResult) -> tuple[TestRun, bool]
         reason = f"the tests did not come to an end: {tester.status} {tester.reason}".rstrip()
         return _unjudged(TestOutcome.UNDECIDED, reason, tester.isolation), False
     row = json.loads(tester.result)
-    outcome, reason = _explained(TestOutcome(row["outcome"]), row["reason"], candidate)
+    outcome, reason = TestOutcome(row["outcome"]), row["reason"]
+    if reason == "gone":  # the tester knows only that the candidate ended
+        if candidate.status is Status.TIMEOUT:
+            outcome, reason = TestOutcome.TIMEOUT, candidate.reason
+        elif candidate.status in (Status.OK, Status.NONZERO_EXIT):
+            reason = f"exit: the program ended with exit code {candidate.exit_code} before it had answered"
+        else:
+            reason = f"{candidate.status}: {candidate.reason or 'the program ended before it had answered'}"
     run = TestRun(
-        outcome=outcome,
-        reason=reason,
-        passed=row["passed"],
-        total=row["total"],
-        failures=tuple(row["failures"]),
-        isolation=tester.isolation,
-        seconds=tester.wall_seconds,
-    )
+        outcome=outcome, reason=reason, passed=row["passed"], total=row["total"], failures=tuple(row["failures"]),
+        isolation=tester.isolation, seconds=tester.wall_seconds,
+    )  # fmt: skip
     return run, row["changed_arguments"]
-
-
-def _explained(outcome: TestOutcome, reason: str, candidate: TaskResult) -> tuple[TestOutcome, str]:
-    """Add how the candidate ended, where the tester knows only that it did."""
-    if reason != "gone":
-        return outcome, reason
-    if candidate.status is Status.TIMEOUT:
-        return TestOutcome.TIMEOUT, candidate.reason
-    if candidate.status in (Status.OK, Status.NONZERO_EXIT):
-        return outcome, f"exit: the program ended with exit code {candidate.exit_code} before it had answered"
-    return outcome, f"{candidate.status}: {candidate.reason or 'the program ended before it had answered'}"
 
 
 def _unjudged(outcome: TestOutcome, reason: str, isolation: str) -> TestRun:

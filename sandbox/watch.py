@@ -1,10 +1,10 @@
 """Measures from outside what resource limits cannot bound: the whole tree's memory and tasks, and flat's directory.
 
-The zygote measures every few hundredths of a second. A measurement costs microseconds for an ordinary child and is
-bounded for a hostile one. An unreadable process (another user's in a container without ptrace) counts as nothing, as
-resource limits still hold for it.
+A measurement costs microseconds for an ordinary child and is bounded for a hostile one. An unreadable process (another
+user's in a container without ptrace) counts as nothing, as resource limits still hold for it.
 """
 
+import contextlib
 import os
 import signal
 import stat
@@ -52,11 +52,6 @@ def groups() -> dict[int, list[Process]]:
     return by_leader
 
 
-def group(leader: int) -> list[Process]:
-    """Return all processes of one group."""
-    return groups().get(leader, [])
-
-
 def over_limit(processes: list[Process], limits: Limits, base: int) -> str:
     """Return the limit that a tree exceeds, or "". `base` is the resident memory of a fresh fork."""
     tasks = sum(one.threads for one in processes)
@@ -75,10 +70,8 @@ def stop_crowds(processes: list[Process], limits: Limits) -> str:
     """Kill the processes of a session with too many threads; return the limit that their number exceeds, or ""."""
     for one in processes:
         if one.threads > limits.threads:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(one.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
     most = 2 * MAX_BRANCHES + MAX_UNUSED_FORKS
     return f"processes: more than {most}" if len(processes) > most else ""
 
@@ -86,10 +79,10 @@ def stop_crowds(processes: list[Process], limits: Limits) -> str:
 def _proportional(one: Process) -> int:
     """Return resident bytes with shared pages counted by share; the plain figure where that is unreadable."""
     try:
-        text = Path(f"/proc/{one.pid}/smaps_rollup").read_text()
+        lines = Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return one.resident
-    return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:")), one.resident)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), one.resident)
 
 
 def directory_over_limit(directory: str, processes: list[Process], limits: Limits) -> str:
@@ -107,11 +100,12 @@ def directory_over_limit(directory: str, processes: list[Process], limits: Limit
 
 
 def _measure(directory: str, limits: Limits) -> tuple[int, int]:
+    """Return entries and bytes of a directory, both known only as far as the limits; RecursionError when too deep."""
     files = size = 0
     top = _open(directory, None)
     pending = [(top, os.listdir(top))]
     try:
-        while pending:
+        while pending and files <= limits.files and size <= limits.disk_bytes:
             handle, names = pending[-1]
             if not names:
                 os.close(pending.pop()[0])
@@ -119,27 +113,19 @@ def _measure(directory: str, limits: Limits) -> tuple[int, int]:
             name = names.pop()
             try:
                 facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                files, size = files + 1, size + facts.st_blocks * 512
+                inner = _open(name, handle) if stat.S_ISDIR(facts.st_mode) else -1
             except OSError:
                 continue  # deleted meanwhile
-            files, size = files + 1, size + facts.st_blocks * 512
-            if files > limits.files or size > limits.disk_bytes:
-                return files, size
-            if stat.S_ISDIR(facts.st_mode):
-                _descend(pending, handle, name)
+            if inner >= 0:
+                pending.append((inner, []))  # closed below, whatever listdir raises
+                pending[-1][1].extend(os.listdir(inner))
+            if len(pending) > _MAX_NESTING:
+                raise RecursionError(f"files: directories nested more than {_MAX_NESTING} deep")
     finally:
         for handle, _ in pending:
             os.close(handle)
     return files, size
-
-
-def _descend(pending: list[tuple[int, list[str]]], handle: int, name: str) -> None:
-    if len(pending) >= _MAX_NESTING:
-        raise RecursionError(f"files: directories nested more than {_MAX_NESTING} deep")
-    try:
-        inner = _open(name, handle)
-    except OSError:
-        return
-    pending.append((inner, os.listdir(inner)))
 
 
 def _open(name: str, handle: int | None) -> int:
@@ -154,11 +140,9 @@ def _open(name: str, handle: int | None) -> int:
 def _nameless_bytes(pid: int) -> int:
     """Return the bytes of deleted files that a process holds open."""
     total = 0
-    try:
+    with contextlib.suppress(OSError):
         for number in os.listdir(f"/proc/{pid}/fd"):
             facts = os.stat(f"/proc/{pid}/fd/{number}")
             if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
                 total += facts.st_blocks * 512
-    except OSError:
-        return total
     return total

@@ -1,6 +1,6 @@
-"""Messages between the owner, the zygote and the children: a JSON head, raw bytes, and descriptors.
+"""Messages between the owner, the zygote and the children, and framed bytes between children.
 
-One message is one datagram of a SOCK_SEQPACKET socket: four bytes with the head's length, the head, then the body.
+A message is one datagram of a SOCK_SEQPACKET socket: four bytes with the head's length, a JSON head, then raw bytes.
 Descriptors are attached (SCM_RIGHTS). Everything received is untrusted: `unpack` raises only BadMessage.
 """
 
@@ -17,6 +17,7 @@ MAX_MESSAGE_BYTES = 128 * 1024
 """Size of one datagram. Larger payloads travel in a memory file."""
 MAX_INLINE_BYTES = 64 * 1024
 MAX_DESCRIPTORS = 64
+MAX_FRAME_BYTES = 64 << 20
 _LENGTH = struct.Struct("<I")
 _ANCILLARY_SIZE = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS)
 _CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
@@ -82,3 +83,64 @@ def close_all(descriptors: list[int] | tuple[int, ...]) -> None:
             os.close(descriptor)
         except OSError:
             continue
+
+
+class Channel:
+    """One end of a connection between linked children, or of a child's result for the owner. The peer may be hostile.
+
+    Needs only read and write, which every child may call. A frame is a four-byte length and that many bytes.
+
+    >>> import socket
+    >>> left, right = (Channel(end.detach()) for end in socket.socketpair())
+    >>> left.send(b"hello")
+    >>> right.receive()
+    b'hello'
+    >>> left.close()
+    >>> right.receive() is None
+    True
+    >>> right.close()
+    """
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame; raise BrokenPipeError or ConnectionError when the peer is gone."""
+        self.write(_LENGTH.pack(len(frame)) + frame)
+
+    def receive(self, limit: int = MAX_FRAME_BYTES) -> bytes | None:
+        """Return the next frame, or None when the peer is gone; raise BadMessage for one longer than `limit`."""
+        head = self._exactly(_LENGTH.size)
+        if head is None:
+            return None
+        size = _LENGTH.unpack(head)[0]
+        if size > limit:
+            raise BadMessage(f"a frame of {size} bytes is over the limit of {limit}")
+        return self._exactly(size)
+
+    def write(self, data: bytes) -> None:
+        """Write bytes without a frame, as a result channel carries them."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _exactly(self, size: int) -> bytes | None:
+        parts: list[bytes] = []
+        while size:
+            try:
+                part = os.read(self._descriptor, min(size, 1 << 20))
+            except ConnectionError:
+                return None
+            if not part:
+                return None
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)

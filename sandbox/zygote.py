@@ -1,9 +1,8 @@
 """The zygote: a warm process that forks one child per task. Started by a Pool, it serves one owner and dies with it.
 
 One thread, one loop: orders from the owner, deaths of children, requests to fork; when idle, spare children. Programs
-and tests never pass through its memory, of which every child has a copy, only descriptors that hold them. It trusts
-nothing from a child and never waits for one. When its control socket or its owner's process ends, it kills all
-children and exits.
+and tests never pass through its memory, of which every child has a copy. It trusts nothing from a child and never waits
+for one. When its control socket or its owner's process ends, it kills all children and exits.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import watch
-from .box import Boxes
+from .box import Boxes, delete_directory
 from .child import FAILED, LISTENER, READY, Job, Kind, Walls, become
 from .errors import BadMessage
 from .layers import kernel
@@ -72,7 +71,8 @@ class Zygote:
             self._kill(child, "owner")
         while self._reap(block=True):
             continue
-        self._boxes.remove()
+        if self._boxes.flat_base is not None:
+            delete_directory(self._boxes.flat_base)
 
     def _stop(self) -> None:
         self._running = False
@@ -105,30 +105,21 @@ class Zygote:
             return False
         try:
             head, _ = unpack(message)
-            self._order(head, descriptors)
-        except BadMessage as problem:
-            self._refuse(descriptors, str(problem))
-        return True
-
-    def _refuse(self, descriptors: list[int], reason: str) -> None:
-        """Answer a bad order on its events socket, by convention its first descriptor."""
-        if descriptors:
-            _answer(os.dup(descriptors[0]), {"failed": reason})
-        close_all(descriptors)
-
-    def _order(self, head: dict[str, Any], descriptors: list[int]) -> None:
-        match head.get("op"):
-            case "launch":
+            if head.get("op") == "launch":
                 self._launch(head, descriptors)
-            case "allow_fork":
-                close_all(descriptors)
+                return True
+            if head.get("op") == "allow_fork":
                 self._allow_fork(head)
-            case "rename_home":
-                close_all(descriptors)
+            elif head.get("op") == "rename_home":
                 for child in self._named(head):
                     self._boxes.rename_home(child.box, directory_name(head), directory_name(head, "new_home"))
-            case other:
-                raise BadMessage(f"no such order: {other!r}")
+            else:
+                raise BadMessage(f"no such order: {head.get('op')!r}")
+        except BadMessage as problem:
+            if descriptors:  # by convention the first one is the order's events socket
+                _answer(os.dup(descriptors[0]), {"failed": str(problem)})
+        close_all(descriptors)
+        return True
 
     def _launch(self, head: dict[str, Any], descriptors: list[int]) -> None:
         jobs = parse_jobs(head, descriptors[1:], self._walls.entries)
@@ -170,10 +161,8 @@ class Zygote:
         surplus = self._spares.surplus()
         if surplus is not None:
             self._kill(surplus, "surplus")
-        try:
+        with contextlib.suppress(OSError):  # the next launch will report it
             self._spares.add(self._fork(kind, ahead=True))
-        except OSError:
-            return  # the next launch will report it
 
     def _fork(self, kind: Kind, home: str = "", *, ahead: bool = False) -> Child:
         box = self._boxes.take(kind.limits)
@@ -200,7 +189,9 @@ class Zygote:
         self._children[pid] = child
         self._watch(child.pidfd, self._deaths)
         if kind.forks:
-            self._watch(ours.fileno(), lambda: self._receive_listener(child))
+            # Only the descriptor that announces its forks; its later messages can wait.
+            line = ours.fileno()
+            self._watch(line, lambda: self._unwatch(line) if self._hear(child) == LISTENER else None)
         return child
 
     def _hand_over(self, child: Child, job: Job) -> bool:
@@ -210,11 +201,6 @@ class Zygote:
         except OSError:
             return False
         return True
-
-    def _receive_listener(self, child: Child) -> None:
-        """Receive the descriptor that announces the child's forks; its later messages can wait."""
-        if self._hear(child) == LISTENER:
-            self._unwatch(child.line.fileno())
 
     def _hear(self, child: Child) -> bytes:
         """Receive one message of a child on its line; return its first byte, empty when there is none."""
@@ -256,22 +242,17 @@ class Zygote:
         except OSError:
             return  # the forking process was killed meanwhile
         number = struct.unpack_from("<Q", request)[0]
-        verdict = (0, kernel.SECCOMP_USER_NOTIF_FLAG_CONTINUE) if self._may_fork(child) else (-errno.EAGAIN, 0)
-        answer = struct.pack("<QqiI", number, 0, *verdict)
-        try:
-            fcntl.ioctl(child.listener, kernel.SECCOMP_IOCTL_NOTIF_SEND, answer)
-        except OSError:
-            return
-
-    def _may_fork(self, child: Child) -> bool:
         if child.kind.session:
             granted = child.forks_allowed > 0
             child.forks_allowed -= granted
-            return granted
-        if child.forks >= child.kind.limits.processes:
-            child.forks = len(watch.group(child.pid)) - 1
-        child.forks += 1
-        return child.forks <= child.kind.limits.processes
+        else:
+            if child.forks >= child.kind.limits.processes:
+                child.forks = len(watch.groups().get(child.pid, ())) - 1
+            child.forks += 1
+            granted = child.forks <= child.kind.limits.processes
+        verdict = (0, kernel.SECCOMP_USER_NOTIF_FLAG_CONTINUE) if granted else (-errno.EAGAIN, 0)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(child.listener, kernel.SECCOMP_IOCTL_NOTIF_SEND, struct.pack("<QqiI", number, 0, *verdict))
 
     def _tell(self, launch: Launch, head: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:
@@ -280,16 +261,13 @@ class Zygote:
             self._abandon(launch)
 
     def _abandon(self, launch: Launch) -> None:
-        """Kill the children of a launch whose owner is gone."""
         for child in launch.children.values():
             self._kill(child, "owner left")
 
     def _kill(self, child: Child, reason: str) -> None:
         child.killed_for = child.killed_for or reason
-        try:
+        with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
     def _tick(self) -> None:
         """Kill every child over a limit that only shows from outside; the youngest are not checked yet."""
@@ -298,28 +276,24 @@ class Zygote:
         sessions = now >= self._next_sessions
         if sessions:
             self._next_sessions = now + _SESSION_TICK_SECONDS
-        groups: dict[int, list[watch.Process]] = {}
+        groups: dict[int, list[watch.Process]] = {}  # filled at the first need
         for child in list(self._children.values()):
-            due = sessions if child.kind.session else now >= child.next_look
+            limits, session = child.kind.limits, child.kind.session
+            due = sessions if session else now >= child.next_look
             if child.launch is None or child.killed_for or not due:
                 continue
-            if reason := self._over_limit(child, groups):
+            alone = watch.process(child.pid) if not child.forks and not session else None
+            if alone is None and not groups:
+                groups = watch.groups()
+            processes = [alone] if alone is not None else groups.get(child.pid, [])
+            if session:
+                reason = watch.stop_crowds(processes, limits)
+            else:
+                reason = watch.over_limit(processes, limits, self._walls.base_resident)
+            if not reason and self._walls.flat:
+                reason = watch.directory_over_limit(child.box.directory, processes, limits)
+            if reason:
                 self._kill(child, reason)
-
-    def _over_limit(self, child: Child, groups: dict[int, list[watch.Process]]) -> str:
-        """Return the limit that a child exceeds, or "". `groups` is filled at the first need and serves one tick."""
-        limits, session = child.kind.limits, child.kind.session
-        alone = watch.process(child.pid) if not child.forks and not session else None
-        if alone is None and not groups:
-            groups.update(watch.groups())
-        processes = [alone] if alone is not None else groups.get(child.pid, [])
-        if session:
-            reason = watch.stop_crowds(processes, limits)
-        else:
-            reason = watch.over_limit(processes, limits, self._walls.base_resident)
-        if not reason and self._walls.flat:
-            reason = watch.directory_over_limit(child.box.directory, processes, limits)
-        return reason
 
     def _deaths(self) -> None:
         while self._reap():
@@ -346,8 +320,9 @@ class Zygote:
         if self._walls.flat:
             _kill_group(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
-        if self._walls.flat:
-            _reap_group(child.pid)
+        while self._walls.flat and _kill_group(child.pid):  # its forks, which this process has adopted
+            with contextlib.suppress(ChildProcessError):  # its parent is in the group too and about to die
+                os.waitpid(-child.pid, 0)
         del self._children[child.pid]
         self._spares.remove(child)
         while self._hear(child):
@@ -357,24 +332,17 @@ class Zygote:
                 self._unwatch(descriptor)
                 os.close(descriptor)
         ended = {
-            "ended": child.index,
-            "status": os.waitstatus_to_exitcode(status),
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "began": child.began,
-            "failure": child.failure,
-            "note": child.box.page[0],
-            "killed_for": child.killed_for,
-        }
+            "ended": child.index, "status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime,
+            "began": child.began, "failure": child.failure, "note": child.box.page[0], "killed_for": child.killed_for,
+        }  # fmt: skip
         self._boxes.give_back(child.box)
-        launch = child.launch
-        if launch is None:
-            return
-        self._spares.want(child.kind)
-        del launch.children[child.index]
-        self._tell(launch, ended)
-        if not launch.children:
-            self._unwatch(launch.events.fileno())
-            launch.events.close()
+        if (launch := child.launch) is not None:
+            self._spares.want(child.kind)
+            del launch.children[child.index]
+            self._tell(launch, ended)
+            if not launch.children:
+                self._unwatch(launch.events.fileno())
+                launch.events.close()
 
 
 def _kill_group(leader: int) -> bool:
@@ -384,13 +352,6 @@ def _kill_group(leader: int) -> bool:
     except (ProcessLookupError, PermissionError):
         return False
     return True
-
-
-def _reap_group(leader: int) -> None:
-    """Wait for the other processes of a killed group, which this process has adopted."""
-    while _kill_group(leader):
-        with contextlib.suppress(ChildProcessError):  # its parent is in the group too and about to die
-            os.waitpid(-leader, 0)
 
 
 def _answer(descriptor: int, head: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
 
-from ..channel import Channel
+from ..wire import Channel
 
 ENTRIES = ("program", "session", "candidate", "tester")
 """Modules of this package. The zygote refuses any other name."""

@@ -13,7 +13,6 @@ import re
 import sys
 import types
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 from .brief import brief
@@ -51,35 +50,23 @@ def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) 
 
 
 def _pieces(code: str) -> list[tuple[str, types.CodeType]]:
-    """Split the code into pieces that count as one test each, with their text."""
+    """Split the code into pieces that count as one test each, with their text: asserts, runs of other statements."""
     if len(code) > _MAX_SPLIT or "\nassert" not in f"\n{code}":
         return [("", compile(code, TESTS_FILE, "exec", dont_inherit=True, optimize=0))]
-    tree = ast.parse(code)
-    pieces: list[tuple[str, types.CodeType]] = []
-    for group in _groups(tree.body):
+    groups: list[list[ast.stmt]] = []
+    for statement in ast.parse(code).body:
+        if groups and not isinstance(statement, ast.Assert) and not isinstance(groups[-1][0], ast.Assert):
+            groups[-1].append(statement)
+        else:
+            groups.append([statement])
+    pieces = []
+    for group in groups:
         text = ast.get_source_segment(code, group[0]) if isinstance(group[0], ast.Assert) else ""
         pieces.append((text or "", compile(ast.Module(group, []), TESTS_FILE, "exec", dont_inherit=True, optimize=0)))
     return pieces
 
 
-def _groups(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
-    """Yield each assert by itself and other statements in runs."""
-    others: list[ast.stmt] = []
-    for statement in statements:
-        if isinstance(statement, ast.Assert):
-            if others:
-                yield others
-            others = []
-            yield [statement]
-        else:
-            others.append(statement)
-    if others:
-        yield others
-
-
 class _Tests:
-    """One module of tests as it runs."""
-
     def __init__(self, payload: dict[str, Any], remotes: Remotes, report: Report) -> None:
         self._code: str = payload["code"]
         self._entry: str | None = payload["entry_point"] and payload["entry_point"].partition("(")[0].partition(".")[0]
@@ -93,7 +80,9 @@ class _Tests:
             report.excuse = "the tests patch modules or use files, which the program's own process does not share"
 
     def run(self, pieces: list[tuple[str, types.CodeType]]) -> None:
-        module = types.ModuleType(TESTS_MODULES[_is_script(self._code)])
+        # Tests may be under `if __name__ == "__main__"`, without a runner.
+        script = "__main__" in self._code and "unittest.main" not in self._code and "pytest.main" not in self._code
+        module = types.ModuleType(TESTS_MODULES[script])
         self._space.update(vars(module))
         sys.modules.update({name: _ProgramModule(name, self._remotes) for name in _PROGRAM_MODULES})
         for claim in (self._space.claim_entry, lambda: self._space.claim_for_classes([code for _, code in pieces])):
@@ -111,21 +100,12 @@ class _Tests:
         defined = [(n, v) for n, v in self._space.items() if getattr(v, "__module__", None) in TESTS_MODULES]
         calls = self._remotes.calls
         for name, value in defined:
-            if name == "check" and isinstance(value, types.FunctionType) and not _calls(self._code, name):
+            if name == "check" and isinstance(value, types.FunctionType) and "\ncheck(" not in f"\n{self._code}":
                 self._attempt(lambda value=value: value(*self._arguments(value)), "")
-            elif isinstance(value, type) and _is_test_case(value):
+            elif isinstance(value, type) and any(_is_test_case(kind) for kind in value.__mro__):
                 self._attempt(lambda value=value: self._run_test_case(value), name, False)
             elif name.startswith("test") and isinstance(value, types.FunctionType) and calls == 0:
                 self._attempt(lambda value=value: value(*self._arguments(value)), name)
-
-    def _candidate(self) -> Any:
-        """Return the argument of `check`: the entry point, which may be a method, as in `Solution().f`."""
-        target = self._space.entry()
-        if self._path.startswith("()"):
-            target = target()
-        for name in filter(None, self._path.removeprefix("()").split(".")):
-            target = getattr(target, name)
-        return target
 
     def _arguments(self, function: types.FunctionType) -> list[Any]:
         """Return the candidate's entry point for the only argument without a default."""
@@ -133,7 +113,12 @@ class _Tests:
         known = function.__name__ == "check" or function.__code__.co_varnames[:1] == ("candidate",)
         if wanted > 1 or (wanted and not known) or hasattr(function, "pytestmark"):
             self._remotes.stop("undecided", f"{function.__name__} of the tests wants a runner that gives it arguments")
-        return [self._candidate()] * wanted
+        target = self._space.entry()  # which may be a method, as in `Solution().f`
+        if self._path.startswith("()"):
+            target = target()
+        for name in filter(None, self._path.removeprefix("()").split(".")):
+            target = getattr(target, name)
+        return [target] * wanted
 
     def _run_test_case(self, case: type) -> None:
         import unittest
@@ -162,7 +147,9 @@ class _Tests:
     def _record(self, error: BaseException, text: str) -> None:
         if self._remotes.stopped is not None:
             return
-        if self._is_broken(error):
+        # A note shows that the candidate raised it; a NameError, that the candidate lacks a name.
+        theirs = hasattr(error, "__notes__") or isinstance(error, NameError)
+        if not theirs and (isinstance(error, ImportError) or not self._remotes.touched):
             self._report.broken = f"the tests raise {type(error).__name__}: {str(error)[:300]}"
             return
         statement, expected = self._failing(error)
@@ -174,12 +161,6 @@ class _Tests:
             got=self._remotes.last_result if self._remotes.calls else None,
             error=None if asserted and not str(error) else f"{type(error).__name__}: {str(error)[:300]}",
         )
-
-    def _is_broken(self, error: BaseException) -> bool:
-        """Whether an exception shows that the tests are unusable with any candidate."""
-        if hasattr(error, "__notes__") or isinstance(error, NameError):
-            return False  # raised by the candidate, or because it lacks a name
-        return isinstance(error, ImportError) or not self._remotes.touched
 
     def _failing(self, error: BaseException) -> tuple[str, str | None]:
         """Return the statement of the tests that raised an exception, and the expected value if it is visible."""
@@ -198,17 +179,8 @@ class _Tests:
         return line, None if expected is None else brief(expected)
 
 
-def _is_script(code: str) -> bool:
-    """Whether tests are under `if __name__ == "__main__"`, without a runner."""
-    return "__main__" in code and "unittest.main" not in code and "pytest.main" not in code
-
-
-def _calls(code: str, name: str) -> bool:
-    return code.startswith(f"{name}(") or f"\n{name}(" in code
-
-
-def _is_test_case(value: type) -> bool:
-    return any(kind.__module__.startswith("unittest.") and kind.__name__ == "TestCase" for kind in value.__mro__)
+def _is_test_case(kind: type) -> bool:
+    return kind.__module__.startswith("unittest.") and kind.__name__ == "TestCase"
 
 
 class _ProgramModule(types.ModuleType):
@@ -237,7 +209,6 @@ class _Names(dict[str, Any]):
         self._helpers: dict[str, Any] | None = None
 
     def entry(self) -> Any:
-        """Return the stand-in of the entry point."""
         return self[self._entry] if self._entry is not None else None
 
     def claim_entry(self) -> None:
@@ -264,7 +235,14 @@ class _Names(dict[str, Any]):
     def _find(self, name: str) -> Any:
         if name != self._entry and name in _TEST_MODULES:
             return importlib.import_module(_TEST_MODULES[name])
-        if name not in (self._entry, *NODES) and (usual := usual_names([name])) and self._is_tool(name):
+        if (
+            name not in (self._entry, *NODES)
+            and (usual := usual_names([name]))
+            and (
+                # A usual name is a tool, not the subject of the tests, where they also use other names.
+                self._entry is not None or _names_asked_for(self._code) - {name}
+            )
+        ):
             return usual[name]
         if name != self._entry and self._prompt and name in self._from_prompt():
             return self._from_prompt()[name]
@@ -272,10 +250,6 @@ class _Names(dict[str, Any]):
         if name not in defined:
             raise NameError(f"the program defines no {name}")
         return defined[name]
-
-    def _is_tool(self, name: str) -> bool:
-        """Whether the tests use a usual name as a tool, not as their subject: they also use other names."""
-        return self._entry is not None or bool(_names_asked_for(self._code) - {name})
 
     def _from_prompt(self) -> dict[str, Any]:
         if self._helpers is None:

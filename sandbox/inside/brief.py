@@ -25,22 +25,18 @@ def _brief(value: Any, depth: int) -> str:
     if kind is int:
         return repr(value) if value.bit_length() < 4000 else f"an integer of {value.bit_length()} bits"
     if kind in _PAIRS:
-        return _brief_container(value, kind, depth)
+        opening, closing = _PAIRS[kind]
+        if depth > 6:
+            return f"{opening}...{closing}"
+        parts: list[str] = []
+        for item in value:
+            if len(parts) == _MAX_ITEMS:
+                parts.append(f"...{len(value)}")
+                break
+            parts.append(_brief(item, depth + 1) + (f": {_brief(value[item], depth + 1)}" if kind is dict else ""))
+        comma = "," if kind is tuple and len(value) == 1 else ""
+        return f"{opening}{', '.join(parts)}{comma}{closing}" if parts or kind is not set else "set()"
     if kind.__module__ in ("builtins", "fractions", "decimal", "datetime"):
         with contextlib.suppress(ValueError):  # an integer inside has more digits than Python prints
             return repr(value)[:_MAX_CHARACTERS]
     return kind.__name__ if kind.__module__ == "collections" else f"<{kind.__name__}>"
-
-
-def _brief_container(value: Any, kind: type, depth: int) -> str:
-    opening, closing = _PAIRS[kind]
-    if depth > 6:
-        return f"{opening}...{closing}"
-    parts: list[str] = []
-    for item in value:
-        if len(parts) == _MAX_ITEMS:
-            parts.append(f"...{len(value)}")
-            break
-        parts.append(_brief(item, depth + 1) + (f": {_brief(value[item], depth + 1)}" if kind is dict else ""))
-    comma = "," if kind is tuple and len(value) == 1 else ""
-    return f"{opening}{', '.join(parts)}{comma}{closing}" if parts or kind is not set else "set()"

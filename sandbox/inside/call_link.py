@@ -1,8 +1,8 @@
 """The link between a candidate and its tester: framed messages over a socket, with nested requests.
 
-Either side may send a request while it waits for an answer, as when a candidate calls a function of the tests. Every
-request carries a number that cannot be guessed and the number of its outer request; the answer repeats its own. So a
-message written ahead of its request, or by a stray thread or process, is no answer. No received message is trusted.
+Either side may send a request while it waits for an answer. Every request carries a number that cannot be guessed and
+its outer request's; the answer repeats its own. So a message written ahead of its request, or by a stray thread or
+process, is no answer. No received message is trusted.
 """
 
 import os
@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..channel import Channel
 from ..errors import BadMessage
+from ..wire import Channel
 from .plain_data import MAX_BYTES, NotPlainError, dumps, loads
 
 
@@ -33,7 +33,7 @@ class CallLink:
     def __init__(self, channel: Channel, serve: Callable[[Any], Any]) -> None:
         self._channel = channel
         self._serve = serve
-        self._asked: list[str] = []
+
         self._serving: list[str] = []
         self._turn = threading.RLock()
         self.reading_seconds = 0.0
@@ -47,11 +47,13 @@ class CallLink:
         with self._turn:
             number = os.urandom(8).hex()
             self._send(["ask", number, self._serving[-1] if self._serving else None, body])
-            self._asked.append(number)
-            try:
-                return self._await_answer(number)
-            finally:
-                self._asked.pop()
+            while True:
+                message = self._receive()
+                if message[0] == "answer" and message[1] == number:
+                    return message[2]
+                if message[0] != "ask" or message[2] != number:
+                    raise LinkError("it sent an answer to something that was not asked")
+                self._answer(message)
 
     def serve_forever(self) -> None:
         """Answer requests until the other side closes the link."""
@@ -64,15 +66,6 @@ class CallLink:
     def serve_once(self) -> None:
         """Answer the next request; raise LinkClosed when the other side is gone."""
         self._answer(self._receive())
-
-    def _await_answer(self, number: str) -> Any:
-        while True:
-            message = self._receive()
-            if message[0] == "answer" and message[1] == number:
-                return message[2]
-            if message[0] != "ask" or message[2] != number:
-                raise LinkError("it sent an answer to something that was not asked")
-            self._answer(message)
 
     def _answer(self, message: list[Any]) -> None:
         if message[0] != "ask":

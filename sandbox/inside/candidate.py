@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..channel import Channel
+from ..wire import Channel
 from . import Channels
 from .call_link import CallLink
 from .candidate_objects import ObjectTable, describe_exception
@@ -27,38 +27,32 @@ def main(channels: Channels, payload: bytes) -> int:
     """Serve the tester at the other end of the link; without a link, run the program as a script."""
     program = Program.from_row(json.loads(payload))
     if channels.link is None:
-        return _run_script(program, channels)
-    Candidate(program, channels.link).serve()
+
+        def run() -> None:
+            try:
+                load(program)
+            except ProgramError as error:
+                raise SyntaxError(str(error)) from None
+
+        code = guarded(channels, run)
+        return finish() or code
+    candidate = Candidate(program, channels.link)
+    candidate.load()
+    candidate.link.serve_forever()  # until the tester closes it
     return 0
-
-
-def _run_script(program: Program, channels: Channels) -> int:
-    def run() -> None:
-        try:
-            load(program)
-        except ProgramError as error:
-            raise SyntaxError(str(error)) from None
-
-    code = guarded(channels, run)
-    return finish() or code
 
 
 class Candidate:
     """A loaded program, and the objects that have crossed the link in either direction."""
 
     def __init__(self, program: Program, channel: Channel) -> None:
-        self._link = CallLink(channel, self._answer)
+        self.link = CallLink(channel, self._answer)
         self._objects = ObjectTable()
         self._stand_ins: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._printed = _Printed()
         self._failure: Any = None
         self._program = program
-
-    def serve(self) -> None:
-        """Load the program and answer the tester until it closes the link."""
-        self.load()
-        self._link.serve_forever()
 
     def load(self) -> None:
         """Run the program's top level; a failure becomes the answer to every request."""
@@ -69,10 +63,6 @@ class Candidate:
             self._failure = ["unreadable", str(error)]
         except BaseException as error:  # noqa: BLE001 - any exception of the program's top level is its result
             self._failure = ["raise", describe_exception(error, self._encode)]
-
-    def serve_once(self) -> None:
-        """Answer one request."""
-        self._link.serve_once()
 
     def _answer(self, body: list[Any]) -> Any:
         if self._failure is not None:
@@ -96,7 +86,12 @@ class Candidate:
         by_name = {name: self._decode(argument) for name, argument in named.items()}
         self._printed.redirect()
         result = function(*values, **by_name)
-        encoded = self._encode_result(result, values, isinstance(function, type))
+        # An argument crosses as itself, an instance made by a class as an object.
+        same = next(
+            (p for p, v in enumerate(values) if v is result and isinstance(v, list | dict | set | bytearray)), -1
+        )
+        encode_value = self._encode_object if isinstance(function, type) else self._encode
+        encoded = ["argument", same] if same >= 0 else encode_value(result)
         changed = self._changes(zip(range(len(values)), arguments, values, strict=True))
         changed += self._changes((name, named[name], value) for name, value in by_name.items())
         return ["value", encoded, changed, self._printed.take()]
@@ -146,13 +141,6 @@ class Candidate:
 
         return ["value", self._encode(asyncio.run(self._decode(target)))]
 
-    def _encode_result(self, result: Any, values: list[Any], made: bool) -> Any:
-        """Encode a call's result: an argument as itself, an instance made by a class as an object."""
-        for place, value in enumerate(values):
-            if value is result and isinstance(value, list | dict | set | bytearray):
-                return ["argument", place]
-        return self._encode_object(result) if made else self._encode(result)
-
     def _encode_object(self, value: Any) -> Any:
         """Encode an instance of one of the program's classes by reference, even where it is a list, say."""
         if type(value).__module__ == self._module.__name__:
@@ -185,9 +173,10 @@ class Candidate:
         if tag == "ref":
             return self._objects.find(number)
         if number not in self._stand_ins:
-            makers: dict[str, Callable[[int], Any]]
-            makers = {"fun": self._function, "iter": self._iterator, "obj": self._object}
-            self._stand_ins[number] = makers[tag](number)
+            called: Any = self._function(number)
+            if tag != "fun":
+                called = _iterate(called) if tag == "iter" else _test_object(number, self)
+            self._stand_ins[number] = called
             self._numbers[id(self._stand_ins[number])] = number
         return self._stand_ins[number]
 
@@ -198,36 +187,37 @@ class Candidate:
 
         return function
 
-    def _iterator(self, number: int) -> Iterator[Any]:
-        following = self._function(number)
-        while True:
-            try:
-                item = following()
-            except StopIteration:
-                return
-            yield item
-
-    def _object(self, number: int) -> Any:
-        ask, encode_value = self._ask, self._encode
-
-        class TestObject:
-            """Stands for an object of the tests, which holds its attributes."""
-
-            def __getattr__(self, name: str) -> Any:
-                return ask(["get", number, name])
-
-            def __setattr__(self, name: str, value: Any) -> None:
-                ask(["set", number, name, encode_value(value)])
-
-        return TestObject()
-
     def _ask(self, body: list[Any]) -> Any:
-        answer = self._link.ask(body)
+        answer = self.link.ask(body)
         if answer[0] == "value":
             return self._decode(answer[1])
         if answer[0] == "refused":
             raise TypeError(answer[1])
         raise getattr(__import__("builtins"), answer[1])(*answer[2])
+
+
+def _iterate(following: Callable[[], Any]) -> Iterator[Any]:
+    while True:
+        try:
+            item = following()
+        except StopIteration:
+            return
+        yield item
+
+
+def _test_object(number: int, candidate: Candidate) -> Any:
+    ask, encode_value = candidate._ask, candidate._encode
+
+    class TestObject:
+        """Stands for an object of the tests, which holds its attributes."""
+
+        def __getattr__(self, name: str) -> Any:
+            return ask(["get", number, name])
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            ask(["set", number, name, encode_value(value)])
+
+    return TestObject()
 
 
 class _Printed(io.RawIOBase):
@@ -251,5 +241,4 @@ class _Printed(io.RawIOBase):
         self._kept.clear()
 
     def take(self) -> str | None:
-        """Return the output, or None."""
         return self._kept.decode("utf-8", "replace") if self._kept else None

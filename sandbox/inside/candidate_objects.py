@@ -10,17 +10,12 @@ from typing import Any
 
 from .program import FILE
 
-SPECIAL = frozenset(
-    f"__{name}__"
-    for name in (
-        *("call", "len", "getitem", "setitem", "delitem", "iter", "next", "reversed", "contains", "enter", "exit"),
-        *("str", "repr", "format", "bool", "int", "float", "index", "round", "hash", "abs", "neg", "pos", "invert"),
-        *("eq", "ne", "lt", "le", "gt", "ge"),
-        *("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul"),
-        *("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow", "rmatmul"),
-        *("and", "or", "xor", "rand", "ror", "rxor", "lshift", "rshift"),
-    )
-)
+UNARY = """call len getitem setitem delitem iter next reversed enter exit str repr format bool int float index round
+hash abs neg pos invert"""
+"""Special methods that read or change an object without comparing it to a value of the tests."""
+_BINARY = """contains eq ne lt le gt ge add sub mul truediv floordiv mod divmod pow matmul radd rsub rmul rtruediv
+rfloordiv rmod rpow rmatmul and or xor rand ror rxor lshift rshift"""
+SPECIAL = frozenset(f"__{name}__" for name in f"{UNARY} {_BINARY}".split())
 """Special methods that cross, where the object's class defines them."""
 _ITERATORS = ("builtins", "itertools", "_collections", "collections")
 _MAX_TEXT = 500
@@ -38,8 +33,22 @@ class ObjectTable:
         number = self._numbers.setdefault(id(value), len(self._objects))
         if number == len(self._objects):
             self._objects.append(value)  # kept, so that its id is not given to another object
-        kind, details = _describe(value)
-        return ["h", number, kind, _name_of(value), details]
+        kind, details, known = "object", [], type(value)
+        if isinstance(value, type):
+            kind = "class"
+            if issubclass(value, BaseException):
+                kind, details = "exception", _builtin_names(value)
+        elif known is types.CoroutineType:
+            kind = "coroutine"
+        elif hasattr(known, "__next__") and hasattr(known, "__iter__") and known.__module__ in _ITERATORS:
+            kind = "iterator"
+        elif isinstance(value, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
+            kind = "function"
+        else:
+            special = (name for k in known.__mro__[:-1] for name in vars(k) if name in SPECIAL and vars(k)[name])
+            details = sorted(set(special))
+        named = getattr(value, "__name__", None) if isinstance(value, type | types.FunctionType) else known.__name__
+        return ["h", number, kind, named if isinstance(named, str) else "object", details]
 
     def find(self, number: int) -> Any:
         """Return the object with a number."""
@@ -57,36 +66,12 @@ def describe_exception(error: BaseException, encode: Callable[[Any], Any]) -> li
     except Exception:  # noqa: BLE001 - the program's __str__ may raise, or an argument may not be plain data
         text = "its text cannot be read"
     own = encode(type(error)) if type(error).__module__ != "builtins" else None
-    return [own, _builtin_names(type(error)), type(error).__name__, arguments, attributes, text, _line_of(error)]
+    line, frame = None, error.__traceback__  # the program's line that raised it, or that it passed through last
+    while frame is not None:
+        line = frame.tb_lineno if frame.tb_frame.f_code.co_filename == FILE else line
+        frame = frame.tb_next
+    return [own, _builtin_names(type(error)), type(error).__name__, arguments, attributes, text, line]
 
 
 def _builtin_names(kind: type) -> list[str]:
     return [k.__name__ for k in kind.__mro__ if getattr(builtins, k.__name__, None) is k and k is not object]
-
-
-def _line_of(error: BaseException) -> int | None:
-    """Return the program's line that raised an exception, or that it passed through last."""
-    line, frame = None, error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == FILE:
-            line = frame.tb_lineno
-        frame = frame.tb_next
-    return line
-
-
-def _describe(value: Any) -> tuple[str, list[str]]:
-    if isinstance(value, type):
-        return ("exception", _builtin_names(value)) if issubclass(value, BaseException) else ("class", [])
-    kind = type(value)
-    if kind is types.CoroutineType:
-        return "coroutine", []
-    if hasattr(kind, "__next__") and hasattr(kind, "__iter__") and kind.__module__ in _ITERATORS:
-        return "iterator", []
-    if isinstance(value, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
-        return "function", []
-    return "object", sorted({name for k in kind.__mro__[:-1] for name in vars(k) if name in SPECIAL and vars(k)[name]})
-
-
-def _name_of(value: Any) -> str:
-    name = getattr(value, "__name__", None) if isinstance(value, type | types.FunctionType) else type(value).__name__
-    return name if isinstance(name, str) else "object"

@@ -67,7 +67,9 @@ def load(program: Program) -> types.ModuleType:
     sys.argv[:] = [FILE]
     module.__dict__["__file__"] = FILE
     module.__dict__.update(usual_names(names_of(code)))
-    _run_preamble(reading.preamble, module)
+    for statement in parse_prompt(reading.preamble) if reading.preamble else ():
+        with contextlib.suppress(Exception):
+            exec(compile(ast.Module([statement], []), "prompt", "exec", dont_inherit=True, optimize=0), module.__dict__)
     exec(code, module.__dict__)
     return module
 
@@ -89,28 +91,13 @@ def _first_that_compiles(program: Program) -> tuple[Reading, types.CodeType]:
         source, cuts = reading.source, _MAX_CUTS if reading.trim else 0
         while source.strip():
             try:
-                return reading, _compiled(source)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    return reading, compile(source, FILE, "exec", dont_inherit=True, optimize=0)
             except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
                 first_error = first_error or error
                 if cuts == 0:
                     break
-                source, cuts = _before_error(source, error), cuts - 1
+                lines, cuts = source.split("\n"), cuts - 1
+                source = "\n".join(lines[: min(getattr(error, "lineno", None) or 1, len(lines)) - 1])
     raise ProgramError("there is no text" if first_error is None else f"{type(first_error).__name__}: {first_error}")
-
-
-def _compiled(source: str) -> types.CodeType:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return compile(source, FILE, "exec", dont_inherit=True, optimize=0)
-
-
-def _before_error(source: str, error: Exception) -> str:
-    lines = source.split("\n")
-    place = getattr(error, "lineno", None) or 1
-    return "\n".join(lines[: min(place, len(lines)) - 1])
-
-
-def _run_preamble(preamble: str, module: types.ModuleType) -> None:
-    for statement in parse_prompt(preamble) if preamble else ():
-        with contextlib.suppress(Exception):
-            exec(compile(ast.Module([statement], []), "prompt", "exec", dont_inherit=True, optimize=0), module.__dict__)

@@ -1,13 +1,11 @@
 """Encodes plain data as JSON text and back: the only values that cross between a candidate and its tester.
 
-Numbers, strings, bytes, lists, tuples, dicts, sets and None keep their exact types; so do the values of a few standard
-types (fractions, decimals, dates, deques, counters, numpy arrays of numbers). An instance of a subclass becomes a value
-of the plain type, without its methods. `refer` encodes anything else. Decoding builds every object from text: no
-pickle, no eval, no look-up of a name in the text.
-
-Atoms encode as themselves, everything else as a JSON array that starts with a tag.
+Values of builtin and a few standard types (fractions, decimals, dates, deques, counters, numpy arrays of numbers) keep
+their exact types; an instance of a subclass becomes a plain value. `refer` encodes anything else. Atoms encode as
+themselves, the rest as a JSON array that starts with a tag. Decoding uses no pickle, no eval, no name in the text.
 """
 
+import importlib
 import json
 import sys
 from array import array
@@ -77,7 +75,11 @@ def encode(value: Any, refer: "Callable[[Any], Any] | None" = None, depth: int =
         if kinds == {float, int} and len(value) >= _MANY and all(-_EXACT < item < _EXACT for item in value):
             integers = bytes(type(item) is int for item in value)
             return ["N", kind is list, _packed(integers), _packed(array("d", value))]
-        if kinds <= _FLAT and _are_small(kinds, value):
+        if kinds <= _FLAT and (  # long integers are not written in base 10
+            (min(value) > -_BIG and max(value) < _BIG)
+            if kinds == {int}
+            else int not in kinds or all(-_BIG < item < _BIG for item in value if type(item) is int)
+        ):
             return ["L", value] if kind is list else ["T", list(value)]
         return ["l" if kind is list else "t", _all(value, refer, depth)]
     if kind is dict:
@@ -101,7 +103,9 @@ def decode(message: Any, resolve: "Callable[[list[Any]], Any] | None" = None, de
     try:
         builder = _BUILDERS.get(tag)
         if builder is not None:
-            return builder(*([decode(m, resolve, depth + 1) for m in _array(part)] for part in message[1:]))
+            if any(type(part) is not list for part in message[1:]):
+                raise NotPlainError("an array was expected")
+            return builder(*([decode(m, resolve, depth + 1) for m in part] for part in message[1:]))
         if tag in _ODD_BUILDERS:
             return _ODD_BUILDERS[tag](*message[1:])
     except NotPlainError:
@@ -111,23 +115,6 @@ def decode(message: Any, resolve: "Callable[[list[Any]], Any] | None" = None, de
     if resolve is None:
         raise NotPlainError(f"unknown tag {tag!r}")
     return resolve(message)
-
-
-def _array(part: Any) -> list[Any]:
-    if type(part) is not list:
-        raise NotPlainError("an array was expected")
-    return part
-
-
-def _are_small(kinds: set[type], value: "list[Any] | tuple[Any, ...]") -> bool:
-    """Whether the integers among flat values are short enough to be written in base 10."""
-    if kinds == {int}:
-        return bool(min(value) > -_BIG and max(value) < _BIG)
-    return int not in kinds or all(-_BIG < item < _BIG for item in value if type(item) is int)
-
-
-def _all(items: Iterable[Any], refer: "Callable[[Any], Any] | None", depth: int) -> list[Any]:
-    return [encode(item, refer, depth + 1) for item in items]
 
 
 def _pairs(value: dict[Any, Any], refer: "Callable[[Any], Any] | None", depth: int) -> list[Any]:
@@ -146,51 +133,51 @@ def _encode_other(value: Any, kind: type, refer: "Callable[[Any], Any] | None", 
         return ["y", value.__name__]
     if value is Ellipsis:
         return ["e"]
-    if isinstance(value, type):
-        return _refer(value, refer)
-    named = _encode_standard(value, kind, refer, depth)
-    return _encode_subclass(value, refer, depth) if named is None else named
-
-
-def _encode_standard(value: Any, kind: type, refer: "Callable[[Any], Any] | None", depth: int) -> Any:
-    """Encode a value of a type of the standard library or numpy; None for others."""
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    if name == "collections.deque":
-        return ["q", _all(value, refer, depth), [value.maxlen]]
-    if name in ("collections.Counter", "collections.OrderedDict"):
-        return ["C" if kind is Counter else "O", _pairs(value, refer, depth)]
-    if name in ("builtins.dict_keys", "builtins.dict_values", "builtins.dict_items"):
-        return ["v", [name[14]], _all(value, refer, depth)]
-    if name == "fractions.Fraction":
-        return ["F", [encode(value.numerator), encode(value.denominator)]]
-    if name == "decimal.Decimal":
-        return ["M", str(value)]
-    if name in ("datetime.datetime", "datetime.date", "datetime.time") and getattr(value, "tzinfo", None) is None:
-        return ["D", kind.__name__, value.isoformat()]
-    if name == "datetime.timedelta":
-        return ["D", "timedelta", value.days, value.seconds, value.microseconds]
-    return _encode_numeric(value, kind)
+    if not isinstance(value, type):
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if name == "collections.deque":
+            return ["q", _all(value, refer, depth), [value.maxlen]]
+        if name in ("collections.Counter", "collections.OrderedDict"):
+            return ["C" if kind is Counter else "O", _pairs(value, refer, depth)]
+        if name in ("builtins.dict_keys", "builtins.dict_values", "builtins.dict_items"):
+            return ["v", [name[14]], _all(value, refer, depth)]
+        if name == "fractions.Fraction":
+            return ["F", [encode(value.numerator), encode(value.denominator)]]
+        if name == "decimal.Decimal":
+            return ["M", str(value)]
+        if name in ("datetime.datetime", "datetime.date", "datetime.time") and getattr(value, "tzinfo", None) is None:
+            return ["D", kind.__name__, value.isoformat()]
+        if name == "datetime.timedelta":
+            return ["D", "timedelta", value.days, value.seconds, value.microseconds]
+        encoded = _encode_numeric(value, kind)
+        if encoded is None:
+            encoded = _encode_subclass(value, refer, depth)
+        if encoded is not None:
+            return encoded
+    if refer is None:
+        raise NotPlainError(f"a value of the type {kind.__name__}")
+    return refer(value)
 
 
 def _encode_numeric(value: Any, kind: type) -> Any:
     """Encode a numpy array or scalar of numbers, and sympy's numbers as the plain ones; None for others."""
-    numpy = sys.modules.get("numpy")
+    numpy, sympy = sys.modules.get("numpy"), sys.modules.get("sympy")
     if numpy is not None and kind.__module__ == "numpy" and isinstance(value, numpy.ndarray | numpy.generic):
         if value.dtype.kind in "biufc" and value.dtype.itemsize <= 16 and value.dtype.name in _NUMPY_TYPES:
             flat = encode(numpy.asarray(value).ravel().tolist())
             return ["a", value.dtype.name, list(value.shape) if kind is numpy.ndarray else None, flat]
-        return None
-    sympy = sys.modules.get("sympy")
-    if sympy is None or not kind.__module__.startswith("sympy."):
-        return None
-    if isinstance(value, sympy.Number):
-        if value.is_Integer:
-            return encode(int(value))
-        if value.is_Float:
+    elif sympy is not None and kind.__module__.startswith("sympy."):
+        if isinstance(value, sympy.Number) and value.is_Rational:
+            parts = [encode(int(value.p)), encode(int(value.q))]
+            return parts[0] if value.is_Integer else ["F", parts]
+        if isinstance(value, sympy.Number) and value.is_Float:
             return float(value)
-        if value.is_Rational:
-            return ["F", [encode(int(value.p)), encode(int(value.q))]]
-    return bool(value) if value is sympy.true or value is sympy.false else None
+        return bool(value) if value is sympy.true or value is sympy.false else None
+    return None
+
+
+def _all(items: Iterable[Any], refer: "Callable[[Any], Any] | None", depth: int) -> list[Any]:
+    return [encode(item, refer, depth + 1) for item in items]
 
 
 def _encode_subclass(value: Any, refer: "Callable[[Any], Any] | None", depth: int) -> Any:
@@ -201,6 +188,10 @@ def _encode_subclass(value: Any, refer: "Callable[[Any], Any] | None", depth: in
         return encode(int.__int__(value))
     if isinstance(value, float):
         return float.__float__(value)
+    if isinstance(value, bytes):
+        return ["b", _packed(value)]
+    if isinstance(value, dict):
+        return ["d", _pairs(value, refer, depth)]
     if isinstance(value, tuple):
         items = _all(tuple.__iter__(value), refer, depth)
         fields = getattr(type(value), "_fields", None)
@@ -209,21 +200,9 @@ def _encode_subclass(value: Any, refer: "Callable[[Any], Any] | None", depth: in
         return ["t", items]
     if isinstance(value, list):
         return ["l", _all(list.__iter__(value), refer, depth)]
-    if isinstance(value, dict):
-        return ["d", _pairs(value, refer, depth)]
     if isinstance(value, frozenset):
         return ["f", _all(frozenset.__iter__(value), refer, depth)]
-    if isinstance(value, set):
-        return ["s", _all(set.__iter__(value), refer, depth)]
-    if isinstance(value, bytes):
-        return ["b", _packed(value)]
-    return _refer(value, refer)
-
-
-def _refer(value: Any, refer: "Callable[[Any], Any] | None") -> Any:
-    if refer is None:
-        raise NotPlainError(f"a value of the type {type(value).__name__}")
-    return refer(value)
+    return ["s", _all(set.__iter__(value), refer, depth)] if isinstance(value, set) else None
 
 
 def _dict(flat: list[Any]) -> dict[Any, Any]:
@@ -232,13 +211,6 @@ def _dict(flat: list[Any]) -> dict[Any, Any]:
     built = {}
     for place in range(0, len(flat), 2):  # a Python loop, which a timer can end when all hashes collide
         built[flat[place]] = flat[place + 1]
-    return built
-
-
-def _set(items: list[Any]) -> set[Any]:
-    """Build a set like a literal of constants, for the same order of iteration."""
-    built: set[Any] = set()
-    built.update(_frozenset(items))
     return built
 
 
@@ -261,12 +233,6 @@ def _named_tuple(names: list[Any], items: list[Any]) -> tuple[Any, ...]:
     return namedtuple(names[0], names[1:], rename=True)(*items)
 
 
-def _fraction(parts: list[Any]) -> Any:
-    from fractions import Fraction
-
-    return Fraction(*parts)
-
-
 def _decimal(text: str) -> Any:
     from decimal import Decimal
 
@@ -285,14 +251,6 @@ def _date(which: str, *parts: Any) -> Any:
     return kinds[which].fromisoformat(*parts)
 
 
-def _number(digits: str) -> int:
-    return int(digits, 16)
-
-
-def _bytes(text: str) -> bytes:
-    return a2b_base64(text)
-
-
 def _packed(data: Any) -> str:
     return b2a_base64(data, newline=False).decode("ascii")
 
@@ -308,12 +266,8 @@ def _mixed(as_list: bool, integers: str, text: str) -> Any:
     return numbers if as_list else tuple(numbers)
 
 
-_NUMPY_TYPES = frozenset(
-    (
-        *("bool", "complex64", "complex128", "float16", "float32", "float64"),
-        *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-    )
-)
+_NUMBERS = "complex64 complex128 float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
+_NUMPY_TYPES = frozenset(("bool", *_NUMBERS.split()))
 
 
 def _array_of_numbers(name: str, shape: list[int] | None, flat: Any) -> Any:
@@ -326,31 +280,21 @@ def _array_of_numbers(name: str, shape: list[int] | None, flat: Any) -> Any:
 
 
 _BUILDERS: dict[str, Callable[..., Any]] = {
-    "l": list,
-    "t": tuple,
-    "d": _dict,
-    "s": _set,
-    "f": _frozenset,
+    "l": list, "t": tuple, "d": _dict, "f": _frozenset, "v": _view, "n": _named_tuple,
+    "s": lambda items: set().union(_frozenset(items)),  # like a literal of constants, for its order of iteration
     "r": lambda parts: range(*parts),
     "q": lambda items, limit: deque(items, *limit),
     "C": lambda flat: Counter(_dict(flat)),
     "O": lambda flat: OrderedDict(_dict(flat)),
-    "v": _view,
-    "F": _fraction,
-    "n": _named_tuple,
-}
+    "F": lambda parts: importlib.import_module("fractions").Fraction(*parts),
+}  # fmt: skip
 """Builders that take arrays of encoded values."""
 _ODD_BUILDERS: dict[str, Callable[..., Any]] = {
-    "i": _number,
-    "A": _floats,
-    "N": _mixed,
-    "b": _bytes,
+    "A": _floats, "N": _mixed, "b": a2b_base64, "M": _decimal, "D": _date, "a": _array_of_numbers,
+    "i": lambda digits: int(digits, 16),
     "B": lambda text: bytearray(a2b_base64(text)),
     "c": lambda real, imag: complex(float(real), float(imag)),
     "y": _BUILTIN_TYPES.__getitem__,
     "e": lambda: Ellipsis,
-    "M": _decimal,
-    "D": _date,
-    "a": _array_of_numbers,
-}
+}  # fmt: skip
 """Builders that take raw parts of the message."""

@@ -80,20 +80,15 @@ def trim(problem: BaseException) -> None:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        one.__traceback__ = _own_frames(one.__traceback__)
+        frames = one.__traceback__
+        while frames is not None and _is_ours(frames):
+            frames = frames.tb_next
+        one.__traceback__ = frames
+        while frames is not None and frames.tb_next is not None:  # where a timeout was raised
+            if _is_ours(frames.tb_next):
+                frames.tb_next = None
+            frames = frames.tb_next
         todo += [one.__cause__, one.__context__]
-
-
-def _own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """Return frames without this package's at the beginning, and at the end, where a timeout was raised."""
-    while frames is not None and _is_ours(frames):
-        frames = frames.tb_next
-    one = frames
-    while one is not None and one.tb_next is not None:
-        if _is_ours(one.tb_next):
-            one.tb_next = None
-        one = one.tb_next
-    return frames
 
 
 def _is_ours(frames: TracebackType) -> bool:

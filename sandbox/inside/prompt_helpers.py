@@ -16,12 +16,13 @@ def prompt_helpers(prompt: str, entry_point: str | None, space: dict[str, Any]) 
     ['f']
     """
     statements = parse_prompt(prompt)
-    entry_point = entry_point or _last_function(statements)
+    if not entry_point:
+        names = [s.name for s in statements if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)]
+        entry_point = names[-1] if names else None
     if any(_is_helper(s) and getattr(s, "name", None) == entry_point for s in statements):
         return {}
-    wanted = [s for s in statements if _is_helper(s)]
     before = set(space)
-    for statement in wanted:
+    for statement in filter(_is_helper, statements):
         with contextlib.suppress(Exception):
             exec(compile(ast.Module([statement], []), "prompt", "exec", dont_inherit=True, optimize=0), space)
     return {name: value for name, value in space.items() if name not in before and name != "__builtins__"}
@@ -39,11 +40,6 @@ def parse_prompt(prompt: str) -> list[ast.stmt]:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
     return []
-
-
-def _last_function(statements: list[ast.stmt]) -> str | None:
-    names = [s.name for s in statements if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return names[-1] if names else None
 
 
 def _is_helper(statement: ast.stmt) -> bool:

@@ -9,14 +9,14 @@ import functools
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from ..channel import Channel
+from ..wire import Channel
 from .brief import brief
 from .call_link import CallLink, LinkClosed, LinkError
 from .candidate_objects import SPECIAL
-from .mutation import update_in_place
 from .plain_data import NotPlainError, decode, encode
 from .stand_ins import Remote, RemoteClass, RemoteFunction, object_class, target_of
 
@@ -58,6 +58,7 @@ class Remotes:
         self.touched = False
         """Whether the tests have used a name of the candidate."""
         self.classes_used = False
+        """Whether the tests made an instance of a class of the candidate, or looked into one."""
         self._last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
         self._last_text = ""
         self._last_result: Any = None
@@ -74,7 +75,6 @@ class Remotes:
         signal.setitimer(signal.ITIMER_REAL, self._limit, 0.05)
 
     def stop_clock(self) -> None:
-        """Undo `start_clock`."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def names(self, names: list[str]) -> dict[str, Any]:
@@ -97,17 +97,23 @@ class Remotes:
         answer = self._ask_raw(["call", target, encoded, {key: self.encode(value) for key, value in named.items()}])
         if answer[0] != "value":
             self._raise(answer)
-        changed, printed = self._expect(answer, 4)[2:]
+        if len(answer) != 4:
+            self._forged()
+        changed, printed = answer[2:]
         if changed:
             self._last_text = self.last_call  # taken before the change, which would alter it
             self.changed_arguments |= answer[1] is not None
             if answer[1] is not None and self._keep_arguments:
-                return self._changed_copy(answer[1], changed, values)
-            self._apply_changes(changed, values, named)
+                printed = None
+                if type(answer[1]) is list and answer[1][:1] == ["argument"] and type(changed) is list:
+                    # A returned argument comes with its changes, as a copy.
+                    copies = dict(zip(changed[::2], changed[1::2], strict=False))
+                    answer[1] = copies.get(answer[1][-1], answer[1]) if type(answer[1][-1]) is int else answer[1]
+            else:
+                self._apply_changes(changed, values, named)
         if printed:
             sys.stdout.write(str(printed)[:100_000])
-        result = self._result(answer[1], values)
-        self._last_result = result
+        self._last_result = result = self._result(answer[1], values)
         return result
 
     @property
@@ -196,19 +202,6 @@ class Remotes:
     def _forged(self) -> NoReturn:
         self.stop("failed", "forged: it sent an answer of a shape that no answer has")
 
-    def _expect(self, answer: list[Any], length: int) -> list[Any]:
-        if len(answer) != length:
-            self._forged()
-        return answer
-
-    def _changed_copy(self, encoded: Any, changed: Any, values: tuple[Any, ...]) -> Any:
-        """Return a call's result without its changes to the arguments; a returned changed argument is a copy."""
-        if type(encoded) is list and encoded[:1] == ["argument"] and type(changed) is list:
-            copies = dict(zip(changed[::2], changed[1::2], strict=False))
-            encoded = copies.get(encoded[-1], encoded) if type(encoded[-1]) is int else encoded
-        self._last_result = result = self._result(encoded, values)
-        return result
-
     def _result(self, encoded: Any, values: tuple[Any, ...]) -> Any:
         if type(encoded) is list and len(encoded) == 2 and encoded[0] == "argument":
             place = encoded[1]
@@ -228,7 +221,6 @@ class Remotes:
                 self._forged()
 
     def _raise(self, answer: list[Any]) -> NoReturn:
-        """Raise the candidate's exception here."""
         if answer[0] == "unreadable":
             self.stop("failed", f"unreadable: {str(answer[1])[:500]}")
         if answer[0] == "refused":
@@ -237,7 +229,9 @@ class Remotes:
             self._forged()
         own, names, name, arguments, attributes, text, line = answer[1]
         self._last_result = _Described(f"{str(name)[:80]}: {str(text)[:300]}".removesuffix(": "), line)
-        kind = self._exception_class(own, names)
+        kind = None if own is None else self._decode(own)
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            kind = _builtin_exception(names)
         self.ended_iteration |= issubclass(kind, StopIteration)
         values = tuple(self._decode(a) for a in arguments) if type(arguments) is list else ()
         try:
@@ -248,12 +242,6 @@ class Remotes:
             error = kind.__new__(kind)
         error.add_note(self.last_result)
         raise error
-
-    def _exception_class(self, own: Any, names: Any) -> type[BaseException]:
-        decoded = None if own is None else self._decode(own)
-        if isinstance(decoded, type) and issubclass(decoded, BaseException):
-            return decoded
-        return _builtin_exception(names)
 
     def _serve(self, body: Any) -> Any:
         """Answer the candidate's request to a function or an object that the tests have passed to it."""
@@ -316,25 +304,26 @@ class Remotes:
         number, kind, name, details = message[1:]
         if type(number) is not int or type(name) is not str or type(details) is not list or len(details) > 200:
             return self._forged()
-        if number not in self._known:
-            self._known[number] = self._stand_in(number, kind, name[:100], [d for d in details if type(d) is str])
-        return self._known[number]
-
-    def _stand_in(self, number: int, kind: Any, name: str, details: list[str]) -> Any:
-        target = ["ref", number]
+        if number in self._known:
+            return self._known[number]
+        target, name = ["ref", number], name[:100]
+        made: Any
         if kind == "iterator":
-            return self.items(target)
-        if kind == "coroutine":
-            return _coroutine(self, target)
-        if kind == "exception":
+            made = self.items(target)
+        elif kind == "coroutine":
+            made = _coroutine(self, target)
+        elif kind == "exception":
             made = type(name, (_builtin_exception(details),), {"__module__": "solution"})
             self._exceptions[made] = number
-            return made
-        if kind == "class":
-            return RemoteClass(self, number, name)
-        if kind == "function":
-            return RemoteFunction(self, number, name)
-        return object_class(name, frozenset(details) & SPECIAL)(self, number, name)
+        elif kind == "class":
+            made = RemoteClass(self, number, name)
+        elif kind == "function":
+            made = RemoteFunction(self, number, name)
+        else:
+            special = {detail for detail in details if type(detail) is str} & SPECIAL
+            made = object_class(name, frozenset(special))(self, number, name)
+        self._known[number] = made
+        return made
 
 
 class _Described:
@@ -345,7 +334,6 @@ class _Described:
 
 
 def _builtin_exception(names: Any) -> type[BaseException]:
-    """Return the first builtin exception class among the candidate's names."""
     for name in names if type(names) is list else ():
         kind = getattr(builtins, name, None) if type(name) is str else None
         if isinstance(kind, type) and issubclass(kind, BaseException):
@@ -355,3 +343,39 @@ def _builtin_exception(names: Any) -> type[BaseException]:
 
 async def _coroutine(remotes: Remotes, target: list[Any]) -> Any:
     return remotes.ask(["await", target])
+
+
+def update_in_place(old: Any, new: Any) -> Any:
+    """Give a mutable object another's content, keeping its identity and that of inner objects; return the result.
+
+    >>> inner = [1]; outer = [inner, 2]
+    >>> update_in_place(outer, [[1, 5], 3]) is outer, inner
+    (True, [1, 5])
+    """
+    if isinstance(old, list) and isinstance(new, list):
+        old[:] = _merged(old, new)
+    elif isinstance(old, dict) and isinstance(new, dict):
+        merged = {key: update_in_place(old[key], value) if key in old else value for key, value in new.items()}
+        old.clear()
+        old.update(merged)
+    elif isinstance(old, set) and isinstance(new, set):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, bytearray) and isinstance(new, bytearray):
+        old[:] = new
+    elif isinstance(old, deque) and isinstance(new, deque):
+        merged_items = _merged(list(old), list(new))
+        old.clear()
+        old.extend(merged_items)
+    elif type(old) is tuple and type(new) is tuple and len(old) == len(new):
+        return tuple(_merged(list(old), list(new)))
+    elif type(old).__name__ == "ndarray" and type(new) is type(old) and new.shape == old.shape:
+        old[...] = new
+    else:
+        return new
+    return old
+
+
+def _merged(old: list[Any], new: list[Any]) -> list[Any]:
+    kept = [update_in_place(before, after) for before, after in zip(old, new, strict=False)]
+    return kept + new[len(kept) :]

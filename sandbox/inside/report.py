@@ -28,23 +28,17 @@ class Report:
 
     def to_row(self, remotes: Remotes) -> dict[str, Any]:
         """Return the report as plain data."""
-        outcome, reason = self._outcome(remotes)
-        return {
-            "outcome": outcome,
-            "reason": reason,
-            "failures": self.failures,
-            "passed": self.passed,
-            "total": self.passed + self.failed,
-            "changed_arguments": remotes.changed_arguments,
-        }
-
-    def _outcome(self, remotes: Remotes) -> tuple[str, str]:
         if self.broken:
-            return "bad_tests", self.broken
-        if self.failed:
-            return ("undecided", self.excuse) if self.excuse else ("failed", "")
-        if remotes.stopped is not None:
-            return remotes.stopped.outcome, remotes.stopped.reason
-        if remotes.ended_iteration:
-            return "undecided", "a call raised StopIteration, which may have ended a loop of the tests early"
-        return ("passed", "") if remotes.calls else ("bad_tests", "the tests do not call the program")
+            outcome, reason = "bad_tests", self.broken
+        elif self.failed:
+            outcome, reason = ("undecided", self.excuse) if self.excuse else ("failed", "")
+        elif remotes.stopped is not None:
+            outcome, reason = remotes.stopped.outcome, remotes.stopped.reason
+        elif remotes.ended_iteration:
+            outcome, reason = "undecided", "a call raised StopIteration, which may have ended a loop of the tests early"
+        else:
+            outcome, reason = ("passed", "") if remotes.calls else ("bad_tests", "the tests do not call the program")
+        return {
+            "outcome": outcome, "reason": reason, "failures": self.failures, "passed": self.passed,
+            "total": self.passed + self.failed, "changed_arguments": remotes.changed_arguments,
+        }  # fmt: skip

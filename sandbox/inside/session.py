@@ -1,8 +1,8 @@
 """Entry `session`: cells of code in one namespace, like a notebook. Orders arrive on the control socket.
 
-A cell order brings descriptors for a checkpoint: before the cell runs, the process forks, and the copy waits on its own
-control socket. If the cell kills this process, the owner continues with the copy; otherwise it kills the copy. A branch
-is a copy that is kept. The zygote refuses every fork that the owner has not ordered, so a cell cannot fork.
+A cell order brings descriptors for a checkpoint, a fork that waits on its own control socket: the owner continues with
+it if the cell kills this process. A branch is a copy that is kept. The zygote refuses every fork that the owner has not
+ordered, so a cell cannot fork.
 """
 
 import ast
@@ -58,22 +58,18 @@ class _Kernel:
         while True:
             try:
                 message, descriptors = receive(self._control)
-                head, body = unpack(message)
+                head, code = unpack(message)
             except (OSError, BadMessage):
                 return 0  # the owner is gone, or the peer is not the owner
-            self._obey(head, body, descriptors)
-
-    def _obey(self, head: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
-        code = body
-        if head.get("long"):
-            with os.fdopen(descriptors.pop(0), "rb") as file:
-                file.seek(0)
-                code = file.read()
-        _set_home(str(self._base / head["home"]))
-        new_home = head.get("new_home")
-        forked = self._fork(descriptors, None if new_home is None else self._base / new_home)
-        if not forked and head["op"] == "cell":
-            self._tell(pack(self._cell(code)))
+            if head.get("long"):
+                with os.fdopen(descriptors.pop(0), "rb") as file:
+                    file.seek(0)
+                    code = file.read()
+            _set_home(str(self._base / head["home"]))
+            new_home = head.get("new_home")
+            forked = self._fork(descriptors, None if new_home is None else self._base / new_home)
+            if not forked and head["op"] == "cell":
+                self._tell(pack(self._cell(code)))
 
     def _fork(self, descriptors: list[int], new_home: Path | None) -> bool:
         """Fork a copy that uses the descriptors (control, stdout, stderr); return True in the copy.
@@ -180,20 +176,13 @@ def _move_home(target: str) -> None:
     try:
         with os.scandir(home) as entries:
             if next(entries, None) is not None:
-                _copy_files(home, target)
+                import shutil
+
+                shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
         working = os.getcwd()  # noqa: PTH109  a path object would touch more pages
         inside = working == home or working.startswith(home + "/")
         os.chdir(target + working[len(home) :] if inside else target)
-    except OSError as problem:
+    except (OSError, ValueError, RecursionError) as problem:  # shutil.Error is an OSError
         print(f"not all files were copied to the branch: {problem}", file=sys.stderr)
         os.chdir(target)
     _set_home(target)
-
-
-def _copy_files(home: str, target: str) -> None:
-    import shutil
-
-    try:
-        shutil.copytree(home, target, symlinks=True, dirs_exist_ok=True)
-    except (ValueError, RecursionError, shutil.Error) as problem:
-        raise OSError(str(problem)) from None

@@ -5,35 +5,19 @@ candidate would judge itself (its own `==`, `<`, `in`, or arithmetic with a numb
 the object is unequal to all plain data, and where the tests use a class of the candidate the run is undecided.
 """
 
-import functools
 import types
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .candidate_objects import UNARY
+
+if TYPE_CHECKING:
+    from .remotes import Remotes
 
 _JUDGING = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__"})
-_UNARY = frozenset(
-    f"__{name}__"
-    for name in (
-        *("call", "len", "getitem", "setitem", "delitem", "iter", "next", "reversed", "enter", "exit"),
-        *("str", "repr", "format", "bool", "int", "float", "index", "round", "hash", "abs", "neg", "pos", "invert"),
-    )
-)
-"""Special methods that read or change an object without comparing it to a value of the tests."""
+_UNARY = frozenset(f"__{name}__" for name in UNARY.split())
 _DATA = frozenset({"__dict__", "__name__", "__qualname__", "__annotations__"})
 """Special attributes that are forwarded; all others are not."""
-
-
-class Asker(Protocol):
-    """The tester's connection to the candidate."""
-
-    classes_used: bool
-    """Whether the tests made an instance of a class of the candidate, or looked into one."""
-
-    def ask(self, body: list[Any]) -> Any: ...
-    def call(self, target: Any, name: str, values: tuple[Any, ...], named: dict[str, Any]) -> Any: ...
-    def special(self, target: list[Any], name: str, values: tuple[Any, ...]) -> Any: ...
-    def encode(self, value: Any) -> Any: ...
-    def stop(self, outcome: str, reason: str) -> NoReturn: ...
 
 
 class Remote:
@@ -41,7 +25,7 @@ class Remote:
 
     __slots__ = ("__weakref__", "_name", "_number", "_remotes")
 
-    def __init__(self, remotes: Asker, number: int, name: str) -> None:
+    def __init__(self, remotes: "Remotes", number: int, name: str) -> None:
         for slot, value in (("_remotes", remotes), ("_number", number), ("_name", name)):
             object.__setattr__(self, slot, value)
 
@@ -109,24 +93,19 @@ def target_of(value: Remote) -> list[Any]:
     return ["ref", object.__getattribute__(value, "_number")]
 
 
-@functools.lru_cache(maxsize=256)
 def object_class(name: str, special: frozenset[str]) -> type[Remote]:
     """Make the stand-in class for objects whose class defines these special methods."""
     body: dict[str, Any] = {"__slots__": ()}
     for method in special:
-        body[method] = _forwarding(method) if method in _UNARY else _refusing(method)
+        body[method] = _method(method)
     if "__eq__" in special and "__hash__" not in special:
         body["__hash__"] = None
     return types.new_class(name if name.isidentifier() else "object_", (Remote,), {}, lambda space: space.update(body))
 
 
-def _forwarding(method: str) -> Callable[..., Any]:
-    if method == "__call__":
-        return lambda self, *values, **named: self._remotes.call(target_of(self), self._name, values, named)
-    return lambda self, *values: self._remotes.special(target_of(self), method, values)
+def _method(method: str) -> Callable[..., Any]:
+    """Return the stand-in's special method: one that forwards, or one that judges by identity alone."""
 
-
-def _refusing(method: str) -> Callable[..., Any]:
     def refuse(self: Remote, other: Any) -> Any:
         if self is other and method in ("__eq__", "__ne__"):
             return method == "__eq__"
@@ -137,4 +116,7 @@ def _refusing(method: str) -> Callable[..., Any]:
             self._remotes.stop("undecided", reason)
         return NotImplemented
 
-    return refuse
+    if method == "__call__":
+        return lambda self, *values, **named: self._remotes.call(target_of(self), self._name, values, named)
+    forward = lambda self, *values: self._remotes.special(target_of(self), method, values)  # noqa: E731
+    return forward if method in _UNARY else refuse

@@ -1,14 +1,13 @@
 """The tester: runs the tests against stand-ins of the candidate's objects and reports to the owner.
 
-It has its own process and sandbox, as the benchmark's tests may hang or be wrong. The candidate reaches neither the
-report's channel nor this memory.
+Its own sandbox holds tests that hang or are wrong. The candidate reaches neither the report's channel nor this memory.
 """
 
 import contextlib
 import json
 from typing import Any
 
-from ..channel import Channel
+from ..wire import Channel
 from . import Channels
 from .assert_tests import run_assert_tests
 from .call_tests import run_call_tests

@@ -10,28 +10,20 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-MODULES = frozenset(
-    (
-        *("bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools"),
-        *("heapq", "io", "itertools", "json", "math", "operator", "os", "random", "re", "statistics", "string", "sys"),
-        *("time", "typing"),
-    )
-)
+_MODULES = """bisect collections copy dataclasses datetime decimal enum fractions functools heapq io itertools json math
+operator os random re statistics string sys time typing"""
+MODULES = frozenset(_MODULES.split())
 """Modules under their names."""
 _WHOLE = ("typing", "collections", "itertools", "functools", "heapq", "bisect", "math")
 """Modules of which all public names are provided."""
 _SINGLE = {
     **dict.fromkeys(("ascii_letters", "ascii_lowercase", "ascii_uppercase", "digits", "punctuation"), "string"),
-    **dict.fromkeys(("deepcopy",), "copy"),
-    **dict.fromkeys(("dataclass", "field"), "dataclasses"),
-    **dict.fromkeys(("date", "timedelta"), "datetime"),
-    **dict.fromkeys(("Decimal", "getcontext"), "decimal"),
-    **dict.fromkeys(("Enum",), "enum"),
-    **dict.fromkeys(("Fraction",), "fractions"),
     **dict.fromkeys(("itemgetter", "attrgetter", "mul", "xor"), "operator"),
     **dict.fromkeys(("randint", "choice", "shuffle"), "random"),
     **dict.fromkeys(("mean", "median", "mode"), "statistics"),
-}
+    "deepcopy": "copy", "dataclass": "dataclasses", "field": "dataclasses", "date": "datetime", "timedelta": "datetime",
+    "Decimal": "decimal", "getcontext": "decimal", "Enum": "enum", "Fraction": "fractions",
+}  # fmt: skip
 NODES = ("ListNode", "TreeNode")
 _NODES = """
 class ListNode:
@@ -70,23 +62,16 @@ def usual_names(names: Iterable[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for name in names:
-        if hasattr(builtins, name):
-            continue
         if name in MODULES:
             values[name] = importlib.import_module(name)
         elif name in NODES:
             namespace: dict[str, Any] = {"__name__": "solution"}
             exec(_NODES, namespace)
             values.update({n: namespace[n] for n in NODES if n not in values})
-        elif (module := _SINGLE.get(name) or _home_of(name)) is not None:
-            values[name] = getattr(importlib.import_module(module), name)
+        elif not hasattr(builtins, name):
+            for module in map(importlib.import_module, [_SINGLE[name]] if name in _SINGLE else _WHOLE):
+                public = getattr(module, "__all__", None) or vars(module)
+                if name in _SINGLE or (name in public and not name.startswith("_")):
+                    values[name] = getattr(module, name)
+                    break
     return values
-
-
-def _home_of(name: str) -> str | None:
-    for home in _WHOLE:
-        module = importlib.import_module(home)
-        public = getattr(module, "__all__", None)
-        if name in (public if public is not None else vars(module)) and not name.startswith("_"):
-            return home
-    return None

@@ -1,7 +1,6 @@
 """Assembles seccomp filters in classic BPF: a decision tree over call numbers, then tests of arguments.
 
-Knows no policy. Jump offsets in classic BPF are eight bits and forward only, so larger distances go through an
-unconditional jump.
+Jump offsets in classic BPF are eight bits and forward only, so larger distances go through an unconditional jump.
 """
 
 import struct
@@ -92,22 +91,17 @@ def _rules(rules: Sequence[Rule]) -> list[Instruction]:
     """Return code for rules in order. The last rule must have no tests."""
     if rules[-1].tests:
         raise ValueError("the last rule of a call must be without tests")
-    code: list[Instruction] = []
+    program: list[Instruction] = []
     for rule in reversed(rules):
-        code = _rule(rule) + code
-    return code
-
-
-def _rule(rule: Rule) -> list[Instruction]:
-    code: list[Instruction] = [(_RETURN, 0, 0, rule.action)]
-    for test in reversed(rule.tests):
-        low = _ARGUMENTS_AT + 8 * test.argument
-        check: list[Instruction] = [(_LOAD, 0, 0, low)]
-        if test.mask != 0xFFFFFFFF:
-            check.append((_AND, 0, 0, test.mask))
-        skip = len(code) + (2 if test.wide else 0)
-        check.append((_EQUAL, 0, skip, test.value))
-        if test.wide:
-            check += [(_LOAD, 0, 0, low + 4), (_EQUAL, 0, len(code), 0)]
-        code = check + code
-    return code
+        code: list[Instruction] = [(_RETURN, 0, 0, rule.action)]
+        for test in reversed(rule.tests):
+            low = _ARGUMENTS_AT + 8 * test.argument
+            check: list[Instruction] = [(_LOAD, 0, 0, low)]
+            if test.mask != 0xFFFFFFFF:
+                check.append((_AND, 0, 0, test.mask))
+            check.append((_EQUAL, 0, len(code) + (2 if test.wide else 0), test.value))
+            if test.wide:
+                check += [(_LOAD, 0, 0, low + 4), (_EQUAL, 0, len(code), 0)]
+            code = check + code
+        program = code + program
+    return program

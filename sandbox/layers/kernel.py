@@ -1,10 +1,13 @@
 """Linux calls that the standard library does not wrap, through ctypes: one function each, OSError on failure."""
 
 import ctypes
+import functools
 import os
 import platform
 import struct
 from typing import Any
+
+from .syscall_numbers import numbers
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -21,79 +24,70 @@ SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1
 MADV_COLLAPSE, HUGE_PAGE = 25, 2 << 20
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 
-# Calls from 424 on have the same number on every architecture.
-_OLD = {
-    "x86_64": {"mount": 165, "umount2": 166, "pivot_root": 155, "capset": 126, "capget": 125, "seccomp": 317},
-    "aarch64": {"mount": 40, "umount2": 39, "pivot_root": 41, "capset": 91, "capget": 90, "seccomp": 277},
-}
-_NEW = {"open_tree": 428, "move_mount": 429, "mount_setattr": 442}
-_NEW |= {"landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446}
-
 _libc = ctypes.CDLL(None, use_errno=True)
 _CAPABILITY_VERSION = 0x20080522
+_numbers = functools.cache(numbers)
 
 
 def machine() -> str:
-    """Return the architecture's name in the tables."""
-    name = platform.machine()
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name.lower(), name)
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
 
 
 def unshare(flags: int) -> None:
-    _check(_libc.unshare(flags), "unshare")
+    check(_libc.unshare(flags), "unshare")
 
 
 def setns(descriptor: int, kind: int) -> None:
-    _check(_libc.setns(descriptor, kind), "setns")
+    check(_libc.setns(descriptor, kind), "setns")
 
 
 def prctl(option: int, value: int) -> None:
-    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl({option})")
+    check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl({option})")
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     words = (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
-    _check(_call("mount", *words), f"mount of {kind or source} on {target}")
+    check(call("mount", *words), f"mount of {kind or source} on {target}")
 
 
 def unmount(target: str) -> None:
-    _check(_call("umount2", target.encode(), MNT_DETACH), f"umount of {target}")
+    check(call("umount2", target.encode(), MNT_DETACH), f"umount of {target}")
 
 
 def pivot_root(new: str, old: str) -> None:
-    _check(_call("pivot_root", new.encode(), old.encode()), "pivot_root")
+    check(call("pivot_root", new.encode(), old.encode()), "pivot_root")
 
 
 def clone_tree(path: str) -> int:
     """Return a detached copy of the mounts at `path`, as a descriptor."""
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
-    return _check(_call("open_tree", AT_FDCWD, path.encode(), flags), f"open_tree of {path}")
+    return check(call("open_tree", AT_FDCWD, path.encode(), flags), f"open_tree of {path}")
 
 
 def attach_tree(tree: int, target: str) -> None:
-    moved = _call("move_mount", tree, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH)
-    _check(moved, f"move_mount to {target}")
+    moved = call("move_mount", tree, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH)
+    check(moved, f"move_mount to {target}")
 
 
 def restrict_tree(tree: int, attributes: int) -> None:
     """Set mount attributes (read-only, nosuid, nodev) on a detached tree and all below it."""
     setting = struct.pack("<QQQQ", attributes, 0, 0, 0)
     flags, size = AT_EMPTY_PATH | AT_RECURSIVE, ctypes.c_size_t(len(setting))
-    _check(_call("mount_setattr", tree, b"", flags, setting, size), "mount_setattr")
+    check(call("mount_setattr", tree, b"", flags, setting, size), "mount_setattr")
 
 
 def keep_capabilities(mask: int = 0) -> None:
     """Reduce this thread's permitted and effective capabilities to `mask`, inheritable to nothing."""
     head = struct.pack("<Ii", _CAPABILITY_VERSION, 0)
     low, high = mask & 0xFFFFFFFF, mask >> 32
-    _check(_call("capset", head, struct.pack("<IIIIII", low, low, 0, high, high, 0)), "capset")
+    check(call("capset", head, struct.pack("<IIIIII", low, low, 0, high, high, 0)), "capset")
 
 
 def capabilities() -> int:
     """Return this thread's effective capabilities as a bit mask."""
     head = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION, 0), 8)
     data = ctypes.create_string_buffer(24)
-    _check(_call("capget", head, data), "capget")
+    check(call("capget", head, data), "capget")
     fields: tuple[int, ...] = struct.unpack("<IIIIII", data.raw)
     return fields[0] | fields[3] << 32
 
@@ -102,35 +96,11 @@ def seccomp_filter(program: bytes, flags: int = 0) -> int:
     """Install a BPF program (8 bytes an instruction) for this process; return the listener with NEW_LISTENER."""
     code = ctypes.create_string_buffer(program, len(program))
     where = struct.pack("<HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
-    return _check(_call("seccomp", SECCOMP_SET_MODE_FILTER, ctypes.c_uint(flags), where), "seccomp")
-
-
-def landlock_version() -> int:
-    """Return the landlock ABI of this kernel, 0 without landlock."""
-    if machine() not in _OLD:
-        return 0
-    return max(0, _call("landlock_create_ruleset", None, ctypes.c_size_t(0), ctypes.c_uint(1)))
-
-
-def landlock_ruleset(attributes: bytes) -> int:
-    created = _call("landlock_create_ruleset", attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
-    return _check(created, "landlock_create_ruleset")
-
-
-def landlock_allow(ruleset: int, access: int, descriptor: int) -> None:
-    rule = struct.pack("<Qi", access, descriptor)
-    _check(_call("landlock_add_rule", ruleset, 1, rule, ctypes.c_uint(0)), "landlock_add_rule")
-
-
-def landlock_restrict(ruleset: int) -> None:
-    _check(_call("landlock_restrict_self", ruleset, ctypes.c_uint(0)), "landlock_restrict_self")
+    return check(call("seccomp", SECCOMP_SET_MODE_FILTER, ctypes.c_uint(flags), where), "seccomp")
 
 
 def use_huge_pages() -> None:
-    """Move this process's private memory into huge pages where they fit, so that a fork copies few.
-
-    Costs milliseconds, once. Before Linux 6.1 it changes nothing.
-    """
+    """Move this process's private memory into huge pages where they fit (Linux 6.1), so that a fork copies few."""
     with open("/proc/self/maps") as maps:  # noqa: PTH123
         lines = [line.split() for line in maps]
     for place, access, _, _, _, *name in lines:
@@ -146,12 +116,11 @@ def one_malloc_arena() -> None:
         _libc.mallopt(-8, 1)
 
 
-def _call(name: str, *arguments: Any) -> int:
-    number = _NEW.get(name) or _OLD[machine()][name]
-    return int(_libc.syscall(ctypes.c_long(number), *arguments))
+def call(name: str, *arguments: Any) -> int:
+    return int(_libc.syscall(ctypes.c_long(_numbers(machine())[name]), *arguments))
 
 
-def _check(outcome: int, what: str) -> int:
+def check(outcome: int, what: str) -> int:
     if outcome < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")

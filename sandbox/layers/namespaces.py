@@ -1,8 +1,7 @@
 """Layer `full`: namespaces entered once by the zygote, with a root file system that holds only what Python needs.
 
-Needs user namespaces that may mount (Linux 5.12 for mount_setattr). Ubuntu 24.04 and Docker deny them: entering then
-raises OSError and the caller falls back to flat. Under root, the user id is dropped between building the root and
-creating the user namespace, so that nothing inside maps to root outside.
+Needs user namespaces that may mount (Linux 5.12 for mount_setattr); where they are denied, entering raises OSError.
+Under root, the user id is dropped before the user namespace is created, so that nothing inside maps to root outside.
 """
 
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
@@ -37,7 +36,12 @@ def enter(paths: Sequence[str], *, private: str, drop_to: int | None) -> None:
     Path("/proc/self/uid_map").write_text(f"{INSIDE_UID} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{INSIDE_UID} {gid} 1")
     socket.sethostname("sandbox")
-    _become_init()
+    child = os.fork()
+    if child:
+        os.closerange(3, 1 << 20)
+        status = os.waitpid(child, 0)[1]
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
     if drop_to is None:
         _build_root(paths, private, INSIDE_UID)
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
@@ -67,15 +71,6 @@ def mount_private(path: str, *, size: int, files: int) -> None:
     kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC, options)
 
 
-def _become_init() -> None:
-    child = os.fork()
-    if child:
-        os.closerange(3, 1 << 20)
-        status = os.waitpid(child, 0)[1]
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
-
-
 def _build_root(paths: Iterable[str], private: str, uid: int) -> None:
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     wanted = [_resolve(path) for path in (*paths, *DEVICES) if os.path.exists(path)]
@@ -86,11 +81,27 @@ def _build_root(paths: Iterable[str], private: str, uid: int) -> None:
     kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"size=4m,mode=0755,uid={uid},gid={uid}")
     os.umask(0o022)
     for real in sorted(trees, key=len):
-        _attach(root, real, trees[real], real in directories)
-    for links, _ in wanted:
-        for link, target in links:
-            _link(root, link, target)
-    _furnish(Path(root), private, uid)
+        place = Path(root + real)
+        if place.exists():
+            continue  # inside a tree that is attached already
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if real in directories:
+            place.mkdir()
+        else:
+            place.touch()
+        kernel.restrict_tree(trees[real], _READ_ONLY | (0 if real in DEVICES else kernel.MOUNT_ATTR_NODEV))
+        kernel.attach_tree(trees[real], str(place))
+    for link, target in (pair for links, _ in wanted for pair in links):
+        place = Path(root + link)
+        if not place.is_symlink() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(target)
+    for directory in (private, "/proc", "/etc", "/dev", TEMPLATE, BOXES):
+        Path(f"{root}{directory}").mkdir(parents=True, exist_ok=True)
+    os.chown(f"{root}{BOXES}", uid, uid)
+    Path(root, "dev/shm").symlink_to(private)
+    Path(root, "etc/passwd").write_text(f"sandbox:x:{INSIDE_UID}:{INSIDE_UID}::{private}:/bin/false\n")
+    Path(root, "etc/group").write_text(f"sandbox:x:{INSIDE_UID}:\n")
     template = kernel.clone_tree(root)
     kernel.restrict_tree(template, kernel.MOUNT_ATTR_RDONLY)
     kernel.attach_tree(template, root + TEMPLATE)
@@ -118,32 +129,3 @@ def _resolve(path: str) -> tuple[list[tuple[str, str]], str]:
         else:
             return links, path
     raise OSError(f"too many symbolic links on the way to {path}")
-
-
-def _attach(root: str, real: str, tree: int, directory: bool) -> None:
-    place = Path(root + real)
-    if place.exists():
-        return  # inside a tree that is attached already
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if directory:
-        place.mkdir()
-    else:
-        place.touch()
-    kernel.restrict_tree(tree, _READ_ONLY | (0 if real in DEVICES else kernel.MOUNT_ATTR_NODEV))
-    kernel.attach_tree(tree, str(place))
-
-
-def _link(root: str, link: str, target: str) -> None:
-    place = Path(root + link)
-    if not place.is_symlink() and not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(target)
-
-
-def _furnish(root: Path, private: str, uid: int) -> None:
-    for directory in (private, "/proc", "/etc", "/dev", TEMPLATE, BOXES):
-        Path(f"{root}{directory}").mkdir(parents=True, exist_ok=True)
-    os.chown(f"{root}{BOXES}", uid, uid)
-    (root / "dev/shm").symlink_to(private)
-    (root / "etc/passwd").write_text(f"sandbox:x:{INSIDE_UID}:{INSIDE_UID}::{private}:/bin/false\n")
-    (root / "etc/group").write_text(f"sandbox:x:{INSIDE_UID}:\n")

@@ -111,26 +111,22 @@ def fork_listener(machine: str) -> bytes:
 def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
     fork = ALLOW if policy.forks else _EAGAIN
     modes = [Rule(_PRETEND if policy.keeps_modes else ALLOW)]
+    own = [] if policy.pid is None else [Rule(ALLOW, (Condition(0, policy.pid),))]
+    at = policy.receives_at
     return {
         "clone": [Rule(ALLOW, _THREAD), Rule(fork, _FORK), Rule(_EPERM)],
         "fork": [Rule(fork)],
         "vfork": [Rule(fork)],
         "socketpair": [Rule(ALLOW, (Condition(0, 1), Condition(1, 1, 0xF))), Rule(_EPERM)],
         "sendto": [Rule(ALLOW, (Condition(4, 0, wide=True),)), Rule(_EPERM)],
-        "recvmsg": _receive(policy.receives_at),
-        "setsockopt": [
-            *(Rule(ALLOW, (Condition(1, 1), Condition(2, option))) for option in _SOCKET_OPTIONS),
-            Rule(_EPERM),
-        ],
+        "recvmsg": [Rule(ALLOW)] if at is None else [Rule(ALLOW, (Condition(0, at & 0xFFFFFFFF),)), Rule(_EPERM)],
+        "setsockopt": [*(Rule(ALLOW, (Condition(1, 1), Condition(2, one))) for one in _SOCKET_OPTIONS), Rule(_EPERM)],
         "ioctl": [*(Rule(ALLOW, (Condition(1, request),)) for request in _TERMINAL_QUESTIONS), Rule(_ENOTTY)],
         "prctl": [*(Rule(ALLOW, (Condition(0, option),)) for option in _PRCTL_HARMLESS), Rule(_EPERM)],
-        "fcntl": [
-            *(Rule(_EPERM, (Condition(1, command),)) for command in _FCNTL_SENDS_SIGNALS_OR_GROWS_PIPES),
-            Rule(ALLOW),
-        ],
+        "fcntl": [*(Rule(_EPERM, (Condition(1, one),)) for one in _FCNTL_SENDS_SIGNALS_OR_GROWS_PIPES), Rule(ALLOW)],
         "kill": _signal(policy),
         "tgkill": _signal(policy),
-        "prlimit64": [Rule(ALLOW, (Condition(0, 0),)), *_self(policy), Rule(_EPERM)],
+        "prlimit64": [Rule(ALLOW, (Condition(0, 0),)), *own, Rule(_EPERM)],
         "setpriority": [Rule(ALLOW, (Condition(0, 0), Condition(1, 0))), Rule(_EPERM)],
         "sched_setaffinity": [Rule(ALLOW, (Condition(0, 0),)), Rule(_EPERM)],
         "personality": [Rule(ALLOW, (Condition(0, 0xFFFFFFFF),)), Rule(_EPERM)],
@@ -145,20 +141,12 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
     }
 
 
-def _receive(at: int | None) -> list[Rule]:
-    return [Rule(ALLOW)] if at is None else [Rule(ALLOW, (Condition(0, at & 0xFFFFFFFF),)), Rule(_EPERM)]
-
-
 def _signal(policy: Policy) -> list[Rule]:
     if not policy.signals:
         return [Rule(_EPERM)]
     if policy.pid is None:
         return [Rule(ALLOW, (Condition(0, 0, 0x80000000),)), Rule(_EPERM)]
     return [Rule(ALLOW, (Condition(0, policy.pid),)), Rule(_EPERM)]
-
-
-def _self(policy: Policy) -> list[Rule]:
-    return [] if policy.pid is None else [Rule(ALLOW, (Condition(0, policy.pid),))]
 
 
 def _file_kinds(argument: int) -> list[Rule]:

@@ -3,6 +3,7 @@
 # os.* rather than Path: descriptors, and no surprises with symbolic links.
 # ruff: noqa: PTH110
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable
@@ -24,25 +25,16 @@ def readable_paths(*, flat: bool, hidden: Iterable[str] = ()) -> list[str]:
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     wanted = {str(Path(prefix, name)) for prefix in prefixes for name in ("lib", "lib64")}
     wanted |= {str(Path(entry).absolute()) for entry in sys.path if entry and Path(entry).is_dir()}
-    wanted |= set(_SYSTEM) | _mapped_libraries() | (set(_FLAT_ONLY) if flat else set())
+    wanted |= set(_SYSTEM) | (set(_FLAT_ONLY) if flat else set())
+    with contextlib.suppress(OSError):  # shared objects in use, such as libpython and the loader, wherever they are
+        fields = (line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines())
+        mapped = {field[5] for field in fields if len(field) == 6 and field[5].startswith("/")}
+        wanted |= {path for path in mapped if ".so" in Path(path).name}
     wanted -= {str(Path(path).absolute()) for path in hidden}
-    return _outermost(path for path in wanted if os.path.exists(path) and path != "/")
-
-
-def _mapped_libraries() -> set[str]:
-    """Return the shared objects in use, such as libpython and the loader, wherever they are installed."""
-    try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
-    except OSError:
-        return set()
-    paths = {line.split(maxsplit=5)[5] for line in lines if line.count("/") and len(line.split(maxsplit=5)) == 6}
-    return {path for path in paths if path.startswith("/") and ".so" in Path(path).name}
-
-
-def _outermost(paths: Iterable[str]) -> list[str]:
     outermost: list[str] = []
-    for path in sorted(paths, key=lambda one: (one.count("/"), one)):
+    for path in sorted(wanted, key=lambda one: (one.count("/"), one)):
         real = os.path.realpath(path)
-        if path != real or not any(real.startswith(other + "/") for other in outermost):
+        inside = path == real and any(real.startswith(other + "/") for other in outermost)
+        if os.path.exists(path) and path != "/" and not inside:
             outermost.append(path)
     return outermost

@@ -9,9 +9,9 @@ import pytest
 
 from sandbox import Limits, Pool, Status
 from sandbox.box import _delete_if_unused, empty_directory, make_base
-from sandbox.bubblewrap import program
 from sandbox.errors import SandboxUnavailable
 from sandbox.layers import cgroup
+from sandbox.pool import bubblewrap
 from sandbox.watch import Process, directory_over_limit, over_limit
 
 
@@ -132,7 +132,7 @@ def test_the_watch_judges_a_whole_tree(processes, reason):
 @pytest.mark.installed
 def test_programs_in_bubblewrap():
     try:
-        program()
+        bubblewrap()
     except SandboxUnavailable as missing:
         pytest.skip(str(missing))
     with Pool(isolation="bubblewrap", prewarm=()) as pool:

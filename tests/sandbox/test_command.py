@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from sandbox import available
-from sandbox.command import main
-from sandbox.doctor import examine
+from sandbox.command import examine, main
 
 FIELDS = {"status", "exit_code", "stdout", "stderr", "truncated", "wall_seconds", "cpu_seconds", "isolation", "reason"}
 

@@ -320,11 +320,11 @@ def test_a_cell_without_a_checkpoint_gets_no_permission_to_fork(session):
 
 @pytest.mark.parametrize("failure", [SandboxError("refused"), ZygoteDied("gone")])
 def test_a_session_that_did_not_start_leaves_no_descriptor(monkeypatch, failure):
-    def refuse(family):
+    def refuse(channel):
         raise failure
 
     Session().execute("1")  # the zygote is there
-    monkeypatch.setattr("sandbox.session._Family._started", refuse)
+    monkeypatch.setattr("sandbox.session.receive", refuse)
     before = sum(1 for _ in Path("/proc/self/fd").iterdir())
     for _ in range(3):
         with pytest.raises(SandboxError, match=r"refused|did not start"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox import Limits, SandboxError
-from sandbox.places import shared_pool
+from sandbox.pool import shared_pool
 from sandbox.testing import AssertTests, CallTests, TestOutcome, TestRun, run_tests
 
 from ..verdict import Outcome, Verdict
