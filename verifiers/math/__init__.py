@@ -5,8 +5,7 @@ from ..clash import refuse_mixed_files
 refuse_mixed_files()
 
 from .gold import Gold, compile_gold  # noqa: E402
-from .grading import grade  # noqa: E402
-from .many import grade_many  # noqa: E402
+from .grading import grade, grade_many  # noqa: E402
 from .policy import DEFAULT, EXACT, PHYSICS, POLICIES, Policy  # noqa: E402
 
 __all__ = ["DEFAULT", "EXACT", "PHYSICS", "POLICIES", "Gold", "Policy", "compile_gold", "grade", "grade_many"]

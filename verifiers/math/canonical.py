@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from .forms import UNIT, Form, TooHard, Undefined, difference, multiply, plus, proportional, start_budget
 from .functions import apply, power
-from .tree import Add, Based, Big, Call, Matrix, Mul, Node, Num, Pow, Quantity, Sym
+from .tree import Add, Based, Big, Call, Matrix, Mul, Node, Num, Pow, Quantity, Sym, changed
 
 MAX_SUMMANDS = 400
 
@@ -103,14 +103,8 @@ def substitute(node: Node, name: str, value: Node) -> Node:
     match node:
         case Sym():
             return value if node.name == name else node
-        case Add():
-            return Add(tuple(substitute(t, name, value) for t in node.terms))
-        case Mul():
-            return Mul(tuple(substitute(f, name, value) for f in node.factors))
-        case Pow():
-            return Pow(substitute(node.base, name, value), substitute(node.exponent, name, value))
-        case Call():
-            return Call(node.name, tuple(substitute(a, name, value) for a in node.args))
+        case Add() | Mul() | Pow() | Call():
+            return changed(node, lambda part: substitute(part, name, value))
         case Big():
             raise TooHard("a sum in a sum")
         case _:

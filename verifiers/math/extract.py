@@ -6,6 +6,7 @@ an answer, the last number. The last two are guesses and are left out when stric
 """
 
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,8 @@ _TAIL = 20_000
 """Characters at the end in which everything but a box is looked for."""
 
 _DELIMITERS = re.compile(r"\\[()\[\]]|\\.|\$\$?", re.DOTALL)
+_AMOUNT = re.compile(r"\n|<<|[-=+–−*/]\s*\Z")
+"""What two dollar signs enclose that precede amounts instead of enclosing mathematics."""
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _MARKER = re.compile(
     r"(?<![A-Za-z])(?:(?:answers?(?: to (?:the|this) (?:question|problem))?"
@@ -32,7 +35,7 @@ _MARKER = re.compile(
 )
 _MARKER_WORDS = ("answer", "respuesta", "antwort", "risposta", "resposta")
 _FOREIGN_WORDS = ("réponse", "答案", "ответ", "正解")
-_LINE_MARKERS = ("####", "A:")
+_LINE_MARKER = re.compile("^ {0,8}(?:####|A:)", re.MULTILINE)
 _MAX_TRIES = 50
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z<]|\s*$)|[。！？]|<\||\n")
 _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}+\s++[A-Za-z]{2,}+\s++[A-Za-z]{2}")
@@ -101,30 +104,19 @@ def extract(completion: str, *, strict: bool = False, wanted: Wanted = Wanted.VA
     if found is not None:
         # An empty box is a decision of the writer, so nothing further is guessed from the text around it.
         return _extraction(found.strip(), "boxed")
-    finders: list[tuple[str, Callable[[str], str | None]]] = [
-        ("marker", _tagged),
-        ("marker", _marked),
-        ("math", _last_math),
-    ]
+    finders: list[_Finder] = [("marker", _tagged), ("marker", _marked), ("math", _last_math)]
     if not strict and wanted is Wanted.VALUE:
         finders.insert(2, ("number", _concluded))
     if not strict:
         finders += _GUESSES[wanted]
-    tail = _tail(text)
+    tail = text[-_TAIL:]
+    if len(text) > _TAIL:  # from the start of a line if there is one
+        tail = tail[tail.find("\n", 0, _TAIL // 2) + 1 :]
     for method, find in finders:
         found = find(tail)
         if found is not None:
             return _extraction(found.strip(), method)
     return _extraction("", "none")
-
-
-def _tail(text: str) -> str:
-    """Return the end of a text, from the start of a line if there is one."""
-    if len(text) <= _TAIL:
-        return text
-    tail = text[-_TAIL:]
-    line = tail.find("\n", 0, _TAIL // 2)
-    return tail[line + 1 :]
 
 
 def _extraction(text: str, method: str) -> Extraction:
@@ -134,9 +126,6 @@ def _extraction(text: str, method: str) -> Extraction:
     return Extraction(text=text, method=method, status=Status.AMBIGUOUS if ambiguous else Status.OK)
 
 
-# Mathematics between delimiters
-
-
 def math_segments(text: str) -> list[tuple[int, int, int, int]]:
     r"""Return (start, inner start, inner end, end) of each `$...$`, `$$...$$`, `\(...\)` and `\[...\]`."""
     found = []
@@ -144,21 +133,14 @@ def math_segments(text: str) -> list[tuple[int, int, int, int]]:
     for token in _DELIMITERS.finditer(text):
         if opened is None:
             opened = token if token[0] in _CLOSING else None
-        elif token[0] == "$" == opened[0] and _is_currency(text, opened, token):
-            opened = token
+        elif token[0] == "$" == opened[0] and (
+            text[token.end() : token.end() + 1].isdigit() or _AMOUNT.search(text, opened.end(), token.start())
+        ):
+            opened = token  # both precede amounts of money
         elif token[0] == _CLOSING[opened[0]]:
             found.append((opened.start(), opened.end(), token.start(), token.end()))
             opened = None
     return found
-
-
-def _is_currency(text: str, opened: re.Match[str], closed: re.Match[str]) -> bool:
-    """Tell whether two dollar signs precede amounts of money instead of enclosing mathematics."""
-    before_digit = text[closed.end() : closed.end() + 1].isdigit()
-    inner = text[opened.end() : closed.start()]
-    return (
-        before_digit or "\n" in inner or "<<" in inner or inner.rstrip().endswith(("=", "+", "-", "–", "−", "*", "/"))
-    )
 
 
 def _last_math(text: str) -> str | None:
@@ -178,9 +160,6 @@ def _last_math(text: str) -> str | None:
     return None
 
 
-# Markers
-
-
 def _tagged(text: str) -> str | None:
     """Return what the last `<answer>...</answer>` holds."""
     end = text.rfind(_TAG_END)
@@ -192,47 +171,30 @@ def _tagged(text: str) -> str | None:
 
 
 def _marked(text: str) -> str | None:
-    end = _marker_end(text)
-    if end is None:
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter whose lower case is two
+        lowered = text
+    words = _MARKER_WORDS if text.isascii() else _MARKER_WORDS + _FOREIGN_WORDS
+    end = max(_last_marker(text, lowered, word) for word in words)
+    if "####" in text or "A:" in text:
+        end = max(end, *(match.end() for match in _LINE_MARKER.finditer(text)), -1)
+    if end < 0:
         return None
     found = _sentence(_BOLD.sub(r"\1", text[end:]).lstrip(" *_:}\t\n")).strip().strip("*_").strip()
     reasoning = len(found.split()) > 8 and not re.search(r"[0-9\\$]", found)  # "Answer: Let us first look at ..."
     return None if reasoning else found or None
 
 
-def _marker_end(text: str) -> int | None:
-    """Return where the last marker of an answer ends."""
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a letter whose lower case is two
-        lowered = text
-    words = _MARKER_WORDS if text.isascii() else _MARKER_WORDS + _FOREIGN_WORDS
-    ends = [_last_match(text, lowered, word) for word in words] + [_line_start(text, sign) for sign in _LINE_MARKERS]
-    return max((end for end in ends if end is not None), default=None)
-
-
-def _last_match(text: str, lowered: str, word: str) -> int | None:
+def _last_marker(text: str, lowered: str, word: str) -> int:
+    """Return where the last marker that starts with a word ends, -1 if there is none."""
     at = len(text)
     for _ in range(_MAX_TRIES):
         at = lowered.rfind(word, 0, at)
         if at < 0:
-            return None
-        match = _MARKER.match(text, at)
-        if match:
+            break
+        if match := _MARKER.match(text, at):
             return match.end()
-    return None
-
-
-def _line_start(text: str, sign: str) -> int | None:
-    """Return where the last sign at the start of a line ends."""
-    at = len(text)
-    for _ in range(_MAX_TRIES):
-        at = text.rfind(sign, 0, at)
-        if at < 0:
-            return None
-        line = text[text.rfind("\n", 0, at) + 1 : at]
-        if len(line) <= 8 and not line.strip(" "):
-            return at + len(sign)
-    return None
+    return -1
 
 
 def _sentence(rest: str) -> str:
@@ -263,13 +225,11 @@ def _with_unit(rest: str, segment: tuple[int, int, int, int]) -> str:
     return inner + (unit[0] if unit else "")
 
 
-# Guesses
-
-
 def _whole(text: str) -> str | None:
-    found = _short_line(text)
-    if found is None:
+    found = text.strip()
+    if not found or len(found) > 300 or "\n" in found or _PROSE.search(found):
         return None
+    found = found.removesuffix(".")
     try:
         node = read(found.strip("*"))
     except Unreadable:
@@ -280,13 +240,6 @@ def _whole(text: str) -> str | None:
 def _whole_words(text: str) -> str | None:
     found = text.strip()
     return found.removesuffix(".") if found and len(found) <= 300 and "\n" not in found and as_words(found) else None
-
-
-def _short_line(text: str) -> str | None:
-    found = text.strip()
-    if not found or len(found) > 300 or "\n" in found or _PROSE.search(found):
-        return None
-    return found.removesuffix(".")
 
 
 def _whole_letter(text: str) -> str | None:
@@ -303,11 +256,9 @@ def _choice(text: str) -> str | None:
 
 
 def _last_number(text: str) -> str | None:
-    number = None
     if _NUMBERS_ALONE.fullmatch(text):
         return None
-    for number in _NUMBER.finditer(text):  # noqa: B007 - the last one is wanted
-        pass
+    number = next(iter(deque(_NUMBER.finditer(text), maxlen=1)), None)
     if number is None or _QUESTION.match(text, number.end()):
         return None  # a number inside a question is not an answer
     if _DENIED_BEFORE.search(text, max(0, number.start() - 20), number.start()) or _DENIED.match(text, number.end()):
@@ -324,7 +275,8 @@ def _concluded(text: str) -> str | None:
     return _last_number(rest[conclusion.end() :]) if conclusion else None
 
 
-_GUESSES: dict[Wanted, list[tuple[str, Callable[[str], str | None]]]] = {
+_Finder = tuple[str, Callable[[str], str | None]]
+_GUESSES: dict[Wanted, list[_Finder]] = {
     Wanted.VALUE: [("whole", _whole), ("number", _last_number)],
     Wanted.WORDS: [("whole", _whole_words)],
     Wanted.CHOICE: [("whole", _whole_letter), ("choice", _choice)],

@@ -194,9 +194,7 @@ def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> 
     if (date := read_date(gold.text)) is not None and (other := read_date(answer.text)) is not None:
         return Ruling(date == other, "words", "date")
     ruling = comparison.judge(answer.node, gold.node)
-    if ruling.equal is False:
-        return _read_otherwise(answer, gold, comparison) or ruling
-    return ruling
+    return (_read_otherwise(answer, gold, comparison) or ruling) if ruling.equal is False else ruling
 
 
 def _compare_choices(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling | None:
@@ -231,15 +229,16 @@ def _read_otherwise(answer: Reading, gold: Reading, comparison: Comparison) -> R
     for one, other in ((answer, gold), (gold, answer)):
         assert other.node is not None
         if _GROUPED.fullmatch(one.key) and isinstance(other.node, Seq):
-            found = comparison.equal(read(one.key.replace(",", ", ")), other.node)
+            text = one.key.replace(",", ", ")
         elif isinstance(other.node, Proportion) and (match := _TO.fullmatch(one.text)):
-            found = compare_readings(read_answer(f"{match[1]}:{match[2]}"), other, comparison)
+            text = f"{match[1]}:{match[2]}"
         elif _REPEATING.fullmatch(one.key):
-            found = comparison.equal(read(one.key.replace("(", "\\overline{").replace(")", "}")), other.node)
+            text = one.key.replace("(", "\\overline{").replace(")", "}")
         elif (match := _DECIMAL_COMMA.fullmatch(one.key)) and not isinstance(other.node, (Seq, Words)):
-            found = comparison.equal(read(f"{match[1]}.{match[2]}"), other.node)
+            text = f"{match[1]}.{match[2]}"
         else:
             continue
-        if found.equal:
+        node = read_answer(text).node
+        if node is not None and (found := comparison.equal(node, other.node)).equal:
             return found
     return None

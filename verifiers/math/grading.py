@@ -4,13 +4,15 @@ r"""From a completion and a reference to a verdict: find the answer, compare it,
 unusable (`bad_gold`). Nothing is raised for what the texts hold.
 """
 
+from collections.abc import Iterable, Iterator
 from time import perf_counter
 
+from ..many import verify_many
 from ..verdict import Outcome, Verdict
 from .extract import LIMIT, Extraction, Status, Wanted, extract
 from .gold import Gold, compile_gold
 from .policy import DEFAULT, Policy
-from .ruling import Ruling, yes
+from .ruling import yes
 from .symbolic import AskSympy
 from .tree import Sym, Words
 
@@ -39,6 +41,25 @@ def grade(
         return Verdict(outcome=Outcome.ERROR, expected=answer, reason=reason, seconds=perf_counter() - started)
 
 
+def grade_many(
+    cases: Iterable[tuple[str, str]],
+    *,
+    strict: bool = False,
+    timeout: float = 2.0,
+    workers: int | None = None,
+    policy: Policy = DEFAULT,
+) -> Iterator[Verdict]:
+    r"""Judge (completion, answer) pairs, in order; the input is read a bounded number of cases ahead.
+
+    workers is how many processes work at once, by default one a core.
+
+    >>> [str(v.outcome) for v in grade_many([("\\boxed{1}", "1"), ("\\boxed{2}", "1")])]
+    ['correct', 'incorrect']
+    """
+    rows = ({"completion": completion, "answer": answer} for completion, answer in cases)
+    return verify_many(rows, strict=strict, timeout=timeout, policy=policy, workers=workers)
+
+
 def _grade(started: float, completion: str, answer: str, strict: bool, timeout: float, policy: Policy) -> Verdict:
     gold = compile_gold(answer, policy)
     if gold.error:
@@ -55,7 +76,14 @@ def _grade(started: float, completion: str, answer: str, strict: bool, timeout: 
     ruling = gold.compare(found.text, AskSympy(timeout))
     if ruling.equal is not True and not strict and completion.strip() == answer.strip():
         found, ruling = Extraction(text=completion.strip(), method="whole", status=Status.OK), yes("string")
-    return _ruled(started, gold, found, ruling)
+    reason = ruling.reason
+    if ruling.equal is None:
+        outcome = Outcome.ERROR if reason.startswith("verifier_unavailable") else Outcome.UNDECIDED
+    else:
+        outcome = Outcome.CORRECT if ruling.equal else Outcome.INCORRECT
+    if outcome is Outcome.INCORRECT and found.status is Status.AMBIGUOUS and gold.is_single:
+        reason = "ambiguous: more than one answer"
+    return _verdict(started, outcome, gold, found, tier=ruling.tier, reason=reason)
 
 
 _NOTHING = Extraction(text=None, method="none", status=Status.NONE)
@@ -66,17 +94,6 @@ def _wanted(gold: Gold) -> Wanted:
     if isinstance(node, Words):
         return Wanted.WORDS
     return Wanted.CHOICE if isinstance(node, Sym) and len(node.name) == 1 and node.name.isupper() else Wanted.VALUE
-
-
-def _ruled(started: float, gold: Gold, found: Extraction, ruling: Ruling) -> Verdict:
-    reason = ruling.reason
-    if ruling.equal is None:
-        outcome = Outcome.ERROR if reason.startswith("verifier_unavailable") else Outcome.UNDECIDED
-    else:
-        outcome = Outcome.CORRECT if ruling.equal else Outcome.INCORRECT
-    if outcome is Outcome.INCORRECT and found.status is Status.AMBIGUOUS and gold.is_single:
-        reason = "ambiguous: more than one answer"
-    return _verdict(started, outcome, gold, found, tier=ruling.tier, reason=reason)
 
 
 def _verdict(

@@ -34,11 +34,8 @@ class Policy:
         """
         if self is DEFAULT:
             return self.name
-        changed = [
-            f"{f.name}={getattr(self, f.name)}"
-            for f in fields(self)
-            if f.name != "name" and getattr(self, f.name) != f.default
-        ]
+        values = [(f.name, getattr(self, f.name), f.default) for f in fields(self) if f.name != "name"]
+        changed = [f"{name}={value}" for name, value, default in values if value != default]
         return f"{self.name}({', '.join(changed)})" if changed else self.name
 
 

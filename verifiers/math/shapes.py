@@ -22,6 +22,7 @@ from .tree import (
     Seq,
     SetOperation,
     Sym,
+    changed,
     children,
     holds,
     negative,
@@ -55,16 +56,8 @@ def _with_sign(node: Node, sign: int) -> Node:
         case PlusMinus():
             value = _with_sign(node.value, sign)
             return value if node.sign * sign > 0 else negative(value)
-        case Add():
-            return Add(tuple(_with_sign(t, sign) for t in node.terms))
-        case Mul():
-            return Mul(tuple(_with_sign(f, sign) for f in node.factors))
-        case Pow():
-            return Pow(_with_sign(node.base, sign), _with_sign(node.exponent, sign))
-        case Call():
-            return Call(node.name, tuple(_with_sign(a, sign) for a in node.args))
-        case Quantity():
-            return Quantity(_with_sign(node.value, sign), node.unit)
+        case Add() | Mul() | Pow() | Call() | Quantity():
+            return changed(node, lambda part: _with_sign(part, sign))
         case _:
             return node
 

@@ -5,7 +5,7 @@ from typing import Any
 from .canonical import based_value
 from .processes import Answered, shared_pool
 from .ruling import Ruling, undecided
-from .tree import Add, Based, Big, Call, Mul, Node, Num, Pow, Quantity, Sym
+from .tree import Add, Based, Big, Call, Mul, Node, Num, Pow, Quantity, Sym, children
 from .vocabulary import ELEMENTARY
 
 PATIENCE = 8.0
@@ -57,12 +57,8 @@ def encode(node: Node) -> list[Any]:
             raise NoExpression(name)
         case Sym(name=name):
             return ["sym", name]
-        case Add(terms=terms):
-            return ["add", *map(encode, terms)]
-        case Mul(factors=factors):
-            return ["mul", *map(encode, factors)]
-        case Pow(base=base, exponent=exponent):
-            return ["pow", encode(base), encode(exponent)]
+        case Add() | Mul() | Pow():
+            return [type(node).__name__.lower(), *map(encode, children(node))]
         case Call(name="root", args=args):
             return ["root", *map(encode, args)]
         case Call(name=name, args=args):

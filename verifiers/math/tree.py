@@ -4,6 +4,7 @@ Nodes take their fields by position: they are built thousands of times a second 
 for. Division is a power of -1, subtraction a product with -1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -228,3 +229,16 @@ def children(node: Node) -> tuple[Node, ...]:
 def holds(node: Node, wanted: Node) -> bool:
     """Tell whether a node is in a tree."""
     return not isinstance(node, Num) and (node == wanted or any(holds(child, wanted) for child in children(node)))
+
+
+def changed(node: Add | Mul | Pow | Call | Quantity, change: Callable[[Node], Node]) -> Node:
+    """Return an expression with its parts changed."""
+    match node:
+        case Add(terms=nodes) | Mul(factors=nodes):
+            return type(node)(tuple(map(change, nodes)))
+        case Call(name=name, args=nodes):
+            return Call(name, tuple(map(change, nodes)))
+        case Pow(base=base, exponent=exponent):
+            return Pow(change(base), change(exponent))
+        case Quantity(value=value, unit=unit):
+            return Quantity(change(value), unit)
