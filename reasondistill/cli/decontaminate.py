@@ -26,7 +26,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Compare a dataset with benchmarks; status 0 whatever the result."""
-    from ..curation.decontaminate_file import decontaminate_file
+    from ..curation.contamination import decontaminate_file
     from ..curation.lookup.held_out import DecontaminationOptions
     from ..store import write_atomic
 

@@ -28,7 +28,7 @@ def run(args: Namespace) -> int:
     from ..store import RunFolder
     from ..training.methods import method_words
     from ..training.options import TrainCommandOptions
-    from ..training.train_stage import TrainStage
+    from ..training.step import TrainStage
 
     options = read_words(TrainCommandOptions, method_words(args.overrides), "train", "epochs=2")
     resolve(args.student)

@@ -6,13 +6,24 @@ Steps that choose among all candidates hold a key per candidate and read the tex
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 from verifiers import Verdict
 
 from ..records import Message, Problem, Rollout
 from ..store import Table
 from .ledger import Drop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Ids of a candidate, kept in memory in its place. Steps extend it with the numbers they choose by."""
+
+    rollout_id: str
+    problem_id: str
+
+    def drop(self, step: str, reason: str, evidence: str = "") -> Drop:
+        """Return the ledger's row for leaving it out."""
+        return Drop(rollout_id=self.rollout_id, problem_id=self.problem_id, step=step, reason=reason, evidence=evidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,22 +34,19 @@ class Candidate:
     rollout: Rollout
     verdict: Verdict
 
+    @property
+    def key(self) -> Key:
+        """Its ids."""
+        return Key(rollout_id=self.rollout.id, problem_id=self.problem.id)
+
+    @property
+    def completion_text(self) -> str:
+        """Everything that the completion says, message by message."""
+        return "\n".join(map(full_text, self.rollout.completion))
+
     def drop(self, step: str, reason: str, evidence: str = "") -> Drop:
         """Return the ledger's row for leaving it out."""
-        return Drop(rollout_id=self.rollout.id, problem_id=self.problem.id, step=step, reason=reason, evidence=evidence)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """Ids of a candidate, kept in memory in its place. Steps extend it with the numbers they choose by."""
-
-    rollout_id: str
-    problem_id: str
-
-    @classmethod
-    def of(cls, candidate: Candidate) -> Self:
-        """Return a candidate's key."""
-        return cls(rollout_id=candidate.rollout.id, problem_id=candidate.problem.id)
+        return self.key.drop(step, reason, evidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

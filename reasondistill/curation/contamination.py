@@ -3,10 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Self
 
 from ..records import SCHEMA, Row
-from .lookup.held_out import ANY_HIT, DecontaminationOptions, HeldOut, Lookup, Match
+from ..rows.problem import RowRules
+from ..rows.problem_file import iter_problems, write_problems
+from .lookup.held_out import ANY_HIT, DecontaminationOptions, HeldOut, Lookup, Match, read_benchmarks
 from .lookup.normalise import text_key
 
 _QUOTED_LETTERS = 1200
@@ -155,6 +158,30 @@ class ContaminationSearch:
             "reasons": dict(Counter(match.reason for match in matches)),
             **any_hit,
         }
+
+
+def decontaminate_file(
+    dataset: Path,
+    against: Sequence[str],
+    options: DecontaminationOptions | None = None,
+    *,
+    skip_bad: bool = False,
+    out: Path | None = None,
+) -> ContaminationReport:
+    """Look up every question of a file, a folder or a hub dataset, one row at a time, and return the report.
+
+    `out` gets the problems without match. Raises DataError for a dataset or a benchmark that cannot be read.
+    """
+
+    search = ContaminationSearch(HeldOut(read_benchmarks(against), options))
+    rules = RowRules(where=str(dataset), require_reference=False, skip_bad=skip_bad)
+    clean = (p for p in iter_problems(dataset, rules) if not search.add(p.id, p.question).matches)
+    if out:
+        write_problems(out, clean)
+    else:
+        for _ in clean:
+            continue
+    return search.report()
 
 
 def _quoted(text: str) -> list[str]:

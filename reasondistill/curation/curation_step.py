@@ -1,4 +1,4 @@
-"""The protocol of a curation step, and what a step may use besides its options.
+"""A curation step, and everything that it may use besides its options.
 
 A step sees candidates in a fixed order (problems in their order, then index), so its result does not depend on the
 order in which rollouts were sampled.
@@ -6,11 +6,14 @@ order in which rollouts were sampled.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from .candidate_source import Candidate, Source
 from .contamination import ContaminationSearch
 from .ledger import Ledger
+
+Reason = tuple[str, str]
+"""Why a candidate is left out: a word for the ledger, and the evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +48,25 @@ class NoOptions:
     """Options of a step that has none."""
 
 
-class CurationStep(Protocol):
-    """One step of curation: a class that is made with its options and called with candidates.
-
-    `name` is the step's name in the ledger, `Options` the record of its options.
-    """
+class CurationStep:
+    """One step of curation: made with its options, called with candidates. Your own step may also just look like it."""
 
     name: ClassVar[str]
-    Options: ClassVar[type[Any]]
+    """The step's name in the ledger."""
+    Options: ClassVar[type[Any]] = NoOptions
+    """Record of its options."""
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = self.Options() if options is None else options
 
     def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
         """Yield the accepted candidates in their order and enter each of the others in the ledger once."""
+        for candidate in candidates:
+            if (fault := self.fault(candidate, context)) is None:
+                yield candidate
+            else:
+                context.ledger.add(candidate.drop(self.name, *fault))
+
+    def fault(self, candidate: Candidate, context: Context) -> Reason | None:
+        """Return why one candidate is left out, or None. A step that compares candidates overrides `__call__`."""
+        raise NotImplementedError

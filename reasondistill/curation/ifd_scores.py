@@ -5,7 +5,7 @@ The scores of `steps.ifd` are stored rollout by rollout, so that none is compute
 
 import asyncio
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,11 +13,11 @@ from pathlib import Path
 from ..engines import Engine, EngineOptions, open_engine
 from ..engines.rendering import Renderer
 from ..errors import EngineError, RequestError
-from ..generation.prompts import PromptTemplate, load_template
+from ..generation.prompts import load_template
 from ..models.resolve import weights_directory
 from ..problems import load_problems
 from ..progress import StageProgress, say
-from ..records import SCHEMA, Problem, Rollout, Row
+from ..records import SCHEMA, Message, Rollout, Row
 from ..store import Table
 from ..store.rollout_table import completion_hash, open_rollouts
 from .steps.ifd import ifd
@@ -62,63 +62,44 @@ class IfdStage:
             progress.start(self.label, total, done=total - len(missing))
             if not missing:
                 return {"scored": total, "unscored": 0}
-            reader = _Reader(
-                problems={p.id: p for p in load_problems(self.problems)},
-                template=load_template(self.template, beside=self.beside),
-                renderer=Renderer.load(weights_directory(self.engine.model)),
-                max_tokens=self.max_tokens,
-            )
+            problems = {p.id: p for p in load_problems(self.problems)}
+            template = load_template(self.template, beside=self.beside)
+            renderer = Renderer.load(weights_directory(self.engine.model))
             engine = await open_engine(self.engine, say=say)
+
+            def score(rollout: Rollout) -> Awaitable[Row]:
+                return self._row(engine, renderer, template.messages(problems[rollout.problem_id]), rollout)
+
+            texts = (Rollout.from_row(row) for row in rollouts.rows(missing))
             try:
-                await self._score(
-                    engine, reader, table, (Rollout.from_row(r) for r in rollouts.rows(missing)), progress
-                )
+                # In the rollouts' order, so that the table has the same bytes whenever it is made.
+                while batch := list(islice(texts, 2 * self.engine.concurrency)):
+                    for row in await asyncio.gather(*map(score, batch)):
+                        table.append(row)
+                        progress.advance(self.label)
             finally:
                 await engine.aclose()
             unscored = sum(row["ifd"] is None for row in table)
             return {"scored": len(table) - unscored, "unscored": unscored}
 
-    async def _score(
-        self, engine: Engine, reader: "_Reader", table: Table, rollouts: Iterator[Rollout], progress: StageProgress
-    ) -> None:
-        # In the rollouts' order, so that the table has the same bytes whenever it is made.
-        while batch := list(islice(rollouts, 2 * self.engine.concurrency)):
-            for row in await asyncio.gather(*(reader.score(engine, rollout) for rollout in batch)):
-                table.append(row)
-                progress.advance(self.label)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reader:
-    problems: Mapping[str, Problem]
-    template: PromptTemplate
-    renderer: Renderer
-    max_tokens: int
-
-    async def score(self, engine: Engine, rollout: Rollout) -> Row:
+    async def _row(self, engine: Engine, renderer: Renderer, messages: Sequence[Message], rollout: Rollout) -> Row:
         """Return a rollout's row; its IFD is None where the texts are too long for the model, or empty.
 
         Raises EngineError for any other refusal, which says nothing about the rollout.
         """
-        messages = self.template.messages(self.problems[rollout.problem_id])
-        prompt = self.renderer.prompt_ids(messages)
-        text = rollout.written.strip()
-        answer = self.renderer.prompt_ids(messages, prefix=text)[len(prompt) :][: self.max_tokens] if text else []
+        prompt, text = renderer.prompt_ids(messages), rollout.written.strip()
+        answer = renderer.prompt_ids(messages, prefix=text)[len(prompt) :][: self.max_tokens] if text else []
         known = {"rollout_id": rollout.id, "schema": SCHEMA, "completion_hash": completion_hash(rollout)}
         row: Row = {**known, "tokens": len(answer), "ifd": None}
         if not answer:
             return row
         try:
-            after, alone = [await self._mean_nll(engine, before, answer) for before in (prompt, prompt[:1])]
+            scores = [await engine.score(before, answer) for before in (prompt, prompt[:1])]
         except RequestError as error:
             if error.reason == "prompt_too_long":
                 return row
             raise EngineError(f"IFD: {error}") from None
+        after, alone = (-sum(score.logprobs) / len(answer) for score in scores)
         if not math.isfinite(after - alone):
             return row
         return row | {"after_question": round(after, 6), "alone": round(alone, 6), "ifd": round(ifd(after, alone), 6)}
-
-    async def _mean_nll(self, engine: Engine, prompt: list[int], answer: list[int]) -> float:
-        """Return the mean negative log-likelihood of the answer's tokens after a prompt of at least one token."""
-        score = await engine.score(prompt, answer)
-        return -sum(score.logprobs) / len(answer)

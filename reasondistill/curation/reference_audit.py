@@ -3,9 +3,9 @@
 A flag is a question to a person. Nothing is dropped for it, and a strong common mistake of the teacher looks the same.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from verifiers import Outcome
 
@@ -34,36 +34,28 @@ class SuspectReference:
 
 def audit_references(candidates: Iterable[Candidate], *, least: int = 4, share: float = 0.75) -> list[SuspectReference]:
     """Return the math problems of which at least `least` rollouts, and `share` of all, agree on a wrong answer."""
-    groups: dict[str, _Group] = {}
+    problems: dict[str, Problem] = {}
+    rollouts: Counter[str] = Counter()
+    wrong: dict[str, list[str]] = defaultdict(list)
     for candidate in candidates:
-        if candidate.problem.kind is Kind.MATH and candidate.verdict.extracted:
-            group = groups.setdefault(candidate.problem.id, _Group(candidate.problem))
-            group.rollouts += 1
-            if candidate.verdict.outcome is Outcome.INCORRECT:
-                group.wrong.append(candidate.verdict.extracted)
-    return [suspect for group in groups.values() if (suspect := _suspect(group, least, share))]
-
-
-@dataclass(slots=True)
-class _Group:
-    """Answers of the rollouts of one problem."""
-
-    problem: Problem
-    rollouts: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-
-def _suspect(group: _Group, least: int, share: float) -> SuspectReference | None:
-    problem, wrong = group.problem, group.wrong
-    votes = Counter(map(normalise, wrong))
-    answer, count = min(votes.items(), key=lambda vote: (-vote[1], vote[0]), default=("", 0))
-    if count < least or count < share * group.rollouts:
-        return None
-    return SuspectReference(
-        problem_id=problem.id,
-        question=problem.question,
-        reference=problem.answer or "",
-        answer=min(given for given in wrong if normalise(given) == answer),
-        votes=count,
-        rollouts=group.rollouts,
-    )
+        problem, verdict = candidate.problem, candidate.verdict
+        if problem.kind is Kind.MATH and verdict.extracted:
+            problems.setdefault(problem.id, problem)
+            rollouts[problem.id] += 1
+            if verdict.outcome is Outcome.INCORRECT:
+                wrong[problem.id].append(verdict.extracted)
+    suspects = []
+    for name, problem in problems.items():
+        votes = Counter(map(normalise, wrong[name]))
+        answer, count = min(votes.items(), key=lambda vote: (-vote[1], vote[0]), default=("", 0))
+        if count >= max(least, share * rollouts[name]):
+            suspect = SuspectReference(
+                problem_id=name,
+                question=problem.question,
+                reference=problem.answer or "",
+                answer=min(text for text in wrong[name] if normalise(text) == answer),
+                votes=count,
+                rollouts=rollouts[name],
+            )
+            suspects.append(suspect)
+    return suspects

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ..engines import EngineOptions
 from ..engines.identity import model_weights
 from ..evaluation.read import MEASURED
 from ..evaluation.results import pass_rates
 from ..generation.prompts import load_template
 from ..problems.source import ProblemSource, input_hash
 from ..records import Row, rows_id
-from ..rows.run_problems import TRAIN, problem_file, stored_problems
+from ..rows.run_problems import TRAIN, stored_problems
 from ..store import write_atomic
 from ..store.options import dump_options
 from ..store.rollout_table import open_rollouts
@@ -96,13 +94,7 @@ class IfdStep:
     """Score every rollout by a small model: its instruction-following difficulty."""
 
     name: str
-    label: str
-    engine: EngineOptions
-    template: Callable[[], str]
-    """Returns the prompt template that the question is asked with."""
-    beside: Path
-    """Folder that a template file's relative path starts from."""
-    max_tokens: int
+    stage: Callable[[], IfdStage]
     reads: tuple[str, ...] = ("generate", "problems:train")
     writes: tuple[str, ...] = ("ifd",)
 
@@ -112,30 +104,22 @@ class IfdStep:
 
     def identity(self, _run: RunContext) -> Row:
         """Return the model, the prompt and the length that is read."""
-        weights = model_weights(self.engine)
-        prompt = load_template(self.template(), beside=self.beside).hash
-        return {"model": self.engine.model, "weights": weights, "prompt": prompt, "max_tokens": self.max_tokens}
+        stage = self.stage()
+        prompt = load_template(stage.template, beside=stage.beside).hash
+        weights = model_weights(stage.engine)
+        return {"model": stage.engine.model, "weights": weights, "prompt": prompt, "max_tokens": stage.max_tokens}
 
     def work(self, run: RunContext) -> Work:
         """Count rollouts and scores."""
-        wanted = len(open_rollouts(run.path))
+        wanted, model = len(open_rollouts(run.path)), self.stage().engine.model
         stored = len(run.folder.table("ifd", key="rollout_id"))
-        line = f"{self.name}: {stored} of {wanted} rollouts scored by {self.engine.model}, two texts each"
-        row: Row = {"model": self.engine.model, "wanted": wanted, "stored": stored}
+        line = f"{self.name}: {stored} of {wanted} rollouts scored by {model}, two texts each"
+        row: Row = {"model": model, "wanted": wanted, "stored": stored}
         return Work(wanted=wanted, stored=min(stored, wanted), lines=(line,), rows=(row,))
 
     def run(self, run: RunContext) -> Row:
         """Score what has no score yet."""
-        stage = IfdStage(
-            label=self.label,
-            engine=self.engine,
-            problems=run.path / problem_file(TRAIN),
-            folder=run.path,
-            template=self.template(),
-            beside=self.beside,
-            max_tokens=self.max_tokens,
-        )
-        return run.run_job(stage)
+        return run.run_job(self.stage())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..curation.candidate_source import Candidate, Source
-from ..curation.controls import Data, match_problems
+from ..curation.controls import Data, match_problems, wrong_rollouts
 from ..curation.select import Selection
 from ..curation.step import Curator
-from ..curation.wrong_rollouts import wrong_rollouts
+from ..curation.steps.licence import count_licences
 from ..generation.strategies import Strategy
 from ..generation.strategies.tir.options import TirOptions
 from ..progress import say
@@ -19,7 +19,7 @@ from ..store.run_context import RunContext, Work
 from ..store.versions import versions
 from ..verification.judging import VerifyOptions
 from .card.card import render_card
-from .card.facts import CardFacts, card_facts
+from .card.facts import CardFacts
 from .dataset import write_dataset
 from .examples import Examples, example_maker
 from .formats.inputs import Material, gather
@@ -135,21 +135,36 @@ class ExportStep:
     def _facts(
         self, run: RunContext, selection: Selection, controls: Mapping[str, int], formats: Sequence[Format]
     ) -> CardFacts:
-        sources = self.sources
-        return card_facts(
+        sources, licence = self.sources, self.curator.licence
+        described = run.summary("generate").get("described", {})
+        template = sources.teacher().template if sources.teacher else None
+        asked = {"Teacher": template, "Student": self.student().template}
+        first = next(selection.kept.read(selection.kept.ids[:1]), None)
+        problems = stored_problems(run, TRAIN)
+        used = {key.problem_id for key in selection.keys}
+        return CardFacts(
             name=sources.name,
-            command=run.command,
-            selection=selection,
-            problems=stored_problems(run, TRAIN),
-            teacher=run.summary("generate").get("described", {}),
+            teacher=described.get("name", ""),
+            teacher_licence=described.get("licence") or "not known",
+            teacher_terms=described.get("terms") or "",
             sources=sources.problems,
-            student_template=self.student().template,
-            teacher_template=sources.teacher().template if sources.teacher else None,
-            sampling=sources.sampling,
-            held_out=sources.held_out,
-            licence=self.curator.licence,
+            template=template.name if template else "not known",
+            template_hash=template.hash if template else "none",
+            verifier=first.verdict.verifier if first else "no verifier",
+            rollouts=len(selection.keys) + len(selection.ledger.drops),
+            problems=len(problems),
+            examples=len(selection.keys),
             controls=controls,
-            formats=formats,
-            agreement=run.folder.read_json("agreement.json"),
+            ledger=selection.ledger,
+            held_out=sources.held_out,
+            command=run.command,
+            sampling=str(sources.sampling) if sources.sampling else "not known",
+            about_formats={each.name: each.about for each in formats},
+            licences=dict(count_licences((p for p in problems if p.id in used), licence).most_common()),
+            licence_forced=licence.force,
+            prompts={who: "\n\n".join(filter(None, (t.system, t.user))) for who, t in asked.items() if t},
+            agreement=run.folder.read_json("agreement.json") or {},
+            waterfall=selection.waterfall,
+            contamination=selection.contamination,
             versions=versions(),
         )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ..errors import RecipeError
 from ..export.formats import FORMATS
+from ..export.formats.table import load_formats
 from ..generation.decoding import DECODINGS
 from ..generation.strategies import STRATEGIES
 from ..records import Row
@@ -15,6 +16,7 @@ from ..store import mask_secrets
 from ..store.options import Choice, check_keys, did_you_mean, dump_options, nearest_key, read_choice, read_options
 from ..training.methods import open_method
 from ..training.options import TrainOptions
+from ..training.rows import MAIN
 from .records import STEPS, EvaluateOptions, GenerateOptions, Recipe
 
 T = TypeVar("T")
@@ -112,9 +114,22 @@ def _check_students(recipe: Recipe, where: str) -> None:
                 known = f"; before it: {', '.join(earlier)}" if earlier else ", and this one is the first"
                 raise RecipeError(f"{where}: {key}.{field} must name a student before it, got {other!r}{known}")
         train = read_options(TrainOptions, _merged(dump_options(recipe.train), student.train), where, f"{key}.train")
-        open_method(train.method, key=f"{key}.train.method", where=where)
+        method = open_method(train.method, key=f"{key}.train.method", where=where)
         if student.method:
-            open_method(student.method, key=f"{key}.method", where=where)
+            method = open_method(student.method, key=f"{key}.method", where=where)
+        if STEPS.index(recipe.until) >= STEPS.index("train") and method.DATA != MAIN:
+            chosen = (student.method or train.method).name
+            if student.data is not None:
+                raise RecipeError(
+                    f"{where}: {key}.data: {chosen} trains on the format {method.DATA}, which the control "
+                    f"{student.data} does not have; leave data out"
+                )
+            if method.DATA not in [one.name for one in load_formats(recipe.export.formats)]:
+                formats = ", ".join([*recipe.export.formats, method.DATA])
+                raise RecipeError(
+                    f"{where}: {key}: {chosen} trains on the format {method.DATA}, which export does not write; "
+                    f"set export.formats=[{formats}]"
+                )
         earlier.append(name)
     if not earlier:
         raise RecipeError(f"{where}: students is empty; leave it out for one student as `train` says")

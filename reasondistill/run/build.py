@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from ..curation.controls import Data
+from ..curation.ifd_scores import IfdStage
 from ..curation.step import CurateStep, Curator, IfdStep
 from ..curation.steps.licence import LicenceRule
 from ..engines.identity import model_name, model_row, model_weights
@@ -27,9 +28,9 @@ from ..records import Sampling, content_id
 from ..report.step import ReportStep
 from ..rows.run_problems import TRAIN, problem_file
 from ..store.options import Choice, dump_options, read_choice, read_options
+from ..training.methods import with_run_options
 from ..training.options import TrainOptions
-from ..training.step import TrainStep
-from ..training.train_stage import TrainStage
+from ..training.step import TrainStage, TrainStep
 from ..verification.step import VerifyStep
 from .step import Step
 
@@ -144,14 +145,19 @@ class _Builder:
             yield self._reference_step(f"{REFERENCES}/{_short(name)}", _reference(name), model, greedy)
         if curate.ifd.model:
             ifd = replace(recipe.student, model=curate.ifd.model, model_id=None, engine=curate.ifd.engine)
-            yield IfdStep(
-                name=IFD,
-                label=f"IFD by {curate.ifd.model}",
-                engine=replace(ifd, max_context=IFD_CONTEXT),
-                template=lambda: self.template(teacher=False),
-                beside=self.recipe_folder,
-                max_tokens=curate.ifd.max_tokens,
-            )
+
+            def stage() -> IfdStage:
+                return IfdStage(
+                    label=f"IFD by {curate.ifd.model}",
+                    engine=replace(ifd, max_context=IFD_CONTEXT),
+                    problems=self.folder / problem_file(TRAIN),
+                    folder=self.folder,
+                    template=self.template(teacher=False),
+                    beside=self.recipe_folder,
+                    max_tokens=curate.ifd.max_tokens,
+                )
+
+            yield IfdStep(name=IFD, stage=stage)
 
     def curate(self) -> Step:
         return CurateStep(curator=self.curator, asked=tuple(step.name for step in self.asked()))
@@ -183,18 +189,20 @@ class _Builder:
         )
 
     def train(self) -> Iterator[Step]:
+        shared = {"teacher": dump_options(self.recipe.teacher), "verify": dump_options(self.recipe.verify)}
         for one in self.taught:
             options = one.options
             matched = options.match is not None and options.match_by == "tokens"
             models, dataset = self.folder / "models", self.folder / "dataset"
             row = dump_options(self.recipe.train) | options.train
+            train = read_options(TrainOptions, row, key=f"students.{one.student}.train")
             stage = TrainStage(
                 label=f"train {one.name}",
                 student=str(models / options.start) if options.start else self.recipe.student.model,
                 dataset=dataset if one.split == "main" else dataset / "splits" / one.split,
                 out=models / one.name,
-                method=options.method or self.recipe.train.method,
-                options=read_options(TrainOptions, row, key=f"students.{one.student}.train"),
+                method=with_run_options(options.method or train.method, shared),
+                options=train,
                 seed=self.recipe.seed + one.seed,
             )
             yield TrainStep(

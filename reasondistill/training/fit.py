@@ -18,7 +18,7 @@ from ..models.resolve import weights_directory
 from ..records import Row, content_id
 from ..store.options import Choice, dump_options
 from .checkpoints import claim, newest_checkpoint
-from .method import Arguments, Method, Prepared, Setting
+from .method import Arguments, Prepared, Setting
 from .methods import open_method
 from .options import TrainOptions, deciding_options
 from .ordering import training_order
@@ -61,19 +61,27 @@ def fit(
     done = finished(out, identity)
     if done:
         return done
+    from accelerate import PartialState
+    from transformers import AutoTokenizer, PrinterCallback
+
+    from .clock import StepClock
+
     with _disk_full_in_one_line(out), _quiet_libraries():
         checkpoints = out / "checkpoints"
         claim(checkpoints, identity)
         source = weights_directory(student)
         setting = Setting(options=options, seed=seed, dataset=dataset, source=source, scratch=checkpoints)
-        tokenizer = _load_tokenizer(source)
-        with _one_process_first():
+        tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
+        # The other processes of a machine find the rows prepared.
+        with PartialState(cpu=not cuda()).local_main_process_first():
             prepared = teaching.prepare(tokenizer, rows, setting)
         order = _order(prepared, setting, tokens)
         arguments = Arguments(config=_config(setting, tokens), peft_config=_lora(options), setting=setting)
         model = _load_model(source, **teaching.model_arguments())
         trainer = teaching.trainer(model, tokenizer, prepared.rows.select(order), arguments)
-        clock = _add_clock(teaching, trainer, progress)
+        clock = StepClock(teaching, trainer, progress)
+        trainer.remove_callback(PrinterCallback)  # prints every log line to stdout
+        trainer.add_callback(clock)
         checkpoint = newest_checkpoint(checkpoints)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         counts, log = clock.counts(), clock.log()
@@ -97,12 +105,6 @@ def fit(
     return result
 
 
-def _load_tokenizer(source: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
-
-
 def _load_model(source: Path, **keys: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
@@ -110,13 +112,6 @@ def _load_model(source: Path, **keys: Any) -> Any:
     return AutoModelForCausalLM.from_pretrained(
         str(source), dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **keys
     )
-
-
-def _one_process_first() -> Any:
-    """Let one process of each machine prepare the rows; the others find them prepared."""
-    from accelerate import PartialState
-
-    return PartialState(cpu=not cuda()).local_main_process_first()
 
 
 def _order(prepared: Prepared, setting: Setting, tokens: int | None) -> list[int]:
@@ -183,17 +178,6 @@ def _lora(options: TrainOptions) -> Any:
     )
 
 
-def _add_clock(method: Method, trainer: Any, progress: Callable[[Row], None] | None) -> Any:
-    from transformers import PrinterCallback
-
-    from .clock import StepClock
-
-    clock = StepClock(method, trainer, progress)
-    trainer.remove_callback(PrinterCallback)  # prints every log line to stdout
-    trainer.add_callback(clock)
-    return clock
-
-
 def _save(trainer: Any, tokenizer: Any, setting: Setting, result: TrainResult) -> None:
     """Save the model in the precision that the student came in, then delete the checkpoints."""
     import torch
@@ -246,11 +230,8 @@ def _disk_full_in_one_line(out: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, StoreError) or not _is_disk_full(error, out):
+        full = "No space left" in str(error) or (out.exists() and shutil.disk_usage(out).free < 1 << 20)
+        if isinstance(error, StoreError) or not full:
             raise
         message = f"{out}: no space left on the disk; free some and run the same command again, nothing is lost"
         raise StoreError(message) from error
-
-
-def _is_disk_full(error: Exception, out: Path) -> bool:
-    return "No space left" in str(error) or (out.exists() and shutil.disk_usage(out).free < 1 << 20)

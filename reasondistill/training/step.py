@@ -1,12 +1,62 @@
-"""The step that teaches one student."""
+"""The step that teaches one student, in a process of its own with a line of progress."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from ..progress import StageProgress
 from ..records import Row
-from ..store.options import dump_options
+from ..store.options import Choice, dump_options
 from ..store.run_context import RunContext, Work
+from .methods import open_method
+from .options import TrainOptions
 from .result import FILE
-from .train_stage import TrainStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStage:
+    """Train one student; the fields are those of `fit`."""
+
+    label: str
+    student: str
+    dataset: Path
+    out: Path
+    options: TrainOptions
+    method: Choice | None = None
+    seed: int = 0
+    tokens: int | None = None
+
+    @property
+    def loads_model(self) -> bool:
+        """Training always loads a model."""
+        return True
+
+    def run(self) -> Row:
+        """Train, from a checkpoint if there is one; return the result's row."""
+        from .fit import fit
+
+        method = self.method or self.options.method
+        label = f"{self.label} (experimental)" if open_method(method).EXPERIMENTAL else self.label
+        done = 0
+
+        def show(line: Row) -> None:
+            nonlocal done
+            if not done:
+                progress.start(label, line["total"], done=line["step"] - 1)
+            progress.advance(label, by=line["step"] - done if done else 1, note=f"loss {line['loss']:.3f}")
+            done = line["step"]
+
+        with StageProgress() as progress:
+            result = fit(
+                method=method,
+                student=self.student,
+                dataset=self.dataset,
+                out=self.out,
+                options=self.options,
+                seed=self.seed,
+                tokens=self.tokens,
+                progress=show,
+            )
+        return result.to_row()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +105,7 @@ class TrainStep:
         """Train what is missing; return the result without its per-device details."""
         stage = self.stage
         if self.matched_to:
-            tokens = run.summary(self.matched_to)["trained_tokens"]
-            stage = replace(stage, tokens=tokens)
+            stage = replace(stage, tokens=run.summary(self.matched_to)["trained_tokens"])
         result = run.run_job(stage)
         kept = ("steps", "trained_tokens", "total_tokens", "seconds", "resumed_from", "log")
         return {

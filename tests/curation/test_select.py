@@ -9,7 +9,6 @@ from reasondistill.curation.curation_step import Measured
 from reasondistill.curation.lookup.held_out import DecontaminationOptions, HeldOut
 from reasondistill.curation.options import CurateOptions
 from reasondistill.curation.select import make_steps, select
-from reasondistill.curation.steps import ORDER
 from reasondistill.curation.steps.pass_rate import PassRateOptions
 from reasondistill.curation.steps.quality import QualityOptions
 from reasondistill.records import FinishReason
@@ -83,7 +82,8 @@ def test_every_rollout_is_kept_or_dropped_once_and_order_stays(build, make_probl
     rows = selection.waterfall
     assert sum(row.dropped for row in rows) == len(dropped)
     assert (rows[-1].kept if rows else len(everything)) == len(kept)
-    assert [ORDER.index(row.stage) for row in rows] == sorted(ORDER.index(row.stage) for row in rows)
+    order = [step.name for step in make_steps(options)]
+    assert [order.index(row.stage) for row in rows] == sorted(order.index(row.stage) for row in rows)
 
 
 @settings(deadline=None)

@@ -37,7 +37,7 @@ from pathlib import Path
 from reasondistill.store import table as store
 from reasondistill.cli.main import main
 import reasondistill.run.recipe_run
-import reasondistill.curation.lookup.minhash_index, reasondistill.curation.lookup.shingles
+import reasondistill.curation.lookup.minhash_index, reasondistill.curation.lookup.ngrams
 import pyarrow.parquet, reasondistill.report.assemble, rensa, verifiers.math
 from reasondistill.store.versions import versions
 from reasondistill.recipe.read import load_recipe

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from reasondistill.curation.candidate_source import Candidate, Source
+from reasondistill.curation.controls import wrong_rollouts
 from reasondistill.curation.options import CurateOptions
 from reasondistill.curation.select import make_steps, select
-from reasondistill.curation.wrong_rollouts import wrong_rollouts
 from reasondistill.export.examples import to_example
 from reasondistill.export.formats.inputs import gather
 from reasondistill.generation.prompts import PromptTemplate

@@ -19,7 +19,7 @@ from reasondistill.run.child_process import run_job
 from reasondistill.store import Table
 from reasondistill.store.options import Choice, dump_options, read_options
 from reasondistill.training.options import TrainOptions
-from reasondistill.training.train_stage import TrainStage
+from reasondistill.training.step import TrainStage
 from reasondistill.verification.judging import VerifyOptions
 
 

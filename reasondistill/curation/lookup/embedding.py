@@ -1,6 +1,6 @@
 """Texts as vectors of length 1: TF-IDF by scikit-learn, or a model's hidden states by transformers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -56,16 +56,11 @@ def _by_model(texts: Iterable[str], name: str) -> Any:
     model = AutoModel.from_pretrained(place, dtype=torch.float32).eval()
     rows = []
     with torch.inference_mode():
-        for batch in _batches(texts):
+        rest = iter(texts)
+        while batch := list(islice(rest, _BATCH)):
             encoded = tokenizer(batch, return_tensors="pt", padding=True, truncation=True, max_length=_MAX_TOKENS)
             mask = encoded["attention_mask"][:, :, None].float()
             states = model(**encoded).last_hidden_state * mask
             mean = states.sum(1) / mask.sum(1).clamp(min=1)
             rows.append(torch.nn.functional.normalize(mean, dim=1).numpy())
     return np.concatenate(rows)
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(texts)
-    while batch := list(islice(rest, _BATCH)):
-        yield batch

@@ -39,7 +39,9 @@ def choose_near_all(vectors: Any, count: int, *, ground: int = GROUND, seed: int
     """
     total = vectors.shape[0]
     drawn = range(total) if total <= ground else sorted(random.Random(content_id(seed)).sample(range(total), ground))
-    columns = _columns(vectors if total <= ground else vectors[list(drawn)])
+    targets = vectors if total <= ground else vectors[list(drawn)]
+    # A sparse ground set is held by terms, so that a product reads no term that a row lacks.
+    columns = targets.T.tocsr() if hasattr(targets, "tocsr") else targets.T
     covered = np.zeros(columns.shape[1], dtype=np.float32)
     # (minus the gain or its bound, row, how many rows were chosen when it was computed)
     heap = [(-bound, row, -1) for row, bound in enumerate(_bounds(vectors, columns))]
@@ -51,23 +53,12 @@ def choose_near_all(vectors: Any, count: int, *, ground: int = GROUND, seed: int
             chosen.append(row)
             covered = np.maximum(covered, _similar(vectors, [row], columns)[0])
             continue
-        rows = _pop_old(heap, len(chosen))
+        rows: list[int] = []
+        while heap and heap[0][2] != len(chosen) and len(rows) < _AT_ONCE:
+            rows.append(heapq.heappop(heap)[1])
         for row, gain in zip(rows, _gains(_similar(vectors, rows, columns) - covered), strict=True):
             heapq.heappush(heap, (-gain, row, len(chosen)))
     return chosen
-
-
-def _pop_old(heap: list[tuple[float, int, int]], now: int) -> list[int]:
-    """Take the rows with the largest gains off the heap, as far as these are old."""
-    rows: list[int] = []
-    while heap and heap[0][2] != now and len(rows) < _AT_ONCE:
-        rows.append(heapq.heappop(heap)[1])
-    return rows
-
-
-def _columns(targets: Any) -> Any:
-    """Return the ground set as columns; a sparse one by terms, so that a product reads no term that a row lacks."""
-    return targets.T.tocsr() if hasattr(targets, "tocsr") else targets.T
 
 
 def _bounds(vectors: Any, columns: Any) -> list[float]:

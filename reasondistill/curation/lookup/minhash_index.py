@@ -6,7 +6,7 @@ the signatures are in a temporary file, of which only those of likely candidates
 
 import tempfile
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -103,12 +103,9 @@ class BandIndex:
         return [hash((band, data[band * size : (band + 1) * size])) % 0xFFFFFFFF for band in range(self._bands)]
 
     def _sort(self) -> None:
-        entries = np.sort(_packed(self._fresh.items()))
+        fresh = (key << 32 | number for key, numbers in self._fresh.items() for number in numbers)
+        entries = np.sort(np.fromiter(fresh, np.uint64))
         while self._sorted and len(self._sorted[-1]) < _GROWTH * len(entries):
             entries = np.sort(np.concatenate([self._sorted.pop(), entries]), kind="stable")
         self._sorted.append(entries)
         self._fresh, self._waiting = {}, 0
-
-
-def _packed(fresh: Iterable[tuple[int, list[int]]]) -> npt.NDArray[np.uint64]:
-    return np.fromiter((key << 32 | number for key, numbers in fresh for number in numbers), np.uint64)

@@ -1,10 +1,10 @@
-"""The curation steps by name: one file each, with the step's options and its call.
+"""The curation steps by name: one file each, with the step's options and what it drops.
 
-A new step is a file here and a line in `STEPS`, with its place in `ORDER`. `curate.custom` runs your own step, named
-`package.module:Name`, without a change here; see `curation_step.CurationStep`.
+A new step is a file here, a line in `STEPS`, and a line in `select.make_steps` if the recipe turns it on by an option.
+`curate.custom` runs your own step, named `package.module:Name`, without a change here; see `curation_step`.
 """
 
-__all__ = ["CUSTOM", "ORDER", "STEPS"]
+__all__ = ["STEPS"]
 
 _HERE = "reasondistill.curation.steps"
 STEPS = {
@@ -24,13 +24,4 @@ STEPS = {
     "token_budget": f"{_HERE}.token_budget:TokenBudget",
     "decontamination": f"{_HERE}.decontaminate:Decontaminate",
 }
-"""Class of each step by its name in the ledger. `of(options)` of a class makes the step, or None where it is off."""
-CUSTOM = "custom"
-ORDER = (
-    *("outcome", "complete", "quality", "duplicates", "near_duplicates", "pass_rate", "references", "ifd", CUSTOM),
-    *("limit", "selection", "diversity", "small_set", "token_budget", "decontamination"),
-)
-"""Order of the steps that the recipe turns on, `custom` being your own. The licence comes before them.
-
-Filters come first, steps that choose a subset after them, and decontamination last, over the rows to be trained on.
-"""
+"""Class of each step by its name in the ledger."""

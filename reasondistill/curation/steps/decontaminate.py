@@ -1,33 +1,20 @@
 """Drop rollouts whose question repeats a benchmark's problem."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
 
 from ..candidate_source import Candidate
-from ..curation_step import Context, NoOptions
+from ..curation_step import Context, CurationStep
 from ..lookup.held_out import Match
 from ..lookup.normalise import text_key
 
-if TYPE_CHECKING:
-    from ..options import CurateOptions
 
-
-@dataclass(frozen=True, slots=True)
-class Decontaminate:
+class Decontaminate(CurationStep):
     """Drop rollouts whose question `context.contamination` finds in a benchmark; it looks each question up once.
 
     Without benchmarks in the context nothing is dropped. Their index has the options (`DecontaminationOptions`).
     """
 
-    options: NoOptions = field(default_factory=NoOptions)
-    name: ClassVar[str] = "decontamination"
-    Options: ClassVar[type[NoOptions]] = NoOptions
-
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where `decontaminate` is on."""
-        return cls() if curate.decontaminate else None
+    name = "decontamination"
 
     def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
         """Run the step."""
@@ -40,8 +27,7 @@ class Decontaminate:
             problem, question = candidate.problem, text_key(candidate.problem.question)
             if question not in known:
                 known[question] = search.add(problem.id, problem.question).best
-            match = known[question]
-            if match is None:
+            if (match := known[question]) is None:
                 yield candidate
             else:
                 evidence = f"{match.benchmark}/{match.problem_id} {match.coverage:.2f}: {match.question}"

@@ -1,29 +1,16 @@
 """Drop equal traces of one problem, and all but one problem of equal questions."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
 
-from ..candidate_source import Candidate, full_text
-from ..curation_step import Context, NoOptions
+from ..candidate_source import Candidate
+from ..curation_step import Context, CurationStep
 from ..lookup.normalise import text_key
 
-if TYPE_CHECKING:
-    from ..options import CurateOptions
 
-
-@dataclass(frozen=True, slots=True)
-class Duplicates:
+class Duplicates(CurationStep):
     """Keep the first of equal traces and the first of equal questions; case and space are ignored."""
 
-    options: NoOptions = field(default_factory=NoOptions)
-    name: ClassVar[str] = "duplicates"
-    Options: ClassVar[type[NoOptions]] = NoOptions
-
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where `deduplicate` is on."""
-        return cls() if curate.deduplicate else None
+    name = "duplicates"
 
     def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
         """Run the step."""
@@ -31,7 +18,7 @@ class Duplicates:
         seen: dict[bytes, str] = {}
         for candidate in candidates:
             question = text_key(_fold(candidate.problem.question))
-            trace = text_key(question.hex() + _fold("\n".join(map(full_text, candidate.rollout.completion))))
+            trace = text_key(question.hex() + _fold(candidate.completion_text))
             if owner.setdefault(question, candidate.problem.id) != candidate.problem.id:
                 context.ledger.add(candidate.drop(self.name, "same_question", owner[question]))
             elif trace in seen:

@@ -6,18 +6,14 @@ rest the top share by IFD is kept (5, 10 and 15 % in the paper).
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from ..candidate_source import Candidate, Key
-from ..curation_step import Context
-from ..two_pass import Reason, two_passes
-
-if TYPE_CHECKING:
-    from ..options import CurateOptions
+from ..curation_step import Context, Reason
+from .choosing import ChoosingStep, SizedKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,39 +39,29 @@ def ifd(after_question: float, alone: float) -> float:
     return math.exp(after_question - alone)
 
 
-@dataclass(frozen=True, slots=True)
-class Ifd:
+class Ifd(ChoosingStep):
     """Keep the share of the rollouts with the highest IFD below 1.
 
     A share of n rollouts is rounded up to whole ones. Among equals the ids decide.
     """
 
+    name = "ifd"
+    Options = IfdOptions
     options: IfdOptions
-    name: ClassVar[str] = "ifd"
-    Options: ClassVar[type[IfdOptions]] = IfdOptions
 
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where a model is named."""
-        return cls(curate.ifd) if curate.ifd.model else None
-
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step over `context.measured.ifd`."""
-
-        def refuse(keys: Sequence[Key]) -> dict[str, Reason]:
-            refused: dict[str, Reason] = {}
-            ranked: list[tuple[float, str]] = []
-            for key in keys:
-                score = context.measured.ifd.get(key.rollout_id)
-                if score is None or not math.isfinite(score):
-                    refused[key.rollout_id] = Reason("no_ifd")
-                elif score >= 1:
-                    refused[key.rollout_id] = Reason("question_does_not_help", f"{score:.4f}")
-                else:
-                    ranked.append((-score, key.rollout_id))
-            top = math.ceil(round(self.options.share * len(keys), 9))
-            for score, identifier in sorted(ranked)[top:]:
-                refused[identifier] = Reason("low_ifd", f"{-score:.4f}; the top {top} of {len(keys)} stay")
-            return refused
-
-        return two_passes(candidates, Key.of, refuse, context, self.name)
+    def refuse(self, keys: Sequence[SizedKey], context: Context) -> Mapping[str, Reason]:
+        """Leave out all but the top of `context.measured.ifd`."""
+        refused: dict[str, Reason] = {}
+        ranked: list[tuple[float, str]] = []
+        for key in keys:
+            score = context.measured.ifd.get(key.rollout_id)
+            if score is None or not math.isfinite(score):
+                refused[key.rollout_id] = "no_ifd", ""
+            elif score >= 1:
+                refused[key.rollout_id] = "question_does_not_help", f"{score:.4f}"
+            else:
+                ranked.append((-score, key.rollout_id))
+        top = math.ceil(round(self.options.share * len(keys), 9))
+        for score, identifier in sorted(ranked)[top:]:
+            refused[identifier] = "low_ifd", f"{-score:.4f}; the top {top} of {len(keys)} stay"
+        return refused

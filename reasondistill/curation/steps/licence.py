@@ -6,13 +6,12 @@ fits a use is for a person to decide. Statements with an unknown licence stay; n
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ...records import Problem
 from ..candidate_source import Candidate
-from ..curation_step import Context
+from ..curation_step import Context, CurationStep, Reason
 
 KEYS = ("licence", "license")
 """Keys of a problem's metadata that name its licence."""
@@ -53,22 +52,17 @@ def forbids(licence: str) -> bool:
     return bool(_FORBIDS.search(licence))
 
 
-@dataclass(frozen=True, slots=True)
-class Licence:
+class Licence(CurationStep):
     """Drop rollouts whose problem's statement may not be redistributed."""
 
-    options: LicenceRule = field(default_factory=LicenceRule)
-    name: ClassVar[str] = "licence"
-    Options: ClassVar[type[LicenceRule]] = LicenceRule
+    name = "licence"
+    Options = LicenceRule
+    options: LicenceRule
 
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step."""
-        for candidate in candidates:
-            licence = licence_of(candidate.problem, self.options)
-            if forbids(licence) and not self.options.force:
-                context.ledger.add(candidate.drop(self.name, "statement_not_free", licence))
-            else:
-                yield candidate
+    def fault(self, candidate: Candidate, _context: Context) -> Reason | None:
+        """Return a licence that forbids it."""
+        licence = licence_of(candidate.problem, self.options)
+        return ("statement_not_free", licence) if forbids(licence) and not self.options.force else None
 
 
 def count_licences(problems: Iterable[Problem], rule: LicenceRule) -> Counter[str]:

@@ -1,25 +1,23 @@
 """Keep a number of rollouts per problem."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge
 
 from ...records import content_id
 from ..candidate_source import Candidate
-from ..curation_step import Context
-from .choosing import SizedKey, choose, longest_first, tokens_of
+from ..curation_step import Context, Reason
+from ..lookup.normalise import normalise, words
+from .choosing import ChoosingStep, SizedKey, all_but, longest_first, tokens_of
 
 if TYPE_CHECKING:
-    from ..lookup.shingles import Shingles
-    from ..options import CurateOptions
+    from ..lookup.ngrams import Hashes
 
 PerProblem = Literal["first", "shortest", "longest", "random", "diverse"]
 """Rules that choose among the rollouts of one problem."""
-Order = Callable[[Sequence[SizedKey]], list[SizedKey]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,77 +30,64 @@ class LimitOptions:
     """Rule that chooses them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(ChoosingStep):
     """Keep `count` rollouts of each problem: the first, shortest or longest, random ones, or those least alike."""
 
+    name = "limit"
+    Options = LimitOptions
     options: LimitOptions
-    name: ClassVar[str] = "limit"
-    Options: ClassVar[type[LimitOptions]] = LimitOptions
 
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where a number is set."""
-        if curate.max_per_problem is None:
-            return None
-        return cls(LimitOptions(count=curate.max_per_problem, choose=curate.choose))
+    def describe(self, candidate: Candidate) -> SizedKey:
+        """Count the tokens where they decide."""
+        counted = self.options.choose in ("shortest", "longest")
+        return replace(super().describe(candidate), tokens=tokens_of(candidate) if counted else 0)
 
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step."""
-        from ..lookup.shingles import Shingles
-
+    def refuse(self, keys: Sequence[SizedKey], context: Context) -> Mapping[str, Reason]:
+        """Leave out all but the first `count` of each problem in the rule's order."""
         count, rule = self.options.count, self.options.choose
-        with Shingles() if rule == "diverse" else nullcontext() as shingles:
-            order = _order(rule, context.seed, shingles)
+        groups: dict[str, list[SizedKey]] = defaultdict(list)
+        for key in keys:
+            groups[key.problem_id].append(key)
 
-            def describe(candidate: Candidate) -> SizedKey:
-                return SizedKey(
-                    rollout_id=candidate.rollout.id,
-                    problem_id=candidate.problem.id,
-                    tokens=tokens_of(candidate) if rule in ("shortest", "longest") else 0,
-                    shingles=shingles.add(candidate) if shingles else 0,
-                )
+        def by_chance(group: list[SizedKey]) -> list[SizedKey]:
+            return sorted(group, key=lambda key: content_id(context.seed, key.rollout_id))
 
-            def choice(keys: Sequence[SizedKey]) -> tuple[set[str], str]:
-                groups: dict[str, list[SizedKey]] = defaultdict(list)
-                for key in keys:
-                    groups[key.problem_id].append(key)
-                kept = {key.rollout_id for group in groups.values() for key in order(group)[:count]}
-                return kept, f"{count} kept, {rule}"
-
-            reason = "enough_of_this_problem"
-            yield from choose(candidates, describe, choice, context, step=self.name, reason=reason)
+        if rule == "diverse":
+            kept = set(_least_alike({name: by_chance(group) for name, group in groups.items()}, count, context))
+        else:
+            orders: dict[str, Callable[[list[SizedKey]], list[SizedKey]]] = {
+                "first": list,
+                "shortest": lambda group: sorted(group, key=lambda key: (key.tokens, key.rollout_id)),
+                "longest": longest_first,
+                "random": by_chance,
+            }
+            kept = {key.rollout_id for group in groups.values() for key in orders[rule](group)[:count]}
+        return all_but(kept, keys, "enough_of_this_problem", f"{count} kept, {rule}")
 
 
-def _order(rule: PerProblem, seed: int, shingles: "Shingles | None") -> Order:
-    """Return the function that orders a problem's rollouts, the ones to keep first."""
+def _least_alike(groups: Mapping[str, list[SizedKey]], count: int, context: Context) -> Iterator[str]:
+    """Yield the ids of `count` rollouts of each group: its first, then always the one least like those before it.
 
-    def by_chance(group: Sequence[SizedKey]) -> list[SizedKey]:
-        return sorted(group, key=lambda key: content_id(seed, key.rollout_id))
+    Likeness is the Jaccard index of word 3-grams. Memory holds the grams of the groups that are not read whole yet.
+    """
+    import numpy as np
 
-    if shingles is not None:
-        return lambda group: _farthest_first(by_chance(group), shingles)
-    orders: dict[str, Order] = {
-        "first": list,
-        "shortest": lambda group: sorted(group, key=lambda key: (key.tokens, key.rollout_id)),
-        "longest": longest_first,
-        "random": by_chance,
-    }
-    return orders[rule]
+    from ..lookup.ngrams import gram_hashes
 
-
-def _farthest_first(group: list[SizedKey], shingles: "Shingles") -> list[SizedKey]:
-    """Order a group so that each next rollout is the one least like those before it."""
-    from ..lookup.shingles import alike
-
-    left = list(group)
-    grams = {key.rollout_id: shingles[key.shingles] for key in left}
-    ordered = [left.pop(0)]
-    nearest = {key.rollout_id: 0.0 for key in left}
-    while left:
-        last = grams[ordered[-1].rollout_id]
-        for key in left:
-            nearest[key.rollout_id] = max(nearest[key.rollout_id], alike(last, grams[key.rollout_id]))
-        ordered.append(min(left, key=lambda key: nearest[key.rollout_id]))
-        left.remove(ordered[-1])
-    return ordered
+    waiting: dict[str, dict[str, Hashes]] = defaultdict(dict)
+    for one in context.source.only({key.rollout_id for group in groups.values() for key in group}):
+        group, grams = groups[one.problem.id], waiting[one.problem.id]
+        tokens = words(normalise(one.completion_text)) if len(group) > count else []
+        # A shorter text is one gram.
+        grams[one.rollout.id] = gram_hashes(tokens, min(3, len(tokens))) if tokens else np.zeros(1, np.uint64)
+        if len(grams) < len(group):
+            continue
+        nearest = {key.rollout_id: 0.0 for key in group}
+        for _ in range(min(count, len(group))):
+            yield (last := min(nearest, key=nearest.__getitem__))
+            del nearest[last]
+            for name in nearest:
+                common = len(np.intersect1d(grams[last], grams[name], assume_unique=True))
+                alike = common / (len(grams[last]) + len(grams[name]) - common)
+                nearest[name] = max(nearest[name], alike)
+        del waiting[one.problem.id]

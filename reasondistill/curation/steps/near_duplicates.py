@@ -6,18 +6,17 @@ below 0.05). Texts are compared after normalisation, on request without their nu
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Le
 
 from ...errors import RecipeError
-from ..candidate_source import Candidate, full_text
-from ..curation_step import Context
+from ..candidate_source import Candidate
+from ..curation_step import Context, CurationStep
 from ..lookup.normalise import normalise, words
 
 if TYPE_CHECKING:
     from ..lookup.minhash_index import Signature
-    from ..options import CurateOptions
 
 PERMUTATIONS = 128
 """As in distilabel."""
@@ -39,82 +38,61 @@ class NearDuplicateOptions:
     """Significance of numbers. Off, texts that differ in their numbers only are equal."""
 
 
-@dataclass(frozen=True, slots=True)
-class NearDuplicates:
+class NearDuplicates(CurationStep):
     """Keep the first of near-duplicate problems with all its rollouts, and the first of a problem's alike traces."""
 
+    name = "near_duplicates"
+    Options = NearDuplicateOptions
     options: NearDuplicateOptions
-    name: ClassVar[str] = "near_duplicates"
-    Options: ClassVar[type[NearDuplicateOptions]] = NearDuplicateOptions
-
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where a threshold is set."""
-        options = curate.near_duplicates
-        return None if options.problems is None and options.traces is None else cls(options)
 
     def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
         """Run the step."""
         options = self.options
         problems = None if options.problems is None else Seen(options.problems, numerals=options.numerals)
-        traces = None if options.traces is None else SeenInGroups(options.traces, numerals=options.numerals)
+        traces = None if options.traces is None else Seen(options.traces, numerals=options.numerals, grouped=True)
         twins: dict[str, tuple[str, float] | None] = {}
         for candidate in candidates:
-            problem = candidate.problem
+            problem, rollout = candidate.problem, candidate.rollout
             if problems is not None and problem.id not in twins:
                 twins[problem.id] = problems.twin(problem.id, problem.question)
-            if twin := twins.get(problem.id):
-                context.ledger.add(candidate.drop(self.name, "alike_question", _evidence(twin)))
-                continue
-            if traces is not None:
-                trace = "\n".join(map(full_text, candidate.rollout.completion))
-                if twin := traces.twin(problem.id, candidate.rollout.id, trace):
-                    context.ledger.add(candidate.drop(self.name, "alike_trace", _evidence(twin)))
-                    continue
-            yield candidate
+            reason, twin = "alike_question", twins.get(problem.id)
+            if twin is None and traces is not None:
+                reason, twin = "alike_trace", traces.twin(rollout.id, candidate.completion_text, problem.id)
+            if twin is None:
+                yield candidate
+            else:
+                evidence = f"kept {twin[0]}, the first of them; {twin[1]:.2f} alike"
+                context.ledger.add(candidate.drop(self.name, reason, evidence))
 
 
 class Seen:
-    """The kept texts; `twin` finds the one that the next text resembles."""
+    """The kept texts; `twin` finds the one that the next text resembles.
 
-    def __init__(self, threshold: float, *, numerals: bool = True) -> None:
+    `grouped` texts come in many small groups, and each is compared with every other of its group; without groups an
+    index of bands finds the likely ones.
+    """
+
+    def __init__(self, threshold: float, *, numerals: bool = True, grouped: bool = False) -> None:
         from ..lookup.minhash_index import BandIndex, Signatures
 
         self._threshold = threshold
         self._numerals = numerals
         self._signatures = Signatures(PERMUTATIONS)
-        self._index = BandIndex(bands=PERMUTATIONS // _rows(threshold))
-        self._kept: list[str] = []
-
-    def twin(self, identifier: str, text: str) -> tuple[str, float] | None:
-        """Return id and similarity of the most similar kept text (the first of equals), or keep this one."""
-        signature = minhash(text, numerals=self._numerals)
-        if found := self._signatures.nearest(signature, self._index.find(signature), self._threshold):
-            return self._kept[found[0]], found[1]
-        number = self._signatures.add(signature)
-        self._index.add(signature, number)
-        self._kept.append(identifier)
-        return None
-
-
-class SeenInGroups:
-    """The same within many small groups: every text is compared with every other of its group."""
-
-    def __init__(self, threshold: float, *, numerals: bool = True) -> None:
-        from ..lookup.minhash_index import Signatures
-
-        self._threshold = threshold
-        self._numerals = numerals
-        self._signatures = Signatures(PERMUTATIONS)
+        self._index = None if grouped else BandIndex(bands=PERMUTATIONS // _rows(threshold))
         self._groups: dict[str, tuple[int, ...]] = {}
         self._kept: list[str] = []
 
-    def twin(self, group: str, identifier: str, text: str) -> tuple[str, float] | None:
-        """Return id and similarity of the group's most similar text, or keep this one."""
-        signature, others = minhash(text, numerals=self._numerals), self._groups.get(group, ())
+    def twin(self, identifier: str, text: str, group: str = "") -> tuple[str, float] | None:
+        """Return id and similarity of the most similar kept text (the first of equals), or keep this one."""
+        signature = minhash(text, numerals=self._numerals)
+        others = self._groups.get(group, ()) if self._index is None else self._index.find(signature)
         if found := self._signatures.nearest(signature, others, self._threshold):
             return self._kept[found[0]], found[1]
-        self._groups[group] = (*others, self._signatures.add(signature))
+        number = self._signatures.add(signature)
+        if self._index is None:
+            self._groups[group] = (*others, number)
+        else:
+            self._index.add(signature, number)
         self._kept.append(identifier)
         return None
 
@@ -130,10 +108,6 @@ def minhash(text: str, *, numerals: bool = True) -> "Signature":
     hashes = RMinHash(PERMUTATIONS, 0)
     hashes.update(_shingles(normalise(text, numerals=numerals)))
     return np.array(hashes.digest(), np.uint32)
-
-
-def _evidence(twin: tuple[str, float]) -> str:
-    return f"kept {twin[0]}, the first of them; {twin[1]:.2f} alike"
 
 
 def _shingles(normalised: str) -> list[str]:

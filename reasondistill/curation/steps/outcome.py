@@ -1,16 +1,12 @@
 """Keep rollouts by the outcome of their verdict."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import Literal
 
 from verifiers import Outcome
 
 from ..candidate_source import Candidate
-from ..curation_step import Context
-
-if TYPE_CHECKING:
-    from ..options import CurateOptions
+from ..curation_step import Context, CurationStep, Reason
 
 _ACCEPTED = {
     "correct": {Outcome.CORRECT},
@@ -27,27 +23,17 @@ class OutcomeOptions:
     """Outcome of the rollouts that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeepOutcome:
+class KeepOutcome(CurationStep):
     """Keep `correct` rollouts, `wrong` ones (incorrect, no answer, timeout), or `all` that were judged.
 
     An undecided rollout is neither right nor wrong: it stays under `all` only. An error never stays.
     """
 
-    options: OutcomeOptions = field(default_factory=OutcomeOptions)
-    name: ClassVar[str] = "outcome"
-    Options: ClassVar[type[OutcomeOptions]] = OutcomeOptions
+    name = "outcome"
+    Options = OutcomeOptions
+    options: OutcomeOptions
 
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self:
-        """Return the step; it is always on."""
-        return cls(OutcomeOptions(keep=curate.keep))
-
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step."""
-        accepted = _ACCEPTED[self.options.keep]
-        for candidate in candidates:
-            if candidate.verdict.outcome in accepted:
-                yield candidate
-            else:
-                context.ledger.add(candidate.drop(self.name, candidate.verdict.outcome, candidate.verdict.reason))
+    def fault(self, candidate: Candidate, _context: Context) -> Reason | None:
+        """Return another outcome, and why it is one."""
+        verdict = candidate.verdict
+        return None if verdict.outcome in _ACCEPTED[self.options.keep] else (verdict.outcome, verdict.reason)

@@ -1,16 +1,12 @@
 """Pass rate: keep problems that a reference model solves sometimes, neither never nor always."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
 from ..candidate_source import Candidate
-from ..curation_step import Context
-
-if TYPE_CHECKING:
-    from ..options import CurateOptions
+from ..curation_step import Context, CurationStep, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,27 +30,17 @@ class PassRateOptions:
         return self.low < rate < self.high
 
 
-@dataclass(frozen=True, slots=True)
-class PassRate:
+class PassRate(CurationStep):
     """Keep problems whose pass rate under the reference model lies strictly within the band (open-r1: 0.1 to 0.9)."""
 
+    name = "pass_rate"
+    Options = PassRateOptions
     options: PassRateOptions
-    name: ClassVar[str] = "pass_rate"
-    Options: ClassVar[type[PassRateOptions]] = PassRateOptions
 
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where the band is on for every row, not for the rows for RL alone."""
-        return cls(curate.pass_rate) if curate.pass_rate.enabled else None
-
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step over `context.measured.rates`."""
-        for candidate in candidates:
-            rate = context.measured.rates.get(candidate.problem.id)
-            if rate is None:
-                context.ledger.add(candidate.drop(self.name, "unknown"))
-            elif self.options.holds(rate):
-                yield candidate
-            else:
-                reason = "too_easy" if rate >= self.options.high else "too_hard"
-                context.ledger.add(candidate.drop(self.name, reason, f"{rate:.3f}"))
+    def fault(self, candidate: Candidate, context: Context) -> Reason | None:
+        """Return on which side of the band `context.measured.rates` is."""
+        rate = context.measured.rates.get(candidate.problem.id)
+        if rate is None:
+            return "unknown", ""
+        high = rate >= self.options.high
+        return None if self.options.holds(rate) else ("too_easy" if high else "too_hard", f"{rate:.3f}")

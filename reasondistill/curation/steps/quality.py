@@ -7,9 +7,9 @@ order of the rollouts makes no difference.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
@@ -18,11 +18,8 @@ from verifiers.steps import Judged, check_steps
 
 from ...records import Kind
 from ..candidate_source import Candidate
-from ..curation_step import Context
+from ..curation_step import Context, CurationStep, Reason
 from ..lookup.normalise import normalise
-
-if TYPE_CHECKING:
-    from ..options import CurateOptions
 
 _GRAM = 8
 _MIN_LOOP_WORDS = 60
@@ -66,35 +63,29 @@ class QualityOptions:
     no_spying: bool = False
     """Filter of programs that read their tests or their own source."""
 
+    @property
+    def is_on(self) -> bool:
+        """Whether some filter is on."""
+        return self != QualityOptions()
+
 
 Check = Callable[[Candidate, QualityOptions], str | None]
 """Returns the evidence against a rollout, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(CurationStep):
     """Drop rollouts that fail a check that is on; the first failed check is the reason in the ledger."""
 
+    name = "quality"
+    Options = QualityOptions
     options: QualityOptions
-    name: ClassVar[str] = "quality"
-    Options: ClassVar[type[QualityOptions]] = QualityOptions
 
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where a check is on."""
-        return cls(curate.quality) if any(getattr(curate.quality, name) for name, _ in CHECKS.values()) else None
-
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step."""
-        checks = [(reason, check) for reason, (option, check) in CHECKS.items() if getattr(self.options, option)]
-        for candidate in candidates:
-            for reason, check in checks:
-                evidence = check(candidate, self.options)
-                if evidence is not None:
-                    context.ledger.add(candidate.drop(self.name, reason, evidence))
-                    break
-            else:
-                yield candidate
+    def fault(self, candidate: Candidate, _context: Context) -> Reason | None:
+        """Return the first failed check and its evidence."""
+        for reason, (option, check) in CHECKS.items():
+            if getattr(self.options, option) and (evidence := check(candidate, self.options)) is not None:
+                return reason, evidence
+        return None
 
 
 def repeated_share(text: str) -> float:

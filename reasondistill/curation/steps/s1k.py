@@ -3,20 +3,16 @@
 import math
 import random
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from annotated_types import Ge
 
 from ...records import content_id
 from ..candidate_source import Candidate
-from ..curation_step import Context
-from .choosing import SizedKey, choose, domain_of, longest_first, tokens_of
-
-if TYPE_CHECKING:
-    from ..options import CurateOptions
+from ..curation_step import Context, Reason
+from .choosing import ChoosingStep, SizedKey, all_but, by_domain, domain_of, longest_first, tokens_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,53 +25,34 @@ class S1kOptions:
     """Key of a problem's metadata that names its domain."""
 
 
-@dataclass(frozen=True, slots=True)
-class S1k:
+class S1k(ChoosingStep):
     """Draw `count` rollouts of as many problems.
 
     Until there are enough: draw a domain uniformly, and in it a rollout with probability 2^-rank, rank 0 being the
     longest trace. At most one rollout of a problem is chosen.
     """
 
+    name = "selection"
+    Options = S1kOptions
     options: S1kOptions
-    name: ClassVar[str] = "selection"
-    Options: ClassVar[type[S1kOptions]] = S1kOptions
 
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where a number is set."""
-        return None if curate.s1k is None else cls(S1kOptions(count=curate.s1k, domain=curate.domain))
+    def describe(self, candidate: Candidate) -> SizedKey:
+        """Count the tokens and name the domain."""
+        domain = sys.intern(domain_of(candidate, self.options.domain))
+        return replace(super().describe(candidate), tokens=tokens_of(candidate), domain=domain)
 
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step."""
-
-        def describe(candidate: Candidate) -> SizedKey:
-            return SizedKey(
-                rollout_id=candidate.rollout.id,
-                problem_id=candidate.problem.id,
-                tokens=tokens_of(candidate),
-                domain=sys.intern(domain_of(candidate.problem, self.options.domain)),
-            )
-
-        def choice(keys: Sequence[SizedKey]) -> tuple[set[str], str]:
-            chosen = _draw(keys, self.options.count, random.Random(content_id("s1k", context.seed)))
-            return chosen, f"{len(chosen)} drawn"
-
-        return choose(candidates, describe, choice, context, step=self.name, reason="not_drawn")
-
-
-def _draw(keys: Sequence[SizedKey], count: int, draw: random.Random) -> set[str]:
-    domains: dict[str, list[SizedKey]] = defaultdict(list)
-    for key in longest_first(keys):
-        domains[key.domain].append(key)
-    ranked = {name: _Ranked(group) for name, group in domains.items()}
-    chosen: set[str] = set()
-    while ranked and len(chosen) < count:
-        name = draw.choice(sorted(ranked))
-        chosen.add(ranked[name].take(_rank(draw)).rollout_id)
-        if not ranked[name].left:
-            del ranked[name]
-    return chosen
+    def refuse(self, keys: Sequence[SizedKey], context: Context) -> Mapping[str, Reason]:
+        """Leave out the rollouts that are not drawn."""
+        draw = random.Random(content_id("s1k", context.seed))
+        ranked = {name: _Ranked(group) for name, group in by_domain(longest_first(keys)).items()}
+        chosen: set[str] = set()
+        while ranked and len(chosen) < self.options.count:
+            name = draw.choice(sorted(ranked))
+            rank = int(-math.log2(1 - draw.random()))  # with probability 2^-(rank + 1)
+            chosen.add(ranked[name].take(rank).rollout_id)
+            if not ranked[name].left:
+                del ranked[name]
+        return all_but(chosen, keys, "not_drawn", f"{len(chosen)} drawn")
 
 
 class _Ranked:
@@ -103,8 +80,3 @@ class _Ranked:
         self._gone.add(found.problem_id)
         self.left -= 1
         return found
-
-
-def _rank(draw: random.Random) -> int:
-    """Draw a rank with probability 2^-(rank + 1)."""
-    return int(-math.log2(1 - draw.random()))

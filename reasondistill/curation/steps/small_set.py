@@ -6,21 +6,16 @@ within these bounds, as s1K weighs traces.
 """
 
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from annotated_types import Ge, Gt
 
 from ...records import content_id
 from ..candidate_source import Candidate, full_text
-from ..curation_step import Context
-from ..two_pass import Reason, two_passes
-from .choosing import SizedKey, domain_of, longest_first, tokens_of
-
-if TYPE_CHECKING:
-    from ..options import CurateOptions
+from ..curation_step import Context, Reason
+from .choosing import ChoosingStep, SizedKey, all_but, by_domain, domain_of, longest_first, tokens_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,61 +33,40 @@ class SmallSetOptions:
     high value draws uniformly."""
 
 
-@dataclass(frozen=True, slots=True)
-class SmallSet:
+class SmallSet(ChoosingStep):
     """Keep at most `count` rollouts, each of another problem. The ids and the seed decide, not the order."""
 
+    name = "small_set"
+    Options = SmallSetOptions
     options: SmallSetOptions
-    domain: str = "subject"
-    """Key of a problem's metadata that names its domain."""
-    name: ClassVar[str] = "small_set"
-    Options: ClassVar[type[SmallSetOptions]] = SmallSetOptions
 
-    @classmethod
-    def of(cls, curate: "CurateOptions") -> Self | None:
-        """Return the step where a number is set."""
-        return None if curate.small_set.count is None else cls(curate.small_set, curate.domain)
+    def __init__(self, options: SmallSetOptions | None = None, domain: str = "subject") -> None:
+        """`domain` is the key of a problem's metadata that names its domain."""
+        super().__init__(options)
+        self._domain = domain
 
-    def __call__(self, candidates: Iterable[Candidate], context: Context) -> Iterator[Candidate]:
-        """Run the step."""
+    def describe(self, candidate: Candidate) -> SizedKey:
+        """Count tokens and characters, and name the domain."""
+        characters = sum(len(full_text(message)) for message in candidate.rollout.completion)
+        key, domain = super().describe(candidate), domain_of(candidate, self._domain)
+        return replace(key, tokens=tokens_of(candidate), characters=characters, domain=domain)
+
+    def refuse(self, keys: Sequence[SizedKey], context: Context) -> Mapping[str, Reason]:
+        """Leave out the rollouts that are too short, too long, or not drawn."""
         options = self.options
-
-        def describe(candidate: Candidate) -> SizedKey:
-            return SizedKey(
-                rollout_id=candidate.rollout.id,
-                problem_id=candidate.problem.id,
-                tokens=tokens_of(candidate),
-                characters=sum(len(full_text(message)) for message in candidate.rollout.completion),
-                domain=domain_of(candidate.problem, self.domain),
-            )
-
-        def refuse(keys: Sequence[SizedKey]) -> dict[str, Reason]:
-            refused = {key.rollout_id: why for key in keys if (why := _out_of_bounds(key, options)) is not None}
-            domains: dict[str, list[SizedKey]] = defaultdict(list)
-            for key in _best_of_problems([key for key in keys if key.rollout_id not in refused]):
-                domains[key.domain].append(key)
-            chosen = _draw(domains, options, random.Random(content_id("small_set", context.seed)))
-            why = Reason("not_drawn", f"{len(chosen)} drawn from {len(domains)} domains")
-            others = (k.rollout_id for k in keys if k.rollout_id not in chosen and k.rollout_id not in refused)
-            return refused | dict.fromkeys(others, why)
-
-        return two_passes(candidates, describe, refuse, context, self.name)
-
-
-def _out_of_bounds(key: SizedKey, options: SmallSetOptions) -> Reason | None:
-    if key.characters < options.shortest:
-        return Reason("too_short", f"{key.characters} of {options.shortest} characters")
-    if key.characters > options.longest:
-        return Reason("too_long", f"{key.characters} of {options.longest} characters")
-    return None
-
-
-def _best_of_problems(keys: Sequence[SizedKey]) -> list[SizedKey]:
-    """Return the longest rollout of each problem, the longest first."""
-    best: dict[str, SizedKey] = {}
-    for key in longest_first(keys):
-        best.setdefault(key.problem_id, key)
-    return list(best.values())
+        refused: dict[str, Reason] = {}
+        best: dict[str, SizedKey] = {}
+        for key in longest_first(keys):
+            if key.characters < options.shortest:
+                refused[key.rollout_id] = "too_short", f"{key.characters} of {options.shortest} characters"
+            elif key.characters > options.longest:
+                refused[key.rollout_id] = "too_long", f"{key.characters} of {options.longest} characters"
+            else:
+                best.setdefault(key.problem_id, key)
+        domains = by_domain(best.values())
+        chosen = _draw(domains, options, random.Random(content_id("small_set", context.seed)))
+        why = f"{len(chosen)} drawn from {len(domains)} domains"
+        return all_but(chosen, keys, "not_drawn", why) | refused
 
 
 def _draw(domains: Mapping[str, Sequence[SizedKey]], options: SmallSetOptions, draw: random.Random) -> set[str]:

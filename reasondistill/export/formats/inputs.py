@@ -3,6 +3,7 @@
 Memory holds a key per rollout; texts are read again, in the order in which a format wants them.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -10,7 +11,7 @@ from itertools import groupby
 from verifiers import Outcome
 
 from ...curation.candidate_source import Candidate, Key, Source
-from ...records import Example
+from ...records import Example, Row
 from ..options import ExportOptions
 from ..rendering import uses_tools
 
@@ -27,16 +28,6 @@ class Entry(Key):
     right: bool | None
     """Verified right or wrong; None for neither."""
 
-    @classmethod
-    def of(cls, candidate: Candidate) -> "Entry":
-        """Return a candidate's entry."""
-        return cls(
-            rollout_id=candidate.rollout.id,
-            problem_id=candidate.problem.id,
-            length=candidate.rollout.usage.completion_tokens or len(candidate.rollout.written),
-            right=_RIGHT.get(candidate.verdict.outcome),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -50,6 +41,17 @@ class Sample:
     def right(self) -> bool | None:
         """Whether it was verified right or wrong; None for neither."""
         return _RIGHT.get(self.candidate.verdict.outcome)
+
+    @property
+    def tools(self) -> Row:
+        """The column `tools`, where one was offered."""
+        return {"tools": json.dumps(list(self.example.tools))} if self.example.tools else {}
+
+    @property
+    def origin(self) -> Row:
+        """The columns that name a row's origin."""
+        problem = self.candidate.problem
+        return {"rollout_id": self.candidate.rollout.id, "problem_id": problem.id, "source": problem.source}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,11 @@ class Material:
     """Problem ids that rows for RL are restricted to; None for no restriction."""
     options: ExportOptions = field(default_factory=ExportOptions)
     seed: int = 0
+
+    @property
+    def decided(self) -> list[Entry]:
+        """The rollouts that were verified right or wrong, kept ones first."""
+        return [entry for entry in (*self.kept, *self.wrong) if entry.right is not None]
 
     def read(self, entries: Iterable[Key]) -> Iterator[Sample]:
         """Yield the samples in the order of the entries."""
@@ -104,7 +111,12 @@ def gather(
         nonlocal tools
         for candidate in source:
             tools = tools or uses_tools(candidate.rollout.completion)
-            yield Entry.of(candidate)
+            yield Entry(
+                rollout_id=candidate.rollout.id,
+                problem_id=candidate.problem.id,
+                length=candidate.rollout.usage.completion_tokens or len(candidate.rollout.written),
+                right=_RIGHT.get(candidate.verdict.outcome),
+            )
 
     mine = tuple(entries(kept))
     ids = {entry.rollout_id for entry in mine}

@@ -1,13 +1,12 @@
 """Preference data: right against wrong rollouts of one problem, paired (DPO) or single (KTO)."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ...records import Row, content_id
 from ..options import ExportOptions
 from ..rendering import chat
-from .inputs import Entry, Material, Sample
+from .inputs import Entry, Material
 from .table import ORIGIN, Format
 
 
@@ -21,7 +20,7 @@ def dpo_rows(material: Material) -> Iterator[Row]:
             "prompt": chat(chosen.example.prompt),
             "chosen": chat(chosen.example.completion),
             "rejected": chat(rejected.example.completion),
-            **_tools(chosen),
+            **chosen.tools,
             "chosen_id": right.rollout_id,
             "rejected_id": wrong.rollout_id,
             "chosen_tokens": right.length,
@@ -33,17 +32,13 @@ def dpo_rows(material: Material) -> Iterator[Row]:
 
 def kto_rows(material: Material) -> Iterator[Row]:
     """Yield `prompt`, `completion` and `label`; a rollout that was verified neither right nor wrong has no row."""
-    entries = [entry for entry in (*material.kept, *material.wrong) if entry.right is not None]
-    for sample in material.read(entries):
-        problem = sample.candidate.problem
+    for sample in material.read(material.decided):
         yield {
             "prompt": chat(sample.example.prompt),
             "completion": chat(sample.example.completion),
-            **_tools(sample),
+            **sample.tools,
             "label": sample.right,
-            "rollout_id": sample.candidate.rollout.id,
-            "problem_id": problem.id,
-            "source": problem.source,
+            **sample.origin,
         }
 
 
@@ -51,9 +46,8 @@ def choose_pairs(material: Material) -> Iterator[tuple[Entry, Entry]]:
     """Yield pairs of a right and a wrong rollout of one problem."""
     right: dict[str, list[Entry]] = defaultdict(list)
     wrong: dict[str, list[Entry]] = defaultdict(list)
-    for entry in (*material.kept, *material.wrong):
-        if entry.right is not None:
-            (right if entry.right else wrong)[entry.problem_id].append(entry)
+    for entry in material.decided:
+        (right if entry.right else wrong)[entry.problem_id].append(entry)
     for problem, chosen in right.items():
         yield from match(chosen, wrong.get(problem, ()), material.options, material.seed)
 
@@ -85,10 +79,6 @@ def match(
             pairs.append((one, other))
             used |= {one.rollout_id, other.rollout_id}
     return pairs
-
-
-def _tools(sample: Sample) -> Row:
-    return {"tools": json.dumps(list(sample.example.tools))} if sample.example.tools else {}
 
 
 DPO = Format(

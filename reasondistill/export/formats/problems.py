@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ...records import FinishReason, Kind, Problem, Row
 from ..receipts import CODE_CONTEXT
 from ..rendering import chat, one_text
-from .inputs import Material, Sample
+from .inputs import Material
 from .rollouts import question_and_answer
 from .table import Format
 
@@ -38,13 +38,9 @@ def grpo_rows(material: Material) -> Iterator[Row]:
 def kd_rows(material: Material) -> Iterator[Row]:
     """Yield the student's prompts."""
     for sample in material.problems():
-        problem, tools = sample.candidate.problem, sample.example.tools
-        yield {
-            "prompt": chat(sample.example.prompt),
-            **({"tools": json.dumps(list(tools))} if tools else {}),
-            "problem_id": problem.id,
-            "source": problem.source,
-        }
+        problem = sample.candidate.problem
+        where = {"problem_id": problem.id, "source": problem.source}
+        yield {"prompt": chat(sample.example.prompt), **sample.tools, **where}
 
 
 def open_r1_rows(material: Material) -> Iterator[Row]:
@@ -53,6 +49,7 @@ def open_r1_rows(material: Material) -> Iterator[Row]:
         problem = group[0].candidate.problem
         texts = [one_text(sample.example.completion).text for sample in group]
         right = [sample.right for sample in group]
+        finished = [sample.candidate.rollout.finish_reason for sample in group]
         yield {
             "problem": problem.question,
             "solution": _text(problem, "solution"),
@@ -61,17 +58,13 @@ def open_r1_rows(material: Material) -> Iterator[Row]:
             "question_type": _text(problem, "question_type"),
             "source": problem.source,
             "uuid": problem.id,
-            "is_reasoning_complete": [_is_complete(sample) for sample in group],
+            "is_reasoning_complete": [reason is not FinishReason.LENGTH for reason in finished],
             "generations": texts,
             "correctness_math_verify": right,
-            "finish_reasons": [str(sample.candidate.rollout.finish_reason) for sample in group],
+            "finish_reasons": list(map(str, finished)),
             "correctness_count": sum(each is True for each in right),
             "messages": question_and_answer(problem, texts[right.index(True) if True in right else 0]),
         }
-
-
-def _is_complete(sample: Sample) -> bool:
-    return sample.candidate.rollout.finish_reason is not FinishReason.LENGTH
 
 
 def _text(problem: Problem, *names: str) -> str | None:

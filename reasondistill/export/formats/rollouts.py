@@ -1,11 +1,10 @@
 """Formats with one row for every kept rollout."""
 
-import json
 from collections.abc import Iterator
 
 from ...records import Message, Problem, Row
 from ..rendering import chat, one_text, uses_tools
-from .inputs import Material, Sample
+from .inputs import Material
 from .table import ORIGIN, Format
 
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
@@ -15,8 +14,7 @@ def message_rows(material: Material) -> Iterator[Row]:
     """Yield `messages` and, where a tool was offered, `tools`."""
     for sample in material.read(material.kept):
         example = sample.example
-        tools = {"tools": json.dumps(list(example.tools))} if example.tools else {}
-        yield {"messages": chat((*example.prompt, *example.completion)), **tools, **origin(sample)}
+        yield {"messages": chat((*example.prompt, *example.completion)), **sample.tools, **sample.origin}
 
 
 def sharegpt_rows(material: Material) -> Iterator[Row]:
@@ -27,7 +25,7 @@ def sharegpt_rows(material: Material) -> Iterator[Row]:
         yield {
             "conversations": [*turns, {"from": "gpt", "value": shown.text}],
             "tool_output_spans": shown.span_rows(),
-            **origin(sample),
+            **sample.origin,
         }
 
 
@@ -41,7 +39,7 @@ def numina_rows(material: Material) -> Iterator[Row]:
             "solution": shown.text,
             "messages": question_and_answer(problem, shown.text),
             "tool_output_spans": shown.span_rows(),
-            **origin(sample),
+            **sample.origin,
         }
 
 
@@ -60,12 +58,6 @@ def openmath_rows(material: Material) -> Iterator[Row]:
             "inference_mode": "tir" if uses_tools(sample.example.completion) else "cot",
             "used_in_kaggle": False,
         }
-
-
-def origin(sample: Sample) -> Row:
-    """Return the columns that name a row's origin."""
-    problem = sample.candidate.problem
-    return {"rollout_id": sample.candidate.rollout.id, "problem_id": problem.id, "source": problem.source}
 
 
 def question_and_answer(problem: Problem, text: str) -> list[Row]:

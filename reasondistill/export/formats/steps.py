@@ -13,7 +13,6 @@ from verifiers.steps import Judged, check_steps
 from ...records import Kind, Row
 from ..rendering import plain_text, uses_tools
 from .inputs import Material
-from .rollouts import origin
 from .table import ORIGIN, Format
 
 _DISPLAY = re.compile(r"\\\[|\\\]|\\begin\{|\\end\{|\$\$")
@@ -22,8 +21,7 @@ _OPENS = {"\\[": 1, "\\begin{": 1, "\\]": -1, "\\end{": -1}
 
 def step_rows(material: Material) -> Iterator[Row]:
     """Yield TRL's stepwise rows: `prompt`, `completions` (steps that a line break joins) and `labels`."""
-    entries = [entry for entry in (*material.kept, *material.wrong) if entry.right is not None]
-    for sample in material.read(entries):
+    for sample in material.read(material.decided):
         problem = sample.candidate.problem
         if problem.kind is not Kind.MATH or uses_tools(sample.example.completion):
             continue
@@ -33,7 +31,7 @@ def step_rows(material: Material) -> Iterator[Row]:
                 "prompt": problem.question,
                 "completions": [text for text, _ in steps],
                 "labels": [label for _, label in steps],
-                **origin(sample),
+                **sample.origin,
             }
 
 
