@@ -67,7 +67,10 @@ def judge_answer(question: str, answer: str, gold: str, complete: Complete, *, n
     )
 
 
-def _vote(reply: str) -> bool | None:
+def _vote(reply: object) -> bool | None:
+    """Return a vote, None for a reply that is none: a client may answer None."""
+    if not isinstance(reply, str):
+        return None
     lines = [line for line in reply.strip().splitlines() if line.strip()]
     match = _VOTE.fullmatch(lines[-1]) if len(lines) == 1 else None
     return None if match is None else match[1].lower() == "same"

@@ -23,13 +23,31 @@ MAX_STEPS = 500
 _MAX_CHARACTERS = 200_000
 _CALCULATOR = re.compile(r"<<([^<>=\n]{1,200}(?:=[^<>=\n]{1,200})+)>>")
 _SIGN = re.compile(r"(?<![<>!:=])[=≈](?!=)")
-_ARITHMETIC = set("0123456789.,+-*/×÷−()[]x $%")
-_SEPARATOR = re.compile(r",\s")
+_ARITHMETIC = set("0123456789.,+-*/×÷()[]x√ $%")
+_SPELLINGS = str.maketrans({"–": "-", "−": "-", "‐": "-", "·": "×", "⋅": "×", "∙": "×"})
+_CAPITAL_TIMES = re.compile(r"(?<=[0-9)])( ?)X(?= ?[0-9($])")
+_COUNTED = re.compile(r"[0-9][0-9.,]* [A-Za-z]+ $")
+_BARE_NUMBER = re.compile(r"-?[$ ]*[0-9.,]+ *%?\s*[=≈]")
+_CLOCK = re.compile(r"[0-9]:$")
+_FRACTION_FIRST, _NUMBER_AND = re.compile(r"\(?[0-9]+ ?/ ?[0-9]+"), re.compile(r"[0-9] *and *$")
+_CONNECTIVE = re.compile(
+    r"(?:(?:[0-9%)]|half|thirds?|quarters?|fourths?|fifths?|tenths?|percent|double|twice|sum|product|square|root) *of"
+    r"|\b(?:mod|modulo|times|plus|minus|(?:divided|multiplied) by|than|twice|double|half|root|squared))$",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(
+    r"\s*(?:remainder\b|rem\b|mod\b|of (?=[$0-9])|[rR] ?[0-9]|and (?=\$?\(?[0-9]+ ?/ ?[0-9])"
+    r"|(?:plus|minus|times) [0-9])"
+)
+_CENTS = re.compile(r"\s*(?:cents?\b|¢)")
+_SEPARATOR = re.compile(r"[,.]\s")
 _MAX_SIDE = 200
 _EQUALS = re.compile(r"(?<![<>!:=])(=|≈|\\approx(?![A-Za-z])|\\simeq(?![A-Za-z]))(?!=)")
 _ROWS = re.compile(r"\\\\|\\begin\{[a-z*]+\}|\\end\{[a-z*]+\}|\n")
 _WORDS = re.compile(r"\\(?:text|mathrm|textbf)\s*\{[^{}]*\}|(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])|(?<=[0-9]) ?°")
 _TIMES = re.compile(r"(?<=[0-9)])(?: ?× ?| x |x(?=[0-9(]))")
+_SPACED_FRACTION = re.compile(r"(/ +)([0-9]+/[0-9]+)(?![0-9/])")
+"""`25 / 1/3` is 75."""
 _BRACKETED = re.compile(r"[(\[]\s*-?[0-9.,]+\s*[)\]]\s*[=≈]")
 _DECIMAL = re.compile(r"-?\$?\s*[0-9][0-9,]*\.([0-9]+)")
 
@@ -113,40 +131,58 @@ def _rows(text: str, at: int) -> Iterator[tuple[int, str]]:
 
 def _plain_equations(text: str) -> Iterator[tuple[int, str]]:
     """Find equations of numbers in running text: from each equals sign outwards, over characters of arithmetic."""
+    text = _CAPITAL_TIMES.sub(r"\1x", text.translate(_SPELLINGS))  # every character stays where it was
     end = 0
     for sign in _SIGN.finditer(text):
         if sign.start() < end:
             continue
-        # A comma that a space follows separates two equations.
+        # A comma or a stop that a space follows separates two equations.
         start, first = sign.start(), max(end, sign.start() - _MAX_SIDE)
         while start > first and text[start - 1] in _ARITHMETIC and not _SEPARATOR.match(text, start - 1):
             start -= 1
         end, last = sign.end(), min(len(text), sign.end() + _MAX_SIDE)
         while end < last and (text[end] in _ARITHMETIC or text[end] in "=≈") and not _SEPARATOR.match(text, end):
             end += 1
+        start += len(text[start:end]) - len(text[start:end].lstrip())
         found = text[start:end].strip().rstrip(".,")
-        if found and _stands_alone(text, start, end, found):
-            yield start + len(text[start:end]) - len(text[start:end].lstrip()), found.removeprefix("- ")
+        if found and not _ends_whole(text, end, found):
+            found = found[: [*_EQUALS.finditer(found)][-1].start()].rstrip()
+        if found and not _starts_whole(text[max(0, start - _MAX_SIDE) : start], found):
+            cut = match.end() if (match := _EQUALS.search(found)) else len(found)
+            start += len(found[:cut]) + len(found[cut:]) - len(found[cut:].lstrip())
+            found = found[cut:].strip()
+        if _EQUALS.search(found):
+            yield start, found.removeprefix("- ")
 
 
-def _parts(text: str, at: int) -> bool:
-    """Tell whether a comma separates two equations: one inside a number has no space after it."""
-    return text[at] == "," and text[at + 1 : at + 2].isspace()
-
-
-def _stands_alone(text: str, start: int, end: int, found: str) -> bool:
-    """Tell whether an equation in running text is not the tail or the head of a longer formula."""
-    before, after = text[start - 1 : start], text[end : end + 1]
-    is_bullet = found.startswith("- ") and before in ("", "\n")
-    if found[0] in "+*/×÷=x.,)" or (found[0] == "-" and not is_bullet and before.isalnum()):
+def _starts_whole(before: str, found: str) -> bool:
+    """Tell whether an equation in running text is not the tail of a longer formula or phrase, such as `half of 2`."""
+    is_bullet = found.startswith("- ") and before.rstrip(" ")[-1:] in ("", "\n")
+    if found[0] in "+*/×÷=x.,)":
         return False
-    first = text[start : start + 1]
+    if found[0] == "-" and not is_bullet and before.rstrip()[-1:].isalnum():
+        # `So -3 + 5` starts with a negative number, `25 blocks - 5` and `25 blocks -5` do not.
+        return before[-1:] == " " and found[1:2] != " " and not _COUNTED.search(before)
     # `f(2) = 7` and `a[0] = 1` define a function or a list, and so does the tail of `f(1) + f (2) = 7`.
-    is_call = (first in "([" and (before.isalnum() or before in (")", "]", "'"))) or _BRACKETED.match(found)
-    adjoins = first.isdigit() and before.isalnum()
-    if is_call or adjoins or (before and before in "^_\\<>#") or text[end - 1] in "+*/-=":
+    if (found[0] in "([" and (before[-1:].isalnum() or before[-1:] in tuple(")]'"))) or _BRACKETED.match(found):
         return False
-    return not ((after.isalpha() and not text[end - 1].isspace()) or (after and after in "^\\_"))
+    is_number = _BARE_NUMBER.match(found) is not None
+    if (before[-1:] and before[-1] in "^_\\<>#¢€£¥") or (found[0].isdigit() and before[-1:].isalnum()):
+        return False
+    if (_CLOCK.search(before) and found[:2].isdigit()) or (_FRACTION_FIRST.match(found) and _NUMBER_AND.search(before)):
+        return False
+    before = before.rstrip(" ")
+    if before[-1:].isalnum():
+        return not is_number and _CONNECTIVE.search(before) is None  # a number after words is named by them: `Week 2`
+    return before[-1:] in ("", *"\n.,;:!?\"'”’)>|#*_")
+
+
+def _ends_whole(text: str, end: int, found: str) -> bool:
+    """Tell whether an equation in running text is not the head of a longer formula, or of `3 remainder 1`."""
+    after = text[end : end + 1]
+    if text[end - 1] in "+*/-=" or (after.isalpha() and not text[end - 1].isspace()) or (after and after in "^\\_"):
+        return False
+    return not _GOES_ON.match(text, end) and not ("$" in found and _CENTS.match(text, end))
 
 
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
@@ -197,6 +233,7 @@ def _agree(a: Fraction, b: Fraction, left: str, right: str, exact: bool) -> bool
 def _value(text: str) -> Fraction | None:
     """Return the value of a side without its words and units, or None if it is not plain arithmetic."""
     plain = _TIMES.sub(r" \\times ", _WORDS.sub(" ", text)).replace("$", " ").strip().rstrip(".,;: ")
+    plain = _SPACED_FRACTION.sub(r"\1(\2)", plain)
     try:
         node = read(plain)
         if isinstance(node, Quantity) and node.unit == "percent":

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from verifiers.steps import Judged, check_steps
 
@@ -60,6 +62,32 @@ CALLS = (
 )
 def test_no_step_is_seen_where_variables_are(text: str) -> None:
     assert all(step.judged is Judged.NOT_CHECKABLE for step in check_steps(text).steps)
+
+
+@pytest.mark.parametrize("words", ["half of ", "10% of ", "60 mod ", "20 \u2014 ", "Week ", "the other ", "9:", "\xa2"])
+def test_a_left_side_that_is_cut_from_a_phrase_is_no_step(words: str) -> None:
+    assert check_steps(f"That is {words}50 = 25").steps == ()
+
+
+@pytest.mark.parametrize("tail", [" remainder 1", " r 1", " and 1/2", " of 20", " mod 5", " R1"])
+def test_a_right_side_that_goes_on_in_words_is_no_step(tail: str) -> None:
+    assert [step.text for step in check_steps(f"3 + 4 = 7 = 2{tail}").steps] == ["3 + 4 = 7"]
+
+
+@given(
+    st.integers(2, 99), st.integers(2, 99), st.sampled_from(["So ", "we get ", "12 apples. ", "", "a total of "])
+)
+def test_signs_of_people_are_read(a: int, b: int, head: str) -> None:
+    right = {"\u2013": a - b, "-": a - b, "\u2212": a - b, "\xb7": a * b, "X": a * b, "\xd7": a * b, "+": a + b}
+    for sign, value in right.items():
+        for shown, judged in ((value, "true"), (value + 1, "false")):
+            steps = check_steps(f"{head}{a} {sign} {b} = {shown} left").steps
+            assert [str(step.judged) for step in steps] == [judged], (head, sign)
+
+
+def test_an_equation_may_start_with_a_negative_number() -> None:
+    assert [str(step.judged) for step in check_steps("So -3 + 5 = 4").steps] == ["false"]
+    assert check_steps("25 blocks - 5 = 20 and 7 blocks -2 = 4").steps == ()
 
 
 def test_a_chain_is_judged_link_by_link() -> None:
