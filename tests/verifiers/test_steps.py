@@ -74,9 +74,7 @@ def test_a_right_side_that_goes_on_in_words_is_no_step(tail: str) -> None:
     assert [step.text for step in check_steps(f"3 + 4 = 7 = 2{tail}").steps] == ["3 + 4 = 7"]
 
 
-@given(
-    st.integers(2, 99), st.integers(2, 99), st.sampled_from(["So ", "we get ", "12 apples. ", "", "a total of "])
-)
+@given(st.integers(2, 99), st.integers(2, 99), st.sampled_from(["So ", "we get ", "12 apples. ", "", "a total of "]))
 def test_signs_of_people_are_read(a: int, b: int, head: str) -> None:
     right = {"\u2013": a - b, "-": a - b, "\u2212": a - b, "\xb7": a * b, "X": a * b, "\xd7": a * b, "+": a + b}
     for sign, value in right.items():

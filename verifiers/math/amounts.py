@@ -6,10 +6,7 @@ from fractions import Fraction
 from .tree import DEGREE, PI, Add, Mul, Node, Num, Pow, Quantity, Seq, Sym, holds, product
 from .units import NO_UNIT, Unit, read_unit
 
-_LETTER_UNITS = {
-    "m": "m", "g": "g", "s": "s", "h": "h", "L": "liter", "l": "liter", "N": "newton", "J": "joule", "W": "watt",
-    "V": "volt", "K": "kelvin", "C": "coulomb",
-}  # fmt: skip
+_LETTER_UNITS = {**{letter: letter for letter in "mgshLlNJWVKCAFTH"}, "Omega": "Ω"}
 
 _DEGREES, _RADIANS = (("angle", 1),), (("radian", 1),)
 

@@ -130,8 +130,6 @@ class Formulas(Stream, ABC):
             return before[0] in ("let", "const") or (before[0] == "op" and before[1] in (")", "}", "!"))
         if kind == "word":
             return self.is_product(value)
-        if kind == "frac":
-            return not self.is_fraction_of_units()
         if kind == "op":
             if value == "|":
                 return self.bars == 0 and not self.in_set
@@ -140,21 +138,17 @@ class Formulas(Stream, ABC):
             return value in _OPENERS
         return kind in _STARTS
 
-    def is_fraction_of_units(self) -> bool:
-        r"""Tell whether `\frac{\text{miles}}{\text{hour}}` follows."""
-        return all(
-            kind == "text" if at in (2, 5) else value == ("{", "}")[at % 3 == 0]
-            for at, (kind, value, _) in enumerate(self.tokens[self.at + 1 : self.at + 7], 1)
-        )
-
     def is_product(self, word: str) -> bool:
         """Tell whether letters side by side are variables multiplied, and not a unit or a word."""
-        if self.kind() == "word" and self.at and self.kind(-1) == "num" and is_unit_word(word):
-            return False
+        if self.kind() == "word" and self.at:
+            spaced = self.tokens[self.at][2]
+            follows = self.kind(-1) == "num" or (spaced and (self.kind(-1) == "const" or self.value(-1) in ("}", ")")))
+            if follows and is_unit_word(word, spaced=spaced):
+                return False
         if word in _SHORT_WORDS or (word.istitle() and word.lower() in _SHORT_WORDS) or len(word) > 6:
             return False
         if len(word) == 2:
-            return not (is_unit_word(word) and not self.depth > 3 and self.at and self.kind(-1) == "num")
+            return True
         return set(word) <= set("abcxyz") or not set(word.lower()) & set("aeiou") or (word.isupper() and len(word) == 3)
 
     def raised_primary(self) -> Node:

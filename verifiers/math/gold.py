@@ -78,6 +78,10 @@ class Gold:
     def compare(self, answer: str, symbolic: Symbolic | None = None) -> Ruling:
         """Return the ruling on an answer; symbolic is the last tier."""
         assert self.reading is not None
+        if self.error:  # nothing equals it but the same text, if what it says is only unknown here
+            is_unread = self.reading.problem == "unreadable" and bool(self.reading.key)
+            same = is_unread and _key(_trimmed(answer)) == self.reading.key
+            return yes("string") if same else no("string", f"bad_gold: {self.error}")
         # The same text is the same answer without reading it, but for a chain of equations that may contradict itself.
         if not isinstance(self.reading.node, Relation) and _key(_trimmed(answer)) == self.reading.key:
             return yes("string")
@@ -102,7 +106,7 @@ def compile_gold(answer: str, policy: Policy = DEFAULT) -> Gold:
     else:
         reading = read_answer(text)
         error = _unusable(reading)
-    return Gold(text=text, reading=None if error else reading, policy=policy, error=error)
+    return Gold(text=text, reading=reading, policy=policy, error=error)
 
 
 def _unusable(reading: Reading) -> str:

@@ -63,6 +63,11 @@ def grade_many(
 def _grade(started: float, completion: str, answer: str, strict: bool, timeout: float, policy: Policy) -> Verdict:
     gold = compile_gold(answer, policy)
     if gold.error:
+        found = extract(completion, strict=strict) if gold.reading is not None else _NOTHING
+        if not strict and completion.strip() == answer.strip():
+            found = Extraction(text=completion.strip(), method="whole", status=Status.OK)
+        if found.text is not None and gold.reading is not None and gold.compare(found.text).equal:
+            return _verdict(started, Outcome.CORRECT, gold, found, tier="string")
         return _verdict(started, Outcome.ERROR, gold, _NOTHING, reason=f"bad_gold: {gold.error}")
     found = extract(completion, strict=strict, wanted=_wanted(gold))
     if found.status is Status.OVER_LIMIT:

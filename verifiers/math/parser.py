@@ -30,7 +30,7 @@ _WRAPPER = re.compile(
     r"\\(?:text|textbf|textit|textrm|textnormal|mbox|mathrm|mathbf|operatorname|underline|emph|bf|rm)\s*(?=\{)"
     r"|[{}$]|\\[()\[\],;!: ]"
 )
-_LETTERS = re.compile(r"[^\W\d_]{2}")
+_LETTERS = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]")
 _COMMAND = re.compile(r"\\[A-Za-z]")
 _SENTENCE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,} [A-Za-z]{2,}(?![A-Za-z])|(?:^|[ ,;])[A-Za-z]{4,}(?=[ ,;.]|$)")
 _ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b", re.IGNORECASE)
@@ -268,15 +268,12 @@ class Answers(Formulas):
                     words.append("degrees")
             elif kind == "op" and value == "%":
                 words.append("percent")
-            elif kind == "frac" and self.is_fraction_of_units():
-                words += [self.value(2).strip(), "/", self.value(5).strip()]
-                self.at += 6
             elif kind == "cur":
                 words.append("dollars")
             elif kind == "op" and value in ("/", "*", "-") and words and self.kind(1) in ("word", "text"):
                 words.append("/" if value == "/" else "")
-            elif kind == "op" and value == "/" and words and self.kind(1) == "let" and self.value(1) in "smhLg":
-                words.append("/" + {"L": "liter"}.get(self.value(1), self.value(1)))
+            elif kind == "op" and value in "/*" and words and self.kind(1) == "let" and self.value(1) in "smhLgNJWVKCA":
+                words.append(("/" if value == "/" else "·") + self.value(1))
                 self.at += 1
             elif kind == "op" and value == "^" and words:
                 words.append(self.unit_power())

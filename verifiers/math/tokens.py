@@ -8,6 +8,7 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from .units import is_measure
 from .vocabulary import COMMANDS, FUNCTIONS, SYMBOLS, WORD_TOKENS
 
 MAX_DIGITS = 4000
@@ -45,10 +46,11 @@ def _pattern(number: str) -> re.Pattern[str]:
         r"|(?P<based>[0-9][0-9A-F]*(?:\.[0-9A-F]+)?_(?:[2-9](?![0-9])|\{\s*(?:[2-9]|[1-3][0-9])\s*\}|\{\\text\{[a-z]+\}\}))"
         r"|(?P<repeat>[0-9]*\.(?:[0-9]*\\(?:overline|bar|dot)\s*(?:\{\s*[0-9]+\s*\}|[0-9])|\([0-9]+\)))"
         rf"|(?P<num>{number}(?:[eE][+-]?[0-9]+(?![A-Za-z0-9.]))?)"
-        rf"|(?P<text>\\(?:{_WRAPPERS})\s*\{{[^{{}}]*\}})"
+        rf"|(?P<text>\\(?:{_WRAPPERS})\s*\{{[^{{}}]*(?:\{{[^{{}}]*\}}[^{{}}]*)*\}})"
         r"|(?P<deg>\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])|\\circ(?![A-Za-z]))"
         r"|(?P<cmd>\\(?:[A-Za-z]+|.))"
         r"|(?P<letters>[A-Za-z]+)"
+        r"|(?P<words>[\u3040-\u9fff\u2103\u2109]+)"
         r"|(?P<op>\*\*|<=|>=|!=|=>|->|==|[-+*/^_=<>(){}\[\]|!%,;:&'])"
         r"|(?P<dots>\.\.+)",
         re.DOTALL,
@@ -74,6 +76,8 @@ _OUTWARD = re.compile(
     r"(?:(?<=[\s=}])|(?<=\\in)|(?<=\\cup)|(?<=\\left)|^)([\[\]])([^\[\]()]*[,;][^\[\]()]*?)(\\right\s*)?([\[\]])(?![^\s$.,\\])"
 )
 """An interval whose open ends have their brackets turned outward: `]0, 1[`."""
+_UPRIGHT = r"((?:\s*\\(?:text|mathrm|textrm|rm)\s*\{[^{}]*\}(?:\s*\^\s*(?:\{[^{}]*\}|[0-9]))?)+)\s*"
+_UNIT_FRACTION = re.compile(r"\\[dtc]?frac\s*\{" + _UPRIGHT + r"\}\s*\{" + _UPRIGHT + r"\}")
 _MODULES = re.compile(r"(?<![A-Za-z.])(?:np|numpy|math|sympy|sp)\.(?=[A-Za-z])")
 
 
@@ -94,6 +98,8 @@ def normalise(text: str) -> str:
         text = _LONE_DOLLAR.sub(r"\\$", text)
     if "x" in text and _TIMES_TEN.search(text):
         text = _TIMES_TEN.sub(r"\\times ", text)
+    if "frac" in text:
+        text = _UNIT_FRACTION.sub(r"\1/\2", text)
     if "]" in text or "[" in text:
         text = _OUTWARD.sub(_with_round_brackets, text)
     if "." in text and _MODULES.search(text):
@@ -131,11 +137,25 @@ def tokenize(text: str) -> list[Token]:
             tokens.append(("op", _OPERATORS.get(value, value), spaced))
         elif kind == "cmd":
             depth += (value == "\\{") - (value == "\\}")
-            tokens.append((*COMMANDS.get(value, ("cmd", value)), spaced))
+            if value == "\\Omega" and tokens and (spaced or tokens[-1][1] in ("k", "M")) and _is_plain_number(tokens):
+                _add_unit("Ω", tokens, spaced)
+            else:
+                tokens.append((*COMMANDS.get(value, ("cmd", value)), spaced))
         elif kind == "letters":
-            _letters(value, tokens, spaced, text, at)
+            tail = _UNIT_TAIL.match(text, match.start()) if spaced and _is_plain_number(tokens) else None
+            if tail and value not in WORD_TOKENS and (tail[0] in _MEASURES or len(value) > 1 or len(tail[0]) > 2):
+                tail = tail if is_measure(tail[0]) else None
+            else:
+                tail = None
+            if tail:  # `12 m^2` at the end is an amount
+                _add_unit(tail[0], tokens, spaced)
+                at = tail.end()
+            else:
+                _letters(value, tokens, spaced, text, at)
         elif kind == "text":
             _wrapped(value, tokens, spaced)
+        elif kind == "words":
+            tokens.append(("text", value, spaced))
         else:
             tokens.append((kind, value, spaced))
         spaced = False
@@ -150,8 +170,6 @@ def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) ->
         tokens.append((*known, spaced))
     elif run in FUNCTIONS:
         tokens.append(("func", FUNCTIONS[run], spaced))
-    elif run in _MEASURES and spaced and _is_plain_number(tokens) and _ENDS.match(text, at):
-        tokens.append(("text", run, spaced))  # `12 m^2` at the end is an amount
     elif len(run) == 1:
         after = tokens[-1][1] if run == "U" and tokens else ""
         union = after in (")", "]", "\\}", "}") and text[at:].lstrip()[:1] in ("(", "[", "{", "\\")
@@ -164,33 +182,67 @@ def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) ->
         tokens.append(("word", run, spaced))
 
 
-_LETTER_UNITS = set("mgshLlNJWVKCAF")
+_LETTER_UNITS = set("mgshLlNJWVKCAFTHΩ")
 _MEASURES = {"m", "g", "s", "h", "L", "l"}
-_ENDS = re.compile(r"\s*(?:\^\s*\{?\s*[23]\s*\}?)?\s*\$?\s*$")
+_UNIT = r"[A-Za-zµ]+(?:[23](?![0-9])|\s*\^\s*\{?\s*-?[0-9]\s*\}?)?"
+_UNIT_TAIL = re.compile(
+    rf"{_UNIT}(?:(?:\s*(?:/|\*|\\cdot|\\,)\s*|\s+){_UNIT}){{0,4}}(?:\s*/\s*\(\s*{_UNIT}(?:[\s*]+{_UNIT})*\s*\))?"
+    rf"(?=\s*(?:[,;)$]|\\\)|\Z))"
+)
+_NUMERIC = frozenset({"+", "-", "*", "/", "^", "{", "}", "(", ")", "±", "mu", "k", "M"})
+_SPACING = re.compile(r"~|\\[,;:! ]|\\q?quad(?![A-Za-z])")
 _CONNECTIVE = re.compile(r"\b(?:and|or)\b")
 _LONG_WORD = re.compile(r"[A-Za-z]{2}|[^\x00-\x7f]")
 
 
 def _is_plain_number(tokens: list[Token]) -> bool:
-    """Tell whether all that was read is a number, and no power or variable."""
-    return bool(tokens) and tokens[-1][0] == "num" and all(t[0] in ("num", "frac") or t[1] in "+-/{}" for t in tokens)
+    """Tell whether the element that is being read is a number so far, and no variable."""
+    if not tokens or not (tokens[-1][0] in ("num", "const") or tokens[-1][1] in ("}", ")", "mu", "k", "M")):
+        return False
+    for kind, value, _ in reversed(tokens):
+        if kind == "sep" or value in ("=", ",", ";", "~"):
+            break
+        if kind not in ("num", "frac", "root", "const", "cur") and value not in _NUMERIC:
+            return False
+    return True
+
+
+def _add_unit(text: str, tokens: list[Token], spaced: bool) -> None:
+    """Add a unit, with a prefix that was read as a letter: `\\mu\\mathrm{m}`, `k\\Omega`."""
+    if len(tokens) > 1 and tokens[-1][0] == "let" and (tokens[-1][1] == "mu" or text == "Ω"):
+        text = tokens.pop()[1].replace("mu", "µ") + text
+    tokens.append(("text", text, spaced))
 
 
 def _wrapped(value: str, tokens: list[Token], spaced: bool) -> None:
     r"""Add a `\text{...}`: as mathematics if it holds no word, else as words or as the name of a function."""
     content = value[value.index("{") + 1 : -1]
-    stripped = content.strip()
+    stripped = _SPACING.sub(" ", content).strip()
     known = WORD_TOKENS.get(stripped)
     if known is not None:
         tokens.append((*known, spaced))
-    elif stripped in FUNCTIONS:
+    elif stripped in FUNCTIONS and not (stripped in ("sec", "min") and tokens and tokens[-1][1] in ("/", "*")):
         tokens.append(("func", FUNCTIONS[stripped], spaced))
-    elif stripped in _LETTER_UNITS and tokens and tokens[-1][0] == "num":
-        tokens.append(("text", content, spaced))  # 5\\text{ m}
+    elif _is_unit_after(stripped, tokens):
+        _add_unit(stripped, tokens, spaced)  # 5\\text{ m}
     elif not _LONG_WORD.search(_CONNECTIVE.sub(" ", stripped)):
         tokens += tokenize(content)
     else:
         tokens.append(("text", content, spaced or content[:1].isspace()))
+
+
+def _is_unit_after(text: str, tokens: list[Token]) -> bool:
+    """Tell whether an upright text is a unit: after a value, after another unit, or multiplied with one."""
+    kind, before, _ = tokens[-1] if tokens else ("", "", False)
+    if (
+        not text
+        or (len(text) == 1 and text not in _LETTER_UNITS)
+        or (text.isalpha() and len(text) > 1 and text.isascii())
+    ):
+        return False  # words are read as they are
+    follows = kind in ("num", "const", "text", "deg") or before in ("}", ")", "mu") or (kind == "let" and len(text) > 1)
+    multiplied = before in ("/", "*") and len(tokens) > 1 and tokens[-2][0] in ("text", "word")
+    return (follows or multiplied) and is_measure(text)
 
 
 def read_number(value: str) -> tuple[int | Fraction, int]:

@@ -37,12 +37,19 @@ def test_outcome_and_method(completion: str, answer: str, outcome: Outcome, meth
 
 @pytest.mark.parametrize(
     "answer",
-    ["", "  ", r"\frac{1}{", r"\frac{1}{0}", r"\text{nan}", "7 = 8", r"\boxed{}", "$$", "9" * 5000, r"\foo{2}"],
+    ["", "  ", r"\frac{1}{", r"\frac{1}{0}", r"\text{nan}", "7 = 8", r"\boxed{}", "$$", "9" * 5000],
 )
 def test_a_reference_that_nothing_can_equal_is_an_error(answer: str) -> None:
     verdict = grade(rf"\boxed{{{answer}}}", answer)
     assert (verdict.outcome, verdict.correct) == (Outcome.ERROR, None)
     assert verdict.reason.startswith("bad_gold: ")
+
+
+@pytest.mark.parametrize("answer", [r"\foo{2}", r"A\subseteq B", r"\ce{H2SO4}", r"p\Rightarrow q", "a) 3; b) 5"])
+def test_a_reference_that_is_unknown_here_equals_only_its_own_text(answer: str) -> None:
+    assert grade(rf"So \boxed{{{answer}}}.", f"${answer}$").correct is True
+    assert grade(r"\boxed{2}", answer).reason.startswith("bad_gold")
+    assert grade(rf"\boxed{{{answer} 1}}", answer).outcome is Outcome.ERROR
 
 
 def test_the_verdict_says_what_was_compared_and_under_which_policy() -> None:
