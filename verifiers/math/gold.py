@@ -22,7 +22,7 @@ from .tokens import TooLarge, Unreadable
 from .tree import Mul, Node, Proportion, Relation, Seq, Sym, Words
 
 _DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*\.?\s*", re.DOTALL)
-_LABELLED = re.compile(r"([-\\$]*[0-9][^()]*?)\s*\(([A-Za-z][A-Za-z' .-]*[A-Za-z.]|[mghsL])\)")
+_LABELLED = re.compile(r"([-\\$]*[0-9](?:[^()]*[^()/\s])?)\s*\(([A-Za-z][A-Za-z' .-]*[A-Za-z.]|[mghsL])\)")
 _INNER_STOP = re.compile(r"\.\s*(\$|\\\)|\\\])$")
 _OPEN_BOX = re.compile(r"\s*\\+boxed\s*\{([^$]*)", re.DOTALL)
 _APART = re.compile(r"(?<=[0-9.])(?:\\[!,;: ]|[\s~])+(?=[0-9])")

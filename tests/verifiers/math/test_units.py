@@ -69,9 +69,9 @@ def test_amounts_that_are_the_same(answer: str, reference: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "reference"),
     [
-        ("5 kg of gold", "5 g of gold"), ("5 m long", "5 cm long"), ("5 Hz", "5 Bq"), ("5 Gy", "5 Sv"), 
-        ("5 rad/s", "5 Hz"), ("5 oz", "5 lb"), ("5 MeV", "5 meV"), ("5 acres", "5 hectares"), ("5 atm", "5 Pa"), (r"1.5\text{ A}", "1.5 mA"),
-        ("2m", "3m"), ("2ab", "2cd"),
+        ("5 kg of gold", "5 g of gold"), ("5 m long", "5 cm long"), ("5 Hz", "5 Bq"), ("5 Gy", "5 Sv"),
+        ("5 rad/s", "5 Hz"), ("5 oz", "5 lb"), ("5 MeV", "5 meV"), ("5 acres", "5 hectares"), ("5 atm", "5 Pa"),
+        (r"1.5\text{ A}", "1.5 mA"), ("2m", "3m"), ("2ab", "2cd"),
     ],
 )  # fmt: skip
 def test_amounts_that_differ(answer: str, reference: str) -> None:
