@@ -22,6 +22,7 @@ class Equality(Protocol):
         """Return the ruling on two parts."""
 
 
+_ZERO = Num(0)
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
 
@@ -111,7 +112,9 @@ def compare_equations(a: Node, b: Node, comparison: Equality) -> Ruling:
             return crossed if crossed.equal else straight
         return undecided("structure", f"equations: {error}")
     if not first.top or not second.top:
-        return Ruling(not first.top and not second.top, "structure", "tautology")
+        return no("structure", "tautology")
+    if first.top.keys() == {()} or second.top.keys() == {()}:
+        return no("structure", "contradiction")
     if _same_up_to_factor(_without_powers(first.top), _without_powers(second.top)):
         return yes("canonical")
     if first.is_safe and second.is_safe:
@@ -204,19 +207,29 @@ def _by_variables(polynomial: Polynomial) -> dict[object, Form]:
 
 
 def _probed_ratio(f: Node, g: Node, comparison: Equality) -> Ruling:
-    """Tell by probing whether f/g is the same everywhere: f(x) g(p) = g(x) f(p) for a fixed point p."""
+    """Tell by probing whether f/g is the same everywhere: f(x) g(p) = g(x) f(p) for a point p where neither is zero."""
     names = sorted(names_in(f) | names_in(g))
     if not names:
         return undecided("probing", "no_variables")
-    fixed_f, fixed_g = f, g
+    vanishing = [probe(side, _ZERO, comparison.allowance) for side in (f, g)]
+    if any(found.equal is not False for found in vanishing):  # an identity holds for any values: it is no equation
+        is_identity = any(found.equal for found in vanishing)
+        return no("probing", "tautology") if is_identity else undecided("probing", "no_points")
     try:
-        for position, name in enumerate(names):
-            at = Num(Fraction(7 * position + 11, 10))
-            fixed_f, fixed_g = substitute(fixed_f, name, at), substitute(fixed_g, name, at)
+        for attempt in range(5):
+            fixed_f, fixed_g = f, g
+            for position, name in enumerate(names):
+                at = Num(Fraction(7 * position + 13 * attempt + 11, 10))
+                fixed_f, fixed_g = substitute(fixed_f, name, at), substitute(fixed_g, name, at)
+            zeros = [probe(side, _ZERO, comparison.allowance).equal for side in (fixed_f, fixed_g)]
+            if sorted(map(str, zeros)) == ["False", "True"]:
+                return no("probing")
+            if zeros == [False, False]:
+                found = probe(Mul((f, fixed_g)), Mul((g, fixed_f)), comparison.allowance)
+                return Ruling(found.equal, "probing", found.reason)
     except TooHard as error:
         return undecided("probing", str(error))
-    found = probe(Mul((f, fixed_g)), Mul((g, fixed_f)), comparison.allowance)
-    return Ruling(found.equal, "probing", found.reason)
+    return undecided("probing", "no_points")
 
 
 def _ascending(node: Relation) -> Relation:

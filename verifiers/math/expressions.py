@@ -11,6 +11,8 @@ from .policy import Policy
 from .ruling import Ruling, no, undecided, yes
 from .tree import INFINITY, Mul, Node, Num
 
+_DOUBLE_UNITS = 4
+"""Units in the last place of a double by which a printed result may be off."""
 Symbolic = Callable[[Node, Node], Ruling]
 """The last tier."""
 
@@ -78,10 +80,23 @@ def _approximates(a: Node, b: Node, policy: Policy) -> bool:
         return False
     if policy.relative_tolerance and abs(x - y) <= abs(y) * policy.relative_tolerance:
         return True
+    if policy.rounded_digits and any(isinstance(n, Num) and _is_printed(n, v) for n, v in ((a, y), (b, x))):
+        return True
     if isinstance(a, Num) and isinstance(b, Num) and a.digits and b.digits:
         shorter, longer = (a, y) if a.digits < b.digits else (b, x)
         return shorter.digits >= policy.rounded_digits and _rounds(shorter, longer)
     return any(d and isinstance(n, Num) and _rounds(n, v) for d, n, v in zip(decimals, (a, b), (y, x), strict=True))
+
+
+def _is_printed(decimal: Num, value: Any) -> bool:
+    """Tell whether a program may have printed a value so: 15 to 17 digits, within a few units of a double's last place.
+
+    A double's own error is what tells 0.30000000000000004 from a number of its own.
+    """
+    if not 15 <= decimal.digits <= 17 or getattr(value, "imag", 0) != 0 or not value:
+        return False
+    gap = abs(value - value.context.mpf(decimal.value.numerator) / decimal.value.denominator)
+    return bool(gap <= _DOUBLE_UNITS * value.context.ldexp(1, value.context.mag(value) - 53))
 
 
 def _rounds(decimal: Num, value: Any) -> bool:

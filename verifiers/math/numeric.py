@@ -1,18 +1,19 @@
 """Values of expressions at points, to many digits: the tier after the rules of algebra.
 
-Two precisions tell a difference that is really there from rounding: only one that both see is certain. Magnitudes are
-checked before functions are computed, so nothing here takes long.
+Two precisions tell a difference that is really there from rounding: only one that both see is certain. "Equal" means
+that values agree to 30 digits more than the smallest and the largest part of them asks for: tanh(100) is not 1.
+Magnitudes are checked before functions are computed, so nothing here takes long.
 """
 
 import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from .allowance import Allowance, OutOfTime
 from .canonical import based_value
+from .points import Point, points
 from .tree import Add, Based, Big, Call, I, Mul, Node, Num, Pow, Quantity, Sym, children, holds
 from .vocabulary import ELEMENTARY
 
@@ -22,6 +23,8 @@ _MAX_MAGNITUDE = 4000
 """Binary exponent of an argument beyond which periodic and exponential functions are not computed."""
 _MAX_POWER = 10**15
 _MAX_SUMMANDS = 5000
+_MAX_DIGITS = 1500
+_DECAYING = {"exp", "sinh", "cosh", "tanh", "coth", "sech", "csch"}
 _MAX_GAMMA_DIGITS = 300
 """Beyond it the first value of the gamma function takes seconds: the Bernoulli numbers it wants are then computed."""
 _ONE_VALUE = 0.5
@@ -42,7 +45,7 @@ class Probe:
 
 
 def probe(a: Node, b: Node, allowance: Allowance, seed: int = 0) -> Probe:
-    """Compare two expressions at random points, some of them negative and some whole.
+    """Compare two expressions at the points that `points` chooses.
 
     >>> from .parser import read
     >>> probe(read("sin(2x)"), read("2 sin x cos x"), Allowance.of(1)).equal
@@ -52,12 +55,12 @@ def probe(a: Node, b: Node, allowance: Allowance, seed: int = 0) -> Probe:
     if len(names) > 12:
         return Probe(equal=None, reason="too_many_variables")
     digits = DIGITS + _literal_digits(a) + _literal_digits(b)
-    if digits > 1500:
+    if digits > _MAX_DIGITS:
         return Probe(equal=None, reason="too_many_digits")
     is_complex = holds(a, I) or holds(b, I)
     valid = 0
     try:
-        for point in _points(names, seed):
+        for point in points(a, b, names, seed):
             if allowance.is_over:
                 raise OutOfTime
             found = _compare_at(a, b, point, digits, allowance, is_complex)
@@ -103,21 +106,10 @@ def names_in(node: Node) -> set[str]:
     return found
 
 
-def _points(names: list[str], seed: int) -> list[dict[str, Fraction]]:
-    if not names:
-        return [{}]
-    rng = random.Random(f"{seed}:{names}")
-    signs = [(1,)] * 3 + [(-1, 1)] * 4 + [(-1,)]
-    size = 1_000_000_007
-    points = [
-        {n: rng.choice(s) * Fraction(rng.randint(size // 5, 29 * size // 10), size) for n in names} for s in signs
-    ]
-    return points + [{n: Fraction(rng.randint(2, 12)) for n in names} for _ in range(3)]
-
-
 def _compare_at(
-    a: Node, b: Node, point: dict[str, Fraction], digits: int, allowance: Allowance, is_complex: bool
+    a: Node, b: Node, point: Point, digits: int, allowance: Allowance, is_complex: bool, *, is_last: bool = False
 ) -> bool | None:
+    _local.depth = 0
     try:
         low, high = (_both(a, b, point, precision, allowance) for precision in (digits, 2 * digits))
     except NoValue:
@@ -126,7 +118,12 @@ def _compare_at(
     tiny = context.mpf("1e-40")
     if point and not is_complex and any(isinstance(v, context.mpc) and abs(v.imag) > abs(v.real) * tiny for v in high):
         return None  # outside the domain over the reals, where branches of roots and logarithms differ by convention
-    return judge_values(context, low, high, digits)
+    found = judge_values(context, low, high, digits)
+    depth = int(_local.depth)
+    if found and not is_last and depth > digits // 3:  # so small a part of the values is not seen with these digits
+        more = digits + depth
+        return _compare_at(a, b, point, more, allowance, is_complex, is_last=True) if more <= _MAX_DIGITS else None
+    return found
 
 
 def judge_values(context: Any, low: tuple[Any, Any], high: tuple[Any, Any], digits: int) -> bool | None:
@@ -143,7 +140,7 @@ def judge_values(context: Any, low: tuple[Any, Any], high: tuple[Any, Any], digi
     return None
 
 
-def _both(a: Node, b: Node, point: dict[str, Fraction], digits: int, allowance: Allowance) -> tuple[Any, Any]:
+def _both(a: Node, b: Node, point: Point, digits: int, allowance: Allowance) -> tuple[Any, Any]:
     context = _context(digits)
     values = {name: context.mpf(v.numerator) / v.denominator for name, v in point.items()}
     return _evaluate(context, a, values, allowance), _evaluate(context, b, values, allowance)
@@ -238,7 +235,9 @@ def _power(context: Any, base: Any, exponent: Any) -> Any:
             if abs(exponent * q - p) < context.mpf(10) ** (5 - context.dps):
                 value = context.power(-base, p if q == 1 else exponent)
                 return -value if int(p) % 2 else value
-    return context.power(base, exponent)
+    value = context.power(base, exponent)
+    _local.depth = max(getattr(_local, "depth", 0), 0.302 * abs(context.mag(value)) if value else 0)
+    return value
 
 
 def _call(context: Any, node: Call, args: list[Any]) -> Any:
@@ -251,8 +250,10 @@ def _call(context: Any, node: Call, args: list[Any]) -> Any:
         return context.log(args[0])
     if name in _BOUNDED and any(abs(a) != 0 and context.mag(a) > _MAX_MAGNITUDE for a in args):
         raise NoValue("too large an argument")
-    if name in ("exp", "sinh", "cosh") and context.mag(args[0]) > 60:
-        raise NoValue("too large an argument")
+    if name in _DECAYING:
+        if name in ("exp", "sinh", "cosh") and context.mag(args[0]) > 60:
+            raise NoValue("too large an argument")
+        _local.depth = max(getattr(_local, "depth", 0), 0.87 * float(abs(args[0])))
     if name in ELEMENTARY:
         return getattr(context, name)(args[0])
     if name in _FUNCTIONS:
