@@ -61,9 +61,15 @@ class Message:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Rebuild a message; `reasoning_content` is read as `reasoning`, a null content as empty."""
-        reasoning, calls = row.get("reasoning", row.get("reasoning_content")), tuple(row.get("tool_calls") or ())
-        return cls(role=row["role"], content=row.get("content") or "", reasoning=reasoning, tool_calls=calls)
+        """Rebuild a message; thinking under any name or in parts is read as `reasoning`, a null content as empty."""
+        content, reasoning, calls = row.get("content") or "", row.get("reasoning"), tuple(row.get("tool_calls") or ())
+        own = isinstance(content, str) and isinstance(reasoning, str | None)
+        if not own or row.keys() - {"role", "content", "tool_calls", "reasoning"}:
+            from verifiers.thinking import read_message  # not at import: it loads the verifiers
+
+            read = read_message(row)
+            content, reasoning = read.content, read.thinking
+        return cls(role=row["role"], content=content, reasoning=reasoning, tool_calls=calls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .keys import BESIDE_TESTS, REFERENCE, TESTS, BadReference, find_reference
 from .many import verify_many
-from .thinking import split_message, split_thinking
+from .thinking import opens_thinking, read_message, split_message, split_thinking
 from .verdict import Verdict
 
 
@@ -86,13 +86,13 @@ def _answer_part(completion: Any, inside: bool) -> str:
     if not turns:
         return ""
     last = turns[-1]
-    if inside and not last.get("reasoning_content") and not last.get("reasoning"):
-        return split_thinking(str(last.get("content") or ""), opened=True).answer
+    if inside and not (read := read_message(last)).thinking:
+        return split_thinking(read.content, opened=True).answer
     return split_message(last).answer
 
 
 def _ends_in_thinking(prompt: Any) -> bool:
-    return _prompt_text(prompt).rstrip().endswith(("<think>", "<thinking>"))
+    return opens_thinking(_prompt_text(prompt))
 
 
 def _prompt_text(prompt: Any) -> str:

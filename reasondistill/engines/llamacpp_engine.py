@@ -14,13 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from verifiers.thinking import OPENING, markup_ids, opens_thinking, take_thinking
+
 from ..errors import EngineError, ModelError, RequestError
 from ..models.gguf.metadata import read_metadata, sampling_defaults
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score, prompt_too_long
 from .options import EngineOptions
-from .rendering import CLOSE, OPEN, chosen_sampling, ended_at_stop, split_reasoning, template_row
+from .rendering import chosen_sampling, ended_at_stop, split_reasoning, template_row
 
 _CONTROL = 3
 """Token type of control tokens in a GGUF file, such as the end of a turn; thinking tags count as text."""
@@ -46,8 +48,8 @@ class LlamaCppEngine:
         self.traffic, self.model, self._max_context = Traffic(), name, max_context
         self._defaults = sampling_defaults(metadata)
         kinds, words = (metadata.get(f"tokenizer.ggml.{key}", ()) for key in ("token_type", "tokens"))
-        marked = {i for i, kind in enumerate(kinds) if kind == _CONTROL}
-        self._control = frozenset(i for i in marked if words[i] not in (OPEN, CLOSE))
+        marked = {i: words[i] for i, kind in enumerate(kinds) if kind == _CONTROL}
+        self._control = frozenset(marked.keys() - markup_ids(marked))
         self.chat_template: str | None = metadata.get("tokenizer.chat_template")
         self._server, self._key = server, key
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="llamacpp")
@@ -101,18 +103,19 @@ class LlamaCppEngine:
         more = {"tools": list(extras.tools), "chat_template_kwargs": dict(extras.arguments)}
         body |= {name: value for name, value in more.items() if value}
         prompt = str(self._post("/apply-template", body)["prompt"])
-        opened = prompt.rstrip().endswith(OPEN)
-        inside = (opened or OPEN in prefix) and CLOSE not in prefix
-        if opened and prefix.lstrip().startswith(OPEN):
-            prefix = prefix.lstrip()[len(OPEN) :]
+        opened, tag = opens_thinking(prompt), OPENING.match(prefix.lstrip())
+        begun = take_thinking(prefix, opened=opened)
+        inside = begun is not None and begun.truncated
+        if opened and tag:
+            prefix = prefix.lstrip()[tag.end() :]
         continued = list(extras.prefix_ids) or self._tokens(prefix, start=False)
         return self._tokens(prompt, start=True) + continued, inside
 
     def _turn_ids(self, text: str, begins: bool) -> tuple[int, ...]:
-        if begins and text.lstrip().startswith(OPEN):
+        if begins and (tag := OPENING.match(text.lstrip())):
             probe = self._post("/apply-template", {"messages": [{"role": "user", "content": "?"}]})
-            if str(probe["prompt"]).rstrip().endswith(OPEN):
-                text = text.lstrip()[len(OPEN) :]
+            if opens_thinking(str(probe["prompt"])):
+                text = text.lstrip()[tag.end() :]
                 text = text if text.strip() else ""
         return tuple(self._tokens(text, start=False))
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from verifiers.thinking import OPENING, markup_ids, opens_thinking, take_thinking
+
 from ..errors import ModelError, RequestError
 from ..records import Message, Row, Sampling
 from .base import PLAIN, Extras
@@ -27,13 +29,13 @@ def split_reasoning(text: str, opened: bool = False) -> tuple[str | None, str]:
     >>> split_reasoning("no thinking, 4")
     (None, 'no thinking, 4')
     """
-    body = text.lstrip()
-    if body.startswith(OPEN):
-        opened, text = True, body[len(OPEN) :].lstrip()
-    thought, closed, content = text.partition(CLOSE)
-    if closed and OPEN not in thought:
-        return thought.rstrip(), content.lstrip()
-    return (text, "") if opened else (None, text)
+    split = take_thinking(text, opened=opened)
+    if split is None:
+        return None, text
+    thought = split.thinking
+    if thought and not text.startswith(thought):  # behind a tag; the rest of a begun thought keeps its space
+        thought = thought.lstrip()
+    return (thought, "") if split.truncated else (thought and thought.rstrip(), split.answer.lstrip())
 
 
 def cut_at_stop(text: str, stops: Iterable[str]) -> tuple[str, bool]:
@@ -67,12 +69,12 @@ class Renderer:
             way_out = "name an instruct model, or add chat_template.jinja to its folder"
             raise ModelError(f"{name}: no chat template; {way_out}")
         self.tokenizer = tokenizer
+        added = {i: str(token) for i, token in tokenizer.added_tokens_decoder.items()}
         marked = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-        tags = {tokenizer.convert_tokens_to_ids(tag) for tag in (OPEN, CLOSE)} - {tokenizer.unk_token_id}
-        self._special = (marked | set(tokenizer.all_special_ids)) - tags
+        self._special = (marked | set(tokenizer.all_special_ids)) - markup_ids(added)
         """Ids that texts leave out; thinking tags are kept whatever the tokenizer calls them."""
         probe = self._render((Message(role="user", content="?"),), generation=True)
-        self.thinking_opened = probe.rstrip().endswith(OPEN)
+        self.thinking_opened = opens_thinking(probe)
         """Whether the template's generation prompt itself opens the thinking block."""
         turns = (Message(role="user", content="?"), Message(role="assistant", content="an answer"))
         tail = self._encode(self._render(turns, generation=False).rpartition("an answer")[2])
@@ -118,8 +120,8 @@ class Renderer:
 
     def inside_thinking(self, prefix: str = "") -> bool:
         """Return whether a completion of this prefix starts inside a thinking block."""
-        opened = self.thinking_opened or OPEN in prefix
-        return opened and CLOSE not in prefix
+        split = take_thinking(prefix, opened=self.thinking_opened)
+        return split is not None and split.truncated
 
     def decode(self, ids: Sequence[int], *, after: Sequence[int] = ()) -> str:
         """Return the ids' text without special tokens and incomplete characters; thinking tags stay.
@@ -147,8 +149,8 @@ class Renderer:
             raise RequestError(message, reason="template_refused") from error
 
     def _continued(self, prefix: str) -> str:
-        body = prefix.lstrip()
-        return body[len(OPEN) :] if self.thinking_opened and body.startswith(OPEN) else prefix
+        tag = OPENING.match(prefix.lstrip()) if self.thinking_opened else None
+        return prefix.lstrip()[tag.end() :] if tag else prefix
 
     def _encode(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -189,16 +191,33 @@ def template_row(message: Message) -> Row:
     if "reasoning" in row:
         row["reasoning_content"] = row.pop("reasoning")
     if message.tool_calls:
-        row["tool_calls"] = [_with_parsed_arguments(call) for call in message.tool_calls]
+        row["tool_calls"] = [with_parsed_arguments(call) for call in message.tool_calls]
     return row
 
 
-def _with_parsed_arguments(call: Row) -> Row:
+class _Arguments(dict[str, Any]):
+    """Arguments of a call that templates may read as an object, or join to a text as JSON."""
+
+    def __str__(self) -> str:
+        return json.dumps(self, ensure_ascii=False)
+
+    def __add__(self, other: str) -> str:
+        return str(self) + other
+
+    def __radd__(self, other: str) -> str:
+        return other + str(self)
+
+
+def with_parsed_arguments(call: Row) -> Row:
+    """Return a call as chat templates expect it: its arguments are an object."""
     function = call.get("function")
     if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
         return call
+    arguments: Any = function["arguments"]
     try:
-        arguments = json.loads(function["arguments"])
+        while isinstance(arguments, str):  # some models encode them twice
+            arguments = json.loads(arguments)
     except json.JSONDecodeError:
         return call
+    arguments = _Arguments(arguments) if isinstance(arguments, dict) else arguments
     return {**call, "function": {**function, "arguments": arguments}}

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from verifiers import Outcome
 from verifiers.math import grade
+from verifiers.thinking import take_thinking
 
 from ..errors import DataError
 from ..records import Kind, Message, Problem, Rollout
 from ..rows.completion_file import CompletionFile
 from ..store import Table
 from .syntax import SYNTAXES
-from .transcripts import parse
+from .transcripts import CLOSE, OPEN, parse
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class ImportedRollouts:
 
 
 def in_roles(rollout: Rollout) -> Rollout:
-    r"""Return a rollout with a last turn that holds code and its outputs in one text split into roles.
+    r"""Return a rollout with a last turn that holds thinking, or code and its outputs, in one text split into roles.
 
     >>> text = "```python\nprint(4)\n```\n```output\n4\n```\nIt is $\\boxed{4}$."
     >>> turns = (Message(role="assistant", content=text),)
@@ -80,12 +81,17 @@ def in_roles(rollout: Rollout) -> Rollout:
     (['assistant', 'tool', 'assistant'], 1)
     """
     before, last = rollout.messages[:-1], rollout.messages[-1]
+    split = take_thinking(last.content) if last.reasoning is None else None
+    text = last.content
+    if split is not None:
+        text = f"{OPEN}{split.thinking}{'' if split.truncated else CLOSE}{split.answer}"
+        last = replace(last, reasoning=(split.thinking or "").strip(), content=split.answer.strip())
     turns: tuple[Message, ...] = (last,)
-    if last.reasoning is None and not any(m.role == "tool" for m in before):
-        turns = next((made for s in SYNTAXES.values() if len(made := parse(last.content, s)) > 1), turns)
+    if (last.reasoning is None or split is not None) and not any(m.role == "tool" for m in before):
+        turns = next((made for s in SYNTAXES.values() if len(made := parse(text, s)) > 1), turns)
     executions = sum(m.role == "tool" for m in (*before, *turns))
     if not executions:
-        return rollout
+        return replace(rollout, messages=(*before, last))
     call = next((call for m in turns for call in m.tool_calls), {})
     annotations = {"syntax": call.get("syntax", "native"), "executions": executions, **rollout.annotations}
     return replace(rollout, messages=(*before, *turns), annotations=annotations)

@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,12 @@ SYNTAXES = {
     "fenced": _FENCED,
     "llm-code": _tagged("llm-code", "llm-code", "llm-code-output"),  # NeMo-Skills' tags of OpenMathInstruct-1.
     "code-tag": _tagged("code-tag", "code", "interpreter", fence=True),  # ReTool's.
-    "tool-call": _tagged("tool-call", "tool_call", "tool_response", as_json=True),  # Hermes' and Qwen's.
+    # Hermes' and Qwen's; Qwen3-Coder and MiniMax write XML, with or without the tags around it.
+    "tool-call": replace(
+        _tagged("tool-call", "tool_call", "tool_response", as_json=True),
+        openings=r"<tool_call>[ \t]*\n?|(?=<(?:function=|invoke name=))",
+        closings=r"(?<=</parameter>)\s*</(?:function|invoke)>\s*(?:</tool_call>\n?)?|\n?</tool_call>\n?",
+    ),
 }
 
 TOOL_NAME = "python"
@@ -155,11 +160,11 @@ def without_blocks(text: str, syntax: Syntax) -> str:
 
 
 def code_argument(text: str) -> str | None:
-    """Return the code of a call written as JSON; None if it calls something else or is no call."""
+    """Return the code of a call written as JSON or XML; None if it calls something else or is no call."""
     try:
         call = json.loads(text)
     except (ValueError, RecursionError):
-        return None
+        call = _xml_call(text)
     if not isinstance(call, dict):
         return None
     return code_of_call({"function": {"name": call.get("name"), "arguments": _first(call, "arguments", "parameters")}})
@@ -168,7 +173,7 @@ def code_argument(text: str) -> str | None:
 def code_of_call(call: dict[str, object]) -> str | None:
     """Return the code of a tool call as servers return it; None if it does not call the interpreter.
 
-    Arguments may be an object, its JSON, or (small models do that) the bare code.
+    Arguments may be an object, its JSON, even encoded twice, or (small models do that) the bare code.
 
     >>> code_of_call({"function": {"name": "python", "arguments": '{"code": "1 + 1"}'}})
     '1 + 1'
@@ -177,18 +182,42 @@ def code_of_call(call: dict[str, object]) -> str | None:
     if not isinstance(function, dict) or not _NAMES.search(str(function.get("name"))):
         return None
     arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            parsed = json.loads(arguments)
-        except (ValueError, RecursionError):
+    while isinstance(arguments, str):
+        parsed = _parsed(arguments)
+        if not isinstance(parsed, dict | str):
             return arguments
-        arguments = parsed if isinstance(parsed, dict) else {"code": parsed if isinstance(parsed, str) else arguments}
+        arguments = parsed
     if not isinstance(arguments, dict):
         return None
-    code = _first(arguments, "code", "input", "source", "query", "script")
+    code = _first(arguments, *_ARGUMENTS)
+    inner = _parsed(code) if isinstance(code, str) and code.lstrip().startswith("{") else None
+    if isinstance(inner, dict) and len(inner) == 1 and isinstance(_first(inner, *_ARGUMENTS), str):
+        code = _first(inner, *_ARGUMENTS)
     return code if isinstance(code, str) else None
 
 
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _xml_call(text: str) -> dict[str, object] | None:
+    """Return a call in the XML of Qwen3-Coder and MiniMax, or in that of GLM."""
+    if named := re.search(r"<(?:function|invoke)(?:=|\s+name=)[\"']?([\w.:-]+)[\"']?\s*>", text):
+        pattern = (
+            r"<parameter(?:=|\s+name=)[\"']?([\w.-]+)[\"']?[^>]*>(.*?)(?:</parameter>|(?=<parameter|</function>)|\Z)"
+        )
+    elif named := re.match(r"\s*([\w.:-]+)\s*(?=<arg_key>)", text):
+        pattern = r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)(?:</arg_value>|\Z)"
+    else:
+        return None
+    pairs = re.findall(pattern, text[named.end() :], re.DOTALL)
+    return {"name": named[1], "arguments": {key: value.strip("\r\n") for key, value in pairs}}
+
+
+_ARGUMENTS = ("code", "input", "source", "query", "script")
 _NAMES = re.compile(r"python|code|interpreter|^(?:execute|exec|run|repl)$", re.IGNORECASE)
 """Names that models use for an interpreter, whatever its real name."""
 

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from verifiers.thinking import read_message
+
 from ..errors import DataError
 from ..records import Kind, Message, Problem, Row
 from .files import parse_row, read_raw
@@ -21,7 +23,6 @@ from .keys import (
     PROBLEM_ID,
     ROW_ID,
     SCORE,
-    THINKING,
     RowError,
     conversation_of,
     filled,
@@ -200,8 +201,7 @@ def _turns(keys: Row, conversation: tuple[Message, ...]) -> tuple[tuple[Message,
     texts = ((name, keys[name]) for name in COMPLETION if isinstance(keys.get(name), str))
     name, text = next(texts, ("", ""))
     if name and (not turns or (name == "completion" and text)):
-        thinking = first(keys, THINKING)
-        thinking = thinking if isinstance(thinking, str) else None
+        thinking = read_message({**keys, "content": ""}).thinking
         return prompt, (Message(role="assistant", content=text, reasoning=thinking),), name
     if not turns:
         raise RowError(f"neither `completion` nor `messages` with an assistant turn; it has {key_names(keys)}")

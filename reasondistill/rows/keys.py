@@ -3,7 +3,7 @@
 This is the only table of names, with one precedence; nothing else in this package spells a column of somebody's file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from verifiers.keys import (
@@ -18,13 +18,12 @@ from verifiers.keys import (
     label_of,
     lookup,
 )
+from verifiers.thinking import read_message
 
 from ..records import Message, Row
 
 QUESTION = ("question", "problem", "query", "prompt", "instruction", "input")
 CONVERSATION = ("messages", "conversations", "conversation")
-THINKING = ("thinking", "reasoning", "reasoning_content")
-"""Thinking, of a message or of a row whose completion is text."""
 SCORE = ("rm_score", "score", "reward")
 FINISH = ("finish_reason", "stop_reason")
 PROBLEM_ID = ("problem_id", "task_id", "unique_id", "question_id", "doc_id")
@@ -95,25 +94,12 @@ def _message(turn: object) -> Message:
     role: Any = ROLES.get(said) if isinstance(said, str) else None
     if role is None or not isinstance(turn, Mapping):
         raise RowError("each of `messages` needs a `role` (system, user, assistant or tool) and `content`")
-    content = turn.get("content") if turn.get("content") is not None else turn.get("value")
-    if isinstance(content, list):
-        content = "".join(_parts(content))
-    if content is not None and not isinstance(content, str):
-        raise RowError(f"the content of a message must be text, got {type(content).__name__}")
-    thinking = first(turn, THINKING)
-    return Message(
-        role=role,
-        content=content or "",
-        reasoning=thinking if isinstance(thinking, str) else None,
-        tool_calls=tuple(turn.get("tool_calls") or ()),
-    )
-
-
-def _parts(content: list[Any]) -> Iterator[str]:
-    for part in content:
-        if not isinstance(part, Mapping):
-            raise RowError(f"a part of a message's content must be an object, got {type(part).__name__}")
-        yield part.get("text") or ""
+    try:
+        read = read_message(turn if turn.get("content") is not None else {**turn, "content": turn.get("value")})
+    except TypeError as error:
+        raise RowError(str(error)) from None
+    calls = tuple(turn.get("tool_calls") or ())
+    return Message(role=role, content=read.content, reasoning=read.thinking, tool_calls=calls)
 
 
 __all__ = [
@@ -129,7 +115,6 @@ __all__ = [
     "ROW_ID",
     "SCORE",
     "TESTS",
-    "THINKING",
     "BadReference",
     "RowError",
     "conversation_of",

@@ -56,7 +56,7 @@ class Endpoints:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.all = tuple(endpoints)
-        self._retry, self._sleep, self._clock, self._say = retry, sleep, clock, say or (lambda _: None)
+        self._retry, self._sleep, self._clock, self.say = retry, sleep, clock, say or (lambda _: None)
         self._changed, self._rng = asyncio.Event(), random.Random(0)
 
     async def pick(self) -> Endpoint:
@@ -84,7 +84,7 @@ class Endpoints:
     def well(self, endpoint: Endpoint) -> None:
         """Note a good answer."""
         if endpoint.down_since is not None:
-            self._say(f"{endpoint.address} answers again")
+            self.say(f"{endpoint.address} answers again")
         endpoint.answered, endpoint.served, endpoint.reported, endpoint.down_since = True, True, False, None
         endpoint.faults = endpoint.refusals = endpoint.limited = 0
 
@@ -95,7 +95,7 @@ class Endpoints:
         # When a server dies every request in flight fails; that is one event, not a series.
         if not endpoint.reported and endpoint.faults > _REPORTED + 2 * endpoint.in_flight:
             endpoint.reported = True
-            self._say(f"{endpoint.address} has failed {endpoint.faults} times in a row ({what}); retrying")
+            self.say(f"{endpoint.address} has failed {endpoint.faults} times in a row ({what}); retrying")
         endpoint.refusals = 0
         endpoint.down_since = None
 
@@ -111,7 +111,7 @@ class Endpoints:
         if endpoint.down_since is None:
             endpoint.down_since = now
             if endpoint.answered:
-                self._say(f"{endpoint.address} refuses connections ({why}); retrying")
+                self.say(f"{endpoint.address} refuses connections ({why}); retrying")
         endpoint.faults += 1
         endpoint.refusals += 1
         endpoint.free_at = now + self._retry.wait(endpoint.refusals, self._rng)

@@ -8,7 +8,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,8 @@ STREAM_FROM = 2000
 _PROGRESS_SECONDS = 0.02
 _ONE_TOKEN = Sampling(max_tokens=1)
 _RETRIED = {408, 409, 425, 429}
+_NEVER = {501, 505}
+"""Server errors that another request cannot cure."""
 _REASONS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "prompt_too_long"}
 _TOO_LONG = ("context_length_exceeded", "context length", "context size", "context window", "prompt is too long")
 _REFUSING = ("unknown", "unrecognized", "unsupported", "extra", "not permitted", "not supported", "unexpected")
@@ -125,6 +127,8 @@ class OpenAIEngine:
         self._slots = asyncio.Semaphore(options.concurrency)
         self._refused: set[str] = set()
         """Fields that the server refuses; they are not sent again."""
+        self._sealed: set[str] = set()
+        """Kinds of thinking that the server has encrypted, as far as the user was told."""
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, prefix: str = "", n: int = 1, extras: Extras = PLAIN
@@ -191,6 +195,9 @@ class OpenAIEngine:
                 self.traffic.wasted_tokens += request.draft.tokens
             self.traffic.retries[fault.reason] -= 1
             message = f"{without_key(str(fault))}, after {tries} tries at {places}"
+            if late and fault.wait is not None:
+                patience = f"{self._retry.total_seconds:g} s that a request is retried (retry_seconds)"
+                message += f"; the server asks to wait {fault.wait:.0f} s, longer than the {patience}"
             raise RequestError(message, reason=fault.reason) from fault
         await self._sleep(wait)
 
@@ -245,7 +252,10 @@ class OpenAIEngine:
                 async with asyncio.timeout(options.request_timeout):
                     data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
         except openai.APIStatusError as error:
-            raise self._refusal(endpoint, error, row) from error
+            body, headers = error.response.text, error.response.headers
+            raise self._refusal(endpoint, int(error.status_code), body, row, headers) from error
+        except wire.ErrorBody as error:
+            raise self._refusal(endpoint, error.status, error.text, row) from error
         return request.scoring.read(data) if request.scoring else self._finished(wire.read_answer(data), request)
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request) -> Completion:
@@ -274,12 +284,16 @@ class OpenAIEngine:
     def _finished(self, answer: Answer, request: _Request) -> Completion:
         if request.extras.logprobs and answer.logprobs is None:
             raise RequestError("this server returns no log-probabilities", reason="unsupported")
+        if fresh := answer.sealed - self._sealed:
+            self._sealed |= fresh
+            kinds = ", ".join(sorted(fresh))
+            self._endpoints.say(f"the server keeps thinking to itself ({kinds}): rollouts hold only what it shows")
         return request.made(answer, seconds=self._clock() - request.began)
 
     def _keep(self, answer: Answer, request: _Request) -> None:
         """Keep the text of a broken stream as the draft of the next attempt."""
-        if not answer.chunks or answer.calls or answer.finish is not None:
-            self.traffic.wasted_tokens += answer.tokens if answer.calls else 0
+        if not answer.chunks or answer.calls.rows or answer.finish is not None:
+            self.traffic.wasted_tokens += answer.tokens if answer.calls.rows else 0
             return
         made = request.made(answer, whole=False)
         request.draft = Draft(text=made.text, reasoning=made.reasoning, tokens=made.usage.completion_tokens)
@@ -292,23 +306,28 @@ class OpenAIEngine:
         wanted = request.extras.progress is not None and request.sampling.max_tokens >= STREAM_FROM
         return wanted or self._options.stream == "always"
 
-    def _refusal(self, endpoint: Endpoint, error: Any, row: dict[str, Any]) -> Exception:
-        status, said = int(error.status_code), without_key(wire.error_message(error.response.text))
-        if status == 402 or (status == 429 and "insufficient_quota" in error.response.text):
-            message = f"{endpoint.address} takes no more requests (HTTP {status}: {said}): check the account there"
+    def _refusal(
+        self, endpoint: Endpoint, status: int, body: str, row: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Exception:
+        """Return the error of this request for an HTTP error status; without headers, of an error in a good answer."""
+        said = without_key(wire.error_message(body))
+        what = f"HTTP {status}" if headers is not None else f"HTTP 200 with error {status}"
+        if status == 402 or (status == 429 and "insufficient_quota" in body):
+            message = f"{endpoint.address} takes no more requests ({what}: {said}): check the account there"
             return EngineError(f"{message}, then run the same command again")
-        if status in _RETRIED or status >= 500:
+        too_long = any(phrase in said.lower() for phrase in _TOO_LONG)
+        if (status in _RETRIED or status >= 500) and status not in _NEVER and not too_long:
             reason = "rate_limit" if status == 429 else "server_error"
-            return Unusable(f"HTTP {status}: {said}", reason=reason, wait=retry_after(error.response.headers))
+            return Unusable(f"{what}: {said}", reason=reason, wait=retry_after(headers or {}))
         if status in (400, 422) and self._learn(row, said.lower()):
             return _FieldRefused()
-        if any(phrase in said.lower() for phrase in _TOO_LONG):
+        if too_long:
             return RequestError(said, reason="prompt_too_long")
         if status in (401, 403, 404) and not any(e.served for e in self._endpoints.all):
             advice = f"is {self._options.model!r} the model's name there, and does --base-url end in /v1?"
             advice = advice if status == 404 else "set OPENAI_API_KEY to a key that this server takes"
-            return EngineError(f"{endpoint.address} answers HTTP {status} ({said}): {advice}")
-        return RequestError(f"HTTP {status}: {said}", reason=_REASONS.get(status, f"http_{status}"))
+            return EngineError(f"{endpoint.address} answers {what} ({said}): {advice}")
+        return RequestError(f"{what}: {said}", reason=_REASONS.get(status, f"http_{status}"))
 
     def _learn(self, row: dict[str, Any], said: str) -> bool:
         """Note which optional fields the server refuses; False if it refuses none of them."""

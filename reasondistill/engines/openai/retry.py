@@ -64,7 +64,9 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     >>> retry_after({"retry-after": "3"}), retry_after({}), retry_after({"retry-after": "soon"})
     (3.0, None, None)
     """
-    value = headers.get("retry-after")
+    value, milliseconds = headers.get("retry-after"), headers.get("retry-after-ms") or ""
+    if milliseconds.isdigit():
+        return int(milliseconds) / 1000
     if value is None:
         return None
     try:

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from verifiers.thinking import read_message, take_thinking
+
 from ...records import FinishReason, Message, Row, Sampling, Usage
 from ..base import Completion, Extras
 from ..rendering import CLOSE, OPEN, ended_at_stop, split_reasoning
+from .calls import Calls
 
 REASONING_FIELDS = ("reasoning", "reasoning_content")
 """Names of an earlier turn's thinking: the first in vLLM, the second in DeepSeek, SGLang and llama.cpp."""
@@ -46,6 +49,15 @@ class Unusable(Exception):
         """Completion tokens that were generated in vain, if the server reports them."""
         self.wait = wait
         self.down = down
+
+
+class ErrorBody(Exception):
+    """An error in the body of an answer with HTTP status 200, or in a stream."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+        """The HTTP status that the error stands for, and the body."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,7 +146,9 @@ class Answer:
 
     content: str = ""
     thinking: str | None = None
-    calls: list[Row] = field(default_factory=list)
+    sealed: set[str] = field(default_factory=set)
+    """Kinds of thinking that the server has encrypted."""
+    calls: Calls = field(default_factory=Calls)
     finish: str | None = None
     stop: str | None = None
     usage: Usage = field(default_factory=Usage)
@@ -142,6 +156,8 @@ class Answer:
     refusal: str | None = None
     chunks: int = 0
     """Pieces of text in a stream; about as many as tokens."""
+    hidden: int = 0
+    """Tokens of thinking, shown or not, as far as the server counts them."""
 
     @property
     def tokens(self) -> int:
@@ -150,22 +166,24 @@ class Answer:
 
 
 def read_answer(data: bytes) -> Answer:
-    """Return the answer in a response's body. Raises Unusable."""
+    """Return the answer in a response's body. Raises Unusable and ErrorBody."""
+    text = data.decode(errors="replace")
     try:
-        payload = json.loads(data)
+        payload = json.loads(text)
     except ValueError as error:
-        raise Unusable("the answer is not JSON", reason="invalid_json") from error
+        raise Unusable(f"the answer is not JSON: {error_message(text)}", reason="invalid_json") from error
+    _refuse_error(payload)
     try:
-        choice = payload["choices"][0]
-        answer = Answer(usage=read_usage(payload.get("usage")))
-        _take(answer, choice["message"], choice)
+        choice, answer = payload["choices"][0], Answer()
+        _take_usage(answer, payload.get("usage"))
+        _take(answer, choice["message"], choice, whole=True)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise Unusable("the answer holds no choices", reason="no_choices") from error
+        raise Unusable(f"the answer holds no choices: {error_message(text)}", reason="no_choices") from error
     return answer
 
 
 def read_event(line: str, answer: Answer) -> bool:
-    """Add one line of an event stream to the answer; return whether it was the last. Raises Unusable."""
+    """Add one line of an event stream to the answer; return whether it was the last. Raises Unusable and ErrorBody."""
     if not line.startswith("data:"):
         return False
     data = line[5:].strip()
@@ -173,29 +191,35 @@ def read_event(line: str, answer: Answer) -> bool:
         return True
     try:
         event = json.loads(data)
-        if "error" in event:
-            raise Unusable(f"the stream broke off: {str(event['error'])[:200]}", reason="server_error")
-        if event.get("usage"):
-            answer.usage = read_usage(event["usage"])
+        _refuse_error(event)
+        _take_usage(answer, event.get("usage"))
         for choice in event.get("choices") or ():
             if choice.get("index", 0) == 0:
-                _take(answer, choice.get("delta") or {}, choice)
+                _take(answer, choice.get("delta") or choice.get("message") or {}, choice, whole=False)
     except (ValueError, TypeError, AttributeError) as error:
         raise Unusable("the stream holds no JSON", reason="invalid_json") from error
     return False
 
 
-def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
-    content = _text(message.get("content"))
-    thinking = message.get("reasoning_content") or message.get("reasoning")
-    answer.content += content
-    if isinstance(thinking, str):
-        answer.thinking = (answer.thinking or "") + thinking
-    answer.chunks += bool(content or thinking)
+def _take_usage(answer: Answer, row: Any) -> None:
+    if row:
+        details = row.get("completion_tokens_details")
+        answer.usage, answer.hidden = read_usage(row), (details or {}).get("reasoning_tokens") or 0
+
+
+def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any], *, whole: bool) -> None:
+    read = read_message(message, joint="\n" if whole else "")
+    answer.content += read.content
+    answer.sealed.update(read.sealed)
+    if read.thinking:
+        answer.thinking = (answer.thinking or "") + read.thinking
+    answer.chunks += bool(read.content or read.thinking)
     if isinstance(message.get("refusal"), str):
         answer.refusal = (answer.refusal or "") + message["refusal"]
     for call in message.get("tool_calls") or ():
-        _take_call(answer.calls, call)
+        answer.calls.add(call, whole=whole)
+    if message.get("function_call"):  # the name before OpenAI's servers could return several
+        answer.calls.add({"index": -1, "type": "function", "function": message["function_call"]}, whole=whole)
     finish, stop = choice.get("finish_reason"), choice.get("stop_reason")
     answer.finish = finish if isinstance(finish, str) and finish else answer.finish
     answer.stop = stop if isinstance(stop, str) else answer.stop
@@ -237,13 +261,16 @@ def completion(
     if stop is None and answer.stop in sampling.stop:
         stop = answer.stop
         content += (stop or "") if extras.include_stop else ""
-    inline, text = split_reasoning(content, OPEN in begun and CLOSE not in begun)
-    thinking = answer.thinking if answer.thinking is not None else inline
+    before = take_thinking(begun)
+    inline, text = split_reasoning(content, before is not None and before.truncated and not answer.thinking)
+    thoughts = [thought for thought in (answer.thinking, inline) if thought]
+    thinking = "\n".join(thoughts) or inline
     if answer.refusal and not text:
         text, answer.finish = answer.refusal, "refusal"
     used_up = answer.usage.completion_tokens >= sampling.max_tokens
     # Without a reason the answer is complete unless it used up the cap.
-    finish = FinishReason.TOOL_CALLS if answer.calls else FinishReason.LENGTH if used_up else FinishReason.STOP
+    calls = answer.calls.finished()
+    finish = FinishReason.TOOL_CALLS if calls else FinishReason.LENGTH if used_up else FinishReason.STOP
     if answer.finish:
         finish = _FINISH.get(answer.finish.lower(), FinishReason.STOP)
     if whole:
@@ -253,7 +280,7 @@ def completion(
     return Completion(
         text=draft.text + text,
         reasoning=joined,
-        tool_calls=tuple(answer.calls),
+        tool_calls=calls,
         logprobs=None if answer.logprobs is None or draft else tuple(answer.logprobs),
         stop=stop,
         finish_reason=finish,
@@ -280,12 +307,38 @@ def _check(
 ) -> None:
     if answer.finish in _BROKEN_OFF:
         raise Unusable(f"the server broke the answer off ({answer.finish})", reason="server_error")
-    if text.strip() or answer.calls or begun or finish is FinishReason.CONTENT_FILTER:
+    if text.strip() or answer.calls.rows or begun or finish is FinishReason.CONTENT_FILTER:
         return
-    # Thinking that used up the cap, shown or hidden, is truncated and not empty: a retry would pay for it again.
-    used_up = thinking or answer.usage.completion_tokens >= sampling.max_tokens
-    if finish is not FinishReason.LENGTH or not used_up:
+    # A sample that only thought, shown or hidden, is a sample without an answer: a retry would pay for it again.
+    used_up = finish is FinishReason.LENGTH and answer.usage.completion_tokens >= sampling.max_tokens
+    if not (thinking or answer.hidden or used_up):
         raise Unusable("the answer is empty", reason="empty_answer", tokens=answer.tokens)
+
+
+_STATUSES = {
+    "quota": 402, "billing": 402, "credit": 402, "rate_limit": 429, "too_many": 429, "exhausted": 429,
+    "overloaded": 503, "unavailable": 503, "internal": 500, "server_error": 500, "timeout": 504, "api_key": 401,
+    "auth": 401, "permission": 403, "forbidden": 403, "not_found": 404, "invalid": 400, "bad_request": 400,
+    "context_length": 400,
+}  # fmt: skip
+"""HTTP statuses by words in the code or type of an error; the first that fits."""
+
+
+def _refuse_error(payload: Any) -> None:
+    """Raise ErrorBody if the body of an answer, or an event of a stream, is an error."""
+    payload = payload[0] if isinstance(payload, list) and payload else payload
+    if not isinstance(payload, Mapping):
+        return
+    choice = next(iter(payload.get("choices") or ()), None)
+    error = payload.get("error") or (choice.get("error") if isinstance(choice, Mapping) else None)
+    alone = not choice and not payload.get("usage")
+    if error or (alone and (payload.get("object") == "error" or payload.get("message") or payload.get("detail"))):
+        given = {**payload, **(error if isinstance(error, Mapping) else {"error": error})}
+        named = [str(given.get(key) or "").lower() for key in ("code", "status", "status_code", "type")]
+        numbers = [int(name[:3]) for name in named if name.isdigit() and len(name) in (3, 5)]
+        words = [status for name in named for word, status in _STATUSES.items() if word in name]
+        status = next((n for n in (*numbers, *words) if 400 <= n < 600), 500)
+        raise ErrorBody(status, json.dumps(error if error else payload))
 
 
 def error_message(text: str) -> str:
@@ -304,15 +357,6 @@ def error_message(text: str) -> str:
         said = said.get(key, said) if isinstance(said, dict) else said
     line = said if isinstance(said, str) else json.dumps(said)
     return " ".join(line.split())[:_SAID] or "no message"
-
-
-def _text(content: Any) -> str:
-    """Return a message's content as one string; some servers send a list of parts, or null."""
-    if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content)
-    if content is not None and not isinstance(content, str):
-        raise TypeError
-    return content or ""
 
 
 def read_usage(row: Any) -> Usage:

@@ -4,12 +4,12 @@ Prompt and whole conversation are rendered apart; the tokens behind their common
 and everything behind an end token are masked. Nothing is cut.
 """
 
-import json
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from ...engines.rendering import with_parsed_arguments
 from ...errors import DataError
 from ...generation.transcripts import CALL_MARKS, output_spans
 from ...records import Message, Row
@@ -169,7 +169,7 @@ def _message_row(message: Message) -> Row:
         row |= dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning)
     if message.tool_calls:
         calls = [{k: v for k, v in call.items() if k not in CALL_MARKS} for call in message.tool_calls]
-        row["tool_calls"] = [_with_parsed_arguments(call) for call in calls]
+        row["tool_calls"] = [with_parsed_arguments(call) for call in calls]
     return row
 
 
@@ -179,13 +179,3 @@ def _with_think_block(message: Message) -> Message:
     return replace(
         message, reasoning=None, content=f"<think>\n{message.reasoning.strip()}\n</think>\n\n{message.content}"
     )
-
-
-def _with_parsed_arguments(call: Row) -> Row:
-    function = call.get("function")
-    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
-        return call
-    try:
-        return {**call, "function": {**function, "arguments": json.loads(function["arguments"])}}
-    except json.JSONDecodeError:
-        return call

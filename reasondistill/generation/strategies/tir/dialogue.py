@@ -151,9 +151,10 @@ class Dialogue:
             self.messages.append(replace(message, tool_calls=()))
             return NextStep(finish=FinishReason.STOP)
         number = sum(len(m.tool_calls) for m in self.messages)
+        ids = [call.get("id") for call in message.tool_calls]
+        own = [name if name and ids.count(name) == 1 else f"call_{number + i}" for i, name in enumerate(ids)]
         calls = tuple(
-            {"type": "function", **call, "id": call.get("id") or f"call_{number + i}"}
-            for i, call in enumerate(message.tool_calls)
+            {"type": "function", **call, "id": name} for call, name in zip(message.tool_calls, own, strict=True)
         )
         self.messages.append(replace(message, tool_calls=calls))
         return NextStep(calls=calls)
