@@ -37,6 +37,9 @@ class Calls:
 
     def finished(self) -> tuple[Row, ...]:
         """Return the calls without those that are only the repeated name of another."""
+        for row in self.rows:
+            if (function := row.get("function")) and (once := _encoded_once(function.get("arguments"))):
+                row["function"] = {**function, "arguments": once}
         named = [row for row in self.rows if row.get("id") or (row.get("function") or {}).get("arguments")]
         return tuple(named or self.rows)
 
@@ -56,6 +59,18 @@ class Calls:
         # Arguments that are no JSON yet, or bare code: only another call has both another id and a name.
         begins = other_id and name and before.strip() and (not before.lstrip().startswith("{") or is_object(text))
         return None if begins else at
+
+
+def _encoded_once(text: object) -> str | None:
+    """Return the JSON object that a JSON text holds; None if the arguments are not encoded twice."""
+    while isinstance(text, str) and text.startswith('"'):
+        try:
+            text = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(text, str) and is_object(text):
+            return text
+    return None
 
 
 def is_object(text: str) -> bool:

@@ -251,12 +251,14 @@ class OpenAIEngine:
                     return await self._read_stream(endpoint.client, row, request)
                 async with asyncio.timeout(options.request_timeout):
                     data = await post(endpoint.client, row, SCORE_PATH if request.scoring else CHAT_PATH)
+            if request.scoring:
+                return request.scoring.read(data)
+            return self._finished(wire.read_answer(data), request)
         except openai.APIStatusError as error:
             body, headers = error.response.text, error.response.headers
             raise self._refusal(endpoint, int(error.status_code), body, row, headers) from error
         except wire.ErrorBody as error:
             raise self._refusal(endpoint, error.status, error.text, row) from error
-        return request.scoring.read(data) if request.scoring else self._finished(wire.read_answer(data), request)
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request) -> Completion:
         """Read a streamed answer; a broken stream leaves its text in the request's draft."""
