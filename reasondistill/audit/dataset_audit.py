@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from verifiers import Outcome, Verdict
 from verifiers.dispatch import Case, CaseOptions
 from verifiers.many import verify_each
-from verifiers.thinking import split_thinking
+from verifiers.thinking import CLOSING, OPENING, split_thinking
 
 from ..export.receipts import Block
 from ..generation.syntax import SYNTAXES, Syntax, find_block, find_output
@@ -22,7 +22,6 @@ from .blocks import check_blocks
 from .receipts_audit import AuditOptions
 from .results import Contaminated, Finding, RowResult
 
-_OPENING, _CLOSING = re.compile(r"<think>", re.IGNORECASE), re.compile(r"</think>", re.IGNORECASE)
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|start_header_id|end|return)\|>|</s>")
 _BOX = re.compile(r"\\boxed\s*\{([^{}]*)\}")
 _OPENMATH = "openmath"
@@ -112,7 +111,8 @@ def broken_thinking(text: str) -> str:
     >>> broken_thinking("<think>a</think> b"), broken_thinking("a</think> b")
     ('', 'closes what it never opened')
     """
-    opened, closed = [m.start() for m in _OPENING.finditer(text)], [m.start() for m in _CLOSING.finditer(text)]
+    ends = [m.end() for m in CLOSING.finditer(text)]
+    opened, closed = [m.start() for m in OPENING.finditer(text)], [m.start() for m in CLOSING.finditer(text)]
     if not opened and not closed:
         return ""
     if not closed:
@@ -125,7 +125,7 @@ def broken_thinking(text: str) -> str:
         return "closes before it opens"
     if any(second < first_end for second, first_end in zip(opened[1:], closed, strict=False)):
         return "thinking inside thinking"
-    return "nothing behind the thinking" if not text[closed[-1] + len("</think>") :].strip() else ""
+    return "nothing behind the thinking" if not text[ends[-1] :].strip() else ""
 
 
 def transcript_of(text: str) -> Transcript:
@@ -167,7 +167,7 @@ def _is_cut(text: str) -> bool:
     fences = len(re.findall(r"^[ \t]*```", text, re.MULTILINE))
     last_box = text.rfind("\\boxed{")
     open_box = last_box >= 0 and text.count("{", last_box) > text.count("}", last_box) and len(text) - last_box < 200
-    return fences % 2 == 1 or open_box or (bool(_OPENING.search(text)) and not _CLOSING.search(text))
+    return fences % 2 == 1 or open_box or (bool(OPENING.search(text)) and not CLOSING.search(text))
 
 
 def _note_twin(one: _Work, seen: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt, Le
 from verifiers import Outcome, Verdict
 from verifiers.dispatch import Case, CaseOptions, verify_case
 from verifiers.many import verify_each
+from verifiers.thinking import take_thinking
 
 from ..errors import DataError
 from ..export.dataset import iter_rows, row_messages
@@ -133,6 +134,8 @@ def _read(split: str, number: int, row: Row) -> _Work:
         work.limits = dict(json.loads(row.get("limits") or "{}"))
         prompt, completion = row_messages(row, "prompt"), row_messages(row, "completion")
         work.findings = list(_hash_findings(row, prompt, completion))
+        if any(take_thinking(turn.content) for turn in completion if turn.role == "assistant"):
+            work.findings.append(Finding(check="thinking", detail="thinking stands in the content of a turn"))
         work.text = completion[-1].content if completion else ""
         work.chosen = row.get("outcome") is not None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

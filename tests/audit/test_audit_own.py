@@ -219,3 +219,14 @@ def test_a_dataset_of_our_own_is_held_against_benchmarks_too(dataset, capsys, tm
     status, report = _audit(capsys, dataset, "--no-run", "--split", "main", "--against", tmp_path / "bench.jsonl")
     assert (status, report["checks"]["contaminated"]["rows"], report["disagreeing_rows"]) == (1, 2, 2)  # plain and tir
     assert any("bench: 1 of" in line for line in report["notes"])
+
+
+@pytest.mark.parametrize("left", ["[THINK]a[/THINK]", "a</think>", "<|channel|>analysis<|message|>a<|end|>"])
+def test_thinking_left_in_the_content_is_a_finding(dataset, capsys, left):
+    def edit(number, row):
+        if number == 2:
+            row["completion"][-1]["content"] = left + row["completion"][-1]["content"]
+
+    _edit(dataset, edit)
+    _, report = _audit(capsys, dataset, "--no-run")
+    assert report["checks"]["thinking"]["rows"] == 1

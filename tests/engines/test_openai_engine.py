@@ -595,3 +595,103 @@ def test_what_went_wrong_is_counted(loopback: Any) -> None:
 
 def test_masked_hides_user_and_password_and_keys() -> None:
     assert masked("https://u:p@h:1/v1?api_key=s") == "https://***@h:1/v1"
+
+
+THOUGHTS: dict[str, dict[str, Any]] = {
+    "content parts": {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "2 + 2"}]}]},
+    "details": {"content": "", "reasoning_details": [{"type": "reasoning.text", "text": "2 + 2"}]},
+    "another name": {"content": None, "thinking": "2 + 2"},
+    "null beside it": {"content": "", "reasoning": None, "reasoning_content": "2 + 2"},
+    "tags": {"content": "[THINK]2 + 2"},
+}
+
+
+@pytest.mark.parametrize("finish", ["stop", "length"])
+@pytest.mark.parametrize("message", THOUGHTS.values(), ids=THOUGHTS.keys())
+def test_a_sample_that_only_thought_is_a_sample(loopback: Any, message: dict[str, Any], finish: str) -> None:
+    loopback.behaviours = [lambda e: e.message(message, finish)]
+    [completion] = run(loopback.url)
+    assert (completion.reasoning, completion.text, len(loopback.requests)) == ("2 + 2", "", 1)
+    assert completion.finish_reason == finish
+
+
+def test_hidden_thinking_without_an_answer_is_paid_for_once(loopback: Any) -> None:
+    loopback.behaviours = [lambda e: e.message({"content": ""}, completion_tokens_details={"reasoning_tokens": 9})]
+    assert run(loopback.url)[0].text == ""
+    assert len(loopback.requests) == 1
+
+
+def test_thinking_is_read_from_a_stream_of_parts(loopback: Any) -> None:
+    thoughts = [[{"type": "thinking", "thinking": [{"type": "text", "text": t}]}] for t in ("2 +", " 2")]
+    deltas = [{"content": part} for part in (*thoughts, [{"type": "text", "text": "4"}], "!")]
+    rows = [{"choices": [{"index": 0, "delta": delta}], "error": None} for delta in deltas]
+    rows.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "error": None})
+    data = "".join(f"data: {json.dumps(row)}\n\n" for row in rows).encode()
+    loopback.behaviours = [lambda e: e.raw(200, data, Content_Type="text/event-stream")]
+    completion, _ = stream(loopback.url)
+    assert (completion.reasoning, completion.text) == ("2 + 2", "4!")
+
+
+def test_thinking_that_the_server_encrypts_is_told_once(loopback: Any) -> None:
+    sealed = {"content": "4", "reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}
+    loopback.behaviours = [lambda e: e.message(sealed)]
+    told: list[str] = []
+
+    async def twice() -> None:
+        engine = await open_openai(EngineOptions(model="m", base_url=loopback.url), say=told.append)
+        await engine.complete(QUESTION, Sampling(max_tokens=9), n=2)
+        await engine.aclose()
+
+    asyncio.run(twice())
+    assert len(told) == 1
+    assert "reasoning.encrypted" in told[0]
+
+
+BODIES = {
+    "code": {"error": {"message": "no such key", "code": 401}},
+    "type": {"error": {"message": "no such key", "type": "authentication_error"}},
+    "beside": {"error": "no such key", "code": "401"},
+    "object": {"object": "error", "message": "no such key", "code": 40101},
+    "choice": {"choices": [{"index": 0, "error": {"message": "no such key", "code": 403}, "finish_reason": "error"}]},
+    "list": [{"error": {"message": "no such key", "code": 401}}],
+}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_a_lasting_error_in_a_good_answer_is_told_and_not_repeated(loopback: Any, body: Any, streams: bool) -> None:
+    data = f"data: {json.dumps(body)}\n\n".encode()
+    loopback.behaviours = [lambda e: e.raw(200, data, Content_Type="text/event-stream") if streams else e.json(body)]
+    with pytest.raises(EngineError, match="no such key"):
+        stream(loopback.url) if streams else run(loopback.url)
+    assert len(loopback.requests) == 1
+
+
+@pytest.mark.parametrize("error", [{"message": "busy", "code": 503}, {"message": "busy", "type": "overloaded"}, "busy"])
+def test_a_passing_error_in_a_good_answer_is_tried_again(loopback: Any, toy_answer: str, error: Any) -> None:
+    loopback.behaviours = [lambda e: e.json({"error": error}), loopback.behaviours[0]]
+    assert run(loopback.url)[0].text == toy_answer
+    loopback.behaviours = [lambda e: e.json({"error": error})]
+    with pytest.raises(RequestError, match="busy"):
+        run(loopback.url)
+
+
+def test_an_answer_without_choices_is_shown(loopback: Any) -> None:
+    loopback.behaviours = [lambda e: e.json({"result": "come back tomorrow"})]
+    with pytest.raises(RequestError, match="come back tomorrow"):
+        run(loopback.url)
+
+
+@pytest.mark.parametrize(("status", "message"), [(501, "not here"), (500, "the context length is exceeded")])
+def test_a_server_error_that_lasts_is_not_repeated(loopback: Any, status: int, message: str) -> None:
+    loopback.behaviours = [lambda e: e.error(status, message)]
+    with pytest.raises(RequestError, match=message):
+        run(loopback.url)
+    assert len(loopback.requests) == 1
+
+
+def test_a_pause_that_is_longer_than_requests_are_retried_is_told(loopback: Any) -> None:
+    loopback.behaviours = [lambda e: e.error(429, "slow down", Retry_After="7200")]
+    with pytest.raises(RequestError, match=r"slow down.* asks to wait 7200 s, longer than the 1800 s"):
+        run(loopback.url)
+    assert len(loopback.requests) == 1

@@ -141,3 +141,23 @@ def test_thinking_is_split_from_content(text: str, opened: bool, expected: tuple
 )
 def test_a_text_is_cut_at_its_first_stop_string(text: str, stops: tuple[str, ...], expected: tuple[str, bool]) -> None:
     assert cut_at_stop(text, stops) == expected
+
+
+ARGUMENTS = "{% set a = messages[-1].tool_calls[0].function.arguments %}"
+
+
+@pytest.mark.parametrize("joined", ["{{ 'f' + a }}", "{{ a + '' }}", "{{ a }}", "{{ 'f' ~ a }}", "{{ a | tojson }}"])
+def test_a_template_may_join_arguments_as_text(with_template: Any, chatml: str, joined: str) -> None:
+    call = {"type": "function", "function": {"name": "python", "arguments": '{"code": "é = 1"}'}}
+    turns = (*QUESTION, Message(role="assistant", content="", tool_calls=(call,)))
+    template = "{% if messages[-1].tool_calls %}" + ARGUMENTS + joined + "{% endif %}" + chatml
+    assert '{"code": "é = 1"}' in with_template(template).prompt_text(turns)
+
+
+def test_marks_of_thinking_that_are_special_tokens_are_kept(tiny_tokenizer: Any) -> None:
+    marks = ["[THINK]", "[/THINK]", "<|channel|>", "<|message|>", "<|end|>"]
+    tiny_tokenizer.add_special_tokens({"additional_special_tokens": [*marks, "<|tool|>"]})
+    renderer = Renderer(tiny_tokenizer)
+    text = "[THINK]two[/THINK]four<|channel|>final<|message|><|end|>"
+    ids = tiny_tokenizer(f"{text}<|tool|>", add_special_tokens=False)["input_ids"]
+    assert renderer.decode(ids) == text

@@ -142,3 +142,41 @@ def test_real_transcripts_come_back_byte_for_byte(file, executed):
     assert sum(any(m.role == "tool" for m in messages) for messages in parsed) == executed
     for text, messages in zip(texts, parsed, strict=True):
         assert text.count("```output\n") == sum(m.role == "tool" for m in messages)
+
+
+XML = "<function=python>\n<parameter=code>\nprint(6*7)\n</parameter>\n</function>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<tool_call>\n{XML}\n</tool_call>",
+        f"I compute.\n{XML}\nand wait",
+        XML.replace("\n</parameter>", ""),
+        "<tool_call>python\n<arg_key>code</arg_key>\n<arg_value>print(6*7)</arg_value>\n</tool_call>",
+        '<invoke name="python">\n<parameter name="code">print(6*7)</parameter>\n</invoke>',
+    ],
+)
+def test_a_call_in_xml_is_read(text):
+    block = find_block(text, SYNTAXES["tool-call"])
+    assert block.code == "print(6*7)"
+    assert text == f"{text[: block.start]}{block.opening}{block.text}{block.closing}{text[block.end :]}"
+
+
+def test_code_that_speaks_of_xml_is_no_end_of_a_call():
+    code = "print('<function=python></function>')"
+    text = f"<tool_call>\n{json.dumps({'name': 'python', 'arguments': {'code': code}})}\n</tool_call>"
+    assert find_block(text, SYNTAXES["tool-call"]).code == code
+
+
+CODE = json.dumps({"code": "print(6*7)"})
+
+
+@pytest.mark.parametrize("arguments", [CODE, json.dumps(CODE), json.dumps(json.dumps(CODE)), {"code": CODE}])
+def test_arguments_may_be_encoded_twice(arguments):
+    assert code_of_call({"function": {"name": "python", "arguments": arguments}}) == "print(6*7)"
+
+
+@pytest.mark.parametrize("code", ["print(1)", "42", "{1: 2}", "x = {}", "[1]"])
+def test_bare_code_is_run_as_it_is(code):
+    assert code_of_call({"function": {"name": "python", "arguments": code}}) == code
