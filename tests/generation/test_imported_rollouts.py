@@ -41,7 +41,7 @@ def test_thinking_in_tags_becomes_reasoning(read, opening, closing):
 def test_code_inside_thinking_becomes_a_call(read, opening, closing):
     [turns] = read({"completion": f"{opening}I run\n{CODE}so 42{closing}It is 42."})
     assert [turn.role for turn in turns] == ["assistant", "tool", "assistant"]
-    assert (turns[0].reasoning, turns[1].content, turns[2].content.strip()) == ("I run\n", "42", "It is 42.")
+    assert (turns[0].reasoning.strip(), turns[1].content, turns[2].content.strip()) == ("I run", "42", "It is 42.")
 
 
 @pytest.mark.parametrize(
