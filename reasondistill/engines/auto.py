@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import EngineError
 from ..models.catalogue import CATALOGUE
 from ..models.fetch import cached
+from ..models.memory import free_memory, require_memory, weight_bytes
 from .options import EngineOptions
 
 _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -59,6 +60,19 @@ def choose_dtype(options: EngineOptions) -> str:
     if options.dtype != "auto":
         return options.dtype
     return "bfloat16" if cuda() or fast_bfloat16() else "float32"
+
+
+def require_weights_memory(directory: Path, options: EngineOptions) -> None:
+    """Raise ModelError for a model whose weights do not fit into the free memory, of the GPU if there is one."""
+    dtype, free = choose_dtype(options), free_memory()
+    if cuda():
+        import torch
+
+        free = torch.cuda.mem_get_info()[0]
+    size = weight_bytes(directory, 4 if dtype == "float32" else 2)
+    smaller = "--dtype bfloat16, " if dtype == "float32" else ""
+    way_out = f"use a smaller model, {smaller}a GGUF file with --engine llamacpp, or a server with --base-url"
+    require_memory(options.model, size, free=free, way_out=way_out)
 
 
 def choose(

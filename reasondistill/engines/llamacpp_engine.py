@@ -18,6 +18,7 @@ from verifiers.thinking import OPENING, markup_ids, opens_thinking, take_thinkin
 
 from ..errors import EngineError, ModelError, RequestError
 from ..models.gguf.metadata import read_metadata, sampling_defaults
+from ..models.memory import free_memory, require_memory
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import limit_openmp_spinning
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score, prompt_too_long
@@ -147,6 +148,8 @@ def _load(options: EngineOptions) -> LlamaCppEngine:
     files = resolve(options.model)
     if files.kind != "gguf" or files.path is None:
         raise ModelError(f"{options.model}: the llamacpp engine runs GGUF files only; use --engine transformers")
+    way_out = "use a smaller model, or a server with --base-url"
+    require_memory(options.model, files.path.stat().st_size, free=free_memory(), way_out=way_out)
     limit_openmp_spinning()
     try:
         import xllamacpp

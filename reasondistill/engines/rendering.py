@@ -9,7 +9,7 @@ from verifiers.thinking import OPENING, markup_ids, opens_thinking, take_thinkin
 
 from ..errors import ModelError, RequestError
 from ..records import Message, Row, Sampling
-from .base import PLAIN, Extras
+from .base import PLAIN, Extras, one_line
 
 OPEN, CLOSE = "<think>", "</think>"
 _CONTEXT_IDS = 8
@@ -87,7 +87,10 @@ class Renderer:
         """Read the tokenizer and the end tokens of a model directory."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{name or directory}: its tokenizer cannot be loaded ({one_line(error)})") from error
         return cls(tokenizer, name=name or directory.name, end_ids=configured_end_ids(directory))
 
     @property

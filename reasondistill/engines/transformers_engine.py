@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import EngineError, ModelError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Row, Sampling, Usage
-from .auto import choose_dtype, cuda, limit_openmp_spinning
+from .auto import choose_dtype, cuda, limit_openmp_spinning, require_weights_memory
 from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, one_line, prompt_too_long, scored_ids
 from .options import EngineOptions
 from .rendering import Renderer, chosen_sampling, cut_at_stop, ended_at_stop, generation_defaults
@@ -231,6 +231,7 @@ def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:
         raise EngineError("transformers is not installed: pip install 'reasondistill[train]'") from error
     directory = weights_directory(options.model)
     renderer = Renderer.load(directory, name=name)
+    require_weights_memory(directory, options)
     logging.disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import EngineError, RequestError
 from ..models.resolve import resolve, weights_directory
 from ..records import FinishReason, Message, Sampling, Usage
-from .auto import choose_dtype, cuda
+from .auto import choose_dtype, cuda, require_weights_memory
 from .base import PLAIN, Abilities, Completion, Engine, Extras, Score, Traffic, one_line, prompt_too_long, scored_ids
 from .options import EngineOptions
 from .rendering import Renderer, chosen_sampling, ended_at_stop, generation_defaults
@@ -32,7 +32,9 @@ _FINISH = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 async def open_vllm(options: EngineOptions, *, thinking_delimiters: tuple[str, str] | None = None) -> Engine:
     """Load the model; takes 20-60 s on a CPU. Raises EngineError when vLLM cannot be started."""
     model = options.model_id or resolve(options.model).name
-    engine = VllmEngine(weights_directory(options.model), options, model=model, delimiters=thinking_delimiters)
+    directory = weights_directory(options.model)
+    require_weights_memory(directory, options)
+    engine = VllmEngine(directory, options, model=model, delimiters=thinking_delimiters)
     await engine.ready
     return engine
 

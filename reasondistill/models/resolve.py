@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ModelError
+from .adapter import merge_adapter
 from .catalogue import CATALOGUE
 from .fetch import cache_directory, cached, fetch
 from .gguf.convert import convert_gguf
@@ -114,7 +115,10 @@ def weights_directory(reference: str, *, progress: Progress | None = None) -> Pa
     if files.path is None:
         raise ModelError(f"{reference}: not in the cache; run `reasondistill models fetch {files.name}`")
     if files.kind == "directory":
-        return files.path
+        whole = (files.path / "config.json").is_file()
+        return (
+            files.path if whole else merge_adapter(files.path, cache=cache_directory(), directory_of=weights_directory)
+        )
     try:
         with files.path.open("rb") as file:
             sha256 = files.sha256 or hashlib.file_digest(file, "sha256").hexdigest()

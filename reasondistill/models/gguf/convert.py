@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ModelError
-from .metadata import read_metadata, write_lean_copy
+from ..memory import free_memory, require_memory
+from .metadata import count_parameters, read_metadata, write_lean_copy
 from .tokenizer import build_tokenizer, end_token_ids
 
 VERSION = 1
@@ -52,6 +53,8 @@ def _convert_into(source: Path, target: Path) -> None:
     try:
         with _quiet():
             metadata = read_metadata(source)
+            way_out = "use --engine llamacpp, which reads the file as it is, or a smaller model"
+            require_memory(str(source), 4 * count_parameters(source), free=free_memory(), way_out=way_out)
             tokenizer = build_tokenizer(metadata, source)
             model = _load(source, work, metadata["general.architecture"])
             _tie(model)

@@ -1,5 +1,6 @@
 """What a GGUF file says about itself: its key-value header (versions 2 and 3), read without any model library."""
 
+import math
 import shutil
 import struct
 from collections.abc import Mapping
@@ -54,6 +55,17 @@ def sampling_defaults(metadata: Mapping[str, Any]) -> dict[str, float]:
     given = {name: metadata.get(f"general.sampling.{key}") for name, key in names.items()}
     # The header keeps 32 bits of them: 0.6 comes back as 0.6000000238.
     return {name: round(float(value), 6) for name, value in given.items() if value is not None}
+
+
+def count_parameters(path: Path) -> int:
+    """Return the number of weights in the file, by the shapes of its tensors."""
+    with path.open("rb") as file:
+        header, count = _read_header(file), 0
+        for _ in range(header.tensors):
+            _string(file)
+            count += math.prod(_number(file, "Q") for _ in range(_number(file, "I")))
+            file.seek(4 + 8, 1)
+    return count
 
 
 def write_lean_copy(source: Path, copy: Path) -> None:
