@@ -80,21 +80,25 @@ def in_roles(rollout: Rollout) -> Rollout:
     >>> [m.role for m in in_roles(rollout).messages], in_roles(rollout).annotations["executions"]
     (['assistant', 'tool', 'assistant'], 1)
     """
-    before, last = rollout.messages[:-1], rollout.messages[-1]
-    split = take_thinking(last.content) if last.reasoning is None else None
-    text = last.content
-    if split is not None:
-        text = f"{OPEN}{split.thinking}{'' if split.truncated else CLOSE}{split.answer}"
-        last = replace(last, reasoning=(split.thinking or "").strip(), content=split.answer.strip())
+    start = len(rollout.messages) - len(rollout.completion)
+    before = (*rollout.messages[:start], *map(_thinking_apart, rollout.messages[start:-1]))
+    last, text = _thinking_apart(rollout.messages[-1]), rollout.messages[-1].content
     turns: tuple[Message, ...] = (last,)
-    if (last.reasoning is None or split is not None) and not any(m.role == "tool" for m in before):
+    if rollout.messages[-1].reasoning is None and not any(m.role == "tool" for m in before):
+        if split := take_thinking(text):  # in the tags that `parse` reads
+            text = f"{OPEN}{split.thinking}{'' if split.truncated else CLOSE}{split.answer}"
         turns = next((made for s in SYNTAXES.values() if len(made := parse(text, s)) > 1), turns)
     executions = sum(m.role == "tool" for m in (*before, *turns))
     if not executions:
-        return replace(rollout, messages=(*before, last))
+        return replace(rollout, messages=(*before, *turns))
     call = next((call for m in turns for call in m.tool_calls), {})
     annotations = {"syntax": call.get("syntax", "native"), "executions": executions, **rollout.annotations}
     return replace(rollout, messages=(*before, *turns), annotations=annotations)
+
+
+def _thinking_apart(turn: Message) -> Message:
+    split = take_thinking(turn.content) if turn.role == "assistant" and turn.reasoning is None else None
+    return replace(turn, reasoning=str(split.thinking or "").strip(), content=split.answer.strip()) if split else turn
 
 
 def _same_reference(one: Problem, other: Problem) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..engines.auto import cuda, fast_bfloat16
 from ..errors import RecipeError, StoreError
+from ..models.memory import free_memory, require_memory, weight_bytes
 from ..models.resolve import weights_directory
 from ..records import Row, content_id
 from ..store.options import Choice, dump_options
@@ -70,6 +71,8 @@ def fit(
         checkpoints = out / "checkpoints"
         claim(checkpoints, identity)
         source = weights_directory(student)
+        way_out = "choose a smaller student, or train on a larger machine"
+        require_memory(student, weight_bytes(source, 4), free=free_memory(), way_out=way_out)
         setting = Setting(options=options, seed=seed, dataset=dataset, source=source, scratch=checkpoints)
         tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
         # The other processes of a machine find the rows prepared.

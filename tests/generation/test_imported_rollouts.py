@@ -61,3 +61,14 @@ def test_thinking_of_a_message_is_read_in_any_shape(read, message):
     turns = [{"role": "user", "content": ROW["question"]}, {"role": "assistant", **message}]
     [[turn]] = read({"messages": turns})
     assert (turn.reasoning, turn.content) == ("six sevens", "It is 42.")
+
+
+def test_every_turn_of_a_tool_transcript_is_taken_apart(read):
+    said = [
+        ("user", "?"),
+        ("assistant", "[THINK]I run[/THINK]print(42)"),
+        ("tool", "42"),
+        ("assistant", "a</think>42"),
+    ]
+    [turns] = read({"messages": [{"role": role, "content": content} for role, content in said]})
+    assert [(turn.reasoning, turn.content) for turn in turns] == [("I run", "print(42)"), (None, "42"), ("a", "42")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...errors import RequestError
 from ...records import Row, Usage
 from ..base import Score
-from .wire import Unusable, read_usage
+from .wire import Unusable, read_usage, refuse_error
 
 PATH = "/completions"
 
@@ -37,6 +37,7 @@ class Scoring:
         """Return the score in a response's body. Raises Unusable, and RequestError if the server cannot score."""
         try:
             payload = json.loads(data)
+            refuse_error(payload)
             choice = payload["choices"][0]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise Unusable("the answer holds no choices", reason="no_choices") from error

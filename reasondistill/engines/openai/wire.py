@@ -172,7 +172,7 @@ def read_answer(data: bytes) -> Answer:
         payload = json.loads(text)
     except ValueError as error:
         raise Unusable(f"the answer is not JSON: {error_message(text)}", reason="invalid_json") from error
-    _refuse_error(payload)
+    refuse_error(payload)
     try:
         choice, answer = payload["choices"][0], Answer()
         _take_usage(answer, payload.get("usage"))
@@ -191,7 +191,7 @@ def read_event(line: str, answer: Answer) -> bool:
         return True
     try:
         event = json.loads(data)
-        _refuse_error(event)
+        refuse_error(event)
         _take_usage(answer, event.get("usage"))
         for choice in event.get("choices") or ():
             if choice.get("index", 0) == 0:
@@ -216,7 +216,8 @@ def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any],
     answer.chunks += bool(read.content or read.thinking)
     if isinstance(message.get("refusal"), str):
         answer.refusal = (answer.refusal or "") + message["refusal"]
-    for call in message.get("tool_calls") or ():
+    calls = message.get("tool_calls") or ()
+    for call in [calls] if isinstance(calls, Mapping) else calls:
         answer.calls.add(call, whole=whole)
     if message.get("function_call"):  # the name before OpenAI's servers could return several
         answer.calls.add({"index": -1, "type": "function", "function": message["function_call"]}, whole=whole)
@@ -324,7 +325,7 @@ _STATUSES = {
 """HTTP statuses by words in the code or type of an error; the first that fits."""
 
 
-def _refuse_error(payload: Any) -> None:
+def refuse_error(payload: Any) -> None:
     """Raise ErrorBody if the body of an answer, or an event of a stream, is an error."""
     payload = payload[0] if isinstance(payload, list) and payload else payload
     if not isinstance(payload, Mapping):
