@@ -40,17 +40,23 @@ def last_boxed(text: str) -> str | None:
     return None if span is None else text[span[1] : span[2]]
 
 
+def open_box(text: str) -> int:
+    """Return where the last box starts if it is cut off before its end, else -1."""
+    at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+    head = _BOX.match(text, at) if at >= 0 else None
+    return at if head and head[1] and _box_at(text, at, at + _MAX_SCANNED) is None else -1
+
+
 def _last_box(text: str) -> tuple[int, int, int] | None:
-    """Return where the last closed box starts, and where its inside starts and ends."""
-    at, budget = len(text), _MAX_SCANNED
-    while budget > 0:
+    """Return where the last box starts, and where its inside starts and ends; None if it is cut off."""
+    at = len(text)
+    for _ in range(_MAX_BOXES):
         at = max(text.rfind("\\boxed", 0, at), text.rfind("\\fbox", 0, at))
         if at < 0:
             return None
-        span = _box_at(text, at, min(len(text), at + budget))
-        if span is not None:
-            return span
-        budget -= max(min(len(text) - at, budget) // 2, 2000)
+        head = _BOX.match(text, at)
+        if (span := _box_at(text, at, min(len(text), at + _MAX_SCANNED))) or (head and head[1]):
+            return span  # an earlier box is no answer where the last one is cut off: it may have been given up
     return None
 
 

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
-from ..boxes import joined_boxes
+from ..boxes import joined_boxes, open_box
 from ..thinking import split_thinking
 from .parser import as_words, read
-from .tokens import Unreadable
+from .tokens import TooLarge, Unreadable
 from .tree import Words
 
 LIMIT = 1_000_000
@@ -42,6 +43,25 @@ _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}+\s++[A-Za-z]{2,}+\s++[A-Za-z]
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])(?:-\s?|−\s?)?\$?(?:[0-9]|\.[0-9])[0-9.,]*+(?:/[0-9]++)?+(?:\s?\\?%)?")
 _BOLD = re.compile(r"\*\*([^*\n]++)\*\*")
 _LEADING_NUMBER = re.compile(r"[-−]?\$?[0-9][0-9.,]*+(?:/[0-9]++)?+")
+_LEAD = re.compile(
+    r"(?:(?:therefore|thus|hence|so|then|simply|just|clearly|exactly|precisely|approximately|about|around|roughly|nearly"
+    r"|equal to|equals?|given by|found to be|indeed|actually|obviously|now|only|definitely|of course|certainly|finally)"
+    r"\b[,:]?\s*)+(?=[-−+($\[{|.]{0,2}[0-9√π$\\]|[A-Za-z](?![A-Za-z']))"
+)
+_CLAUSE = re.compile(
+    r"(?:,\s*|\s+)\(?(since|because|as|which|for|when|where|while|whenever|if|so|hence|thus|therefore|after|by|given"
+    r"|assuming|meaning|i\.e)\b"
+)
+_CONDITIONS = ("for", "when", "where", "while", "whenever", "if", "given", "assuming")
+_CASES = re.compile(r"\b(?:and|or|otherwise|else)\b")
+"""What tells that a clause limits the value, and another value follows."""
+_LEFT = re.compile(r"(?:\S+ [-+*/^×·÷−] )*[^\s=:;\u2e80-\uffff]*\Z")
+_RIGHT = re.compile(r"[^\s=:;\u2e80-\uffff]*(?: ?(?:π|pi)\b)?(?: [-+*/] [A-Za-z]\b)*")
+_OPERAND = re.compile(r"[-−(]*(?:[0-9√π\\]|pi\b|sqrt|[A-Za-z](?![A-Za-z']))")
+_ATTACHED = re.compile(
+    r"[\^√π\\×·÷]|[*/+](?=[0-9(a-z]\b|pi\b|sqrt)|(?<=[0-9)a-z])[*/+](?=[0-9])|[0-9](?:[a-z]\b|pi\b)|[0-9)] "
+)
+"""Signs that what surrounds a number is an expression."""
 _QUESTION = re.compile(r"[^.!?\n]*+\?")
 _ALTERNATIVES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
 _DENIED_BEFORE = re.compile(r"\b(?:not|isn't|never|n't be)\s+(?:equal to\s+)?$", re.IGNORECASE)
@@ -64,6 +84,8 @@ class Status(StrEnum):
 
     OK = "ok"
     NONE = "none"
+    CUT_OFF = "cut_off"
+    """The last box is not closed, and an earlier one was."""
     AMBIGUOUS = "ambiguous"
     """The text offers alternatives ("41 or 42"), which is no answer where the reference is one value."""
     OVER_LIMIT = "over_limit"
@@ -104,7 +126,14 @@ def extract(completion: str, *, strict: bool = False, wanted: Wanted = Wanted.VA
     if found is not None:
         # An empty box is a decision of the writer, so nothing further is guessed from the text around it.
         return _extraction(found.strip(), "boxed")
-    finders: list[_Finder] = [("marker", _tagged), ("marker", _marked), ("math", _last_math)]
+    if (opened := open_box(text)) >= 0:
+        # What was cut off is not guessed from the text before it; the writer may go on below it.
+        if (found := _marked(text[opened:].partition("\n")[2][-_TAIL:])) is None:
+            is_second = joined_boxes(text[:opened]) is not None
+            return Extraction(text=None, method="none", status=Status.CUT_OFF if is_second else Status.NONE)
+        return _extraction(found, "marker")
+    marked = partial(_marked, is_words=wanted is Wanted.WORDS)
+    finders: list[_Finder] = [("marker", _tagged), ("marker", marked), ("math", _last_math)]
     if not strict and wanted is Wanted.VALUE:
         finders.insert(2, ("number", _concluded))
     if not strict:
@@ -167,10 +196,14 @@ def _tagged(text: str) -> str | None:
     if start < 0:
         return None
     found = text[start + len(_TAG) : end].strip()
-    return _marked(found) or found
+    marked = _marked(found)
+    if marked is None and not _reads(found) and _reads(value := _sentence(found)):
+        return value  # a whole sentence: "The total is 42."
+    return marked or found
 
 
-def _marked(text: str) -> str | None:
+def _marked(text: str, *, is_words: bool = False) -> str | None:
+    """Return what follows the last marker; in a sentence without mathematics all of it if words are wanted."""
     lowered = text.lower()
     if len(lowered) != len(text):  # a letter whose lower case is two
         lowered = text
@@ -180,7 +213,8 @@ def _marked(text: str) -> str | None:
         end = max(end, *(match.end() for match in _LINE_MARKER.finditer(text)), -1)
     if end < 0:
         return None
-    found = _sentence(_BOLD.sub(r"\1", text[end:]).lstrip(" *_:}\t\n")).strip().strip("*_").strip()
+    rest = _BOLD.sub(r"\1", text[end:]).lstrip(" *_:}\t\n")
+    found = _sentence(rest, is_words=is_words).strip().strip("*_`").strip()
     reasoning = len(found.split()) > 8 and not re.search(r"[0-9\\$]", found)  # "Answer: Let us first look at ..."
     return None if reasoning else found or None
 
@@ -197,8 +231,17 @@ def _last_marker(text: str, lowered: str, word: str) -> int:
     return -1
 
 
-def _sentence(rest: str) -> str:
+def _reads(text: str) -> bool:
+    """Tell whether a text is an answer that is no words."""
+    try:
+        return bool(text.strip()) and not isinstance(read(text.strip().strip("$")), Words)
+    except Unreadable as error:
+        return isinstance(error, TooLarge)
+
+
+def _sentence(rest: str, *, is_words: bool = False) -> str:
     """Return the answer at the start of the text after a marker."""
+    rest = rest[lead.end() :] if (lead := _LEAD.match(rest)) else rest
     segments = math_segments(rest[:4000])
     first = segments[0] if segments else None
     if first and first[0] == 0:
@@ -208,6 +251,13 @@ def _sentence(rest: str) -> str:
             rest = rest[: end.start()]
             break
     rest = _INSTEAD.split(rest, maxsplit=1)[0] or rest
+    if is_words and not re.search(r"[0-9\\$]", rest):
+        return rest
+    clause = _CLAUSE.search(rest)
+    if clause and clause[1] in _CONDITIONS and _CASES.search(rest, clause.end()):
+        return rest  # "5 if x is even and 6 otherwise"
+    if clause and _reads(rest[: clause.start()]):
+        return rest[: clause.start()]  # "42, which is even", "x = 42 since y is 3"
     number = _LEADING_NUMBER.match(rest)
     if number and " is " in rest:
         return number[0].rstrip(".,")  # "5, which is the smaller one"
@@ -264,7 +314,26 @@ def _last_number(text: str) -> str | None:
     if _DENIED_BEFORE.search(text, max(0, number.start() - 20), number.start()) or _DENIED.match(text, number.end()):
         return None
     alternative = _ALTERNATIVE.search(text, max(0, number.start() - 40), number.start())
-    return (alternative[0] if alternative else "") + number[0].rstrip(".,")
+    if alternative:
+        return alternative[0] + number[0].rstrip(".,")
+    return _expression_around(text, number)
+
+
+def _expression_around(text: str, number: re.Match[str]) -> str | None:
+    """Return the expression that a number is part of, None where it does not read: a part of it is no answer."""
+    left, right = _LEFT.search(text[max(0, number.start() - 60) : number.start()]), _RIGHT.match(text, number.end())
+    operands = re.split(r"(?<= [-+*/^×·÷−]) ", left[0]) if left else []
+    while operands[1:] and not _OPERAND.match(operands[0]):
+        del operands[0]  # "Total - 5"
+    found = (" ".join(operands) + number[0] + (right[0] if right else "")).strip(" .,!?*_`\"'[]<>").rstrip("\\")
+    bare = number[0].rstrip(".,")
+    if found.count("(") != found.count(")"):
+        found = found.strip("()")
+    if found == bare or not _ATTACHED.search(found) or re.search(r"/\s?[A-Za-z]{2}", found):
+        return bare
+    if _reads(found):
+        return found
+    return bare if re.fullmatch(r"\\[A-Za-z]+\{[^{}]*\}", found) else None  # `\framebox{42}`
 
 
 def _concluded(text: str) -> str | None:

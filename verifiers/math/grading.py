@@ -74,7 +74,9 @@ def _grade(started: float, completion: str, answer: str, strict: bool, timeout: 
         reason = f"over_limit: the completion has more than {LIMIT} characters"
         return _verdict(started, Outcome.UNDECIDED, gold, found, reason=reason)
     if found.text is None:
-        return _verdict(started, Outcome.NO_ANSWER, gold, found)
+        outcome = Outcome.INCORRECT if found.status is Status.CUT_OFF else Outcome.NO_ANSWER
+        reason = "cut_off: the last box is not closed" if found.status is Status.CUT_OFF else ""
+        return _verdict(started, outcome, gold, found, reason=reason)
     if len(found.text) > MAX_ANSWER:
         reason = f"over_limit: the answer has more than {MAX_ANSWER} characters"
         return _verdict(started, Outcome.UNDECIDED, gold, found, reason=reason)

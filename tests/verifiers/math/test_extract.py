@@ -18,7 +18,23 @@ BOX = "\\boxed{"
         (r"\fbox{3}", "3", "boxed"),
         (r"\boxed {3}", "3", "boxed"),
         (r"a set \{1, \boxed{2}", "2", "boxed"),
-        (r"it is \boxed{5}, or \boxed{6", "5", "boxed"),
+        (r"it is \boxed{5}, or \boxed{6", None, "none"),
+        (r"First \boxed{5}. But that counts twice: \boxed{\frac{5}{2", None, "none"),
+        (r"So \boxed{2^{10", None, "none"),
+        ("It is \\boxed{\\frac{1}{2}.\nThe answer is 1/2.", "1/2", "marker"),
+        ("It is π/3", "π/3", "number"),
+        ("it is 2^3", "2^3", "number"),
+        ("So x = pi/3", "pi/3", "number"),
+        ("So we get y = 2x + 5", "2x + 5", "number"),
+        ("we have that y = 5x", "5x", "number"),
+        ("which makes 3 * sqrt(2)", "3 * sqrt(2)", "number"),
+        (r"so we get \frac{3}{4} in the end", r"\frac{3}{4}", "number"),
+        ("the total is 8 + 4", "8 + 4", "number"),
+        ("the number of ways (42)", "42", "number"),
+        ("you pay $5/hour for it", "$5", "number"),
+        ("The 10-year plan has 12-month parts", "12", "number"),
+        ("First compute 6*7 here.\n42", "42", "number"),
+        ("所以比例为13/28", "13/28", "number"),
         (r"the answer is 5 \boxed{}", None, "none"),
         ("The answer is 42.", "42", "marker"),
         ("The answer is $42$. I hope it is correct.", "42", "marker"),
@@ -55,6 +71,18 @@ BOX = "\\boxed{"
         ("I think 42 is wrong", None, "none"),
         ("It is not 42", None, "none"),
         ("The answer is 41, not 42.", "41", "marker"),
+        ("The answer is therefore 42.", "42", "marker"),
+        ("The answer is approximately $42$.", "42", "marker"),
+        ("The answer is exactly equal to $\\frac12$.", r"\frac12", "marker"),
+        ("The answer is 42, which completes the proof.", "42", "marker"),
+        ("The answer is 42 (since 6*7=42).", "42", "marker"),
+        ("The answer is x = 42 since y is 3.", "x = 42", "marker"),
+        ("The answer is 42 for n = 7.", "42", "marker"),
+        ("The answer is 5 if x is even and 6 otherwise.", "5 if x is even and 6 otherwise", "marker"),
+        ("ANSWER: `A`", "A", "marker"),
+        ("<answer>The total is 42 apples.</answer>", "42 apples", "marker"),
+        ("<answer>So the final result is 42.</answer>", "42", "marker"),
+        ("<answer>the group is cyclic</answer>", "the group is cyclic", "marker"),
         ("$x = n/2$. Therefore there are 12 of them that we can find.", "12", "number"),
         ("We can take either 5 or 7", "5 or 7", "number"),
         ("\\boxed{28} pct", "28\\%", "boxed"),
@@ -75,6 +103,18 @@ BOX = "\\boxed{"
 def test_the_answer_is_found(completion: str, answer: str | None, method: str) -> None:
     found = extract(completion)
     assert (found.text, found.method) == (answer, method)
+
+
+def test_a_sentence_in_words_is_kept_where_words_are_wanted() -> None:
+    text = "Explanation: foo\nAnswer: The group is cyclic\nConfidence: 60%"
+    assert extract(text, wanted=Wanted.WORDS).text == "The group is cyclic"
+
+
+@pytest.mark.parametrize("inside", ["5", r"\frac{1}{2", "2^{10", "", r"\text{six", r"\{1, 2"])
+@pytest.mark.parametrize("before", ["", r"First \boxed{5}. Wait, that is wrong, so ", r"$\boxed{5}$ or "])
+def test_a_box_that_is_cut_off_lets_nothing_before_it_count(before: str, inside: str) -> None:
+    for strict in (False, True):
+        assert extract(f"{before}the result is \\boxed{{{inside}", strict=strict).text is None
 
 
 @pytest.mark.parametrize(
