@@ -115,18 +115,15 @@ class Engine(Protocol):
         Sample i uses the seed `sampling.seed + i`. Raises RequestError when this request cannot be served (the prompt
         is too long, the server refuses it) and EngineError when the engine itself has failed.
         """
-        ...
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
         """Return the log-probabilities of an existing completion, and the likeliest tokens.
 
         Raises RequestError, with reason `unsupported` if the engine cannot score (see `abilities.score`).
         """
-        ...
 
     async def aclose(self) -> None:
         """Free the model or close the connections; the engine cannot be used afterwards."""
-        ...
 
 
 @runtime_checkable
@@ -138,11 +135,9 @@ class TokenEngine(Protocol):
 
         With `begins` the text starts the turn: a thinking tag that the template has already opened is left out.
         """
-        ...
 
     async def decode(self, ids: Sequence[int]) -> str:
         """Return the text of an assistant turn's ids, without special tokens and without incomplete characters."""
-        ...
 
 
 def one_line(error: BaseException | None) -> str:
@@ -155,10 +150,15 @@ def prompt_too_long(tokens: int, room: int) -> RequestError:
     return RequestError(f"the prompt has {tokens} tokens and the context holds {room}", reason="prompt_too_long")
 
 
-def no_score(name: str) -> RequestError:
-    """Return the error of an engine that cannot score."""
-    message = f"the {name} engine cannot score completions: use engine vllm or transformers, or a vLLM server"
-    return RequestError(message, reason="unsupported")
+class NoScore:
+    """An engine that cannot score."""
+
+    name: str
+
+    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
+        """Raise RequestError."""
+        message = f"the {self.name} engine cannot score completions: use engine vllm or transformers, or a vLLM server"
+        raise RequestError(message, reason="unsupported")
 
 
 def no_logprobs(name: str) -> RequestError:

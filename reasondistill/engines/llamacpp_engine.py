@@ -21,7 +21,7 @@ from ..models.gguf.metadata import read_metadata, sampling_defaults
 from ..models.memory import free_memory, require_memory
 from ..records import FinishReason, Message, Row, Sampling, Usage
 from .auto import limit_openmp_spinning
-from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score, prompt_too_long
+from .base import PLAIN, Abilities, Completion, Extras, NoScore, Traffic, no_logprobs, prompt_too_long
 from .options import EngineOptions
 from .rendering import chosen_sampling, ended_at_stop, split_reasoning, template_row
 
@@ -36,7 +36,7 @@ async def open_llamacpp(options: EngineOptions) -> "LlamaCppEngine":
     return await asyncio.to_thread(_load, options)
 
 
-class LlamaCppEngine:
+class LlamaCppEngine(NoScore):
     """A loaded GGUF file. Unset sampling settings are the file's, else neutral: temperature 1, no top-p, no top-k."""
 
     name = "llamacpp"
@@ -77,10 +77,6 @@ class LlamaCppEngine:
         body = {"tokens": [i for i in ids if i not in self._control]}
         answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._post, "/detokenize", body)
         return str(answer["content"]).rstrip("\ufffd")
-
-    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Raise RequestError: this engine cannot score."""
-        raise no_score(self.name)
 
     async def aclose(self) -> None:
         """Wait for running requests, drop waiting ones and free the model."""
@@ -181,7 +177,6 @@ def _request(prompt: list[int], sampling: Sampling, defaults: Mapping[str, float
 
 
 def _refusal(path: str, body: str) -> RequestError:
-    """Return the error of this request for a server's error body."""
     try:
         error = dict(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):

@@ -13,7 +13,7 @@ from ..errors import DataError, RequestError
 from ..progress import say
 from ..records import FinishReason, Message, Row, Sampling, Usage, content_id, to_messages
 from ..store import read_rows
-from .base import PLAIN, Abilities, Completion, Extras, Score, Traffic, no_logprobs, no_score
+from .base import PLAIN, Abilities, Completion, Extras, NoScore, Traffic, no_logprobs
 from .options import EngineOptions
 from .rendering import ended_at_stop
 
@@ -30,7 +30,7 @@ async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "Repla
     return ReplayEngine(rows, model=model, latency=latency)
 
 
-class ReplayEngine:
+class ReplayEngine(NoScore):
     """Answers from recorded rollouts: the one with the request's seed, else the next unused one, in recorded order."""
 
     name = "replay"
@@ -55,10 +55,6 @@ class ReplayEngine:
         turns = [self._find(messages, prefix, sampling.seed + i) for i in range(n)]
         await asyncio.sleep(self._latency)
         return [_completion(turn, prefix, sampling, extras, self._latency) for turn in turns]
-
-    async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Raise RequestError: this engine cannot score."""
-        raise no_score(self.name)
 
     async def aclose(self) -> None:
         self._turns.clear()

@@ -34,8 +34,6 @@ async def open_transformers(options: EngineOptions) -> "TransformersEngine":
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Job:
-    """One sample that waits for its batch."""
-
     prompt: list[int]
     sampling: Sampling
     """Sampling with the cap reduced to the room in the context."""
@@ -101,7 +99,6 @@ class TransformersEngine:
         return self._renderer.decode(ids)
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Return the completion's log-probabilities, between two batches; see Engine.score."""
         size = self._weights.get_input_embeddings().num_embeddings
         whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=self._max_context, vocabulary=size)
         async with self._weights_free:
@@ -154,7 +151,6 @@ class TransformersEngine:
         return jobs
 
     def _generate(self, jobs: Sequence[_Job]) -> list[list[int]]:
-        """Run one batch in a separate thread; return the ids of each row up to its end token or cap."""
         import torch
         from transformers import StoppingCriteriaList
 

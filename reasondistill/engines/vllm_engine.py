@@ -41,8 +41,6 @@ async def open_vllm(options: EngineOptions, *, thinking_delimiters: tuple[str, s
 
 @dataclass(slots=True)
 class _Job:
-    """One sample, or one completion to score, in vLLM."""
-
     prompt_ids: list[int]
     """Ids of the prompt, followed by a completion to score."""
     sampling: Sampling
@@ -100,7 +98,6 @@ class VllmEngine:
         return self._renderer.decode(ids)
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Return the log-probabilities of the completion, sent as part of a prompt; see Engine.score."""
         room = self._options.max_context - 1  # vLLM always generates one more token
         whole = scored_ids(prompt_ids, completion_ids, top_k=top_k, room=room)
         output = await self._submit(whole, Sampling(temperature=0.0, max_tokens=1), PLAIN, top_k=top_k).future

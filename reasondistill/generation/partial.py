@@ -85,7 +85,6 @@ class PartialRollout:
 
 
 def _gained(old: Message, new: Message) -> Row | None:
-    """Return what a message has gained at its end, or None if it changed otherwise."""
     if (old.role, old.tool_calls) != (new.role, new.tool_calls) or not new.content.startswith(old.content):
         return None
     row: Row = {"content": new.content[len(old.content) :]}

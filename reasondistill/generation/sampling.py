@@ -102,7 +102,6 @@ async def sample(engine: Engine, jobs: Sequence[SamplingJob], *, concurrency: in
 
 
 async def _finish(engine: Engine, job: SamplingJob, task: SamplingTask) -> None:
-    """Make one rollout, store it and hand it on; or count the failure."""
     stored, earlier = False, job.partial.get(task.id) if job.partial is not None else None
     if earlier is None and task.truncated:
         earlier = PartialRollout.of(Rollout.from_row(task.truncated))

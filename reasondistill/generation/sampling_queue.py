@@ -233,7 +233,6 @@ class SamplingQueue:
                 return
 
     def _sample(self, state: _ProblemState) -> SamplingTask | None:
-        """Return the next sample of a problem that is not stored, if it has one left."""
         while state.next_index < self.plan.samples:
             index, state.next_index = state.next_index, state.next_index + 1
             identifier = self.plan.id_of(state.problem, index)

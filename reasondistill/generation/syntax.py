@@ -55,7 +55,6 @@ _FENCE_END = r"(?:^|\n)[ \t]*```[ \t]*(?:\r?\n|\Z)"
 
 
 def _tagged(name: str, tag: str, output_tag: str, *, fence: bool = False, as_json: bool = False) -> Syntax:
-    """Return a syntax of tags; with `fence` the code stands in a fence between them."""
     before, after = ("```python\n", "\n```") if fence else ("", "")
     return Syntax(
         name=name,

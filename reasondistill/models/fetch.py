@@ -27,7 +27,6 @@ class CachedModel:
     """A model that is on this machine."""
 
     path: Path
-    """The GGUF file, or the hub's snapshot directory."""
     source: Literal["hub", "wheels"]
     sha256: str | None = None
     revision: str | None = None

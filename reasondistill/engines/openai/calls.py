@@ -62,7 +62,6 @@ class Calls:
 
 
 def _encoded_once(text: object) -> str | None:
-    """Return the JSON object that a JSON text holds; None if the arguments are not encoded twice."""
     while isinstance(text, str) and text.startswith('"'):
         try:
             text = json.loads(text)

@@ -104,7 +104,6 @@ def without_key(text: str) -> str:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Return whether no connection was made, rather than one that broke."""
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
 
 

@@ -158,7 +158,6 @@ class OpenAIEngine:
             await endpoint.client.close()
 
     async def _persist(self, request: _Request) -> Any:
-        """Retry within bounds and return a Completion, or Scored for a completion to score."""
         rng = random.Random(request.sampling.seed)
         failures = tries = 0
         while True:
@@ -242,7 +241,10 @@ class OpenAIEngine:
         if request.scoring:
             row = request.scoring.row(options.model)
         else:
-            stream, begun, in_turns = self._streams(request), request.begun, request.in_turns
+            wanted = request.extras.progress is not None and request.sampling.max_tokens >= STREAM_FROM
+            stream = wanted or options.stream == "always"
+            stream = stream and options.stream != "never" and "stream" not in refused
+            begun, in_turns = request.begun, request.in_turns
             how: dict[str, Any] = {"prefix": begun, "in_turns": in_turns, "stream": stream, "refused": refused}
             row = wire.body(options.model, request.messages, request.left, request.extras, **how)
         try:
@@ -261,7 +263,6 @@ class OpenAIEngine:
             raise self._refusal(endpoint, error.status, error.text, row) from error
 
     async def _read_stream(self, client: Any, row: dict[str, Any], request: _Request) -> Completion:
-        """Read a streamed answer; a broken stream leaves its text in the request's draft."""
         answer = Answer()
         try:
             async with timed(streamed(client, row), self._options.request_timeout) as (response, lines):
@@ -293,7 +294,6 @@ class OpenAIEngine:
         return request.made(answer, seconds=self._clock() - request.began)
 
     def _keep(self, answer: Answer, request: _Request) -> None:
-        """Keep the text of a broken stream as the draft of the next attempt."""
         if not answer.chunks or answer.calls.rows or answer.finish is not None:
             self.traffic.wasted_tokens += answer.tokens if answer.calls.rows else 0
             return
@@ -301,12 +301,6 @@ class OpenAIEngine:
         request.draft = Draft(text=made.text, reasoning=made.reasoning, tokens=made.usage.completion_tokens)
         if request.extras.progress is not None:
             request.extras.progress(made)
-
-    def _streams(self, request: _Request) -> bool:
-        if self._options.stream == "never" or "stream" in self._refused:
-            return False
-        wanted = request.extras.progress is not None and request.sampling.max_tokens >= STREAM_FROM
-        return wanted or self._options.stream == "always"
 
     def _refusal(
         self, endpoint: Endpoint, status: int, body: str, row: dict[str, Any], headers: Mapping[str, str] | None = None

@@ -229,15 +229,6 @@ def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any],
         answer.logprobs = (answer.logprobs or []) + [float(token["logprob"]) for token in tokens]
 
 
-def _take_call(calls: list[Row], piece: Mapping[str, Any]) -> None:
-    at = piece.get("index")
-    if not isinstance(at, int) or at >= len(calls):
-        calls.append({k: v for k, v in piece.items() if k != "index"})
-        return
-    more, function = piece.get("function") or {}, calls[at].setdefault("function", {})
-    function["arguments"] = str(function.get("arguments") or "") + str(more.get("arguments") or "")
-
-
 def completion(
     answer: Answer,
     sampling: Sampling,

@@ -36,7 +36,6 @@ class TurnWriter(Protocol):
     @property
     def annotations(self) -> Row:
         """Counts and notes of the rule, stored with the rollout."""
-        ...
 
     async def write(
         self,
@@ -54,11 +53,9 @@ class TurnWriter(Protocol):
         `progress` is called now and then with the turn so far, if the engine streams. Raises what Engine.complete
         raises.
         """
-        ...
 
     def fork(self) -> "TurnWriter":
         """Return a writer that continues from the same state independently."""
-        ...
 
 
 class Decoding(Protocol):
@@ -72,14 +69,11 @@ class Decoding(Protocol):
     @property
     def thinking_delimiters(self) -> tuple[str, str] | None:
         """Delimiters that the engine must know to end thinking by itself; None where it need not."""
-        ...
 
     def identity(self) -> Row: ...
 
     def instruct(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """Return the prompt with the rule's own sentences, if it has any."""
-        ...
 
     def writer(self, engine: Engine) -> TurnWriter:
         """Return the writer of one attempt's turns. Raises EngineError for an engine that cannot follow the rule."""
-        ...

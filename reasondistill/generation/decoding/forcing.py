@@ -123,7 +123,6 @@ class ForcedWriter:
         )
 
     async def _annotate(self, forced: ForcedTurn) -> None:
-        """Note thinking with our waits, answer with the closing delimiter, and the counts of both."""
         rows = [*self._earlier, await _counts(forced)]
         counted = ("thinking_tokens", "answer_tokens", "inserted_tokens", "requests")
         wait_at = [at for row in rows for at in row["wait_at"]]

@@ -51,6 +51,8 @@ def _convert_into(source: Path, target: Path) -> None:
     """Convert in a folder beside the target, and move it into place when it is whole."""
     work = Path(tempfile.mkdtemp(prefix=f"{target.name}.tmp-", dir=target.parent))
     try:
+        from safetensors import SafetensorError
+
         with _quiet():
             metadata = read_metadata(source)
             way_out = "use --engine llamacpp, which reads the file as it is, or a smaller model"
@@ -62,7 +64,10 @@ def _convert_into(source: Path, target: Path) -> None:
                 config.bos_token_id, config.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
             ends = end_token_ids(metadata)
             model.config.eos_token_id, model.generation_config.eos_token_id = ends[0], ends
-            _save(model, work)
+            try:
+                model.save_pretrained(work)
+            except SafetensorError as error:  # a full disk comes as this, which is no OSError
+                raise OSError(str(error)) from error
             tokenizer.save_pretrained(work)
             _check(work, source)
         work.rename(target)
@@ -77,15 +82,6 @@ def _convert_into(source: Path, target: Path) -> None:
         raise ModelError(f"{source}: cannot be converted to safetensors ({_first_line(error)}); {way_out}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _save(model: Any, work: Path) -> None:
-    from safetensors import SafetensorError
-
-    try:
-        model.save_pretrained(work)
-    except SafetensorError as error:  # a full disk comes as this, which is no OSError
-        raise OSError(str(error)) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -70,7 +70,6 @@ def end_token_ids(metadata: dict[str, Any]) -> list[int]:
 
 
 def _backend(metadata: dict[str, Any], source: Path) -> Any:
-    """Return the `tokenizers` object: vocabulary, merges, splitting, added tokens."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
     kind, family = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")

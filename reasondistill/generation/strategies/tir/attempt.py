@@ -99,7 +99,6 @@ class TirAttempt:
         messages, begun = dialogue.request()
 
         def show(turn: WrittenTurn) -> None:
-            """Report the attempt with a turn that is still being written."""
             assert self.partial is not None
             usage = dialogue.usage + turn.completion.usage
             self.partial(replace(self.attempt(), messages=dialogue.so_far(turn), usage=usage))

@@ -220,7 +220,6 @@ class Dialogue:
 
 
 def _native_calls(text: str, first: Block, syntax: Syntax, number: int) -> tuple[Row, ...]:
-    """Return the calls of a turn: models may write several in a row."""
     calls: list[Row] = []
     block: Block | None = first
     while block is not None and block.code is not None:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -132,11 +132,13 @@ class Interpreter:
 
     async def fork(self, n: int) -> "list[Interpreter]":
         """Return n interpreters that start from this state; a resting one runs its cells once for all of them."""
+        sessions: list[Session | None] = [None] * n
         if n and self.cells and not self._owner.fresh:
             async with self._owner.turn(self, sessions=n + (not self.holds_session)):
-                branches = await self._owner.call(lambda: self._fork(n))
-        else:
-            branches = [Interpreter(self._owner, self.cells) for _ in range(n)]
+                # A session has a bounded number of branches; the state of others can be made again.
+                with suppress(SandboxError):
+                    sessions = [*await self._owner.call(lambda: self._restored().fork(n))]
+        branches = [Interpreter(self._owner, self.cells, session) for session in sessions]
         for branch in branches:
             branch.repeatable = self.repeatable
             self._owner.note(branch)
@@ -193,10 +195,3 @@ class Interpreter:
             for cell in () if self._owner.fresh else self.cells:
                 self._session.execute(cell.code, checkpoint=False)
         return self._session
-
-    def _fork(self, n: int) -> "list[Interpreter]":
-        try:
-            sessions = self._restored().fork(n)
-        except SandboxError:  # a session has a bounded number of branches; their state can be made again
-            return [Interpreter(self._owner, self.cells) for _ in range(n)]
-        return [Interpreter(self._owner, self.cells, session) for session in sessions]
