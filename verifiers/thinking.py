@@ -41,6 +41,8 @@ _FIELDS = (
 )  # fmt: skip
 _INNER = ("text", "thinking", "reasoning", "reasoning_text", "thought", "summary", "content", "value")
 """Names of the text inside a part of thinking."""
+_EXTRAS = ("provider_specific_fields", "additional_kwargs")
+"""Names under which clients such as LiteLLM and LangChain keep fields that they do not know."""
 _SEALED = ("data", "encrypted_content")
 """Names of thinking that only its server can read."""
 _THOUGHT = re.compile(r"think|thought|reason", re.IGNORECASE)
@@ -156,12 +158,14 @@ def read_message(message: Mapping[str, Any], *, joint: str = "\n") -> MessageTex
     MessageText(content='4', thinking='2 + 2', sealed=())
     """
     content = message.get("content")
+    content = [content] if isinstance(content, Mapping) else content
     if not isinstance(content, str | list | None):
         raise TypeError(f"the content of a message must be text, got {type(content).__name__}")
     parts = content if isinstance(content, list) else []
     thoughts = [part for part in parts if _is_thought(part)]
     text = content if isinstance(content, str) else "".join(_texts(p) for p in parts if not _is_thought(p))
-    given = [message[name] for name in _FIELDS if message.get(name) is not None]
+    places = [message, *(message[name] for name in _EXTRAS if isinstance(message.get(name), Mapping))]
+    given = [place[name] for place in places for name in _FIELDS if place.get(name) is not None]
     found = next((said for value in (*given, thoughts) if (said := _texts(value, joint))), None)
     if found is None and (thoughts or any(isinstance(value, str) for value in given)):
         found = ""

@@ -11,8 +11,10 @@ from reasondistill.generation.syntax import code_of_call
 
 CODES = st.lists(st.text(st.sampled_from('ab1 ={}[]":\\\n'), min_size=1, max_size=30), min_size=1, max_size=3)
 CUTS = st.lists(st.integers(1, 40), max_size=4)
-NUMBERINGS = ("right", "from one", "texts", "always 0", "none", "every piece", "new ids", "new ids and names", "no ids",
-              "late names", "late ids", "so far", "names repeated", "in one piece", "objects")  # fmt: skip
+NUMBERINGS = (
+    "right", "from one", "texts", "always 0", "none", "every piece", "new ids", "new ids and names", "no ids",
+    "late names", "names in pieces", "late ids", "so far", "names repeated", "in one piece", "objects",
+)  # fmt: skip
 
 
 def pieces(code: str, at: int, cuts: list[int], numbering: str) -> list[dict[str, Any]]:
@@ -39,6 +41,8 @@ def pieces(code: str, at: int, cuts: list[int], numbering: str) -> list[dict[str
             row["function"]["arguments"] = "".join(parts[:i])
     if numbering == "late names":
         rows[-1]["function"]["name"] = head.pop("name")
+    if numbering == "names in pieces":
+        head["name"], rows[1]["function"] = "pyt", {**rows[1]["function"], "name": "hon"}
     if numbering == "late ids":
         rows[-1]["id"] = rows[0].pop("id")
     if numbering == "no ids":

@@ -84,6 +84,7 @@ FIELDS = {
     "summary": lambda t: {"reasoning_details": [{"type": "reasoning.summary", "summary": t}]},
     "blocks": lambda t: {"thinking_blocks": [{"type": "thinking", "thinking": t, "signature": "s"}]},
     "twice": lambda t: {"reasoning": t, "reasoning_details": [{"type": "reasoning.text", "text": t}]},
+    "a client's extras": lambda t: {"provider_specific_fields": {"reasoning_content": t}},
     "an object": lambda t: {"reasoning": {"content": t}},
 }
 TAGS = (

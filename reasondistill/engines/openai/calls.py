@@ -32,7 +32,9 @@ class Calls:
         before = known.get("arguments") or ""
         # Some servers send the arguments so far with each piece.
         repeats = before.startswith("{") and text.startswith(before)
-        known |= {"name": known.get("name") or function.get("name"), "arguments": text if repeats else before + text}
+        name, more = known.get("name") or "", function.get("name") or ""
+        name += more if name != more and not before else ""  # a late name, or its next piece
+        known |= {"name": name or more, "arguments": text if repeats else before + text}
         call |= {"id": call.get("id") or piece.get("id"), "function": known}
 
     def finished(self) -> tuple[Row, ...]:

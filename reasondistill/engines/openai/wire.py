@@ -219,7 +219,7 @@ def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any],
     calls = message.get("tool_calls") or ()
     for call in [calls] if isinstance(calls, Mapping) else calls:
         answer.calls.add(call, whole=whole)
-    if message.get("function_call"):  # the name before OpenAI's servers could return several
+    if message.get("function_call") and not calls:  # the name before OpenAI's servers could return several
         answer.calls.add({"index": -1, "type": "function", "function": message["function_call"]}, whole=whole)
     finish, stop = choice.get("finish_reason"), choice.get("stop_reason")
     answer.finish = finish if isinstance(finish, str) and finish else answer.finish
@@ -309,9 +309,9 @@ def _check(
 
 _STATUSES = {
     "quota": 402, "billing": 402, "credit": 402, "rate_limit": 429, "too_many": 429, "exhausted": 429,
-    "overloaded": 503, "unavailable": 503, "internal": 500, "server_error": 500, "timeout": 504, "api_key": 401,
-    "auth": 401, "permission": 403, "forbidden": 403, "not_found": 404, "invalid": 400, "bad_request": 400,
-    "context_length": 400,
+    "ratelimit": 429, "overloaded": 503, "unavailable": 503, "internal": 500, "server_error": 500, "timeout": 504,
+    "api_key": 401, "auth": 401, "permission": 403, "forbidden": 403, "not_found": 404, "notfound": 404, "invalid": 400,
+    "bad_request": 400, "badrequest": 400, "context_length": 400, "unsupported": 400, "policy": 400,
 }  # fmt: skip
 """HTTP statuses by words in the code or type of an error; the first that fits."""
 
@@ -326,7 +326,9 @@ def refuse_error(payload: Any) -> None:
     alone = not choice and not payload.get("usage")
     if error or (alone and (payload.get("object") == "error" or payload.get("message") or payload.get("detail"))):
         given = {**payload, **(error if isinstance(error, Mapping) else {"error": error})}
-        named = [str(given.get(key) or "").lower() for key in ("code", "status", "status_code", "type")]
+        named = [
+            re.sub(r"[ -]", "_", str(given.get(key) or "")).lower() for key in ("code", "status", "status_code", "type")
+        ]
         numbers = [int(name[:3]) for name in named if name.isdigit() and len(name) in (3, 5)]
         words = [status for name in named for word, status in _STATUSES.items() if word in name]
         status = next((n for n in (*numbers, *words) if 400 <= n < 600), 500)
