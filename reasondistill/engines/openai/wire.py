@@ -204,7 +204,7 @@ def read_event(line: str, answer: Answer) -> bool:
 def _take_usage(answer: Answer, row: Any) -> None:
     if row:
         details = row.get("completion_tokens_details")
-        answer.usage, answer.hidden = read_usage(row), (details or {}).get("reasoning_tokens") or 0
+        answer.usage, answer.hidden = read_usage(row), _count(details, "reasoning_tokens")
 
 
 def _take(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any], *, whole: bool) -> None:
@@ -321,7 +321,8 @@ def refuse_error(payload: Any) -> None:
     payload = payload[0] if isinstance(payload, list) and payload else payload
     if not isinstance(payload, Mapping):
         return
-    choice = next(iter(payload.get("choices") or ()), None)
+    choices = payload.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
     error = payload.get("error") or (choice.get("error") if isinstance(choice, Mapping) else None)
     alone = not choice and not payload.get("usage")
     if error or (alone and (payload.get("object") == "error" or payload.get("message") or payload.get("detail"))):
@@ -356,7 +357,11 @@ def error_message(text: str) -> str:
 def read_usage(row: Any) -> Usage:
     """Return the token counts in an answer; zeros if the server does not count."""
     row = row if isinstance(row, Mapping) else {}
-    details = row.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    sent, written = (row.get(f"{name}_tokens") or 0 for name in ("prompt", "completion"))
-    return Usage(prompt_tokens=sent, cached_tokens=cached or 0, completion_tokens=written)
+    cached = _count(row.get("prompt_tokens_details"), "cached_tokens")
+    sent, written = (_count(row, f"{name}_tokens") for name in ("prompt", "completion"))
+    return Usage(prompt_tokens=sent, cached_tokens=cached, completion_tokens=written)
+
+
+def _count(row: Any, name: str) -> int:
+    count = row.get(name) if isinstance(row, Mapping) else None
+    return count if isinstance(count, int) else 0
