@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice
 
-from ..curation.lookup.normalise import normalise, text_key, words
+from ..curation.lookup.normalise import normalise, spaced_words, text_key, words
 from ..records import SCHEMA, Problem, Row
 from ..rows.completion import CompletionRow
 from .dataset_audit import transcript_of
@@ -45,6 +45,8 @@ class Description:
     completions: Counter[int] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    judges: Counter[str] = field(default_factory=Counter)
+    """Rows by who judged them."""
     finish_reasons: Counter[str] = field(default_factory=Counter)
     with_code: int = 0
     blocks: int = 0
@@ -66,13 +68,15 @@ class Description:
         self.questions[question] += 1
         self.completions[hash(text)] += 1
         self.sources[str(row.get("source") or row.get("data_source") or "not named")] += 1
-        self.outcomes[_outcome(one)] += 1
+        judge, outcome = _outcome(one)
+        self.outcomes[outcome] += 1
+        self.judges[judge] += bool(judge)
         self.finish_reasons[one.finish or "not named"] += 1
         blocks = len(transcript_of(text).blocks) or sum(turn.role == "tool" for turn in one.turns)
         self.with_code += blocks > 0
         self.blocks += blocks
-        self.lengths["question"].append(len(one.question.split()))
-        self.lengths["completion"].append(len(text.split()))
+        self.lengths["question"].append(len(spaced_words(one.question)))
+        self.lengths["completion"].append(len(spaced_words(text)))
         if isinstance(row.get("completion_tokens"), int):
             self.lengths["tokens"].append(row["completion_tokens"])
         self._draw(question, text)
@@ -90,6 +94,7 @@ class Description:
             "completion_words": _spread(self.lengths["completion"]),
             "completion_tokens": _spread(self.lengths["tokens"]),
             "outcomes": dict(self.outcomes.most_common()),
+            "judged_by": dict((+self.judges).most_common(_MOST_NAMES)),
             "pass_rate": self.outcomes["correct"] / judged if judged else None,
             "finish_reasons": dict(self.finish_reasons.most_common()),
             "tool_use": {"rows": self.with_code, "blocks": self.blocks},
@@ -154,11 +159,13 @@ def shared_with(own: Iterable[str], other: Iterable[str]) -> Row:
     return {"questions": len(seen), "shared": found.total(), "reasons": dict(sorted(found.items())), "of": len(theirs)}
 
 
-def _outcome(one: CompletionRow) -> str:
-    told = one.row.get("outcome")
-    if isinstance(told, str):
-        return told
-    return {None: "not judged", True: "correct", False: "incorrect"}[one.label]
+def _outcome(one: CompletionRow) -> tuple[str, str]:
+    """Return who judged a row, nobody here, and the outcome."""
+    if isinstance(told := one.row.get("outcome"), str):
+        return f"the verdicts in the rows, by {one.row.get('verifier') or 'an unnamed verifier'}", told
+    if one.label is None:
+        return "", "not judged"
+    return "the labels in the rows", "correct" if one.label else "incorrect"
 
 
 def _spread(values: Sequence[int]) -> Row | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..curation.contamination import ContaminationSearch
+from ..curation.contamination import NOT_CHECKED, ContaminationSearch
 from ..errors import DataError, RecipeError
 from ..progress import StageProgress
 from ..records import SCHEMA, Row
@@ -123,7 +123,7 @@ def _read(folder: Path) -> Iterator[Any]:
 
 
 def _contamination_lines(search: ContaminationSearch | None) -> list[str]:
-    return search.report().lines() if search else ["Contamination was not checked; name benchmarks with --against."]
+    return search.report().lines() if search else [f"{NOT_CHECKED}; name some with --against"]
 
 
 def _verifier() -> str:

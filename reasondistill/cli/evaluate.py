@@ -86,7 +86,7 @@ def _measure(args: Namespace) -> Row:
         strategy=strategy,
         strict=args.strict,
     )
-    folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad)
+    folder.sample(limit=args.limit, samples=args.samples, skip_bad=args.skip_bad, measured=True)
     return folder.report(args.k)
 
 
@@ -129,7 +129,11 @@ def _score(args: Namespace) -> Row:
 
 
 def _lines(report: Row) -> Iterator[str]:
-    yield from (f"{name}: {Estimate.from_row(row)}" for name, row in report["metrics"].items())
+    metrics = report["metrics"]
+    for name, row in metrics.items():
+        # With one rollout a problem there is nothing to vote on or to choose from.
+        if not (name.endswith("@1") and name != "pass@1" and row == metrics.get("pass@1")):
+            yield f"{name}: {Estimate.from_row(row)}"
     outcomes = ", ".join(f"{name} {n}" for name, n in report["outcomes"].items())
     yield f"{report['rollouts']} rollouts of {report['problems']} problems: {outcomes}"
     if labels := report.get("labels"):

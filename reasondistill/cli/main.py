@@ -24,6 +24,8 @@ COMMANDS = {
 # fmt: on
 """Every command, in the order of `--help`. Importing them is cheap: libraries are imported when a command runs."""
 
+RESUMABLE = frozenset(("run", "curate", "export", "generate", "verify", "train", "evaluate", "scale"))
+"""Commands that store finished work; the others start again."""
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
 MIN_KEY_LENGTH = 8
 """Shortest API key that is masked in errors. Local servers take keys such as `none`, an ordinary word."""
@@ -38,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _guarded(arguments)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second interrupt must not change the exit status
-        print("stopped; finished work is kept, the same command resumes", file=sys.stderr)
+        resumes = not RESUMABLE.isdisjoint((sys.argv[1:] if arguments is None else arguments)[:1])
+        print("stopped" + "; finished work is kept, the same command resumes" * resumes, file=sys.stderr)
         return INTERRUPTED
 
 

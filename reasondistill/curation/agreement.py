@@ -44,16 +44,13 @@ class Agreement:
         row: Row = {"labelled": self.outcomes.total()}
         if not row["labelled"]:
             return row
-        for label, name in zip((True, False), _RATES, strict=True):
-            judged = sum(
-                n for (labelled, outcome), n in self.outcomes.items() if labelled is label and outcome != Outcome.ERROR
-            )
-            if judged:
-                row[name] = wilson(self.outcomes[label, str(Outcome.CORRECT)], judged).to_row()
-        row["outcomes"] = {
-            name: {outcome: n for (labelled, outcome), n in sorted(self.outcomes.items()) if labelled is label}
-            for label, name in ((True, "labelled_right"), (False, "labelled_wrong"))
-        }
+        outcomes: Row = {}
+        for label, side, name in zip((True, False), ("labelled_right", "labelled_wrong"), _RATES, strict=True):
+            counts = {outcome: n for (labelled, outcome), n in sorted(self.outcomes.items()) if labelled is label}
+            outcomes[side] = counts
+            if judged := sum(n for outcome, n in counts.items() if outcome != Outcome.ERROR):
+                row[name] = wilson(counts.get(str(Outcome.CORRECT), 0), judged).to_row()
+        row["outcomes"] = outcomes
         return row
 
 

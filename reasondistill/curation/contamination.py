@@ -16,6 +16,7 @@ _QUOTED_LETTERS = 1200
 """Letters of a question in the Markdown report."""
 BRACKETS = "In brackets: problems of the benchmark that the rule would call repeated."
 """Note under the table of benchmarks."""
+NOT_CHECKED = "Contamination: not checked"
 _HEADS = (
     *("benchmark", "problems", "questions flagged", "problems repeated"),
     *(f"any shared {n}-gram would flag" for n in ANY_HIT),
@@ -56,8 +57,10 @@ class ContaminationReport:
         """Return a line per benchmark, and one about all, for a terminal.
 
         >>> ContaminationReport(questions=2, flagged=0, options={}, benchmarks={}, matches=()).lines()
-        ["0 of 2 questions repeat a benchmark's problem"]
+        ['Contamination: not checked; no benchmark is named']
         """
+        if not self.benchmarks:
+            return [f"{NOT_CHECKED}; no benchmark is named"]
         lines = []
         for name, counts in self.benchmarks.items():
             reasons = ", ".join(f"{n} {reason}" for reason, n in counts["reasons"].items())
@@ -78,13 +81,18 @@ class ContaminationReport:
 
     def markdown(self) -> str:
         """Return the table of benchmarks, then every match with both texts, as Markdown."""
+        if not self.benchmarks:
+            return f"{self.lines()[-1]}.\n"
         heads, rows = self.table()
         lines = [f"{self.lines()[-1]}.", "", *(f"| {' | '.join(cells)} |" for cells in (heads, *rows)), "", BRACKETS]
         lines.insert(3, "|---" * len(heads) + "|")
         for match in self.matches:
             lines += ["", f"## {match['benchmark']}: {match['reason']}, {match['coverage']:.2f}", ""]
-            lines += [f"`{match['id']}`", "", *_quoted(match["question"]), ""]
-            lines += [f"`{match['benchmark_id']}`", "", *_quoted(match["benchmark_question"])]
+            for name, text in (("id", "question"), ("benchmark_id", "benchmark_question")):
+                # An indented block, which Markdown shows as it is.
+                quoted = (f"    {line}" for line in match[text][:_QUOTED_LETTERS].splitlines() or [""])
+                lines += [f"`{match[name]}`", "", *quoted, ""]
+            lines.pop()
         return "\n".join(lines) + "\n"
 
 
@@ -144,20 +152,16 @@ class ContaminationSearch:
     def _benchmark(self, name: str) -> Row:
         """Return one benchmark's counts: questions flagged, its problems repeated, and both by the any-hit rules."""
         matches = [match for _, _, match in self._found if match.benchmark == name]
-        any_hit = {
-            f"any_{n}_gram": {
-                "questions": self._touching[n, name],
-                "benchmark_problems": sum(benchmark == name for benchmark, _ in self._touched[n]),
-            }
-            for n in ANY_HIT
-        }
-        return {
+        row: Row = {
             "problems": self.held_out.sizes[name],
             "questions": len(matches),
             "benchmark_problems": len({match.problem_id for match in matches}),
             "reasons": dict(Counter(match.reason for match in matches)),
-            **any_hit,
         }
+        for n in ANY_HIT:
+            touched = sum(benchmark == name for benchmark, _ in self._touched[n])
+            row[f"any_{n}_gram"] = {"questions": self._touching[n, name], "benchmark_problems": touched}
+        return row
 
 
 def decontaminate_file(
@@ -182,8 +186,3 @@ def decontaminate_file(
         for _ in clean:
             continue
     return search.report()
-
-
-def _quoted(text: str) -> list[str]:
-    """Return the text as an indented block, so that Markdown shows it as it is."""
-    return [f"    {line}" for line in text[:_QUOTED_LETTERS].splitlines() or [""]]

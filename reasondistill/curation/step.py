@@ -40,7 +40,7 @@ class Curator:
     references: Mapping[str, str] = field(default_factory=dict)
     """Folders of reference models that must not solve a problem, by model."""
     _selections: dict[Data, Selection] = field(default_factory=dict, init=False)
-    _benchmarks: list[HeldOut | None] = field(default_factory=list, init=False)
+    _index: HeldOut | None = field(default=None, init=False)
 
     def select(self, run: RunContext, keep: Data) -> Selection:
         """Return the selection of the rollouts with one outcome; `random` leaves out the steps that choose."""
@@ -82,11 +82,10 @@ class Curator:
 
     def _against(self, run: RunContext) -> HeldOut | None:
         """Return the indexed benchmarks; None where decontamination is off."""
-        if not self._benchmarks:
+        if self._index is None and self.options.decontaminate:
             sets = {name: stored_problems(run, name) for name in self.held_out}
-            index = HeldOut({**sets, **read_benchmarks(self.options.against)}, self.options)
-            self._benchmarks.append(index if self.options.decontaminate else None)
-        return self._benchmarks[0]
+            self._index = HeldOut({**sets, **read_benchmarks(self.options.against)}, self.options)
+        return self._index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,15 +45,22 @@ def write_dataset(
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        written = {MAIN: _write_split(part / "data", examples)}
-        for name, each in controls.items():
-            written[name] = _write_split(part / "splits" / name / "data", each)
+        written: dict[str, _Split] = {}
+        for name, each in {MAIN: examples, **controls}.items():
+            place = part if name == MAIN else part / "splits" / name
+            written[name] = _Split()
+            write_shards(place / "data", _schema(each), written[name].rows(each))
         rows = dict(formats(part / FORMATS_FOLDER)) if formats else {}
         splits = {name: split.digest.to_row() for name, split in written.items()}
         described = {"schema": SCHEMA, **(manifest or {}), **({"formats": rows} if rows else {}), "splits": splits}
         write_atomic(part / MANIFEST, json.dumps(described, indent=1) + "\n")
         write_atomic(part / "README.md", card(rows))
-        _swap(part, folder)
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.replace(old)
+        part.replace(folder)
+        shutil.rmtree(old, ignore_errors=True)
     except StoreError:
         raise
     except OSError as error:
@@ -82,16 +89,6 @@ def row_messages(row: Mapping[str, Any], side: str) -> tuple[Message, ...]:
     return to_messages(messages)
 
 
-def _swap(part: Path, folder: Path) -> None:
-    """Put a finished folder in the place of another."""
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.replace(old)
-    part.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 @dataclass(slots=True)
 class _Split:
     """Hashes of a split, updated while its rows are written."""
@@ -111,24 +108,13 @@ class _Split:
             seen = [row["prompt"], row["completion"], row.get("tools")]
             self._seen.update(json.dumps(seen, sort_keys=True).encode() + b"\n")
             self.digest.add(str(example.provenance.get(RECEIPT)))
-            yield _flat(row)
-
-
-def _write_split(folder: Path, examples: Iterable[Example]) -> _Split:
-    split = _Split()
-    write_shards(folder, _schema(examples), split.rows(examples))
-    return split
-
-
-def _flat(row: Row) -> Row:
-    """Give every message the same keys, and tools and tool calls as JSON text, so that Arrow sees one type."""
-    if row.get("tools"):
-        row["tools"] = json.dumps(row["tools"])
-    for side in ("prompt", "completion"):
-        row[side] = [
-            {**m, **({"tool_calls": json.dumps(m["tool_calls"])} if m.get("tool_calls") else {})} for m in row[side]
-        ]
-    return row
+            # Every message gets the same keys, tools and calls are JSON text, so that Arrow sees one type.
+            if row.get("tools"):
+                row["tools"] = json.dumps(row["tools"])
+            for message in (*row["prompt"], *row["completion"]):
+                if message.get("tool_calls"):
+                    message["tool_calls"] = json.dumps(message["tool_calls"])
+            yield row
 
 
 def _schema(examples: Iterable[Example]) -> Any:

@@ -47,7 +47,13 @@ def chat(messages: Sequence[Message]) -> list[Row]:
 
     A call of a tool that does not exist is written as its code: that is what was answered.
     """
-    return [_chat_row(message) for message in messages]
+    rows: list[Row] = []
+    for message in messages:
+        thought = "" if message.reasoning is None else f"{OPEN}{message.reasoning}{CLOSE}"
+        rows.append({"role": message.role, "content": thought + message.content})
+        if message.tool_calls:
+            rows[-1]["tool_calls"] = [_call_row(call, number) for number, call in enumerate(message.tool_calls)]
+    return rows
 
 
 def plain_text(completion: Sequence[Message]) -> str:
@@ -58,14 +64,6 @@ def plain_text(completion: Sequence[Message]) -> str:
 def uses_tools(completion: Sequence[Message]) -> bool:
     """Return whether some tool was called."""
     return any(message.tool_calls or message.role == "tool" for message in completion)
-
-
-def _chat_row(message: Message) -> Row:
-    thought = "" if message.reasoning is None else f"{OPEN}{message.reasoning}{CLOSE}"
-    row: Row = {"role": message.role, "content": thought + message.content}
-    if message.tool_calls:
-        row["tool_calls"] = [_call_row(call, number) for number, call in enumerate(message.tool_calls)]
-    return row
 
 
 def _call_row(call: Row, number: int) -> Row:
@@ -83,21 +81,17 @@ def _fenced(message: Message) -> Message:
     """Return a turn whose calls are written in fences; an opening fence starts a line."""
     if not message.tool_calls:
         return message
-    calls = tuple(_without_spelling(call) for call in message.tool_calls)
-    thinking = any((call.get("written") or {}).get("thinking") for call in calls)
-    if thinking:
-        return replace(message, reasoning=_ended(message.reasoning or ""), tool_calls=calls)
+    calls: list[Row] = []
+    for call in message.tool_calls:
+        # The fences are a spelling of their own, so that of the call is left out.
+        written = call.get("written") or {}
+        names = ("thinking", "no_call", *(["text"] if written.get("no_call") else []))
+        plain = {name: value for name, value in call.items() if name not in ("syntax", "written")}
+        calls.append({**plain, "written": {name: written[name] for name in names if name in written}})
+    message = replace(message, tool_calls=tuple(calls))
+    if any(call["written"].get("thinking") for call in calls):
+        thought = message.reasoning or ""
+        return replace(message, reasoning=thought if not thought or thought.endswith("\n") else f"{thought}\n")
     before = message.content or (CLOSE if message.reasoning is not None else "")
     content = message.content if not before or before.endswith("\n") else f"{message.content}\n"
-    return replace(message, content=content, tool_calls=calls)
-
-
-def _without_spelling(call: Row) -> Row:
-    written = call.get("written") or {}
-    names = ("thinking", "no_call", *(["text"] if written.get("no_call") else []))
-    kept = {name: written[name] for name in names if name in written}
-    return {**{k: v for k, v in call.items() if k not in ("syntax", "written")}, "written": kept}
-
-
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\n"
+    return replace(message, content=content)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..curation.candidate_source import Candidate, Source
+from ..curation.candidate_source import Candidate
 from ..curation.controls import Data, match_problems, wrong_rollouts
 from ..curation.select import Selection
 from ..curation.step import Curator
@@ -90,9 +90,11 @@ class ExportStep:
         selection = curator.select(run, curator.options.keep)
         make = example_maker(self.student(), self._judged(), export.thinking)
         examples = Examples(kept=selection.kept, make=make)
-        controls: dict[str, Examples] = {
-            keep: Examples(kept=self._control(run, keep, selection), make=make) for keep in self.controls
-        }
+        controls: dict[str, Examples] = {}
+        for keep, matched in self.controls.items():
+            control = curator.select(run, keep)
+            source = match_problems(control, selection, curator.seed) if matched else control.kept
+            controls[keep] = Examples(kept=source, make=make)
         formats = load_formats(export.formats)
         facts = self._facts(run, selection, {keep: len(each) for keep, each in controls.items()}, formats)
 
@@ -110,10 +112,6 @@ class ExportStep:
         )
         say(f"export: {len(examples)} examples in {place}")
         return summary
-
-    def _control(self, run: RunContext, keep: Data, selection: Selection) -> Source:
-        control = self.curator.select(run, keep)
-        return match_problems(control, selection, self.curator.seed) if self.controls[keep] else control.kept
 
     def _judged(self) -> Judged:
         options = self.sources.teacher().options if self.sources.teacher else TirOptions()

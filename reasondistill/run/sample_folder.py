@@ -9,7 +9,7 @@ from ..engines.identity import is_local, model_name, model_weights
 from ..engines.openai.addresses import fault_of
 from ..engines.options import EngineOptions
 from ..errors import EngineError, RecipeError
-from ..evaluation.read import MEASURED, read_groups
+from ..evaluation.read import MEASURED, read_groups, repeats, repeats_line
 from ..evaluation.results import measure
 from ..evaluation.scorecard import scorecard
 from ..generation.load_strategy import StrategyChoice
@@ -51,23 +51,36 @@ class SamplingRun:
     max_failed_share: float = MAX_FAILED_SHARE
     say: Callable[[str], None] = say
 
-    def sample(self, *, limit: int | None = None, samples: int = 1, skip_bad: bool = False, judged: bool = True) -> Row:
+    def sample(
+        self,
+        *,
+        limit: int | None = None,
+        samples: int = 1,
+        skip_bad: bool = False,
+        judged: bool = True,
+        measured: bool = False,
+    ) -> Row:
         """Sample what is missing; return counts and, if judged, the accuracy so far.
 
-        Raises EngineError when too many requests failed.
+        For a report (`measured`) problems that repeat another's question and answer are not asked, and warnings about
+        the problems are kept for it. Raises EngineError when too many requests failed.
         """
         if self.budget.until_correct is not None and not judged:
             raise RecipeError("sampling until so many are right needs verdicts: leave --no-verify out")
         for url in self.engine.addresses:
             if fault := fault_of(url):
                 raise RecipeError(f"--base-url {mask_secrets(url)!r}: {fault}")
-        problems = self._problems(limit, skip_bad, judged)
+        warnings: list[str] = []
+        problems = self._problems(limit, skip_bad, judged, warnings.append if measured else self.say)
+        if measured and (repeated := repeats(problems)):
+            warnings.append(repeats_line(len(repeated), len(problems)))
+            problems = [problem for problem in problems if problem.id not in repeated]
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
             wait_if_down = self._note_address(folder)
             write_problems(self.folder / "problems" / "problems.jsonl", problems)
             about = {"versions": versions(), "source": self.source, "strategy": dump_options(self.strategy)}
-            folder.update_manifest(**about, samples=samples, problems=len(problems), judged=judged)
+            folder.update_manifest(**about, samples=samples, problems=len(problems), judged=judged, warnings=warnings)
             del problems  # the stage reads them again, and may sample for hours
             if is_local(self._model):
                 # Before the ids are made: where a catalogue model comes from is part of them.
@@ -89,6 +102,7 @@ class SamplingRun:
         result = measure(self.folder, only=wanted)
         problems = {problem.id: problem for problem in plan.problems}
         card = scorecard(read_groups(self.folder, problems).values(), ks or [1, manifest["samples"]])
+        card["warnings"] += manifest.get("warnings", ())
         row = {
             "schema": SCHEMA,
             "model": stage.model,
@@ -105,12 +119,19 @@ class SamplingRun:
         folder.write_json("report.json", row)
         return row
 
-    def _problems(self, limit: int | None, skip_bad: bool, judged: bool) -> list[Problem]:
-        seed, split = self.sampling.seed, self.split
+    def _problems(self, limit: int | None, skip_bad: bool, judged: bool, warn: Callable[[str], None]) -> list[Problem]:
+        seed = self.sampling.seed
         if self.benchmark is not None:
-            return self.benchmark.load(folder=self.benchmarks_dir, limit=limit, seed=seed, skip_bad=skip_bad)
+            place = self.benchmarks_dir
+            return self.benchmark.load(folder=place, limit=limit, seed=seed, skip_bad=skip_bad, warn=warn)
         return get_problems(
-            self.source, count=limit, seed=seed, split=split, skip_bad=skip_bad, require_reference=judged
+            self.source,
+            count=limit,
+            seed=seed,
+            split=self.split,
+            skip_bad=skip_bad,
+            require_reference=judged,
+            warn=warn,
         )
 
     def _stage(self, samples: int, judged: bool) -> SampleStage:

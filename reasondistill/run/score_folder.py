@@ -12,7 +12,7 @@ from pathlib import Path
 from verifiers import Outcome, Verdict
 
 from ..errors import RecipeError
-from ..evaluation.read import PROBLEMS, read_groups, read_measured, read_problems
+from ..evaluation.read import PROBLEMS, read_groups, read_measured, read_problems, repeats, repeats_line
 from ..evaluation.scorecard import scorecard
 from ..problems import write_problems
 from ..progress import StageProgress, say
@@ -48,7 +48,8 @@ class ScoringRun:
         if self.path.is_dir() and self.path.resolve() == self.folder.resolve():
             return rescore(self.folder, ks=ks, options=self.verify, by_label=self.read.by_label)
         references = self.references or (read_problems(self.path) if self.path.is_dir() else {})
-        given = CompletionFile(path=self.path, references=references, options=self.read, warn=self.say)
+        warnings: list[str] = []
+        given = CompletionFile(path=self.path, references=references, options=self.read, warn=warnings.append)
         given.scan()
         _check_ks(ks, given.counts.values(), str(self.path))
         with RunFolder(self.folder) as folder:
@@ -57,6 +58,7 @@ class ScoringRun:
             _judge(folder, given.problems, self.verify, self.read.by_label)
             about = {"source": str(self.path), "format": given.format, "models": dict(given.models)}
             report = _report(folder, given.problems, ks, about=about, by_label=self.read.by_label)
+            report["warnings"] += warnings
             if len(given.models) > 1 and "model" not in self.read.where:
                 names = ", ".join(sorted(given.models)[:4])
                 taken = f"rollouts of {len(given.models)} models are taken together ({names})"
@@ -133,6 +135,8 @@ def _report(
     folder: RunFolder, problems: Mapping[str, Problem], ks: Sequence[int] | None, *, about: Row, by_label: bool
 ) -> Row:
     card = scorecard(read_groups(folder.path, problems).values(), ks)
+    if repeated := repeats(problems.values()):
+        card["warnings"].append(repeats_line(len(repeated), len(problems)))
     judge = "labels" if by_label else "verifiers"
     report = {"schema": SCHEMA, **about, **card, "judged_by": judge, "versions": versions()}
     if not by_label and (labels := _labels(folder)):

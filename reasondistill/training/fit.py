@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ def fit(
     is called after every optimizer step with {step, total, loss, tokens, seconds}. Raises DataError when the rows
     cannot be trained on, StoreError when `out` holds another training or cannot be written.
     """
+    if missing := [name for name in _LIBRARIES if find_spec(name) is None]:
+        raise RecipeError(
+            f"training needs {', '.join(missing)}, not installed here; run pip install 'reasondistill[train]'"
+        )
     options = replace(options, method=method or options.method)
     teaching = open_method(options.method)
     rows = open_rows(dataset, teaching.DATA, teaching.COLUMNS, teaching.OPTIONAL_COLUMNS)

@@ -4,7 +4,8 @@ The order is fixed before training starts, so a resumed run sees the rows that a
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import count, islice
 
 from .options import TrainOptions
 
@@ -26,22 +27,17 @@ def training_order(
     5
     """
     rng = random.Random(seed)
-    rows = _shuffled_passes(len(lengths), rng)
+    rows = (row for _ in count() for row in rng.sample(range(len(lengths)), len(lengths)))
     if tokens is None:
         passes = max(1, round(options.epochs * len(lengths)))
-        count = options.max_steps * options.rows_per_step if options.max_steps > 0 else passes
-        chosen = [next(rows) for _ in range(count)]
+        total = options.max_steps * options.rows_per_step if options.max_steps > 0 else passes
+        chosen = list(islice(rows, total))
     else:
         chosen = []
         while tokens > 0:
             chosen.append(next(rows))
             tokens -= trained[chosen[-1]]
     return _grouped_by_length(chosen, lengths, options.rows_per_step, rng)
-
-
-def _shuffled_passes(count: int, rng: random.Random) -> Iterator[int]:
-    while True:
-        yield from rng.sample(range(count), count)
 
 
 def _grouped_by_length(rows: list[int], lengths: Sequence[int], step: int, rng: random.Random) -> list[int]:

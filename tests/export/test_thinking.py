@@ -2,7 +2,7 @@
 
 import pytest
 
-from reasondistill.export.split_thinking_at_box import split_at_box, thinking_before_box
+from reasondistill.export.examples import split_at_box, thinking_before_box
 from reasondistill.records import Message
 
 

@@ -1,5 +1,6 @@
 """Stages: what they sample and judge, what a child process answers, and how its end is told."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -21,6 +22,18 @@ from reasondistill.store.options import Choice, dump_options, read_options
 from reasondistill.training.options import TrainOptions
 from reasondistill.training.step import TrainStage
 from reasondistill.verification.judging import VerifyOptions
+
+JOB = """
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MyJob:
+    loads_model = True
+
+    def run(self):
+        return {"mine": True}
+"""
 
 
 @pytest.fixture
@@ -175,8 +188,8 @@ def _child(monkeypatch, tmp_path, script):
             "kill -9 $$",
             "the process ended with signal 9; out of memory\\? lower concurrency or batch_size; the same command",
         ),
-        ("kill -11 $$", "the process ended with signal 11; the same command goes on where it was"),
-        ("exit 3", "the process ended with status 3"),
+        ("kill -11 $$", "the process ended with signal 11; the same command does what is missing"),
+        ("exit 3", "the process ended with status 3; the lines above say why"),
         ("echo nonsense", "the process ended with status 0"),
     ],
 )
@@ -207,6 +220,23 @@ def test_a_childs_job_holds_no_secret_of_the_environment(monkeypatch, tmp_path, 
     _child(monkeypatch, tmp_path, "echo '{\"result\": {}}'")
     run_job(_local(stage))
     assert "hunter2" not in (tmp_path / "job").read_text()
+
+
+@pytest.mark.parametrize("name", ["random.py", "json.py", "datasets/__init__.py", "numpy/__init__.py", "verifiers.py"])
+def test_a_child_imports_nothing_from_the_working_directory(monkeypatch, tmp_path, stage, name):
+    place = tmp_path / "work" / name
+    place.parent.mkdir(parents=True)
+    place.write_text("open('imported', 'w').close()\nraise SystemExit('mine')\n")
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(ModelError, match="nowhere"):
+        run_job(replace(stage, engine=EngineOptions(engine="transformers", model="./nowhere")))
+    assert not (tmp_path / "work" / "imported").exists()
+
+
+def test_a_child_finds_what_its_parent_finds(monkeypatch, tmp_path):
+    (tmp_path / "my_job.py").write_text(JOB)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run_job(importlib.import_module("my_job").MyJob()) == {"mine": True}
 
 
 def test_a_child_does_not_outlive_its_parent(tmp_path, stage):

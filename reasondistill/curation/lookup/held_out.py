@@ -5,21 +5,18 @@ and flags nothing by itself. Numbers count as words, since procedural problems d
 translations are not recognised.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
 from ...problems.sources import get_problems
 from ...records import Problem
 from ...rows.files import SUFFIXES
-from .normalise import normalise, words
+from .normalise import normalise, spaced_words, words
 from .renaming import RenamedIndex
-
-if TYPE_CHECKING:
-    from .ngrams import Shared
 
 ANY_HIT = (8, 13)
 """Lengths of word n-grams in the rules of others, where one shared n-gram suffices: s1 and open-r1 8, GPT-3 13."""
@@ -108,50 +105,39 @@ class HeldOut:
     def _lookup(self, question: str, rules: Sequence[int]) -> Lookup:
         text = words(normalise(question))
         best: dict[int, Match] = {}
-        for found in (*self._same(text), *self._covered(self._index.shared(text)), *self._alike(question)):
-            group = self._groups[found[1]]
-            if group not in best or found[2] > best[group].coverage:
-                best[group] = self._match(*found)
-        hits = {n: self._any_hit(question, n) for n in rules}
-        return Lookup(
-            matches=tuple(best[group] for group in sorted(best)),
-            any_hit={n: tuple(map(self._named, numbers)) for n, numbers in hits.items()},
-        )
+        found = [("same_question", number, 1.0) for number in self._whole.get(tuple(text), ())]
+        found += self._covered(text)
+        found += [("renamed", number, similarity) for number, similarity in self._renamed.alike(question)]
+        for reason, number, coverage in found:
+            group, problem = self._groups[number], self._problems[number]
+            if group not in best or coverage > best[group].coverage:
+                best[group] = Match(
+                    reason=reason,
+                    benchmark=self._benchmarks[group],
+                    problem_id=problem.id,
+                    question=problem.question,
+                    coverage=coverage,
+                )
+        hits = {n: tuple(self._any_hit(question, n)) for n in rules}
+        return Lookup(matches=tuple(best[group] for group in sorted(best)), any_hit=hits)
 
-    def _named(self, number: int) -> tuple[str, str]:
-        return self._benchmarks[self._groups[number]], self._problems[number].id
-
-    def _any_hit(self, question: str, n: int) -> list[int]:
+    def _any_hit(self, question: str, n: int) -> Iterator[tuple[str, str]]:
         from .ngrams import NgramIndex
 
+        # Split like the rules of others: at space, case ignored.
         if n not in self._others:
-            self._others[n] = NgramIndex([_plain_words(p.question) for p in self._problems], n)
-        texts: list[int] = self._others[n].shared(_plain_words(question)).texts.tolist()
-        return texts
+            self._others[n] = NgramIndex([spaced_words(p.question.casefold()) for p in self._problems], n)
+        for number in self._others[n].shared(spaced_words(question.casefold())).texts.tolist():
+            yield self._benchmarks[self._groups[number]], self._problems[number].id
 
-    def _same(self, text: list[str]) -> list[tuple[str, int, float]]:
-        return [("same_question", number, 1.0) for number in self._whole.get(tuple(text), ())]
-
-    def _covered(self, shared: "Shared") -> list[tuple[str, int, float]]:
+    def _covered(self, text: list[str]) -> list[tuple[str, int, float]]:
+        shared = self._index.shared(text)
         sizes = self._index.sizes[shared.texts]
         fewest = sizes.clip(max=shared.asked)
         fewest[sizes < _MIN_INSIDE] = shared.asked
         share = shared.counts / fewest
         enough = (share >= self.options.coverage).nonzero()[0]
         return [("ngram_coverage", int(shared.texts[i]), float(share[i])) for i in enough]
-
-    def _alike(self, question: str) -> list[tuple[str, int, float]]:
-        return [("renamed", number, similarity) for number, similarity in self._renamed.alike(question)]
-
-    def _match(self, reason: str, number: int, coverage: float) -> Match:
-        problem = self._problems[number]
-        return Match(
-            reason=reason,
-            benchmark=self._benchmarks[self._groups[number]],
-            problem_id=problem.id,
-            question=problem.question,
-            coverage=coverage,
-        )
 
 
 def read_benchmarks(sources: Sequence[str]) -> dict[str, list[Problem]]:
@@ -164,8 +150,3 @@ def read_benchmarks(sources: Sequence[str]) -> dict[str, list[Problem]]:
         short = Path(source).name.partition(".")[0] if source.lower().endswith(SUFFIXES) else source
         found[source if short in found else short] = get_problems(source, require_reference=False)
     return found
-
-
-def _plain_words(text: str) -> list[str]:
-    """Split like the any-hit rules: at space, case ignored."""
-    return text.casefold().split()

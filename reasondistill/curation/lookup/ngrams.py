@@ -5,8 +5,7 @@ Two n-grams count as equal when their hashes are: a false one is to be expected 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +25,15 @@ def gram_hashes(tokens: Sequence[str], n: int) -> Hashes:
     return np.unique(grams)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What one question shares with the collection."""
+class Shared(NamedTuple):
+    """What one question shares with the collection; boilerplate does not count."""
 
     texts: npt.NDArray[np.int64]
     """Numbers of the texts that share an n-gram, ascending."""
     counts: npt.NDArray[np.int64]
-    """Different n-grams that each of them shares, boilerplate left out."""
+    """Different n-grams that each of them shares."""
     asked: int
-    """Different n-grams of the question, boilerplate left out."""
+    """Different n-grams of the question."""
 
 
 class NgramIndex:
@@ -65,39 +63,22 @@ class NgramIndex:
         self._ends = self._starts + sizes
         self._common = np.zeros(len(self._keys), bool)
         if boilerplate is not None:
-            self._mark(np.asarray(groups if groups is not None else [0] * len(each), np.int32), boilerplate)
+            group_of = np.asarray(groups if groups is not None else [0] * len(each), np.int32)
+            for number in np.flatnonzero(sizes >= boilerplate):
+                holders = self._owners[self._starts[number] : self._ends[number]]
+                self._common[number] = np.bincount(group_of[holders]).max() >= boilerplate
         rare = ~np.repeat(self._common, sizes)
         self.sizes = np.bincount(self._owners[rare], minlength=len(each))
         """Different n-grams of each text, boilerplate left out."""
 
-    def _mark(self, groups: npt.NDArray[np.int32], least: int) -> None:
-        """Mark the n-grams that stand in so many texts of one group."""
-        for number in np.flatnonzero(self._ends - self._starts >= least):
-            owners = self._owners[self._starts[number] : self._ends[number]]
-            self._common[number] = np.bincount(groups[owners]).max() >= least
-
     def shared(self, tokens: Sequence[str]) -> Shared:
         """Return which texts share n-grams with the tokens, and how many."""
         asked = gram_hashes(tokens, self._n)
-        places = self._found(asked)
+        places = np.empty(0, np.int64)
+        if len(self._keys):
+            near = np.minimum(np.searchsorted(self._keys, asked), len(self._keys) - 1)
+            places = near[self._keys[near] == asked]
         rare = places[~self._common[places]]
-        texts, counts = np.unique(self._texts(rare), return_counts=True)
-        return Shared(
-            texts=texts,
-            counts=counts,
-            asked=len(asked) - (len(places) - len(rare)),
-        )
-
-    def _found(self, asked: Hashes) -> npt.NDArray[np.int64]:
-        """Return the places in the index of the n-grams that stand in it."""
-        if not len(self._keys):
-            return np.empty(0, np.int64)
-        places = np.minimum(np.searchsorted(self._keys, asked), len(self._keys) - 1)
-        found: npt.NDArray[np.int64] = places[self._keys[places] == asked]
-        return found
-
-    def _texts(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """Return the numbers of the texts that hold these n-grams, once for each."""
-        if not len(places):
-            return np.empty(0, np.int64)
-        return np.concatenate([self._owners[self._starts[p] : self._ends[p]] for p in places]).astype(np.int64)
+        owners: list[Any] = [np.empty(0, np.int64), *(self._owners[self._starts[p] : self._ends[p]] for p in rare)]
+        texts, counts = np.unique(np.concatenate(owners), return_counts=True)
+        return Shared(texts, counts, len(asked) - (len(places) - len(rare)))

@@ -21,6 +21,9 @@ _SIGNS = str.maketrans(
         "°": " \\circ ",
         "\u00a0": " ",
         "~": " ",
+        "。": ".",
+        "、": ",",
+        **{chr(ord(sign) + 0xFEE0): sign for sign in "!(),.:;?+-*/=<>%0123456789"},
     }
 )
 _LATEX = (
@@ -40,7 +43,15 @@ _LATEX = (
 )
 _MARKUP = re.compile(r"[\\${}…]")
 _THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
-_WORD = re.compile(r"\w+|[^\w\s]")
+UNSPACED = (
+    "\u0e01-\u0e4e\u0e81-\u0ece\u0f40-\u0fbc\u1000-\u103f\u1780-\u17d3\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+"""Letters of scripts that write no space between words (Thai, Lao, Tibetan, Burmese, Khmer, Japanese, Chinese), as a
+range of a regular expression. Each of them counts as a word."""
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
+_SPACED = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+_LETTER = re.compile(rf"[^\W\d_{UNSPACED}]")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NAME = re.compile(r"(?<![.!?:][ \n])(?<!^)(?<![\w\\$'\"])[A-Z][a-z]+(?!\w)")
 _QUANTITY = re.compile(r"\d+(?:\.\d+)?|[+*/<>=^]|(?<![a-z])-|-(?![a-z])")
@@ -75,10 +86,19 @@ def text_key(text: str) -> bytes:
 def words(text: str) -> list[str]:
     """Return the words and signs of a normalised text; numbers count as words.
 
-    >>> words("what is 3+4?")
-    ['what', 'is', '3', '+', '4', '?']
+    >>> words("what is 3+4?"), words("求12米")
+    (['what', 'is', '3', '+', '4', '?'], ['求', '12', '米'])
     """
     return _WORD.findall(text)
+
+
+def spaced_words(text: str) -> list[str]:
+    """Return the words of a text with their signs, split at space; a letter of an unspaced script is a word.
+
+    >>> spaced_words("Is it 3+4?"), spaced_words("求12米。")
+    (['Is', 'it', '3+4?'], ['求', '12', '米', '。'])
+    """
+    return text.split() if text.isascii() else _SPACED.findall(text)
 
 
 def without_names(text: str) -> str:
@@ -88,7 +108,7 @@ def without_names(text: str) -> str:
     True
     """
     names = {name.casefold() for name in _NAME.findall(text)}
-    kept = ("@" if w in names or (len(w) == 1 and w.isalpha() and w != "a") else w for w in words(normalise(text)))
+    kept = ("@" if w in names or (w != "a" and _LETTER.fullmatch(w)) else w for w in words(normalise(text)))
     return " ".join(kept)
 
 

@@ -4,14 +4,16 @@ Only texts with the same numbers and arithmetic signs are compared: other number
 """
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from .normalise import normalise, quantities, without_names
+from .normalise import UNSPACED, normalise, quantities, without_names
 
 _N = 4
 """Characters of an n-gram: about a word, so that one changed word costs few of them."""
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _FEW = 4
 """Texts of equal quantities that are compared one by one, without an index."""
 _CACHED = 4096
@@ -43,8 +45,14 @@ class RenamedIndex:
         if key not in self._buckets:
             return []
         grams = _grams(text)
-        found = ((number, _jaccard(grams, self._grams(number))) for number in self._candidates(key, grams))
-        return [(number, similarity) for number, similarity in found if similarity >= self._least]
+        found = []
+        for number in self._candidates(key, grams):
+            other = self._grams(number)
+            common = len(grams & other)
+            similarity = common / (len(grams) + len(other) - common) if common else 0.0
+            if similarity >= self._least:
+                found.append((number, similarity))
+        return found
 
     def _candidates(self, key: int, grams: frozenset[str]) -> list[int]:
         """Return the texts that may be similar enough: each of those shares one of the rarest n-grams.
@@ -55,17 +63,14 @@ class RenamedIndex:
         bucket = self._buckets[key]
         if len(bucket) <= _FEW:
             return bucket
-        holders = self._holders.get(key) or self._holders.setdefault(key, self._by_gram(bucket))
+        holders = self._holders.setdefault(key, {})
+        if not holders:
+            for number in bucket:
+                for gram in _grams(self._texts[number]):
+                    holders.setdefault(gram, []).append(number)
         prefix = len(grams) - math.ceil(self._least * len(grams) - 1e-9) + 1
         rarest = sorted(grams, key=lambda gram: (len(holders.get(gram, ())), gram))[:prefix]
         return sorted({number for gram in rarest for number in holders.get(gram, ())})
-
-    def _by_gram(self, bucket: list[int]) -> dict[str, list[int]]:
-        holders: dict[str, list[int]] = defaultdict(list)
-        for number in bucket:
-            for gram in _grams(self._texts[number]):
-                holders[gram].append(number)
-        return dict(holders)
 
 
 def _key(text: str) -> int:
@@ -74,9 +79,6 @@ def _key(text: str) -> int:
 
 def _grams(text: str) -> frozenset[str]:
     plain = f" {without_names(text)} "
-    return frozenset(plain[i : i + _N] for i in range(len(plain) - _N + 1)) if plain.strip() else frozenset()
-
-
-def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    common = len(a & b)
-    return common / (len(a) + len(b) - common) if common else 0.0
+    # Letters of unspaced scripts stand apart, each as a word: the n-grams are then pairs of letters and single ones.
+    n = _N - 1 if 4 * len(_UNSPACED.findall(plain)) > len(plain) else _N
+    return frozenset(plain[i : i + n] for i in range(len(plain) - n + 1)) if plain.strip() else frozenset()

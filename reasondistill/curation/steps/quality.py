@@ -19,7 +19,7 @@ from verifiers.steps import Judged, check_steps
 from ...records import Kind
 from ..candidate_source import Candidate
 from ..curation_step import Context, CurationStep, Reason
-from ..lookup.normalise import normalise
+from ..lookup.normalise import normalise, spaced_words
 
 _GRAM = 8
 _MIN_LOOP_WORDS = 60
@@ -94,7 +94,7 @@ def repeated_share(text: str) -> float:
     >>> repeated_share("so the answer is two and we are done " * 20) > 0.9
     True
     """
-    words = text.split()
+    words = spaced_words(text)
     if len(words) < _MIN_LOOP_WORDS:
         return 0.0
     grams = [tuple(words[i : i + _GRAM]) for i in range(len(words) - _GRAM + 1)]
@@ -128,7 +128,7 @@ def _loops(candidate: Candidate, options: QualityOptions) -> str | None:
     share = repeated_share(text)
     if share <= (options.repetition or 0):
         return None
-    words = text.split()
+    words = spaced_words(text)
     gram, times = Counter(" ".join(words[i : i + _GRAM]) for i in range(len(words) - _GRAM + 1)).most_common(1)[0]
     return f"{share:.2f} of the 8-grams repeat; {times} times: {gram}"
 

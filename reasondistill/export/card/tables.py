@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ...curation.contamination import BRACKETS, ContaminationReport
-from ...records import Row
+from ...curation.contamination import BRACKETS, NOT_CHECKED, ContaminationReport
 
 _MAX_MATCHES = 10
 _MAX_LETTERS = 600
@@ -15,7 +14,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     >>> table(("a", "b"), [("1|2", "x")])[-1]
     '| 1\\\\|2 | x |'
     """
-    return [_line(heads), "|" + "---|" * len(heads), *map(_line, rows)]
+    lines = [f"| {' | '.join(map(_cell, cells))} |" for cells in (heads, *rows)]
+    return [lines[0], "|" + "---|" * len(heads), *lines[1:]]
 
 
 def contamination_lines(report: ContaminationReport | None) -> list[str]:
@@ -24,26 +24,17 @@ def contamination_lines(report: ContaminationReport | None) -> list[str]:
     Matches are named by their ids: a card is public, and a benchmark's text may be protected. The run's own report has
     the texts.
     """
-    if report is None:
-        return []
+    if report is None or not report.benchmarks:
+        return ["## Contamination", "", f"{NOT_CHECKED}.", ""]
     left_out = f"{report.flagged} of {report.questions} questions repeated a benchmark's problem and were left out."
     heads, rows = report.table()
-    return ["## Contamination", "", left_out, "", *table(heads, rows), "", BRACKETS, "", *_matches(report.matches)]
-
-
-def _matches(matches: Sequence[Row]) -> list[str]:
-    if not matches:
-        return []
-    rows = [
-        (str(m["id"]), m["benchmark"], str(m["benchmark_id"]), m["reason"], f"{m['coverage']:.2f}")
-        for m in matches[:_MAX_MATCHES]
-    ]
-    more = [f"And {len(matches) - _MAX_MATCHES} more.", ""] if len(matches) > _MAX_MATCHES else []
-    return [*table(("question", "benchmark", "its problem", "reason", "share"), rows), "", *more]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_cell, cells))} |"
+    lines = ["## Contamination", "", left_out, "", *table(heads, rows), "", BRACKETS, ""]
+    names = ("id", "benchmark", "benchmark_id", "reason")
+    first = [(*(str(m[name]) for name in names), f"{m['coverage']:.2f}") for m in report.matches[:_MAX_MATCHES]]
+    if first:
+        lines += [*table(("question", "benchmark", "its problem", "reason", "share"), first), ""]
+    more = len(report.matches) - _MAX_MATCHES
+    return [*lines, f"And {more} more.", ""] if more > 0 else lines
 
 
 def _cell(text: str) -> str:

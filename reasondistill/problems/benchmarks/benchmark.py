@@ -7,13 +7,14 @@ names.
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 
 from ...errors import RecipeError
 from ...records import Kind, Problem, Row, content_id
+from ...rows.problem_file import warn_on_stderr
 from ...store.options import did_you_mean
 from .. import load_gym, load_hub, load_problems
 
@@ -65,14 +66,20 @@ class Benchmark:
         return name or self.prompts[0]
 
     def load(
-        self, *, folder: Path | None = None, limit: int | None = None, seed: int = 0, skip_bad: bool = False
+        self,
+        *,
+        folder: Path | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+        skip_bad: bool = False,
+        warn: Callable[[str], None] = warn_on_stderr,
     ) -> list[Problem]:
         """Return the problems, the first `limit` of them. Raises DataError or RecipeError if there are none."""
         if self.gym:
             return load_gym(self.gym, count=limit or self.problems or 100, seed=seed, split="test")
         local = self.local_file(folder)
         if local is not None:
-            return load_problems(local, kind=self.kind, split="test", skip_bad=skip_bad, limit=limit)
+            return load_problems(local, kind=self.kind, split="test", skip_bad=skip_bad, limit=limit, warn=warn)
         if self.hub is None:
             places = ", ".join(map(str, _folders(folder))) or "any folder (none is named)"
             raise RecipeError(

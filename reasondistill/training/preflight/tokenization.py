@@ -52,7 +52,8 @@ def tokenize(
     asked = replace(render, template=None).ids([_message_row(m) for m in conversation.prompt], generation=True)
     before = asked if template.text is None else render.ids(prompt, generation=True)
     ids = render.ids(prompt + completion)
-    start = _common_length(before, ids)
+    # A generation prompt may differ from an answer's header.
+    start = next(i for i, (a, b) in enumerate(zip([*before, -1], [*ids, -2], strict=False)) if a != b)
     labels = [IGNORED] * start + ids[start:]
     mask = _mask_outputs_in_turn if conversation.in_one_turn else _mask_between_turns
     mask(render, ids, labels, prompt, completion)
@@ -63,9 +64,13 @@ def tokenize(
 def messages_as_rendered(conversation: Conversation, template: Template) -> tuple[list[Row], list[Row]]:
     """Return prompt and completion as the chat template reads them."""
     written = (conversation.one_turn,) if conversation.in_one_turn else conversation.completion
-    if not template.renders_reasoning:
-        written = tuple(_with_think_block(m) for m in written)
-    return [_message_row(m) for m in conversation.prompt], [_message_row(m) for m in written]
+    rows = []
+    for message in written:
+        if message.reasoning and not template.renders_reasoning:
+            block = f"<think>\n{message.reasoning.strip()}\n</think>\n\n{message.content}"
+            message = replace(message, reasoning=None, content=block)
+        rows.append(_message_row(message))
+    return [_message_row(m) for m in conversation.prompt], rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +96,6 @@ class _Renderer:
             return self.tokenizer.apply_chat_template(messages, tools=tools, chat_template=self.template, **keys)
         except (TemplateError, TypeError, ValueError, KeyError, RuntimeError) as error:
             raise DataError(f"row {self.number}: the chat template refuses this conversation: {error}") from error
-
-
-def _common_length(before: list[int], ids: list[int]) -> int:
-    """Return how many tokens the two share from the start. A generation prompt may differ from an answer's header."""
-    if ids[: len(before)] == before:
-        return len(before)
-    return next(i for i, (a, b) in enumerate(zip([*before, -1], [*ids, -2], strict=False)) if a != b)
 
 
 def _mask_between_turns(
@@ -171,11 +169,3 @@ def _message_row(message: Message) -> Row:
         calls = [{k: v for k, v in call.items() if k not in CALL_MARKS} for call in message.tool_calls]
         row["tool_calls"] = [with_parsed_arguments(call) for call in calls]
     return row
-
-
-def _with_think_block(message: Message) -> Message:
-    if not message.reasoning:
-        return message
-    return replace(
-        message, reasoning=None, content=f"<think>\n{message.reasoning.strip()}\n</think>\n\n{message.content}"
-    )

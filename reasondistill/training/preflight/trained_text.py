@@ -39,8 +39,15 @@ class RowCheck:
         answers = conversation.answers
         if not spans or not any((m.content + (m.reasoning or "")).strip() for m in answers):
             return "no token would be trained on: the completion is empty or the chat template leaves it out"
-        if row.input_ids[: spans[0][0]] != row.asked:
-            return self._opening_differs(row.input_ids, row.asked)
+        ids, asked = row.input_ids, row.asked
+        if ids[: spans[0][0]] != asked:
+            same = next((i for i, (a, b) in enumerate(zip(ids, asked, strict=False)) if a != b), len(asked))
+            test, trained = self._decode(asked[same:][:12]), self._decode(ids[same:][:12])
+            return (
+                f"the model is asked with {test!r} where training would go on with {trained!r}: the chat template "
+                "renders an answer differently from its generation prompt, or tokens merge there; use a template that "
+                "does not"
+            )
         if len(spans) != len(answers):
             return f"{len(answers)} assistant messages but {len(spans)} trained stretches: the mask is wrong"
         reasons = (
@@ -54,14 +61,6 @@ class RowCheck:
         )
         return next((reason for reason in reasons if reason), None) or self._tool_problem(conversation, row)
 
-    def _opening_differs(self, ids: Sequence[int], asked: Sequence[int]) -> str:
-        same = next((i for i, (a, b) in enumerate(zip(ids, asked, strict=False)) if a != b), len(asked))
-        test, trained = self._decode(asked[same:][:12]), self._decode(ids[same:][:12])
-        return (
-            f"the model is asked with {test!r} where training would go on with {trained!r}: the chat template renders "
-            "an answer differently from its generation prompt, or tokens merge there; use a template that does not"
-        )
-
     def _span_problem(self, ids: Sequence[int], message: Message, *, final: bool, continues: bool) -> str | None:
         """Check one run of trained tokens; `continues` if the turn continues behind it with tool output."""
         if any(i in self._ends for i in ids[:-1]):
@@ -72,19 +71,16 @@ class RowCheck:
                 f"the answer ends with {self._decode(ids[-3:])!r}, never with the end token {named}: the student would "
                 "not learn to stop; set the tokenizer's eos_token to what the chat template writes"
             )
-        text = self._decode(ids if continues else self._without_closing_tokens(ids))
+        length = len(ids) if continues else len(ids) - 1
+        # Cohere 2 closes the response, then the turn.
+        while not continues and length and ids[length - 1] in self._special:
+            length -= 1
+        text = self._decode(ids[:length])
         if is_rendering(text, message):
             return None
         return (
             f"the trained text {_short(text)!r} is not the message {_short(message.content)!r}, its reasoning and calls"
         )
-
-    def _without_closing_tokens(self, ids: Sequence[int]) -> Sequence[int]:
-        """Drop the special tokens at the end: Cohere 2 closes the response, then the turn."""
-        length = len(ids) - 1
-        while length and ids[length - 1] in self._special:
-            length -= 1
-        return ids[:length]
 
     def _tool_problem(self, conversation: Conversation, row: TokenizedRow) -> str | None:
         if all(m.role == "assistant" for m in conversation.completion):
