@@ -162,10 +162,10 @@ def shared_with(own: Iterable[str], other: Iterable[str]) -> Row:
 def _outcome(one: CompletionRow) -> tuple[str, str]:
     """Return who judged a row, nobody here, and the outcome."""
     if isinstance(told := one.row.get("outcome"), str):
-        return f"the verdicts in the rows, by {one.row.get('verifier') or 'an unnamed verifier'}", told
+        return f"verdicts of {one.row.get('verifier') or 'an unnamed verifier'}", told
     if one.label is None:
         return "", "not judged"
-    return "the labels in the rows", "correct" if one.label else "incorrect"
+    return "labels", "correct" if one.label else "incorrect"
 
 
 def _spread(values: Sequence[int]) -> Row | None:

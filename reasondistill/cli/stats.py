@@ -72,8 +72,8 @@ def _lines(row: Row) -> Iterator[str]:
     if (skipped := row["not_understood"])["rows"]:
         yield f"{skipped['rows']} rows were not understood; the first is {skipped['first']}"
     rate = "" if row["pass_rate"] is None else f"; right of those judged: {100 * row['pass_rate']:.1f} %"
-    judges = f"; said by {_counted(row['judged_by'])}, not judged again" if row["judged_by"] else ""
-    yield f"outcomes: {_counted(row['outcomes'])}{rate}{judges}"
+    judges = f" by the rows' own {', '.join(row['judged_by'])} (not judged here)" if row["judged_by"] else ""
+    yield f"outcomes{judges}: {_counted(row['outcomes'])}{rate}"
     yield f"ended by: {_counted(row['finish_reasons'])}"
     tools = row["tool_use"]
     yield f"with executed code: {tools['rows']:,} rows, {tools['blocks']:,} blocks"

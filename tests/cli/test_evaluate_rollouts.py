@@ -32,6 +32,13 @@ def test_the_metrics_are_printed_with_their_intervals(desk, capsys):
     assert "warning: @2: 1 of 2 problems have fewer than 2 judged rollouts and are left out there" in said.err
 
 
+def test_metrics_that_are_the_same_at_1_are_not_repeated(desk, capsys):
+    (desk / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[1:]))
+    assert _evaluate() == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()][:-1] == ["pass@1"]
+    assert set(json.loads((desk / "out" / "report.json").read_text())["metrics"]) >= {"pass@1", "avg@1", "maj@1"}
+
+
 def test_json_is_the_report(desk, capsys):
     assert _evaluate("--json") == 0
     assert json.loads(capsys.readouterr().out) == json.loads((desk / "out" / "report.json").read_text())
@@ -103,7 +110,14 @@ def test_lm_evals_logged_samples_come_in_and_go_out(desk, capsys):
     rows = [
         {**base, "resps": [["It is 2.", "It is 3."]], "filter": "strict-match", "filtered_resps": ["2"]},
         {**base, "resps": [["It is 2.", "It is 3."]], "filter": "flexible-extract", "filtered_resps": ["2"]},
-        {**base, "doc_id": 1, "resps": [["It is 4."]], "filter": "strict-match", "exact_match": 0.0},
+        {
+            **base,
+            "doc_id": 1,
+            "doc": {**doc, "question": "2 + 0?"},
+            "resps": [["It is 4."]],
+            "filter": "strict-match",
+            "exact_match": 0.0,
+        },
     ]
     (desk / "logged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert main(["evaluate", "--rollouts", "logged.jsonl", "--out", "first", "--export", "lm-eval"]) == 0

@@ -57,6 +57,15 @@ def test_rows_are_counted(file, capsys):
     assert row["completion_words"]["p5"] == 4
 
 
+def test_it_says_whose_labels_it_prints(file, capsys, tmp_path):
+    assert told(capsys, file)["judged_by"] == {"labels": 2}
+    rows = [{"question": "1+1?", "completion": "2", "outcome": "correct", "verifier": "rules 3"}]
+    (tmp_path / "ours.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    assert main(["stats", str(tmp_path / "ours.jsonl")]) == 0
+    said = "outcomes by the rows' own verdicts of rules 3 (not judged here): correct 1; right of those judged: 100.0 %"
+    assert said in capsys.readouterr().out
+
+
 def test_likeness_within_a_question_is_told_from_that_between_questions(file, capsys):
     diversity = told(capsys, file)["diversity"]
     assert diversity["self_similarity_of_a_question"] == pytest.approx(1 / 3)  # one triple of three is in both

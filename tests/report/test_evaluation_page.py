@@ -17,7 +17,7 @@ def evaluated(tmp_path, monkeypatch, capsys, hostile):
         rows = [
             {
                 "problem_id": f"p{i}",
-                "question": hostile,
+                "question": f"{hostile} {i}",
                 "completion": f"{hostile} {text}",
                 "answer": "2",
                 "rm_score": 1,

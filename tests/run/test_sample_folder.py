@@ -91,6 +91,25 @@ def test_problems_without_a_reference_are_sampled_only_when_nothing_is_judged(st
     assert not (tmp_path / "out" / "verdicts").exists()
 
 
+def test_repeats_are_not_asked_and_told_in_the_report(start, tmp_path, make_problem):
+    run = start(_right, samples=1)
+    same = [replace(make_problem(i % 2), id=f"other{i}") for i in range(50)]
+    write_problems(tmp_path / "problems.jsonl", [make_problem(0), make_problem(1), *same])
+    assert run.sample(measured=True)["wanted"] == 2
+    report = run.report()
+    assert (report["problems"], report["metrics"]["pass@1"]["n"]) == (2, 2)
+    assert "50 of 52 problems repeat another's question and answer" in report["warnings"][0]
+
+
+def test_rows_without_an_answer_are_told_in_the_report(start, tmp_path, make_problem):
+    run = start(_right, samples=1)
+    write_problems(tmp_path / "problems.jsonl", [make_problem(0), make_problem(1, answer=None), make_problem(2)])
+    run.sample(measured=True, skip_bad=True)
+    report = run.report()
+    assert report["metrics"]["pass@1"]["n"] == 2
+    assert ["left out 1 unusable rows: 2 (no answer" in line for line in report["warnings"]] == [True]
+
+
 def test_one_sample_a_problem_reports_pass_at_1_with_wilsons_interval(start, tmp_path):
     run = start(lambda p, i: _right(p, i) if p.id < "p4" else r"\boxed{-1}", samples=1)
     run.sample()

@@ -4,6 +4,8 @@ import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reasondistill.errors import DataError, RecipeError, StoreError
 from reasondistill.evaluation.read import read_problems
@@ -129,7 +131,7 @@ def test_references_come_from_a_problem_file_however_the_id_is_spelled(write, sc
     references = {p.id: p for p in load_problems(path)}
     rows = [{"problem_id": name, "completion": "2", "answer": "7"} for name in ("mbpp/2", "Mbpp/2", "2")]
     report = score(write(*rows), references=references)
-    assert (report["outcomes"], report["problems"]) == ({"correct": 3}, 3)
+    assert (report["outcomes"], report["problems"]) == ({"correct": 3}, 1)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,9 @@ def test_bad_rows_are_left_out_where_that_is_asked(write, score):
     report = score(write(*rows), skip_bad=True)
     assert report["outcomes"] == {"correct": 1, "incorrect": 1}
     reason = "not valid JSON: Expecting property name enclosed in double quotes at column 2"
-    assert score.said == [f"{report['source']}: left out 4 unusable rows: lines 2, 3, 4, 5; the first: {reason}"]
+    assert report["warnings"] == [
+        f"{report['source']}: left out 4 unusable rows: lines 2, 3, 4, 5; the first: {reason}"
+    ]
 
 
 def test_a_missing_file_and_a_foreign_folder_are_named(score, tmp_path):
@@ -321,3 +325,30 @@ def test_what_is_kept_is_an_evaluation_like_any_other(write, score, tmp_path):
     assert {"id", "problem_id", "index", "messages", "finish_reason", "usage"} <= rollout.keys()
     [problem] = read_problems(tmp_path / "out").values()
     assert (problem.id, problem.question, problem.answer) == ("a", "1 + 1?", "2")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), min_size=1, max_size=12))
+def test_repeats_under_new_ids_are_one_problem(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("repeats")
+    lines = [
+        {"problem_id": str(i), "question": f"What is  {name}?", "answer": "2", "completion": "23"[not right]}
+        for i, (name, right) in enumerate(rows)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = ScoringRun(path=folder / "rows.jsonl", folder=folder / "out", say=str).run()
+    names = {name for name, _ in rows}
+    assert (report["problems"], report["metrics"]["pass@1"]["n"], report["rollouts"]) == (len(names),) * 2 + (
+        len(rows),
+    )
+    told = [line for line in report["warnings"] if "another id" in line]
+    repeated = len(rows) - len(names)
+    assert [line.split(" repeat")[0] for line in told] == [f"{repeated} of {len(rows)} problems"] * bool(repeated)
+    by_name = [[right for other, right in rows if other == name] for name in names]
+    assert _value(report, "pass@1") == round(sum(sum(each) / len(each) for each in by_name) / len(names), 4)
+
+
+def test_questions_that_are_not_known_or_differ_are_no_repeats(write, score):
+    report = score(
+        write(_row("a", "2"), _row("b", "2"), _row("c", "2", question="1+1"), _row("d", "3", "3", question="1+1"))
+    )
+    assert (report["problems"], report["warnings"]) == (4, [])

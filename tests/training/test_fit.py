@@ -37,6 +37,13 @@ def train(
     return run
 
 
+def test_training_without_its_libraries_is_one_line(train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reasondistill.training.fit.find_spec", lambda name: None if name in ("torch", "trl") else name)
+    with pytest.raises(RecipeError, match=r"training needs torch, trl, not installed here; run pip install") as raised:
+        train()
+    assert "\n" not in str(raised.value)
+
+
 def weights(directory: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 

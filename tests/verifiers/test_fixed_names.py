@@ -3,6 +3,11 @@
 import json
 import subprocess
 import sys
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
 
 from verifiers import Outcome, Verdict, verify, verify_many
 from verifiers.code import grade_code
@@ -39,6 +44,21 @@ def test_verify_many() -> None:
 def test_grade() -> None:
     assert grade("The answer is 5.", "5", strict=True, timeout=2.0).correct
     assert [verdict.correct for verdict in grade_many([("\\boxed{5}", "5"), ("\\boxed{6}", "5")])] == [True, False]
+
+
+@pytest.mark.parametrize("number", [3, -7, 2.5, 10**400, Fraction(1, 2), np.int64(4), np.float64(0.5)])
+def test_grade_takes_a_number_as_its_text(number: Any) -> None:
+    assert grade(str(number), number).correct
+    assert grade(f"\\boxed{{{number}}}", number).outcome is verify({"answer": number}, f"\\boxed{{{number}}}").outcome
+
+
+@pytest.mark.parametrize(("completion", "answer", "reason"), [
+    ("3", None, "bad_gold"), ("3", [3], "bad_gold"), ("3", True, "bad_gold"), (3, "3", "bad_input"),
+    (None, 3, "bad_input"),
+])  # fmt: skip
+def test_grade_says_what_is_no_text(completion: Any, answer: Any, reason: str) -> None:
+    verdict = grade(completion, answer)
+    assert (verdict.outcome, verdict.reason.partition(":")[0]) == (Outcome.ERROR, reason)
 
 
 def test_grade_code() -> None:

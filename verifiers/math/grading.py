@@ -7,6 +7,7 @@ unusable (`bad_gold`). Nothing is raised for what the texts hold.
 from collections.abc import Iterable, Iterator
 from time import perf_counter
 
+from ..dispatch import Case, read_case
 from ..many import verify_many
 from ..verdict import Outcome, Verdict
 from .extract import LIMIT, Extraction, Status, Wanted, extract
@@ -34,6 +35,12 @@ def grade(
     True
     """
     started = perf_counter()
+    if not (isinstance(answer, str) and isinstance(completion, str)):
+        # A number is its text, as in a row; anything else is an error that says so.
+        read = read_case(Case({"answer": answer}, completion))
+        if isinstance(read, Verdict):
+            return read
+        answer = str(answer)
     try:
         return _grade(started, completion, answer, strict, timeout, policy)
     except Exception as error:  # noqa: BLE001 - a fault of ours is a verdict that says so, and ends no run of millions
