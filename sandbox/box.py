@@ -184,11 +184,15 @@ def make_base() -> tuple[str, int]:
     """
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         _delete_if_unused(left)
-    base = tempfile.mkdtemp(prefix=_PREFIX)
-    os.chmod(base, 0o711)
-    lock = os.open(base, os.O_RDONLY | os.O_CLOEXEC)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return base, lock
+    while True:  # until another start has not taken ours for such a one before it was locked
+        base = tempfile.mkdtemp(prefix=_PREFIX)
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(base, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock).st_nlink:
+                os.chmod(base, 0o711)
+                return base, lock
+            os.close(lock)
 
 
 def _delete_if_unused(left: Path) -> None:

@@ -59,7 +59,7 @@ class Kind:
         return (
             (resource.RLIMIT_CPU, cpu), (resource.RLIMIT_AS, walls.base_bytes + limits.memory_bytes),
             (resource.RLIMIT_FSIZE, limits.disk_bytes), (resource.RLIMIT_NPROC, tasks),
-            (resource.RLIMIT_STACK, STACK_BYTES), *((what, 0) for what in nothing),
+            *((what, 0) for what in nothing),
         )  # fmt: skip
 
 
@@ -129,6 +129,8 @@ def become(kind: Kind, box: Box, walls: Walls, line: socket.socket, *, home: str
         os.umask(0o022)
         for what, value in kind.resources(walls):
             _set_limit(what, value)
+        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]  # programs raise it; the address space bounds it
+        resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES if hard < 0 else min(STACK_BYTES, hard), hard))
         _drop_user(kind, box, walls)
         _lock(kind, box, walls, line)
         # All of the zygote's descriptors go but the line, which moves to the one number that the filter allows.

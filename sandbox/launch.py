@@ -58,10 +58,13 @@ class TaskResult:
     cpu_seconds: float
     isolation: str
     reason: str = ""
+    stdout_truncated: bool = False
+    """Whether stdout itself was cut, where `truncated` may come from stderr."""
 
     def execution(self) -> Execution:
         """Return the same with the streams as text."""
-        shared = {name: getattr(self, name) for name in TaskResult.__slots__ if name != "result"}
+        own = ("result", "stdout_truncated")
+        shared = {name: getattr(self, name) for name in TaskResult.__slots__ if name not in own}
         for name in ("stdout", "stderr"):
             shared[name] = shared[name].decode("utf-8", "replace")
         return Execution(**shared)
@@ -299,7 +302,7 @@ def _result(one: _Running, isolation: str) -> TaskResult:
     status, reason = _status(one, code, ended)
     return TaskResult(
         status=status, exit_code=code if code >= 0 else None, stdout=one.stdout.kept(), stderr=one.stderr.kept(),
-        truncated=one.stdout.truncated or one.stderr.truncated,
+        truncated=one.stdout.truncated or one.stderr.truncated, stdout_truncated=one.stdout.truncated,
         result=one.result.kept() if one.result is not None else b"",
         wall_seconds=one.wall_seconds, cpu_seconds=ended.get("cpu", 0.0), isolation=isolation, reason=reason,
     )  # fmt: skip

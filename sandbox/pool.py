@@ -178,6 +178,10 @@ def _start(modes: Sequence[str], prewarm: Sequence[str]) -> Zygote:
     """Start a zygote in the first of these modes that this machine can enforce."""
     if sys.platform != "linux":
         raise SandboxUnavailable(f"running code needs Linux, a container or a remote sandbox; this is {sys.platform}")
+    # Where the owner's own stdin, stdout or stderr is closed, no socket of ours may get its number.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(descriptor)
     reasons = []
     for mode in modes:
         process, control = _spawn(mode, prewarm)

@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import select
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -16,12 +17,12 @@ from typing import Any, NoReturn
 
 from . import prewarm
 from .box import Boxes, delete_directory, make_base
-from .child import Walls, prepare_for_children
+from .child import Walls, become, prepare_for_children
 from .inside import load_entries
 from .inside.rehearsal import rehearse
 from .layers import cgroup, kernel, landlock, namespaces, seccomp, visible
 from .wire import pack, send
-from .zygote import Zygote
+from .zygote import Born, Zygote
 
 FIRST_UID = 61_184
 """First user id for children under root, from the range that systemd uses for dynamic users."""
@@ -32,6 +33,11 @@ _MIN_HUGE_BYTES = 40 << 20
 
 def main() -> NoReturn:
     """Prepare and serve, or report to the owner why this machine cannot enforce the mode."""
+    # An owner may ignore or block signals; ignoring SIGCHLD would keep us from waiting for children.
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # which Python itself ignores
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     settings = json.loads(sys.argv[1])
     control = socket.socket(fileno=settings["control"])
     try:
@@ -41,15 +47,24 @@ def main() -> NoReturn:
         os._exit(3)
     details = {"landlock": landlock.abi(), "cgroups": settings["cgroups"]}
     send(control, pack({"ready": settings["mode"], "pid": os.getpid(), "details": details}))
-    zygote.serve()
-    os._exit(0)
+    facts: tuple[Any, ...] = ()
+    try:
+        zygote.serve()
+    except Born as born:
+        facts = born.args
+    if not facts:
+        os._exit(0)
+    kind, box, line, home, ahead = facts
+    walls = zygote.forget(box)
+    del zygote, control, settings, details, facts
+    become(kind, box, walls, line, home=home, ahead=ahead)
 
 
 def _prepare(settings: dict[str, Any], control: socket.socket) -> Zygote:
     flat, machine, version = settings["mode"] == "flat", kernel.machine(), landlock.abi()
     if not version and not settings["weaker"]:
         raise OSError("this kernel has no landlock (Linux 5.13 or newer, with landlock among its security modules)")
-    kernel.one_malloc_arena()
+    kernel.reserve_little()
     settings["cgroups"] = [str(group) for group in cgroup.join()]
     # The owner's boot code put the first entry there to find this package.
     sys.path[:] = [e for e in dict.fromkeys([*sys.path[1:], *settings["paths"]]) if e not in settings["hidden"]]

@@ -86,15 +86,14 @@ def _proportional(one: Process) -> int:
 
 
 def directory_over_limit(directory: str, processes: list[Process], limits: Limits) -> str:
-    """Return the limit that a directory, with the nameless open files of its processes, exceeds, or ""."""
+    """Return the limit that a directory, with the nameless files of its processes, exceeds, or ""."""
     try:
         files, size = _measure(directory, limits)
     except RecursionError as deep:
         return str(deep)
-    size += sum(_nameless_bytes(one.pid) for one in processes)
     if files > limits.files:
         return f"files: more than {limits.files}"
-    if size > limits.disk_bytes:
+    if size + _nameless_bytes(processes, directory) > limits.disk_bytes:
         return f"disk: more than {limits.disk_bytes} bytes"
     return ""
 
@@ -137,12 +136,23 @@ def _open(name: str, handle: int | None) -> int:
         return os.open(name, flags, dir_fd=handle)
 
 
-def _nameless_bytes(pid: int) -> int:
-    """Return the bytes of deleted files that a process holds open."""
-    total = 0
-    with contextlib.suppress(OSError):
-        for number in os.listdir(f"/proc/{pid}/fd"):
-            facts = os.stat(f"/proc/{pid}/fd/{number}")
-            if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
-                total += facts.st_blocks * 512
-    return total
+def _nameless_bytes(processes: list[Process], directory: str) -> int:
+    """Return the bytes of deleted files that processes hold open, or only mapped: of the latter the mapped size."""
+    opened: dict[int, int] = {}
+    mapped: dict[bytes, int] = {}
+    for place in (f"/proc/{one.pid}" for one in processes):
+        with contextlib.suppress(OSError):
+            for number in os.listdir(f"{place}/fd"):
+                facts = os.stat(f"{place}/fd/{number}")
+                unnamed = stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0
+                # Files in memory are the owner's: stdin.
+                if unnamed and not str(Path(place, "fd", number).readlink()).startswith("/memfd:"):
+                    opened[facts.st_ino] = facts.st_blocks * 512
+        here: dict[bytes, int] = {}
+        with contextlib.suppress(OSError), open(f"{place}/maps", "rb") as maps:
+            for line in maps:
+                if line.endswith(b" (deleted)\n") and directory.encode() in line:
+                    begin, end = (int(part, 16) for part in line.split(b" ", 1)[0].split(b"-"))
+                    here[line.split()[4]] = here.get(line.split()[4], 0) + end - begin
+        mapped |= {inode: max(size, mapped.get(inode, 0)) for inode, size in here.items()}
+    return sum(opened.values()) + sum(size for inode, size in mapped.items() if int(inode) not in opened)

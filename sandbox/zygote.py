@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import watch
-from .box import Boxes, delete_directory
-from .child import FAILED, LISTENER, READY, Job, Kind, Walls, become
+from .box import Box, Boxes, delete_directory
+from .child import FAILED, LISTENER, READY, Job, Kind, Walls
 from .errors import BadMessage
 from .layers import kernel
 from .orders import directory_name, parse_jobs
@@ -29,6 +29,10 @@ from .wire import close_all, pack, receive, send, unpack
 _SESSION_TICK_SECONDS = 0.2
 _QUIET_SECONDS = 0.01
 """Idle time before a spare is made: for an owner in a hurry, children are forked on demand."""
+
+
+class Born(BaseException):
+    """Raised in a new child with `become`'s arguments, to leave the zygote's frames: a program must not find them."""
 
 
 class Zygote:
@@ -73,6 +77,18 @@ class Zygote:
             continue
         if self._boxes.flat_base is not None:
             delete_directory(self._boxes.flat_base)
+
+    def forget(self, own: Box) -> Walls:
+        """In a new child: unmap the pages of all other boxes and drop everything that is known about other children."""
+        walls, others = self._walls, self._boxes.free
+        for child in self._children.values():
+            others.append(child.box)
+            child.launch = None  # which refers to the child again
+        for box in others:
+            if box is not own:
+                box.page.close()
+        vars(self).clear()
+        return walls
 
     def _stop(self) -> None:
         self._running = False
@@ -178,7 +194,7 @@ class Zygote:
                 kernel.unshare(kernel.CLONE_NEWPID)
             pid = os.fork()
             if pid == 0:
-                become(kind, box, self._walls, theirs, home=home, ahead=ahead)
+                raise Born(kind, box, theirs, home, ahead)
             theirs.close()
             child = Child(pid, os.pidfd_open(pid), kind, box, ours)
         except OSError:

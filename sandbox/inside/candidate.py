@@ -17,7 +17,7 @@ from .call_link import CallLink
 from .candidate_objects import ObjectTable, describe_exception
 from .candidate_program import Program, ProgramError, find_name, load
 from .plain_data import NotPlainError, decode, encode
-from .program import finish, guarded
+from .program import finish, guarded, prepare
 
 _MAX_PRINTED = 65_536
 _MAX_AHEAD = 256
@@ -26,6 +26,7 @@ _MAX_AHEAD = 256
 def main(channels: Channels, payload: bytes) -> int:
     """Serve the tester at the other end of the link; without a link, run the program as a script."""
     program = Program.from_row(json.loads(payload))
+    prepare(payload)
     if channels.link is None:
 
         def run() -> None:
@@ -35,7 +36,7 @@ def main(channels: Channels, payload: bytes) -> int:
                 raise SyntaxError(str(error)) from None
 
         code = guarded(channels, run)
-        return finish() or code
+        return finish(payload) or code
     candidate = Candidate(program, channels.link)
     candidate.load()
     candidate.link.serve_forever()  # until the tester closes it

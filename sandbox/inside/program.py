@@ -1,6 +1,11 @@
 """Entry `program`: run one source file as `python FILE.py` would. The payload is the file's content."""
 
 import atexit
+import builtins
+import contextlib
+import functools
+import gc
+import io
 import linecache
 import os
 import sys
@@ -8,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 from . import Channels, Note
 
@@ -19,15 +25,46 @@ def main(channels: Channels, payload: bytes) -> int:
     source = payload.decode("utf-8", "replace")
     linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
     namespace = main_namespace()
+    prepare(payload)
     code = guarded(channels, lambda: exec(compile(payload, FILE, "exec", dont_inherit=True), namespace))
-    return finish() or code
+    return finish(payload) or code
 
 
-def finish() -> int:
+def prepare(source: bytes) -> None:
+    """Provide what programs expect beyond a plain interpreter: integers of any length, and their streams as files."""
+    sys.set_int_max_str_digits(0)
+    if b"/dev/" in source or b"/fd/" in source:  # there is no /proc, which these files lead to
+        builtins.open = io.open = _knowing_streams(io.open)
+        os.open = _knowing_streams(os.open)
+
+
+def _knowing_streams(function: Callable[..., Any]) -> Callable[..., Any]:
+    streams = {f"/dev/{name}": number for number, name in enumerate(("stdin", "stdout", "stderr"))}
+    streams |= {f"{place}/fd/{number}": number for place in ("/dev", "/proc/self") for number in range(3)}
+
+    @functools.wraps(function)
+    def opening(file: Any, *arguments: Any, **named: Any) -> Any:
+        number = streams.get(os.fspath(file)) if isinstance(file, str | os.PathLike) else None
+        if number is None:
+            return function(file, *arguments, **named)
+        return os.dup(number) if function.__module__ == "posix" else function(os.dup(number), *arguments, **named)
+
+    return opening
+
+
+def finish(source: bytes) -> int:
     """Finish as the interpreter does: join threads, run exit handlers, flush; return flush's exit code."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    return flush()
+    code = flush()
+    if b"open" in source or b"Text" in source or b"Buffered" in source:  # other files: the interpreter flushes all
+        objects = gc.get_objects()
+        for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+            for one in objects:
+                if issubclass(type(one), kind):
+                    with contextlib.suppress(Exception):
+                        one.flush()
+    return code
 
 
 def main_namespace() -> dict[str, object]:
@@ -98,7 +135,7 @@ def _is_ours(frames: TracebackType) -> bool:
 def flush() -> int:
     """Flush what the program printed; 120, as Python has it, if that fails. Closed streams are left alone."""
     code = 0
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         try:
             if stream is not None and not stream.closed:
                 stream.flush()

@@ -22,7 +22,7 @@ from typing import Any
 from ..errors import BadMessage
 from ..wire import close_all, pack, receive, send, unpack
 from . import Channels
-from .program import exit_code, flush, main_namespace, print_exception
+from .program import exit_code, flush, main_namespace, prepare, print_exception
 
 _FORK = os.fork  # a cell may replace os.fork
 MAX_RESULT = 16 * 1024
@@ -54,6 +54,7 @@ class _Kernel:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # killed checkpoints leave no zombies
 
     def serve(self) -> int:
+        prepare(b"")
         self._tell(_READY)
         while True:
             try:

@@ -11,6 +11,7 @@ _ROOT = Path("/sys/fs/cgroup")
 _PREFIX = "reasondistill-sandbox-"
 _MAX_TASKS = 4096
 _SHARE_OF_MEMORY = 0.8
+_TRIES = 20
 
 
 def join(root: Path = _ROOT, membership: Path = Path("/proc/self/cgroup")) -> list[Path]:
@@ -31,19 +32,18 @@ def join(root: Path = _ROOT, membership: Path = Path("/proc/self/cgroup")) -> li
             continue
         parent = root / controllers / path.lstrip("/")
         group = parent / f"{_PREFIX}{os.getpid()}"
-        try:
-            leave(list(parent.glob(f"{_PREFIX}*")))  # empty groups of zygotes killed together with their owners
-            group.mkdir()
-        except OSError:
-            continue
-        try:
-            for name, value in settings[controllers].items():
-                with open(group / name, "r+") as file:  # noqa: PTH123  must exist, or this is a plain directory
-                    file.write(str(value))
-            (group / "cgroup.procs").write_text(str(os.getpid()))
-            made.append(group)
-        except OSError:  # on v2 the controllers may not be enabled here
-            group.rmdir()
+        leave(list(parent.glob(f"{_PREFIX}*")))  # empty groups of zygotes killed together with their owners
+        for _ in range(_TRIES):
+            try:
+                group.mkdir()
+                for name, value in settings[controllers].items():
+                    with open(group / name, "r+") as file:  # noqa: PTH123  must exist, or this is a plain directory
+                        file.write(str(value))
+                (group / "cgroup.procs").write_text(str(os.getpid()))
+                made.append(group)
+                break
+            except OSError:  # on v2 the controllers may not be enabled here; or another start took ours for a left one
+                leave([group])
     return made
 
 

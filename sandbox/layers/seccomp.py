@@ -59,7 +59,8 @@ _FORK = (Condition(0, _SIGCHLD, 0xFF | _CLONE_THREAD | _CLONE_NEVER),)
 # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _TERMINAL_QUESTIONS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _PRCTL_HARMLESS = (3, 15, 16, 0x53564D41)  # GET_DUMPABLE, SET_NAME, GET_NAME, SET_VMA
-_SOCKET_OPTIONS = (2, 7, 8, 20, 21)
+# SO_REUSEADDR and time limits; larger buffers (7, 8) would be memory beyond the limit.
+_SOCKET_OPTIONS = {2: ALLOW, 20: ALLOW, 21: ALLOW, 7: _PRETEND, 8: _PRETEND}
 _FCNTL_SENDS_SIGNALS_OR_GROWS_PIPES = (8, 10, 15, 1024, 1026, 1031)
 _O_TRUNC, _O_ACCMODE, _O_TMPFILE = 0o1000, 0o3, 0o20000000
 
@@ -120,7 +121,10 @@ def _conditional(policy: Policy) -> dict[str, Sequence[Rule]]:
         "socketpair": [Rule(ALLOW, (Condition(0, 1), Condition(1, 1, 0xF))), Rule(_EPERM)],
         "sendto": [Rule(ALLOW, (Condition(4, 0, wide=True),)), Rule(_EPERM)],
         "recvmsg": [Rule(ALLOW)] if at is None else [Rule(ALLOW, (Condition(0, at & 0xFFFFFFFF),)), Rule(_EPERM)],
-        "setsockopt": [*(Rule(ALLOW, (Condition(1, 1), Condition(2, one))) for one in _SOCKET_OPTIONS), Rule(_EPERM)],
+        "setsockopt": [
+            *(Rule(action, (Condition(1, 1), Condition(2, one))) for one, action in _SOCKET_OPTIONS.items()),
+            Rule(_EPERM),
+        ],
         "ioctl": [*(Rule(ALLOW, (Condition(1, request),)) for request in _TERMINAL_QUESTIONS), Rule(_ENOTTY)],
         "prctl": [*(Rule(ALLOW, (Condition(0, option),)) for option in _PRCTL_HARMLESS), Rule(_EPERM)],
         "fcntl": [*(Rule(_EPERM, (Condition(1, one),)) for one in _FCNTL_SENDS_SIGNALS_OR_GROWS_PIPES), Rule(ALLOW)],

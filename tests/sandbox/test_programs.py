@@ -4,6 +4,7 @@ import pytest
 
 # ruff: noqa: E501
 from sandbox import Limits, Status, run
+from sandbox.testing import Program, Reading, run_script
 
 STATUSES = [
     ("print('hi')", Status.OK, 0, ""),
@@ -154,3 +155,103 @@ def test_a_run_by_the_shared_pool():
 def test_limits_that_make_no_sense_are_named():
     with pytest.raises(ValueError, match="wall_seconds"):
         Limits(wall_seconds=0)
+
+
+AS_PYTHON_DOES = [
+    ("out = open(1, 'w')\nout.write('5\\n')", "5\n"),
+    ("import os\nout = os.fdopen(os.dup(1), 'wb')\nout.write(b'7')", "7"),
+    ("import io, sys\nout = io.TextIOWrapper(sys.stdout.buffer)\nout.write('e')", "e"),
+    (
+        "import io, sys\nreal, sys.stdout = sys.stdout, io.StringIO()\nprint(5)\nreal.write(sys.stdout.getvalue())",
+        "5\n",
+    ),
+    ("import resource\nresource.setrlimit(resource.RLIMIT_STACK, (-1, -1))\nprint(1)", "1\n"),
+    ("import resource\nresource.setrlimit(resource.RLIMIT_STACK, (2**29, -1))\nprint(1)", "1\n"),
+    ("print(open('/dev/stdin').read())", "1 2\n\n"),
+    ("import pathlib\nprint(pathlib.Path('/dev/stdin').read_text())", "1 2\n\n"),
+    ("import fileinput\nprint(*fileinput.input('/dev/fd/0'))", "1 2\n\n"),
+    (
+        "import os\nos.write(os.open('/dev/stdout', os.O_WRONLY), os.read(os.open('/dev/stdin', os.O_RDONLY), 9))",
+        "1 2\n",
+    ),
+    ("with open('/dev/stdout', 'w') as out:\n    out.write('5')\nprint(6)", "56\n"),
+    ("with open('/dev/stderr', 'w') as out:\n    out.write('5')\nprint(6)", "6\n"),
+    ("import sys\nsys.stderr.write('x' * (1 << 20))\nprint(1)", "1\n"),
+    ("print(len(str(10**20000)), int('9' * 20000) % 9)", "20001 0\n"),
+]
+
+
+@pytest.mark.parametrize(("code", "printed"), AS_PYTHON_DOES)
+@pytest.mark.parametrize("as_candidate", [False, True])
+def test_a_program_finds_and_leaves_its_streams_as_under_python(pool, code, printed, as_candidate):
+    if as_candidate:
+        found = run_script(Program(readings=(Reading(source=code),)), "1 2\n", pool=pool).execution()
+    else:
+        found = pool.run(code, stdin="1 2\n")
+    assert (found.status, found.stdout) == (Status.OK, printed), found
+
+
+THREADS = """
+import threading
+event = threading.Event()
+threads = [threading.Thread(target=event.wait) for _ in range(200)]
+[one.start() for one in threads]
+event.set()
+[one.join() for one in threads]
+print(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "stdin", "memory"),
+    [
+        (THREADS, "", 1024),
+        ("import sys, time\nsize = len(sys.stdin.read())\ntime.sleep(0.3)\nprint(size >> 20)", "x" * (70 << 20), 1024),
+        ("import os, time\nif any(os.fork() == 0 for _ in range(10)):\n    time.sleep(0.4)\n    os._exit(0)\n"
+         "time.sleep(0.3)\nprint(1)", "x" * (8 << 20), 1024),
+        ("import mmap, os, tempfile, time\nnumber, name = tempfile.mkstemp()\nos.unlink(name)\nos.ftruncate(number, 1 << 20)\n"
+         "content = mmap.mmap(number, 1 << 20)\ntime.sleep(0.3)\nprint(1)", "", 1024),
+    ],
+)  # fmt: skip
+def test_honest_use_of_resources_is_within_the_limits(pool, code, stdin, memory):
+    found = pool.run(code, stdin=stdin, limits=Limits(memory_bytes=memory << 20))
+    assert (found.status, found.stdout) == (Status.OK, f"{len(stdin) >> 20 if '>> 20)' in code else 1}\n"), found
+
+
+MAPPED = """
+import mmap, os, time
+kept = []
+for _ in range(12):
+    with open("x", "w+b") as file:
+        file.truncate(40 << 20)
+        kept.append(mmap.mmap(file.fileno(), 0))
+    os.unlink("x")
+    for place in range(0, 40 << 20, 4096):
+        kept[-1][place] = 1
+time.sleep(1)
+print("all")
+"""
+BUFFERS = """
+import socket
+total = 0
+for pair in [socket.socketpair() for _ in range(100)]:
+    for one in pair:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 20)
+        one.setblocking(False)
+        try:
+            while True:
+                total += one.send(bytes(65536))
+        except BlockingIOError:
+            pass
+print(total >> 20)
+"""
+
+
+def test_deleted_files_that_are_only_mapped_count_as_disk(pool):
+    found = pool.run(MAPPED)
+    assert found.status is Status.KILLED and "all" not in found.stdout, found
+
+
+def test_socket_buffers_do_not_grow(pool):
+    found = pool.run(BUFFERS)
+    assert found.status is Status.OK and int(found.stdout) < 64, found

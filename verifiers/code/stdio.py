@@ -128,7 +128,7 @@ class _StdioRun:
             if checked.exit_code not in (0, _REFUSED) or checked.status not in (Status.OK, Status.NONZERO_EXIT):
                 raise _Unusable(f"the checker failed: {checked.status} {checked.stderr.strip()[-200:]}")
             return None if checked.exit_code == 0 else (_cut(output), "", "refused by the checker")
-        if ran.truncated:
+        if ran.stdout_truncated:
             return "an output that is far too long", "", ""
         found = difference(output, case.output)
         return None if found is None else (found.got, found.expected, f"line {found.line} of the output")
