@@ -190,7 +190,8 @@ def _drop_user(kind: Kind, box: Box, walls: Walls) -> None:
         os.setresgid(box.uid, box.uid, box.uid)
         os.setresuid(box.uid, box.uid, box.uid)
     kernel.keep_capabilities(walls.keep)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 1 if walls.flat and not kind.session else 0)
+    # The zygote measures what it can read. In flat a branch could read its sibling's directory through /proc.
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0 if walls.flat and kind.session else 1)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(walls.alive[1])
     try:

@@ -5,15 +5,18 @@ a session's process is stopped, so that its leftover threads use nothing.
 """
 
 import contextlib
+import itertools
 import os
 import select
 import signal
 import socket
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import watch
 from .errors import BadMessage, SandboxError, ZygoteDied
 from .launch import Stream, bury, limits_json, memory_file
 from .limits import Execution, Limits, Status
@@ -24,6 +27,8 @@ from .wire import MAX_INLINE_BYTES, close_all, pack, receive, send, unpack
 _GRACE_SECONDS = 0.5
 """Time for an interrupted cell to stop."""
 _ANSWER_SECONDS = 20.0
+_SAID_BY_CELLS = (Status.OK, Status.EXCEPTION, Status.NONZERO_EXIT, Status.TIMEOUT, Status.MEMORY)
+"""Statuses that a cell's process may give of itself."""
 
 
 class Session:
@@ -88,10 +93,12 @@ class Session:
         """End this branch; the last one to close ends the session's processes."""
         if self._process is not None:
             self._process.kill()
-            self._process = None
         if self._family is not None:
+            if self._process is not None:
+                with contextlib.suppress(ZygoteDied):
+                    self._family.order("disown", self._process)
             self._family.leave()
-            self._family = None
+        self._process = self._family = None
 
     def __enter__(self) -> "Session":
         return self
@@ -118,18 +125,30 @@ class _Process:
     stdout: int
     stderr: int
     home: str
+    key: int = 0
+    """Name of the process in orders to the zygote."""
+    pid: int = 0
     pidfd: int = -1
 
-    def wait_ready(self) -> None:
-        """Receive the process's greeting, to which the kernel attaches its process id."""
+    def wait_ready(self, leader: int, other: int = 0) -> None:
+        """Receive the process's greeting, to which the kernel attaches its process id, and take hold of the process.
+
+        It must be of the session whose first process is `leader`, and not the process `other`.
+        """
         self.control.settimeout(_ANSWER_SECONDS)
         try:
             _, ancillary, _, _ = self.control.recvmsg(1 << 16, socket.CMSG_SPACE(12))
             for level, kind, content in ancillary:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and any(content[:4]):
-                    self.pidfd = os.pidfd_open(int.from_bytes(content[:4], "little"))
+                    self.pid = int.from_bytes(content[:4], "little")
+                    self.pidfd = os.pidfd_open(self.pid)
         except OSError as problem:
             raise ZygoteDied(f"a session's process does not answer: {problem}") from None
+        # Seen after the descriptor was taken: else the number may have gone to a stranger, who would be killed later.
+        born = watch.process(self.pid) if self.pidfd >= 0 else None
+        if born is not None and (born.group != leader or born.pid == other):
+            os.close(self.pidfd)
+            self.pidfd = -1
         if self.pidfd < 0:
             raise ZygoteDied("a session's process ended before it was ready")
         self.control.settimeout(None)
@@ -138,24 +157,14 @@ class _Process:
         with contextlib.suppress(OSError):  # it has ended
             signal.pidfd_send_signal(self.pidfd, number)
 
-    def discard(self) -> None:
-        """Kill an unneeded checkpoint, if it was ever made."""
-        try:
-            if select.select([self.control], [], [], 0)[0]:
-                self.wait_ready()
-        except ZygoteDied:
-            return  # the cell before kept this process from forking
-        finally:
-            self.kill()
-
     def kill(self) -> None:
-        if self.pidfd >= 0:
-            self.signal(signal.SIGKILL)
-            os.close(self.pidfd)
-            self.pidfd = -1
+        self.signal(signal.SIGKILL)
+        self.close()
+
+    def close(self) -> None:
         self.control.close()
-        close_all([number for number in (self.stdout, self.stderr) if number >= 0])
-        self.stdout = self.stderr = -1
+        close_all([number for number in (self.stdout, self.stderr, self.pidfd) if number >= 0])
+        self.stdout = self.stderr = self.pidfd = -1
 
 
 def _pipes() -> tuple[_Process, list[int]]:
@@ -174,7 +183,10 @@ class _Family:
     def __init__(self, pool: Pool, limits: Limits) -> None:
         self._zygote, self._number = pool.zygote(libraries=True), next(pool.numbers)
         self.isolation = self._zygote.isolation
-        self._members, self.pid, self.pidfd = 1, 0, -1
+        self._members, self.pid, self.pidfd, self.leader = 1, 0, -1, 0
+        self._keys = itertools.count(1)
+        self.over: dict[int, str] = {}
+        """Limits for which the zygote has stopped a process, by its key."""
         self.events, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.first, others = _pipes()
         stdin = os.open(os.devnull, os.O_RDONLY)
@@ -195,7 +207,9 @@ class _Family:
                 raise SandboxError(f"the zygote refused it: {head.get('failed', head)}")
             self.pid, self.pidfd = head["started"][0], descriptors[0]
             self.events.setblocking(False)
-            self.first.wait_ready()
+            self.leader = watch.pid_of(self.pidfd)
+            self.first.wait_ready(self.leader)
+            self.own(self.first)
         except (OSError, SandboxError) as problem:
             self.events.settimeout(_GRACE_SECONDS)
             reason = self.last_words() if isinstance(problem, OSError | BadMessage) else ""
@@ -218,45 +232,87 @@ class _Family:
                 os.close(self.pidfd)
             self.events.close()
 
-    def order(self, head: dict[str, Any]) -> None:
+    def own(self, process: _Process) -> None:
+        """Tell the zygote that a process is one that may continue the session, under a new key unless it has one."""
+        process.key = process.key or next(self._keys)
+        self.order("own", process, [process.pidfd], home=process.home)
+
+    def order(self, op: str, process: _Process, descriptors: Sequence[int] = (), **more: str) -> None:
+        head = {"op": op, "number": self._number, "index": 0, "key": process.key} | more
         try:
-            send(self._zygote.control, pack(head | {"number": self._number, "index": 0}))
+            send(self._zygote.control, pack(head), list(descriptors))
         except OSError as problem:
             raise ZygoteDied(f"the zygote accepts no orders: {problem}") from None
 
     def branch(self, origin: _Process) -> _Process:
-        """Fork a process between its cells. Both get new directory names, unknown to the other."""
+        """Fork a process between its cells. Both get new directory names and new streams, unknown to the other."""
         process, others = _pipes()
         try:
             try:
-                self.order({"op": "allow_fork", "new_home": process.home})
+                self.order("allow_fork", origin, new_home=process.home)
                 origin.signal(signal.SIGCONT)
                 send(origin.control, pack({"op": "fork", "home": origin.home, "new_home": process.home}), others)
             finally:
                 close_all(others)
-            process.wait_ready()
+            process.wait_ready(self.leader, origin.pid)
+            origin.signal(signal.SIGSTOP)
+            self.own(process)
+            self._renew(process)
+            origin.signal(signal.SIGCONT)
+            self._renew(origin)
         except (OSError, SandboxError) as problem:
+            self.order("sweep", origin)
+            self.order("disown", process)
             process.kill()
             raise SandboxError(f"a branch could not be made (a session has at most 64): {problem}") from None
         finally:
             origin.signal(signal.SIGSTOP)
         for one in (origin, process):
             fresh = uuid.uuid4().hex
-            self.order({"op": "rename_home", "home": one.home, "new_home": fresh})
+            self.order("rename_home", one, home=one.home, new_home=fresh)
             one.home = fresh
         return process
 
+    def _renew(self, process: _Process) -> None:
+        """Replace the streams of a process that another one has copies of; the other must be stopped. Stop it, too."""
+        fresh, others = _pipes()
+        try:
+            try:
+                send(process.control, pack({"op": "renew", "home": process.home}), others)
+            finally:
+                close_all(others)
+            fresh.wait_ready(self.leader)
+            if fresh.pid != process.pid:
+                raise ZygoteDied("another process answers")
+        except BaseException:
+            fresh.kill()
+            raise
+        process.signal(signal.SIGSTOP)
+        for name in ("control", "stdout", "stderr", "pidfd"):
+            ours = getattr(process, name)
+            setattr(process, name, getattr(fresh, name))
+            setattr(fresh, name, ours)
+        fresh.close()
+
     def last_words(self) -> str:
         """Return why the whole session ended, or an empty text if it runs."""
-        try:
-            message, descriptors = receive(self.events)
-            close_all(descriptors)
-            head = unpack(message)[0]
-        except (BlockingIOError, TimeoutError):
-            return ""
-        except (OSError, BadMessage):
-            return "the zygote died"
+        while True:
+            try:
+                message, descriptors = receive(self.events)
+                close_all(descriptors)
+                head = unpack(message)[0]
+            except (BlockingIOError, TimeoutError):
+                return ""
+            except (OSError, BadMessage):
+                return "the zygote died"
+            if "over" not in head:
+                break
+            self.over[head["over"]] = str(head["reason"])
         return str(head.get("killed_for") or head.get("failure") or "the session was killed")
+
+
+def _killed_for(reason: str) -> tuple[Status, str]:
+    return Status.MEMORY if reason.startswith("memory") else Status.KILLED, reason
 
 
 class _Cell:
@@ -277,7 +333,7 @@ class _Cell:
         """
         checkpoint, others = _pipes() if self._wants_checkpoint else (None, [])
         if checkpoint is not None:
-            checkpoint.home = self._process.home
+            checkpoint.home, checkpoint.key = self._process.home, self._process.key
         head: dict[str, Any] = {"op": "cell", "home": self._process.home}
         body, extra = self._code, []
         if len(body) > MAX_INLINE_BYTES:
@@ -285,7 +341,7 @@ class _Cell:
         try:
             try:
                 if others:
-                    self._family.order({"op": "allow_fork", "new_home": ""})
+                    self._family.order("allow_fork", self._process)
                 self._process.signal(signal.SIGCONT)
                 send(self._process.control, pack(head, body), [*extra, *others])
             except OSError:
@@ -306,13 +362,19 @@ class _Cell:
             if checkpoint is None:
                 raise ZygoteDied("the cell ran without a checkpoint")
             try:
-                checkpoint.wait_ready()
+                checkpoint.wait_ready(self._family.leader, self._process.pid)
+                self._family.own(checkpoint)
             except ZygoteDied:
                 checkpoint.kill()
                 raise
             return self._execution({}), checkpoint
         if checkpoint is not None:
-            checkpoint.discard()
+            with contextlib.suppress(ZygoteDied):
+                if select.select([checkpoint.control], [], [], 0)[0]:
+                    checkpoint.wait_ready(self._family.leader, self._process.pid)
+            if checkpoint.pidfd < 0:  # it is late, or the cell has started another process in its place
+                self._family.order("sweep", self._process)
+            checkpoint.kill()
         return self._execution(answer), self._process
 
     def _watch(self) -> dict[str, Any] | None:
@@ -336,15 +398,20 @@ class _Cell:
                     if not readers[descriptor].read():
                         poll.unregister(descriptor)
                 elif descriptor != control.fileno():
-                    reason = self._family.last_words()
-                    self.killed = (Status.MEMORY if reason.startswith("memory") else Status.KILLED, reason)
-                    raise ZygoteDied(reason)
+                    if reason := self._family.last_words():
+                        self.killed = _killed_for(reason)
+                        raise ZygoteDied(reason)
                 else:
                     try:
-                        head, _ = unpack(receive(control)[0])
-                        Status(head["status"])
+                        message, strangers = receive(control)
+                        close_all(strangers)
+                        head, _ = unpack(message)
+                        if Status(head["status"]) not in _SAID_BY_CELLS:
+                            raise ValueError
                     except (OSError, BadMessage, KeyError, ValueError):
-                        self.killed = self.killed or (Status.KILLED, "the cell ended the session's process")
+                        self._family.last_words()
+                        reason = self._family.over.pop(self._process.key, "the cell ended the session's process")
+                        self.killed = self.killed or _killed_for(reason)
                         return None
                     return head
             if self._stdout.total + self._stderr.total > self._limits.flood_bytes:
@@ -361,14 +428,16 @@ class _Cell:
         elif self.late:
             status, reason = Status.TIMEOUT, f"{self._too_late()} and interrupted"
         result, code, cpu = answer.get("result"), answer.get("exit_code"), answer.get("cpu")
+        wall_seconds = time.monotonic() - self._began
+        most = wall_seconds * (os.cpu_count() or 1)
         return Execution(
-            status=status, exit_code=code if type(code) is int else None,
+            status=status, exit_code=code if type(code) is int and 0 <= code <= 255 else None,
             stdout=self._stdout.kept().decode("utf-8", "replace"),
             stderr=self._stderr.kept().decode("utf-8", "replace"),
             truncated=self._stdout.truncated or self._stderr.truncated,
-            wall_seconds=time.monotonic() - self._began,
-            cpu_seconds=float(cpu) if isinstance(cpu, int | float) else 0.0, isolation=self._family.isolation,
-            result=result if isinstance(result, str) else None, reason=reason,
+            wall_seconds=wall_seconds, isolation=self._family.isolation,
+            cpu_seconds=max(0.0, min(cpu, most)) if isinstance(cpu, int | float) else 0.0,
+            result=result.encode("utf-8", "replace").decode() if isinstance(result, str) else None, reason=reason,
         )  # fmt: skip
 
     def lost(self, problem: ZygoteDied) -> Execution:

@@ -34,7 +34,10 @@ class Child:
     failure: str = ""
     """Reason why it could not begin."""
     listener: int = -1
-    forks_allowed: int = 0
+    members: dict[int, "Member"] = field(default_factory=dict)
+    """In a session: the processes that may continue it, by the owner's key."""
+    orphans: dict[int, float] = field(default_factory=dict)
+    """In a session: processes without a parent that the owner has not named, and when each was first seen."""
     forks: int = 0
     killed_for: str = ""
     next_look: float = 0.0
@@ -44,6 +47,16 @@ class Child:
         self.launch, self.index = launch, index
         launch.children[index] = self
         self.next_look = time.monotonic() + TICK_SECONDS / 2
+
+
+@dataclass(slots=True)
+class Member:
+    """A process of a session, as the owner named it."""
+
+    pid: int
+    pidfd: int
+    home: str
+    forks_allowed: int = 0
 
 
 @dataclass(slots=True)

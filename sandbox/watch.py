@@ -25,12 +25,13 @@ MAX_UNUSED_FORKS = 64
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Group, threads and resident bytes of a process, from /proc/PID/stat."""
+    """Group, threads, resident bytes and parent of a process, from /proc/PID/stat."""
 
     pid: int
     group: int
     threads: int
     resident: int
+    parent: int = 0
 
 
 def process(pid: int | str) -> Process | None:
@@ -40,7 +41,13 @@ def process(pid: int | str) -> Process | None:
             values = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return Process(int(pid), int(values[2]), int(values[17]), int(values[21]) * _PAGE)
+    return Process(int(pid), int(values[2]), int(values[17]), int(values[21]) * _PAGE, int(values[1]))
+
+
+def pid_of(pidfd: int) -> int:
+    """Return the number by which this process sees another one, -1 after its end."""
+    lines = Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines()
+    return next(int(line[4:]) for line in lines if line.startswith("Pid:"))
 
 
 def groups() -> dict[int, list[Process]]:
@@ -59,11 +66,34 @@ def over_limit(processes: list[Process], limits: Limits, base: int) -> str:
         return f"processes: more than {limits.processes}"
     if tasks > limits.threads + limits.processes:
         return f"threads: more than {limits.threads}"
+    return memory_over_limit(processes, limits, base)
+
+
+def memory_over_limit(processes: list[Process], limits: Limits, base: int, slack: int = 0) -> str:
+    """Return the limit that the memory of a tree exceeds, or "". Each process beyond the first may hold `slack`."""
     if len(processes) > 1 and sum(max(0, one.resident - base) for one in processes) > limits.memory_bytes:
-        shared_once = sum(_proportional(one) for one in processes)
-        if shared_once > limits.memory_bytes + base:
+        # Where shares are unreadable, a program's processes count whole; a session's share nearly all.
+        shared_once = sum(proportional(one, len(processes) if slack else 1) for one in processes)
+        if shared_once > limits.memory_bytes + base + slack * (len(processes) - 1):
             return f"memory: the processes together hold more than {limits.memory_bytes} bytes"
     return ""
+
+
+def children(parent: int) -> set[int]:
+    """Return the children of a process."""
+    try:
+        return {int(number) for number in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+    except OSError:  # a kernel without that file, or the process has ended
+        return {one.pid for group in groups().values() for one in group if one.parent == parent}
+
+
+def stop_child(pid: int, parent: int) -> None:
+    with contextlib.suppress(OSError):
+        held = os.pidfd_open(pid)  # before a look: the number may have gone to a stranger
+        born = process(pid)
+        if born is not None and born.parent == parent:
+            signal.pidfd_send_signal(held, signal.SIGKILL)
+        os.close(held)
 
 
 def stop_crowds(processes: list[Process], limits: Limits) -> str:
@@ -76,12 +106,12 @@ def stop_crowds(processes: list[Process], limits: Limits) -> str:
     return f"processes: more than {most}" if len(processes) > most else ""
 
 
-def _proportional(one: Process) -> int:
-    """Return resident bytes with shared pages counted by share; the plain figure where that is unreadable."""
+def proportional(one: Process, sharers: int = 1) -> int:
+    """Return resident bytes with shared pages counted by share, which is guessed where it is unreadable."""
     try:
         lines = Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines()
     except OSError:
-        return one.resident
+        return one.resident // sharers
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), one.resident)
 
 
@@ -96,6 +126,16 @@ def directory_over_limit(directory: str, processes: list[Process], limits: Limit
     if size + _nameless_bytes(processes, directory) > limits.disk_bytes:
         return f"disk: more than {limits.disk_bytes} bytes"
     return ""
+
+
+def largest(directory: str, limits: Limits, homes: dict[str, Process]) -> str:
+    """Return the home that takes most of a session's directory, with nameless files of the process at home there."""
+
+    def weight(name: str) -> int:
+        own = [homes[name]] if name in homes else []
+        return _measure(f"{directory}/{name}", limits)[1] + _nameless_bytes(own, directory)
+
+    return max(os.listdir(directory), key=weight)
 
 
 def _measure(directory: str, limits: Limits) -> tuple[int, int]:

@@ -18,15 +18,19 @@ from collections.abc import Callable
 from typing import Any
 
 from . import watch
-from .box import Box, Boxes, delete_directory
+from .box import Box, Boxes, delete_directory, empty_directory
 from .child import FAILED, LISTENER, READY, Job, Kind, Walls
 from .errors import BadMessage
 from .layers import kernel
 from .orders import directory_name, parse_jobs
-from .spares import TICK_SECONDS, Child, Launch, Spares
+from .spares import TICK_SECONDS, Child, Launch, Member, Spares
 from .wire import close_all, pack, receive, send, unpack
 
 _SESSION_TICK_SECONDS = 0.2
+_PATIENCE_SECONDS = 2.0
+"""Life of an orphan in a session that the owner has not named."""
+_SLACK_BYTES = 8 << 20
+"""Memory that each process of a session may copy of the others' without having asked for any."""
 _QUIET_SECONDS = 0.01
 """Idle time before a spare is made: for an owner in a hurry, children are forked on demand."""
 
@@ -124,18 +128,50 @@ class Zygote:
             if head.get("op") == "launch":
                 self._launch(head, descriptors)
                 return True
-            if head.get("op") == "allow_fork":
-                self._allow_fork(head)
-            elif head.get("op") == "rename_home":
-                for child in self._named(head):
-                    self._boxes.rename_home(child.box, directory_name(head), directory_name(head, "new_home"))
-            else:
-                raise BadMessage(f"no such order: {head.get('op')!r}")
+            self._order(head, descriptors)
         except BadMessage as problem:
             if descriptors:  # by convention the first one is the order's events socket
                 _answer(os.dup(descriptors[0]), {"failed": str(problem)})
         close_all(descriptors)
         return True
+
+    def _order(self, head: dict[str, Any], descriptors: list[int]) -> None:
+        """Carry out an order about a process of a session, if the session still lives."""
+        op, key, home, new_home = (
+            head.get("op"),
+            head.get("key"),
+            directory_name(head),
+            directory_name(head, "new_home"),
+        )
+        if op not in ("own", "disown", "allow_fork", "rename_home", "sweep") or type(key) is not int:
+            raise BadMessage(f"no such order: {op!r} for {key!r}")
+        wanted = (head.get("number"), head.get("index"))
+        sessions = (child for child in self._children.values() if child.kind.session and child.launch)
+        child = next((one for one in sessions if one.launch and (one.launch.number, one.index) == wanted), None)
+        member = child.members.get(key) if child is not None else None
+        if child is not None and op == "own" and len(descriptors) == 1:
+            with contextlib.suppress(OSError):
+                pid, pidfd = watch.pid_of(descriptors[0]), os.dup(descriptors[0])
+                child.members[key] = Member(pid, pidfd, home)
+        if child is None or member is None:
+            return
+        match op:
+            case "own" | "disown":
+                os.close(member.pidfd)
+                if op == "disown":
+                    del child.members[key]
+            case "allow_fork":
+                with contextlib.suppress(OSError):  # without a permission the fork fails, which the owner notices
+                    if new_home:
+                        self._boxes.add_home(child.box, new_home)
+                    member.forks_allowed = min(member.forks_allowed + 1, watch.MAX_UNUSED_FORKS)
+            case "rename_home":
+                self._boxes.rename_home(child.box, home, new_home)
+                member.home = new_home
+            case "sweep":
+                member.forks_allowed = 0
+                for pid in watch.children(member.pid) - {one.pid for one in child.members.values()}:
+                    watch.stop_child(pid, member.pid)
 
     def _launch(self, head: dict[str, Any], descriptors: list[int]) -> None:
         jobs = parse_jobs(head, descriptors[1:], self._walls.entries)
@@ -235,21 +271,6 @@ class Zygote:
         close_all(descriptors)
         return kind
 
-    def _allow_fork(self, head: dict[str, Any]) -> None:
-        for child in self._named(head):
-            try:
-                if home := directory_name(head, "new_home"):
-                    self._boxes.add_home(child.box, home)
-            except OSError:
-                continue  # without a permission the fork fails, which the owner notices
-            child.forks_allowed = min(child.forks_allowed + 1, watch.MAX_UNUSED_FORKS)
-
-    def _named(self, head: dict[str, Any]) -> list[Child]:
-        """Return the session that an order names, if it is still alive."""
-        wanted = (head.get("number"), head.get("index"))
-        sessions = (child for child in self._children.values() if child.kind.session)
-        return [child for child in sessions if child.launch and (child.launch.number, child.index) == wanted]
-
     def _fork_request(self, child: Child) -> None:
         self._orders()  # a permission sent before the request must count
         request = bytearray(80)
@@ -257,10 +278,12 @@ class Zygote:
             fcntl.ioctl(child.listener, kernel.SECCOMP_IOCTL_NOTIF_RECV, request)
         except OSError:
             return  # the forking process was killed meanwhile
-        number = struct.unpack_from("<Q", request)[0]
+        number, pid = struct.unpack_from("<QI", request)
         if child.kind.session:
-            granted = child.forks_allowed > 0
-            child.forks_allowed -= granted
+            member = next((one for one in child.members.values() if one.pid == pid), None)
+            granted = member is not None and member.forks_allowed > 0
+            if member is not None:
+                member.forks_allowed -= granted
         else:
             if child.forks >= child.kind.limits.processes:
                 child.forks = len(watch.groups().get(child.pid, ())) - 1
@@ -303,13 +326,42 @@ class Zygote:
                 groups = watch.groups()
             processes = [alone] if alone is not None else groups.get(child.pid, [])
             if session:
-                reason = watch.stop_crowds(processes, limits)
+                reason = self._tend(child, processes, now)
             else:
                 reason = watch.over_limit(processes, limits, self._walls.base_resident)
-            if not reason and self._walls.flat:
-                reason = watch.directory_over_limit(child.box.directory, processes, limits)
+                if not reason and self._walls.flat:
+                    reason = watch.directory_over_limit(child.box.directory, processes, limits)
             if reason:
                 self._kill(child, reason)
+
+    def _tend(self, child: Child, processes: list[watch.Process], now: float) -> str:
+        """Stop what must not live on in a session: strays, and the one process that takes too much, not its siblings.
+
+        Return the limit for which the whole session must end, or "".
+        """
+        limits, directory, known = child.kind.limits, child.box.directory, {m.pid for m in child.members.values()}
+        orphans = [one.pid for one in processes if one.parent == child.pid and one.pid not in known]
+        child.orphans = {pid: child.orphans.get(pid, now) for pid in orphans}
+        for pid in orphans:
+            if now - child.orphans[pid] > _PATIENCE_SECONDS:
+                watch.stop_child(pid, child.pid)
+        reason = watch.memory_over_limit(processes, limits, self._walls.base_resident, _SLACK_BYTES)
+        greedy, home = 0, ""
+        if reason:
+            greedy = max(processes, key=watch.proportional).pid
+        elif self._walls.flat and (reason := watch.directory_over_limit(directory, processes, limits)):
+            at_home = {m.home: one for m in child.members.values() for one in processes if one.pid == m.pid}
+            home = watch.largest(directory, limits, at_home)
+            greedy = at_home[home].pid if home in at_home else 0
+        for key, member in child.members.items():
+            if member.pid == greedy and child.launch is not None:
+                self._tell(child.launch, {"over": key, "reason": reason})
+        if greedy:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(greedy, signal.SIGKILL)
+        if home:
+            empty_directory(f"{directory}/{home}")
+        return watch.stop_crowds(processes, limits)
 
     def _deaths(self) -> None:
         while self._reap():
@@ -343,7 +395,8 @@ class Zygote:
         self._spares.remove(child)
         while self._hear(child):
             continue
-        for descriptor in (child.listener, child.pidfd, child.line.detach()):
+        members = [member.pidfd for member in child.members.values()]
+        for descriptor in (child.listener, child.pidfd, child.line.detach(), *members):
             if descriptor >= 0:
                 self._unwatch(descriptor)
                 os.close(descriptor)

@@ -68,6 +68,10 @@ class _Kernel:
                     code = file.read()
             _set_home(str(self._base / head["home"]))
             new_home = head.get("new_home")
+            if head["op"] == "renew":
+                flush()
+                self._use(socket.socket(fileno=descriptors[0]), descriptors[1], descriptors[2])
+                continue
             forked = self._fork(descriptors, None if new_home is None else self._base / new_home)
             if not forked and head["op"] == "cell":
                 self._tell(pack(self._cell(code)))
@@ -81,7 +85,7 @@ class _Kernel:
             close_all(descriptors)
             return False
         flush()
-        left, out, err = socket.socket(fileno=descriptors[0]), *descriptors[1:]
+        control, out, err = socket.socket(fileno=descriptors[0]), *descriptors[1:]
         target = None if new_home is None else str(new_home)
         gc.disable()
         try:
@@ -91,16 +95,22 @@ class _Kernel:
         finally:
             gc.enable()
         if copy:
-            self._control, left = left, self._control
-            os.dup2(out, 1)
-            os.dup2(err, 2)
-            if target is not None:
-                # Not earlier: the zygote makes the directory before it allows the fork.
-                _move_home(target)
-            self._tell(_READY)
-        left.close()
-        close_all([out, err])
+            self._use(control, out, err, target)
+        else:
+            control.close()
+            close_all([out, err])
         return copy
+
+    def _use(self, control: socket.socket, out: int, err: int, home: str | None = None) -> None:
+        """Take new streams, and a new home, and greet the owner on the new control socket."""
+        self._control, control = control, self._control
+        control.close()
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        close_all([out, err])
+        if home is not None:  # not earlier: the zygote makes the directory before it allows the fork
+            _move_home(home)
+        self._tell(_READY)
 
     def _cell(self, code: bytes) -> dict[str, Any]:
         self._cells += 1
