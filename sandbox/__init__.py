@@ -17,7 +17,7 @@ Anything weaker is refused. A pool started as root gives each child its own user
 where the interpreter lies in a directory that only root may enter).
 
 Honest programs lack: `multiprocessing` locks, queues and pools in flat, where there is no /dev/shm (threads, fork
-and `ThreadPoolExecutor` work; in full all of it does), sockets, and starting other programs.
+and `ThreadPoolExecutor` work; in full all but managers, which need sockets), sockets, and starting other programs.
 
 Not stopped: a hole in the kernel or in the processor; a program that answers by the clock or the load that it sees; in
 flat, questions about the existence, size and times of outside files (their content stays closed), and forks of a child

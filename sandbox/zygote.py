@@ -27,6 +27,7 @@ from .spares import TICK_SECONDS, Child, Launch, Member, Spares
 from .wire import close_all, pack, receive, send, unpack
 
 _SESSION_TICK_SECONDS = 0.2
+_DYING_SECONDS = 0.05
 _PATIENCE_SECONDS = 2.0
 """Life of an orphan in a session that the owner has not named."""
 _SLACK_BYTES = 8 << 20
@@ -353,13 +354,15 @@ class Zygote:
             at_home = {m.home: one for m in child.members.values() for one in processes if one.pid == m.pid}
             home = watch.largest(directory, limits, at_home)
             greedy = at_home[home].pid if home in at_home else 0
-        for key, member in child.members.items():
-            if member.pid == greedy and child.launch is not None:
-                self._tell(child.launch, {"over": key, "reason": reason})
+        named = next(((key, member) for key, member in child.members.items() if member.pid == greedy), None)
+        if named is not None and child.launch is not None:
+            self._tell(child.launch, {"over": named[0], "reason": reason})
         if greedy:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(greedy, signal.SIGKILL)
         if home:
+            if named is not None:
+                select.select([named[1].pidfd], [], [], _DYING_SECONDS)  # or it would fill the directory once more
             empty_directory(f"{directory}/{home}")
         return watch.stop_crowds(processes, limits)
 
