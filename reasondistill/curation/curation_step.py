@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ..store.options import NoOptions
 from .candidate_source import Candidate, Source
 from .contamination import ContaminationSearch
 from .ledger import Ledger
@@ -41,11 +42,6 @@ class Context:
     measured: Measured = field(default_factory=Measured)
     contamination: ContaminationSearch | None = None
     """Benchmarks to look questions up in. None turns decontamination off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoOptions:
-    """Options of a step that has none."""
 
 
 class CurationStep:

@@ -61,6 +61,11 @@ class Choice:
         return core_schema.no_info_plain_validator_function(read)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoOptions:
+    """Options of a member that has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A rule in an annotation, for what no range or choice can say: `Annotated[str, Check(rule)]`."""

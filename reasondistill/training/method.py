@@ -6,13 +6,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..records import Row
+from ..store.options import NoOptions
 from .options import TrainOptions
 from .rows import MAIN, TrainingRows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoOptions:
-    """Options of a method that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

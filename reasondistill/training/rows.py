@@ -59,12 +59,8 @@ def open_rows(dataset: Path, data: str, required: Sequence[str], optional: Seque
         try:
             names = set(parquet.read_schema(path).names)
         except (pa.ArrowInvalid, OSError) as error:
-            raise _unreadable(path, error) from error
+            raise DataError(f"{path}: cannot be read as Parquet ({error}); export it again") from error
         if missing := set(required) - names:
             raise DataError(f"{path}: has no column {' or '.join(sorted(missing))}; export it again")
         common &= names
     return TrainingRows(files=files, columns=(*required, *(name for name in optional if name in common)))
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: cannot be read as Parquet ({error}); export it again")

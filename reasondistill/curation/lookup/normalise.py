@@ -6,26 +6,13 @@ Made for comparing, never for showing: the result is no valid LaTeX.
 import re
 from hashlib import blake2b
 
-_SIGNS = str.maketrans(
-    {
-        **dict.fromkeys("−–—‐‑", "-"),
-        **dict.fromkeys("‘’ʼ`", "'"),
-        **dict.fromkeys("“”", '"'),
-        "×": "*",
-        "·": "*",
-        "÷": "/",
-        "≤": " \\leq ",
-        "≥": " \\geq ",
-        "≠": " \\neq ",
-        "π": " \\pi ",
-        "°": " \\circ ",
-        "\u00a0": " ",
-        "~": " ",
-        "。": ".",
-        "、": ",",
-        **{chr(ord(sign) + 0xFEE0): sign for sign in "!(),.:;?+-*/=<>%0123456789"},
-    }
-)
+# fmt: off
+_SIGNS = str.maketrans({
+    **dict.fromkeys("−–—‐‑", "-"), **dict.fromkeys("‘’ʼ`", "'"), **dict.fromkeys("“”", '"'), **dict.fromkeys("×·", "*"),
+    "÷": "/", "≤": " \\leq ", "≥": " \\geq ", "≠": " \\neq ", "π": " \\pi ", "°": " \\circ ", "\u00a0": " ", "~": " ",
+    "。": ".", "、": ",", **{chr(ord(sign) + 0xFEE0): sign for sign in "!(),.:;?+-*/=<>%0123456789"},
+})
+# fmt: on
 _LATEX = (
     (re.compile(r"\\\$"), "$"),
     (re.compile(r"\\([()\[\]])|\$"), " "),
@@ -50,6 +37,7 @@ UNSPACED = (
 """Letters of scripts that write no space between words (Thai, Lao, Tibetan, Burmese, Khmer, Japanese, Chinese), as a
 range of a regular expression. Each of them counts as a word."""
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
+_ASCII_WORD = re.compile(r"\w+|[^\w\s]", re.ASCII)
 _SPACED = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 _LETTER = re.compile(rf"[^\W\d_{UNSPACED}]")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -89,7 +77,7 @@ def words(text: str) -> list[str]:
     >>> words("what is 3+4?"), words("求12米")
     (['what', 'is', '3', '+', '4', '?'], ['求', '12', '米'])
     """
-    return _WORD.findall(text)
+    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
 
 
 def spaced_words(text: str) -> list[str]:

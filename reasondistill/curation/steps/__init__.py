@@ -6,22 +6,17 @@ A new step is a file here, a line in `STEPS`, and a line in `select.make_steps` 
 
 __all__ = ["STEPS"]
 
-_HERE = "reasondistill.curation.steps"
+# fmt: off
 STEPS = {
-    "licence": f"{_HERE}.licence:Licence",
-    "outcome": f"{_HERE}.outcome:KeepOutcome",
-    "complete": f"{_HERE}.complete:Complete",
-    "quality": f"{_HERE}.quality:Quality",
-    "duplicates": f"{_HERE}.duplicates:Duplicates",
-    "near_duplicates": f"{_HERE}.near_duplicates:NearDuplicates",
-    "pass_rate": f"{_HERE}.pass_rate:PassRate",
-    "references": f"{_HERE}.references:References",
-    "ifd": f"{_HERE}.ifd:Ifd",
-    "limit": f"{_HERE}.limit:Limit",
-    "selection": f"{_HERE}.s1k:S1k",
-    "diversity": f"{_HERE}.diverse:Diverse",
-    "small_set": f"{_HERE}.small_set:SmallSet",
-    "token_budget": f"{_HERE}.token_budget:TokenBudget",
-    "decontamination": f"{_HERE}.decontaminate:Decontaminate",
+    name: f"reasondistill.curation.steps.{place}"
+    for name, place in {
+        "licence": "licence:Licence", "outcome": "outcome:KeepOutcome", "complete": "complete:Complete",
+        "quality": "quality:Quality", "duplicates": "duplicates:Duplicates", "pass_rate": "pass_rate:PassRate",
+        "near_duplicates": "near_duplicates:NearDuplicates", "references": "references:References", "ifd": "ifd:Ifd",
+        "limit": "limit:Limit", "selection": "s1k:S1k", "diversity": "diverse:Diverse",
+        "small_set": "small_set:SmallSet", "token_budget": "token_budget:TokenBudget",
+        "decontamination": "decontaminate:Decontaminate",
+    }.items()
 }
+# fmt: on
 """Class of each step by its name in the ledger."""

@@ -101,11 +101,6 @@ def repeated_share(text: str) -> float:
     return 1 - len(set(grams)) / len(grams)
 
 
-def _no_answer(candidate: Candidate, _options: QualityOptions) -> str | None:
-    is_missing = candidate.problem.kind is Kind.MATH and not candidate.verdict.extracted
-    return "nothing was extracted" if is_missing else None
-
-
 def _several_answers(candidate: Candidate, _options: QualityOptions) -> str | None:
     text = candidate.rollout.text
     joined, rest = normalise(joined_boxes(text) or ""), text
@@ -145,11 +140,6 @@ def _mixes_languages(candidate: Candidate, options: QualityOptions) -> str | Non
     return f"{foreign.total()} of {letters} letters: {', '.join(sorted(foreign)).lower()}"
 
 
-def _rests_on_a_figure(candidate: Candidate, _options: QualityOptions) -> str | None:
-    found = _FIGURE.search(candidate.problem.question)
-    return found[0] if found else None
-
-
 def _wrong_step(candidate: Candidate, _options: QualityOptions) -> str | None:
     if candidate.problem.kind is not Kind.MATH:
         return None
@@ -164,9 +154,8 @@ def _makes_up_output(candidate: Candidate, _options: QualityOptions) -> str | No
     return None
 
 
-def _spies(candidate: Candidate, _options: QualityOptions) -> str | None:
-    found = _SPYING.search(candidate.rollout.text) if candidate.problem.kind is Kind.CODE else None
-    return found[0] if found else None
+def _first(pattern: re.Pattern[str], text: str) -> str | None:
+    return found[0] if (found := pattern.search(text)) else None
 
 
 def _script(letter: str) -> str:
@@ -175,13 +164,16 @@ def _script(letter: str) -> str:
 
 
 CHECKS: dict[str, tuple[str, Check]] = {
-    "no_answer": ("need_answer", _no_answer),
+    "no_answer": (
+        "need_answer",
+        lambda c, _: "nothing was extracted" if c.problem.kind is Kind.MATH and not c.verdict.extracted else None,
+    ),
     "several_answers": ("one_answer", _several_answers),
     "loop": ("repetition", _loops),
     "mixed_languages": ("foreign_letters", _mixes_languages),
-    "figure": ("no_figures", _rests_on_a_figure),
+    "figure": ("no_figures", lambda c, _: _first(_FIGURE, c.problem.question)),
     "wrong_step": ("right_steps", _wrong_step),
     "made_up_output": ("no_made_up_output", _makes_up_output),
-    "spying_code": ("no_spying", _spies),
+    "spying_code": ("no_spying", lambda c, _: _first(_SPYING, c.rollout.text) if c.problem.kind is Kind.CODE else None),
 }
 """Checks by their reason in the ledger, each with the option that turns it on. They run in this order."""

@@ -6,18 +6,15 @@ A new format is a `Format` in a file here and a line in `FORMATS`. `export.forma
 
 __all__ = ["FORMATS", "GRPO"]
 
-_HERE = "reasondistill.export.formats"
 GRPO = "grpo"
+# fmt: off
 FORMATS = {
-    "messages": f"{_HERE}.rollouts:MESSAGES",
-    "dpo": f"{_HERE}.pairs:DPO",
-    "kto": f"{_HERE}.pairs:KTO",
-    GRPO: f"{_HERE}.problems:GRPO",
-    "prm": f"{_HERE}.steps:PRM",
-    "kd": f"{_HERE}.problems:KD",
-    "sharegpt": f"{_HERE}.rollouts:SHAREGPT",
-    "open-r1": f"{_HERE}.problems:OPEN_R1",
-    "openmathreasoning": f"{_HERE}.rollouts:OPENMATHREASONING",
-    "numina-tir": f"{_HERE}.rollouts:NUMINA_TIR",
+    name: f"reasondistill.export.formats.{place}"
+    for name, place in {
+        "messages": "rollouts:MESSAGES", "dpo": "pairs:DPO", "kto": "pairs:KTO", GRPO: "problems:GRPO",
+        "prm": "steps:PRM", "kd": "problems:KD", "sharegpt": "rollouts:SHAREGPT", "open-r1": "problems:OPEN_R1",
+        "openmathreasoning": "rollouts:OPENMATHREASONING", "numina-tir": "rollouts:NUMINA_TIR",
+    }.items()
 }
+# fmt: on
 """Place of each format's `Format` by its name."""

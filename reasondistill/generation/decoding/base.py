@@ -9,11 +9,6 @@ from ...records import Message, Row, Sampling
 from ...store.options import dump_options
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoOptions:
-    """Options of a member that has none."""
-
-
 def decisive(options: Any) -> Row:
     """Return the options that decide a sample, as JSON: all but those that the record names in `NOT_IN_ID`."""
     left_out = getattr(options, "NOT_IN_ID", ())

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from ...engines.base import PLAIN, Completion, Engine, Extras
 from ...records import Message, Row, Sampling
+from ...store.options import NoOptions
 from ..transcripts import render
-from .base import NoOptions, WrittenTurn
+from .base import WrittenTurn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

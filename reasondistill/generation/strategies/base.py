@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from ...engines.base import Engine, Extras
 from ...records import FinishReason, Message, Problem, Rollout, Row, Sampling, Usage
-from ..decoding.base import Decoding, NoOptions, decisive
+from ...store.options import NoOptions
+from ..decoding.base import Decoding, decisive
 from ..decoding.plain import Plain
 from ..effort import with_effort
 from ..prompts import PromptTemplate

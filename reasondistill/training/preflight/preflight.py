@@ -15,7 +15,7 @@ from ...errors import DataError
 from ...store import write_atomic
 from ..options import TrainOptions
 from .conversation import read_conversation
-from .token_file import TokenWriter
+from .token_file import token_writer
 from .tokenization import Template, templates, tokenize
 from .trained_text import RowCheck
 
@@ -88,7 +88,7 @@ def _tokenize_all(
     check = RowCheck(tokenizer, ends)
     count = too_long = longest = bad = trained = total = 0
     sample = first_bad = ""
-    with TokenWriter(path) as writer:
+    with token_writer(path) as write:
         for number, row in enumerate(rows):
             conversation = read_conversation(number, row)
             tokens = tokenize(tokenizer, conversation, template, ends, number)
@@ -101,7 +101,7 @@ def _tokenize_all(
             elif len(tokens.input_ids) > options.max_length:
                 too_long += 1
             elif not bad:  # after a bad row the rest is only counted
-                writer.add(tokens)
+                write(tokens)
                 trained, total = trained + tokens.trained, total + len(tokens.input_ids)
                 sample = sample or check.trained_text(tokens)
     if not count:

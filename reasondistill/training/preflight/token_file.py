@@ -1,55 +1,43 @@
 """Tokenized rows on disk: an Arrow stream that `datasets` maps into memory, so that no row becomes a Python list."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from ...records import Row
 from .conversation import TokenizedRow
 
 BATCH = 1_000
 """Rows held in memory before they are written."""
 
 
-class TokenWriter:
-    """Writes tokenized rows with the columns input_ids, labels, length (all tokens) and trained (tokens trained on).
+@contextmanager
+def token_writer(path: Path) -> Iterator[Callable[[TokenizedRow], None]]:
+    """Yield a function that appends a row; the file is whole when the context is left.
 
-    A context manager; the file is whole when it is left.
+    Columns are input_ids, labels, length (all tokens) and trained (tokens trained on).
     """
+    import pyarrow as pa
 
-    def __init__(self, path: Path) -> None:
-        import pyarrow as pa
+    tokens, number = pa.list_(pa.int32()), pa.int32()
+    schema = pa.schema([("input_ids", tokens), ("labels", tokens), ("length", number), ("trained", number)])
+    rows: list[Row] = []
+    with path.open("wb") as file, pa.ipc.new_stream(file, schema) as writer:
 
-        tokens = pa.list_(pa.int32())
-        columns = {"input_ids": tokens, "labels": tokens, "length": pa.int32(), "trained": pa.int32()}
-        self._schema = pa.schema(list(columns.items()))
-        self._rows: list[dict[str, Any]] = []
-        self._file = path.open("wb")
-        self._writer = pa.ipc.new_stream(self._file, self._schema)
+        def add(row: TokenizedRow) -> None:
+            counts = {"length": len(row.input_ids), "trained": row.trained}
+            rows.append({"input_ids": row.input_ids, "labels": row.labels, **counts})
+            if len(rows) >= BATCH:
+                flush()
 
-    def __enter__(self) -> Self:
-        return self
+        def flush() -> None:
+            if rows:
+                writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+                rows.clear()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._file:
-            if error is None:
-                self._flush()
-            self._writer.close()
-
-    def add(self, row: TokenizedRow) -> None:
-        """Append a row."""
-        counts = {"length": len(row.input_ids), "trained": row.trained}
-        self._rows.append({"input_ids": row.input_ids, "labels": row.labels, **counts})
-        if len(self._rows) >= BATCH:
-            self._flush()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        if self._rows:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=self._schema))
-            self._rows.clear()
+        yield add
+        flush()
 
 
 def open_tokens(path: Path) -> Any:
