@@ -3,11 +3,11 @@
 import re
 
 from reasondistill.engines import Abilities, Completion, Traffic
-from reasondistill.engines.base import no_score
+from reasondistill.engines.base import NoScore
 from reasondistill.records import FinishReason, Usage
 
 
-class Adder:
+class Adder(NoScore):
     """Completes every conversation with the sum of its numbers in a box."""
 
     name, continues, chat_template = "adder", False, None
@@ -22,10 +22,6 @@ class Adder:
         text = f"The sum is {total}, so the answer is \\boxed{{{total}}}."
         usage = Usage(prompt_tokens=1, completion_tokens=len(text.split()))
         return [Completion(text=text, finish_reason=FinishReason.STOP, usage=usage, seconds=0.0)] * n
-
-    async def score(self, prompt_ids, completion_ids, *, top_k=0):
-        """It has no probabilities."""
-        raise no_score(self.name)
 
     async def aclose(self):
         """Nothing to free."""
