@@ -163,6 +163,11 @@ def test_the_waterfall_goes_from_problems_to_examples():
     ]
 
 
+def test_contamination_that_was_not_checked_is_told():
+    for found in (None, ContaminationSearch(HeldOut({})).report()):
+        assert "Contamination: not checked." in render_card(replace(FACTS, contamination=found))
+
+
 def test_contamination_is_told_for_each_benchmark_without_its_texts():
     question = "What is half of the sum of one and two and three and four and five?"
     search = ContaminationSearch(HeldOut({"bench": [Problem(id="<b>|", question=question)], "clean": []}))

@@ -16,7 +16,7 @@ from reasondistill.recipe.records import Recipe
 from reasondistill.records import FinishReason, Message, Problem, Usage
 from reasondistill.report import assemble
 from reasondistill.report.assemble import assemble_page, assemble_report
-from reasondistill.report.page import build_page
+from reasondistill.report.page import build_page, render_page
 from reasondistill.report.run_results import RunResults
 from reasondistill.rows.problem_file import write_problems
 from reasondistill.run.recipe_run import RecipeRun
@@ -431,6 +431,12 @@ def test_what_decontamination_and_labels_told_is_reported(finished):
     page = finished.page()
     assert page.contamination.to_row() == found
     assert [(label, rate.n) for label, rate in page.verifier] == [("accepted of the rollouts labelled right", 10)]
+
+
+def test_contamination_that_nothing_was_compared_with_is_not_checked(finished):
+    finished.folder.write_json("decontamination.json", ContaminationSearch(HeldOut({})).report().to_row())
+    assert finished.report()["contamination"] == {"checked": False}
+    assert "Contamination: not checked." in render_page(finished.page())
 
 
 def test_contamination_of_an_earlier_recipe_is_not_reported(finished):
