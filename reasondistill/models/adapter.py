@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ModelError
+from .gguf.convert import quiet
 from .memory import free_memory, require_memory, weight_bytes
 
 
@@ -50,10 +51,11 @@ def _merge(adapter: Path, base: Path, target: Path) -> None:
         from peft import PeftModel
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        model = AutoModelForCausalLM.from_pretrained(str(base), use_safetensors=True, trust_remote_code=False)
-        PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(work)
-        tokenizer = adapter if (adapter / "tokenizer_config.json").is_file() else base
-        AutoTokenizer.from_pretrained(str(tokenizer), trust_remote_code=False).save_pretrained(work)
+        with quiet():
+            model = AutoModelForCausalLM.from_pretrained(str(base), use_safetensors=True, trust_remote_code=False)
+            PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(work)
+            tokenizer = adapter if (adapter / "tokenizer_config.json").is_file() else base
+            AutoTokenizer.from_pretrained(str(tokenizer), trust_remote_code=False).save_pretrained(work)
         work.rename(target)
     except ImportError as error:
         message = f"merging this adapter needs {error.name or 'peft'}; install reasondistill[train]"

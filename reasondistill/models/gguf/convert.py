@@ -53,7 +53,7 @@ def _convert_into(source: Path, target: Path) -> None:
     try:
         from safetensors import SafetensorError
 
-        with _quiet():
+        with quiet():
             metadata = read_metadata(source)
             way_out = "use --engine llamacpp, which reads the file as it is, or a smaller model"
             require_memory(str(source), 4 * count_parameters(source), free=free_memory(), way_out=way_out)
@@ -146,7 +146,7 @@ _PROBE = "x_1 = 1234.5 + \t67\n\n  “né” 9/8 <tag> 计算\r\n"
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence transformers' bars and warnings, and put its settings back.
 
     Its GGUF reader draws a bar of its own, which no setting turns off: hence stderr. Exceptions still pass.
