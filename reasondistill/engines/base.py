@@ -117,10 +117,7 @@ class Engine(Protocol):
         """
 
     async def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, top_k: int = 0) -> Score:
-        """Return the log-probabilities of an existing completion, and the likeliest tokens.
-
-        Raises RequestError, with reason `unsupported` if the engine cannot score (see `abilities.score`).
-        """
+        """Return the log-probabilities of an existing completion, and the likeliest tokens, or raise RequestError."""
 
     async def aclose(self) -> None:
         """Free the model or close the connections; the engine cannot be used afterwards."""
@@ -131,10 +128,7 @@ class TokenEngine(Protocol):
     """The tokenizer of an engine with `abilities.token_ids`."""
 
     async def encode(self, text: str, *, begins: bool = False) -> tuple[int, ...]:
-        """Return a text's token ids, as part of an assistant turn.
-
-        With `begins` the text starts the turn: a thinking tag that the template has already opened is left out.
-        """
+        """Return the ids of a part of a turn; with `begins`, without a thinking tag that the template has opened."""
 
     async def decode(self, ids: Sequence[int]) -> str:
         """Return the text of an assistant turn's ids, without special tokens and without incomplete characters."""

@@ -43,10 +43,7 @@ def model_row(model: EngineOptions) -> Row:
 
 
 def fetch_models(models: Iterable[EngineOptions]) -> None:
-    """Fetch what is missing of the models whose weights are loaded on this machine. Raises ModelError.
-
-    A wrong name or a dead network thus costs no work.
-    """
+    """Fetch missing models that are loaded here, before any work: a wrong name or a dead network is a ModelError."""
     for model in models:
         if model.model and is_local(model):
             with fetch_progress() as progress:

@@ -127,10 +127,7 @@ class Renderer:
         return split is not None and split.truncated
 
     def decode(self, ids: Sequence[int], *, after: Sequence[int] = ()) -> str:
-        """Return the ids' text without special tokens and incomplete characters; thinking tags stay.
-
-        `after` are the ids of the prompt: some tokenizers drop the first space of a text decoded alone.
-        """
+        """Return the ids' text without special tokens and torn characters; `after`, the prompt, keeps a first space."""
         context = self._kept(after)[-_CONTEXT_IDS:]
         before = self._decode(context)
         whole = self._decode(context + self._kept(ids))

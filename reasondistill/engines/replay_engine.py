@@ -19,10 +19,7 @@ from .rendering import ended_at_stop
 
 
 async def open_replay(options: EngineOptions, *, latency: float = 0.0) -> "ReplayEngine":
-    """Read the recordings that `options.replay` names: a run folder, a folder of shards, or one file.
-
-    `latency` is the delay of each answer in seconds. DataError for a path that holds no rollouts.
-    """
+    """Read the recordings of a run, folder or file (`options.replay`); each answer takes `latency` seconds."""
     if not options.replay:
         raise DataError("the replay engine needs a folder or file of recorded rollouts: give --replay PATH")
     rows = read_recordings(Path(options.replay))

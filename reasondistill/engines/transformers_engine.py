@@ -240,10 +240,7 @@ def _load(options: EngineOptions, name: str) -> tuple[Any, Renderer, Row]:
 
 
 def _score_ids(model: Any, whole: Sequence[int], start: int, top_k: int) -> Score:
-    """Return the log-probabilities of `whole[start:]`, each token after all before it.
-
-    The prompt is read with the first piece and stays in the model's cache for the others.
-    """
+    """Return the log-probabilities of `whole[start:]`; the prompt is read once, with the first piece, and cached."""
     import torch
 
     logprobs: list[float] = []

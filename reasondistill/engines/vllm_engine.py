@@ -221,10 +221,7 @@ class VllmEngine:
         )
 
     def _thinking_budget(self, extras: Extras) -> int | None:
-        """Return the budget as vLLM 0.31 counts it.
-
-        If the prompt ends with an opening delimiter of n tokens, vLLM starts counting n - 1 tokens too late.
-        """
+        """Return the budget for vLLM 0.31, which counts late by all but one of the tokens of an opening delimiter."""
         if extras.thinking_budget is None or not self._thinking_delimiters:
             return extras.thinking_budget
         late = len(self._renderer.turn_ids(self._thinking_delimiters[0])) - 1

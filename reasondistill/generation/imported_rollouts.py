@@ -32,11 +32,7 @@ class ImportedRollouts:
     _files: list[CompletionFile] = field(default_factory=list, init=False)
 
     def problems(self) -> list[Problem]:
-        """Read every file once and return the problems, in the order of their first rows.
-
-        Raises DataError for a row that cannot be used, for a problem without a question, and for a problem with
-        different references in two files.
-        """
+        """Return the problems in the order of their rows. DataError for rows that are unusable or contradict."""
         merged: dict[str, tuple[Problem, Path]] = {}
         for path in self.paths:
             file = CompletionFile(path=path, references=self.references, warn=self.warn)

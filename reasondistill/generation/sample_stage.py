@@ -168,10 +168,7 @@ async def _job(
     stack: AsyncExitStack,
     missing: dict[str, int],
 ) -> SamplingJob:
-    """Open a set's tables and its stream of verdicts; a row counts as done when it is judged.
-
-    `missing` receives the number of rollouts that the table lacks.
-    """
+    """Open a set's tables and stream of verdicts; note in `missing` how many rollouts the table lacks."""
     rollouts = stack.enter_context(open_rollouts(sample_set.folder, writable=True, warn=say))
     partial = stack.enter_context(PartialLog(sample_set.folder / "partial"))
     stored = plan.stored_ids(rollouts)

@@ -34,10 +34,7 @@ class SamplingPlan:
         return self.strategy.template
 
     def wanted(self) -> Iterator[tuple[str, Problem, int]]:
-        """Yield (rollout id, problem, index), first all problems once, then all a second time.
-
-        Attempts that share a beginning come together, so that it need not be kept for long.
-        """
+        """Yield (rollout id, problem, index), all problems once, then again; those with a shared beginning together."""
         together, name = self.strategy.group_size, self._namer()
         for start in range(0, self.samples, together):
             for problem in self.problems:

@@ -13,10 +13,7 @@ from .memory import free_memory, require_memory, weight_bytes
 
 
 def merge_adapter(adapter: Path, *, cache: Path, directory_of: Callable[[str], Path]) -> Path:
-    """Return a directory with the weights of an adapter's base and the adapter in one; ModelError if it has no base.
-
-    `directory_of` finds the base by the reference that the adapter names.
-    """
+    """Return a directory with an adapter and its base in one. `directory_of` finds the base. Raises ModelError."""
     from filelock import FileLock
 
     config = (adapter / "adapter_config.json").read_bytes()

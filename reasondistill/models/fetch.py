@@ -44,10 +44,7 @@ def cache_directory() -> Path:
 def fetch(
     entry: CatalogueEntry, *, cache: Path | None = None, progress: Progress | None = None, offline: bool = False
 ) -> Path:
-    """Return the model's local path, fetching it if it is not there; `offline` raises ModelError instead.
-
-    Raises ModelError, one line each, for no network, a wrong hash, a full disk, a missing pip.
-    """
+    """Return the model's path, fetching it if need be. ModelError with `offline`, no network or no space."""
     cache = cache_directory() if cache is None else cache
     if found := cached(entry, cache=cache):
         return found.path

@@ -14,10 +14,7 @@ _LONGEST = 1 << 28
 
 
 def weight_bytes(directory: Path, each: int) -> int:
-    """Return the bytes of a directory's weights, by the headers of its safetensors, with `each` for every float.
-
-    Weights of fewer than 16 bits count as they are stored. Files that are damaged count as nothing.
-    """
+    """Return the bytes of a directory's weights: `each` for floats of 16 bits or more, others as they are stored."""
     size = 0
     for path in directory.glob("*.safetensors"):
         with path.open("rb") as file:

@@ -63,10 +63,7 @@ class ListedModel:
 
 
 def resolve(reference: str, *, fetch_missing: bool = True, progress: Progress | None = None) -> ModelFiles:
-    """Say what the reference means; raise ModelError where it means nothing that can be loaded.
-
-    The network is used only for a catalogue model that is missing, and not at all with `fetch_missing=False`.
-    """
+    """Say what a reference means, or raise ModelError. Only a missing catalogue model is fetched, if at all."""
     if entry := CATALOGUE.get(reference.lower()):
         if fetch_missing:
             fetch(entry, progress=progress)

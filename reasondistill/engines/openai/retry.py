@@ -10,10 +10,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Bounds of retries: exponential waits with jitter, or the wait that the server asks for.
-
-    Rate limits and a server that is down do not count as tries.
-    """
+    """Bounds of retries with waits that double. Rate limits and a server that is down do not count as tries."""
 
     tries: int = 12
     first_wait: float = 0.5

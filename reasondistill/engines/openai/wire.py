@@ -240,10 +240,7 @@ def completion(
     seconds: float = 0.0,
     whole: bool = True,
 ) -> Completion:
-    """Return the completion of an answer and the draft that it continues. Raises Unusable.
-
-    `whole` is False for a stream in progress, whose text may still be empty.
-    """
+    """Return the completion of an answer and the draft before it; `whole` is False in a stream. Raises Unusable."""
     draft = draft or Draft()
     begun = prefix + draft.written
     content = _after(begun, answer.content, in_turns=in_turns, whole=whole)

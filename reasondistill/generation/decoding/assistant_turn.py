@@ -154,10 +154,7 @@ class AssistantTurn:
 
 
 def _raw(made: Completion, inline: str, closing: str | None, until: Sequence[str]) -> tuple[str, str | None]:
-    """Return a completion as one text with the stop string that ended it, which servers may leave out of the text.
-
-    A server that names no stop string is taken to have stopped at `closing` where that is the only one.
-    """
+    """Return a completion as one text with the stop string that ended it; unnamed, it is `closing` if that is alone."""
     text = made.text if made.reasoning is None else made.reasoning + (inline + made.text if made.text else "")
     stops = [*([closing] if closing else ()), *until]
     if not stops or made.finish_reason is not FinishReason.STOP:

@@ -147,10 +147,7 @@ _PROBE = "x_1 = 1234.5 + \t67\n\n  “né” 9/8 <tag> 计算\r\n"
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence transformers' bars and warnings, and put its settings back.
-
-    Its GGUF reader draws a bar of its own, which no setting turns off: hence stderr. Exceptions still pass.
-    """
+    """Silence transformers' bars and warnings; its GGUF reader's own bar needs stderr to be redirected."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -34,10 +34,7 @@ class Cell:
 
 
 class Interpreters:
-    """Sessions for any number of rollouts: at most `live` exist and at most `busy` run a cell, at a time.
-
-    With `fresh` every cell runs in a session of its own, as in NuminaMath's protocol.
-    """
+    """At most `live` sessions, `busy` of which run at a time; with `fresh` each cell has its own (NuminaMath)."""
 
     def __init__(
         self, *, limits: Limits, isolation: str = "auto", live: int = 64, busy: int | None = None, fresh: bool = False

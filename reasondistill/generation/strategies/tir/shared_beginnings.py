@@ -33,10 +33,7 @@ class SharedBeginnings:
         return len(self._kept)
 
     async def join(self, attempt: TirAttempt, group: Group, begin: Callable[[], TirAttempt]) -> None:
-        """Let an attempt continue from its group's beginning; the first attempt makes it and bears its cost.
-
-        A beginning that ends without code is the first attempt itself; the others then start from nothing.
-        """
+        """Continue an attempt from its group's beginning, made by the first; one without code is only the first's."""
         first = group not in self._kept
         if first:
             # An attempt that comes too late for its own beginning makes another one.
