@@ -171,6 +171,8 @@ def _integral(p: Formulas, _value: str) -> Node:
 
 
 def _function(p: Formulas, name: str) -> Node:
+    if name in ("max", "min") and p.is_op("="):
+        return Sym(f" {name}")
     base: Node | None = None
     power: Node | None = None
     for _ in range(2):

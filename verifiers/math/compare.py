@@ -12,6 +12,7 @@ from .amounts import amount, as_radians, letter_unit, times
 from .canonical import TooHard, Undefined, canonical
 from .equations import compare_equations, compare_relations, contradicts, named, names_agree, renamed
 from .expressions import Symbolic, compare_expressions
+from .labels import labelled, modulus, opposed
 from .numeric import load, names_in, values_until
 from .policy import Policy
 from .realset import NoRealSet, RealSet, UnsolvedSet, is_set_like, read_set, same_pieces
@@ -32,6 +33,7 @@ from .shapes import (
 from .tree import (
     Add,
     Based,
+    Call,
     Clock,
     Matrix,
     Mul,
@@ -123,6 +125,11 @@ class Comparison:
         (x, unit_x), (y, unit_y) = amount(a), amount(b)
         if unit_x is None or unit_y is None:
             return no("words", "hedged")
+        if opposed(unit_x.words, unit_y.words):
+            return no("words", "opposite")
+        if (m := modulus(a)) and (n := modulus(b)):
+            remainders = [Call("mod", (value, Num(m))) for value in (x, y)]
+            return self.equal(*remainders) if m == n else no("structure", "moduli_differ")
         if not isinstance(a, Quantity):
             x, unit_x = letter_unit(x, unit_x, unit_y)
         if not isinstance(b, Quantity):
@@ -156,6 +163,8 @@ class Comparison:
         return ruling
 
     def _sets(self, a: Node, b: Node) -> Ruling:
+        if isinstance(a, Seq) and isinstance(b, Seq) and {a.joined, b.joined} == {"and", "or"}:
+            return no("structure", "and_or")
         left, right = _real_set(a), _real_set(b)
         failures = [found for found in (left, right) if isinstance(found, NoRealSet)]
         unsolved = [failure for failure in failures if isinstance(failure, UnsolvedSet)]
@@ -218,6 +227,10 @@ class Comparison:
         if max(len(x.items), len(y.items)) > MAX_ELEMENTS:
             return undecided("structure", f"over_limit: more than {MAX_ELEMENTS} elements")
         bare = [s.brackets in ("", "{}") for s in (x, y)]
+        if {x.joined, y.joined} == {"and", "or"} and all(isinstance(item, Sym) for item in (*x.items, *y.items)):
+            return no("structure", "and_or")  # propositions
+        if all(bare) and len(x.items) == len(y.items) and (ordered := labelled(x.items, y.items)) is not None:
+            return self._ordered(x.items, ordered)
         if all(bare) and (self.policy.bare_lists_are_sets or "{}" in (x.brackets, y.brackets)):
             return self._unordered(x.items, y.items)
         if not any(bare):
@@ -225,7 +238,7 @@ class Comparison:
                 return no("structure", "brackets_differ")
             return self._ordered(x.items, y.items)
         plain, bracketed = (x, y) if bare[0] else (y, x)
-        if bracketed.brackets == "()" and not plain.brackets and not plain.either:
+        if bracketed.brackets == "()" and not plain.brackets and plain.joined != "or":
             return self._ordered(by_name(x.items), by_name(y.items))
         if bracketed.brackets == "[]" and not _is_interval(bracketed):
             return self._unordered(x.items, y.items)

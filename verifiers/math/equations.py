@@ -8,6 +8,7 @@ from typing import Protocol
 from .allowance import Allowance
 from .canonical import TooHard, canonical, difference, proportional, substitute
 from .forms import Form, Polynomial, multiply
+from .labels import modulus
 from .numeric import names_in, probe
 from .ruling import Ruling, all_of, no, undecided, yes
 from .tree import Add, Call, Mul, Node, Num, Proportion, Relation, Seq, Sym, negative
@@ -55,7 +56,7 @@ def named(node: Node) -> Named:
 
 def contradicts(node: Relation, comparison: Equality) -> bool:
     """Tell whether a chain of equations says that different numbers are equal: `7 = 8`, `x = 3 + 3 = 2`."""
-    if set(node.operators) - {"=", "~"}:
+    if set(node.operators) - {"=", "~"} or any(modulus(operand) for operand in node.operands):
         return False
     values = [o for o in _exact_part(node) if not names_in(o) and not isinstance(o, (Seq, Relation))]
     return any(comparison.equal(a, b).equal is False for a, b in pairwise(values))

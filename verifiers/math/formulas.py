@@ -47,8 +47,8 @@ class Formulas(Stream, ABC):
         """Read elements up to a closing bracket or the end; one element alone is that element."""
 
     @abstractmethod
-    def elements(self, closers: tuple[str, ...]) -> tuple[list[Node], bool, bool]:
-        """Read elements; return them, whether "or" joins them, and whether a comma ends them."""
+    def elements(self, closers: tuple[str, ...]) -> tuple[list[Node], str, bool]:
+        """Read elements; return them, the word that joins them if there is one, and whether a comma ends them."""
 
     @abstractmethod
     def relation(self) -> Node:

@@ -46,6 +46,13 @@ _NAMED_IN_WORDS = re.compile(
     r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40}?)(?:[=:]\s*\}\s*|\}\s*(?:=|:|\\approx)\s*)"
     r"|([A-Za-z][A-Za-z ]{3,40}?)\s*(?:=|:|\\approx)\s*)(?=[^=:\s])"
 )
+_MARK = re.compile(r"(?:(?<=[\s,;.$}])|\A)\(?([ivx]{1,4}|[a-h]|[1-9])\)(?=[\s\\$])\s*")
+_MARKS = [names.split() for names in ("i ii iii iv v vi vii viii ix x", "a b c d e f g h", "1 2 3 4 5 6 7 8 9")]
+"""Names of parts in their order."""
+_REMAINDER = re.compile(
+    r"\$?(-?[0-9]+)(?:\s+r\s+|\s*R\s*|\s*(?:\\(?:text|mathrm)\s*\{)?\s*(?:R|r|rem|remainder|with remainder)[. ]*\}?\s+)"
+    r"([0-9]+)\$?"
+)
 _HARMLESS = "\n\t\r\u200b\u2060\ufeff"
 
 
@@ -147,6 +154,8 @@ def read_answer(text: str) -> Reading:
 
 def _tree(text: str) -> Node:
     """Read an answer; `Area = 5` and `Answer: 5` are values with a name in words."""
+    if (parts := _parts(text)) is not None:
+        return parts
     if (labelled := _LABELLED.fullmatch(text)) is not None:
         text = f"{labelled[1]}\\text{{ {labelled[2]}}}"
     try:
@@ -167,6 +176,21 @@ def _tree(text: str) -> Node:
     if node is None:
         raise Unreadable("neither mathematics nor words")
     return node
+
+
+def _parts(text: str) -> Node | None:
+    """Read parts with marks, `(i) 3 (ii) 5`, and a quotient with its remainder, `3 r 2`: their order counts."""
+    if (quotient := _REMAINDER.fullmatch(text)) is not None:
+        return Seq((read(quotient[1]), read(quotient[2])), "()")
+    marks = list(_MARK.finditer(text)) if ")" in text else []
+    names = [mark[1] for mark in marks]
+    if len(names) < 2 or marks[0].start() or not any(names == known[: len(names)] for known in _MARKS):
+        return None
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    parts = [text[mark.end() : end].strip().strip(",;.").strip() for mark, end in zip(marks, ends, strict=True)]
+    with suppress(Unreadable):
+        return Seq(tuple(_tree(part.removesuffix(" and").strip()) for part in parts), "()")
+    return None
 
 
 def _trimmed(text: str) -> str:

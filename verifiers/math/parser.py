@@ -10,13 +10,30 @@ from functools import lru_cache
 from .commands import READERS
 from .formulas import Formulas
 from .tokens import TooLarge, Unreadable, normalise, read_number, tokenize
-from .tree import Add, Clock, Mul, Node, Num, Proportion, Quantity, Relation, Seq, SetOperation, Sym, Words, children
+from .tree import (
+    Add,
+    Clock,
+    Mul,
+    Node,
+    Num,
+    Pow,
+    Proportion,
+    Quantity,
+    Relation,
+    Seq,
+    SetOperation,
+    Sym,
+    Words,
+    children,
+)
 from .units import SCALES, read_unit
 from .vocabulary import NUMBER_WORDS
 
 MAX_CHARACTERS = 4000
 _MAX_LEVELS = 200
 """Levels of a tree: some, such as 3!!!, go deeper than the brackets do."""
+_APPLIED = {"squared": 2, "cubed": 3}
+"""Words that raise the value before them to a power."""
 _RELATIONS = {"=", "~", "<", "<=", ">", ">=", "!=", "in", "notin"}
 _SEPARATORS = {",", ";"}
 _CLOSERS = {")", "]", "}", r"\}", ">>", "rfloor", "rceil"}
@@ -140,16 +157,16 @@ class Answers(Formulas):
         return node
 
     def sequence(self, closers: tuple[str, ...]) -> Node:
-        items, either, trailing = self.elements(closers)
+        items, joined, trailing = self.elements(closers)
         if len(items) == 1 and not trailing:
             return items[0]
         if not items:
             raise Unreadable("nothing to read")
-        return Seq(tuple(items), "", either)
+        return Seq(tuple(items), "", joined)
 
-    def elements(self, closers: tuple[str, ...]) -> tuple[list[Node], bool, bool]:
+    def elements(self, closers: tuple[str, ...]) -> tuple[list[Node], str, bool]:
         groups: list[list[Node]] = [[]]
-        either, trailing = False, False
+        joined, trailing = "", False
         self.deeper()
         while not (self.kind() == "end" or (self.kind() == "op" and self.value() in closers)):
             groups[-1].append(self.relation())
@@ -162,18 +179,18 @@ class Answers(Formulas):
                     groups.append([])
                 kind, value, _ = self.peek()
                 if kind == "sep":
-                    either = either or value == "or"
+                    joined = joined if joined == "or" else value
                     self.at += 1
             elif kind in ("sep", "row"):
-                either = either or value == "or"
+                joined = joined if joined == "or" else value
                 self.at += 1
             elif kind != "end" and not (kind == "op" and value in closers):
                 raise Unreadable(f"not expected: {value!r}")
         self.depth -= 1
         groups = [group for group in groups if group]
         if len(groups) > 1 and any(len(group) > 1 for group in groups):
-            return [Seq(tuple(group), "") if len(group) > 1 else group[0] for group in groups], either, trailing
-        return [item for group in groups for item in group], either, trailing
+            return [Seq(tuple(group), "") if len(group) > 1 else group[0] for group in groups], joined, trailing
+        return [item for group in groups for item in group], joined, trailing
 
     def relation(self) -> Node:
         operands, operators = [self.operand()], []
@@ -212,6 +229,8 @@ class Answers(Formulas):
             compound = self.compound(Quantity(node, unit.removesuffix(" and")))
             if compound is not None:
                 return compound
+        if unit in _APPLIED:  # "4 squared"
+            return Pow(node, Num(_APPLIED[unit]))
         if unit in SCALES:
             return Mul((node, Num(SCALES[unit])))
         for name, factor in SCALES.items():

@@ -105,18 +105,18 @@ def _from_sequence(node: Seq) -> RealSet:
     if node.brackets not in ("", "{}"):
         raise NoRealSet("a tuple")
     if node.items and not node.brackets and all(is_set_like(item) for item in node.items):
-        return _combined([read_set(item) for item in node.items], node.either)
+        return _combined([read_set(item) for item in node.items], node.joined)
     both = [(i.value, negative(i.value)) if isinstance(i, PlusMinus) else (i,) for i in node.items]
     return RealSet(_united([_point(value) for values in both for value in values]))
 
 
-def _combined(sets: list[RealSet], either: bool) -> RealSet:
+def _combined(sets: list[RealSet], joined: str) -> RealSet:
     """Join conditions: by "or", or by "and" unless nothing would be left, as in "x < 1 and x > 3" for both pieces."""
     if len(sets) > _MAX_PIECES:
         raise UnsolvedSet("too many pieces")
     if len({s.variable for s in sets}) > 1:
         raise UnsolvedSet("several variables")
-    pieces = () if either else reduce(_intersected, [s.pieces for s in sets])
+    pieces = () if joined == "or" else reduce(_intersected, [s.pieces for s in sets])
     return RealSet(pieces or _united([piece for s in sets for piece in s.pieces]), sets[0].variable)
 
 

@@ -78,6 +78,8 @@ _OUTWARD = re.compile(
 """An interval whose open ends have their brackets turned outward: `]0, 1[`."""
 _UPRIGHT = r"((?:\s*\\(?:text|mathrm|textrm|rm)\s*\{[^{}]*\}(?:\s*\^\s*(?:\{[^{}]*\}|[0-9]))?)+)\s*"
 _UNIT_FRACTION = re.compile(r"\\[dtc]?frac\s*\{" + _UPRIGHT + r"\}\s*\{" + _UPRIGHT + r"\}")
+_QUAD = re.compile(r"\\q?quad(?![A-Za-z])")
+_NEXT_EQUATION = re.compile(r"(?<=[0-9])(?:\\[,;: ]|\s)+(?=[A-Za-z](?:_(?:\w|\{\w+\}))?\s*=(?![=<>]))")
 _MODULES = re.compile(r"(?<![A-Za-z.])(?:np|numpy|math|sympy|sp)\.(?=[A-Za-z])")
 
 
@@ -98,6 +100,8 @@ def normalise(text: str) -> str:
         text = _LONE_DOLLAR.sub(r"\\$", text)
     if "x" in text and _TIMES_TEN.search(text):
         text = _TIMES_TEN.sub(r"\\times ", text)
+    if text.count("=") > 1:
+        text = _side_by_side(text)
     if "frac" in text:
         text = _UNIT_FRACTION.sub(r"\1/\2", text)
     if "]" in text or "[" in text:
@@ -105,6 +109,14 @@ def normalise(text: str) -> str:
     if "." in text and _MODULES.search(text):
         text = _MODULES.sub("", text)
     return text
+
+
+def _side_by_side(text: str) -> str:
+    r"""Put commas between equations that stand side by side, as in `x=1 \quad y=2`."""
+    parts = [part.strip(" ,;\\~\n") for part in _QUAD.split(text)]
+    if len(parts) > 1 and all("=" in part and part.count("{") == part.count("}") for part in parts):
+        text = ", ".join(parts)
+    return _NEXT_EQUATION.sub(lambda m: ", " if "=" in text[: m.start()] else m[0], text)
 
 
 def _with_round_brackets(interval: re.Match[str]) -> str:
@@ -228,7 +240,11 @@ def _wrapped(value: str, tokens: list[Token], spaced: bool) -> None:
     elif not _LONG_WORD.search(_CONNECTIVE.sub(" ", stripped)):
         tokens += tokenize(content)
     else:
-        tokens.append(("text", content, spaced or content[:1].isspace()))
+        words, _, last = stripped.rpartition(" ")
+        joins = words if last in ("and", "or") else ""  # 3\text{ boys and }5
+        tokens.append(("text", joins or content, spaced or content[:1].isspace()))
+        if joins:
+            tokens.append(("sep", last, True))
 
 
 def _is_unit_after(text: str, tokens: list[Token]) -> bool:

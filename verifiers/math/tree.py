@@ -97,8 +97,8 @@ class Seq:
     items: tuple["Node", ...]
     brackets: str = ""
     """Such as `()`, `[)`, `{}`; empty for a bare list."""
-    either: bool = False
-    """Whether a bare list joins with "or"."""
+    joined: str = ""
+    """The word that joins a bare list: `and`, `or` or empty."""
 
 
 @dataclass(frozen=True, slots=True)

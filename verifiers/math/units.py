@@ -65,7 +65,14 @@ _REFUSED = {
     "hundred", "dozen", "half", "but",
 }  # fmt: skip
 """Words next to a number that change its meaning: the two are no quantity."""
-SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12} | {
+    word: Fraction(1, size)
+    for words, size in (
+        ("half halves halved", 2), ("thirds", 3), ("fourths", 4), ("fifths", 5), ("sixths", 6), ("sevenths", 7),
+        ("eighths", 8), ("ninths", 9), ("tenths", 10), ("hundredths", 100), ("thousandths", 1000),
+    )
+    for word in words.split()
+} | {"doubled": 2, "tripled": 3}  # fmt: skip
 _SKIPPED = frozenset({"a", "an", "the", "each", "us", "US"})
 _ALSO_LETTERS = frozenset({"am", "as", "cd", "pm", "ps", "ds", "cs", "Pm", "PS", "Ms", "mt", "Mt"})
 """Symbols that letters side by side more often are not: variables, and times of day."""

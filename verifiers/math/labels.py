@@ -1,0 +1,63 @@
+"""Words that say what a value belongs to: labels of the parts of a list, directions, moduli."""
+
+import re
+
+from .tree import Call, Node, Num, Quantity, Relation, Sym
+from .units import read_unit
+
+_COMPASS = {
+    "north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest", "northward", "southward",
+}  # fmt: skip
+_OPPOSITES = [
+    ("increase increased rise gain growth up more higher profit surplus above upward upwards markup",
+     "decrease decreased fall drop loss reduction down less fewer lower decline deficit below downward discount"),
+    ("left leftward", "right rightward"), ("clockwise", "counterclockwise anticlockwise"), ("inward", "outward"),
+    ("before earlier", "after later ago"), ("forward forwards", "backward backwards"), ("older", "younger"),
+    ("faster", "slower"), ("taller longer", "shorter"), ("odd", "even"), ("bc bce", "ad ce"), ("heads", "tails"),
+    ("won win", "lost lose"), ("deposit", "withdrawal"), ("hotter warmer", "colder cooler"), ("heavier", "lighter"),
+]  # fmt: skip
+_SIDES = {
+    word: (pair, side)
+    for pair, both in enumerate(_OPPOSITES) for side, words in enumerate(both) for word in words.split()
+}  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def opposed(one: str, other: str) -> bool:
+    """Tell whether the words next to two values contradict each other.
+
+    >>> opposed("percent increase", "percent decrease"), opposed("apples", "pears")
+    (True, False)
+    """
+    first, second = (_WORD.findall(words.casefold()) for words in (one, other))
+    headings = [[word for word in words if word in _COMPASS] for words in (first, second)]
+    if all(headings) and headings[0] != headings[1]:  # "east of north" is not "north of east"
+        return True
+    sides = [{_SIDES[word] for word in words if word in _SIDES} for words in (first, second)]
+    return any((pair, 1 - side) in sides[1] and (pair, 1 - side) not in sides[0] for pair, side in sides[0])
+
+
+def modulus(node: Node) -> int | None:
+    r"""Return the modulus of `3 \pmod 7`, None for anything else."""
+    found = re.fullmatch(r"modulo (\d{1,18})", node.unit) if isinstance(node, Quantity) else None
+    return int(found[1]) or None if found else None
+
+
+def labelled(x: tuple[Node, ...], y: tuple[Node, ...]) -> tuple[Node, ...] | None:
+    """Return the parts of y in the order of x's labels, as written if theirs are others; None if none are labelled."""
+    first, second = [_label(item) for item in x], [_label(item) for item in y]
+    full = [all(labels) and len(set(labels)) == len(labels) for labels in (first, second)]
+    if all(full) and set(first) == set(second):
+        return tuple(y[second.index(label)] for label in first)
+    return y if all(full) or (full[0] and not any(second)) or (full[1] and not any(first)) else None
+
+
+def _label(part: Node) -> str:
+    match part:
+        case Quantity(unit=unit) if (found := read_unit(unit)) is not None and not found.dimension:
+            return " ".join(word.removesuffix("s") for word in _WORD.findall(unit.casefold()))
+        case Relation(operands=(Sym(name=name), _)) if name[0] == " ":
+            return name.strip()
+        case Call(name="max" | "min" as name, args=(Num(),)):
+            return name
+    return ""
