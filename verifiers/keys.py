@@ -10,7 +10,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from .boxes import joined_boxes
+from .boxes import joined_boxes, open_box
 
 REFERENCE = (
     "gold", "expected_answer", "ground_truth", "reward_model.ground_truth", "final_answer", "answer", "target",
@@ -112,7 +112,8 @@ def reference_text(value: object, *, is_worked: bool = False) -> str | None:
 
 def marked_answer(text: str) -> str | None:
     r"""Return what a reference marks as its answer: the last `\boxed{}` or `\fbox{}`, or what follows `####`."""
-    if (boxed := joined_boxes(text)) is not None:
+    cut = open_box(text)  # a reference that was cut off has its answer in an earlier box
+    if (boxed := joined_boxes(text if cut < 0 else text[:cut])) is not None:
         return boxed.strip()
     return text.rpartition("####")[2].strip() if "####" in text else None
 
