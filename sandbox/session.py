@@ -27,6 +27,7 @@ from .wire import MAX_INLINE_BYTES, close_all, pack, receive, send, unpack
 _GRACE_SECONDS = 0.5
 """Time for an interrupted cell to stop."""
 _ANSWER_SECONDS = 20.0
+_PROCESSORS = os.cpu_count() or 1
 _SAID_BY_CELLS = (Status.OK, Status.EXCEPTION, Status.NONZERO_EXIT, Status.TIMEOUT, Status.MEMORY)
 """Statuses that a cell's process may give of itself."""
 
@@ -429,7 +430,7 @@ class _Cell:
             status, reason = Status.TIMEOUT, f"{self._too_late()} and interrupted"
         result, code, cpu = answer.get("result"), answer.get("exit_code"), answer.get("cpu")
         wall_seconds = time.monotonic() - self._began
-        most = wall_seconds * (os.cpu_count() or 1)
+        most = wall_seconds * _PROCESSORS
         return Execution(
             status=status, exit_code=code if type(code) is int and 0 <= code <= 255 else None,
             stdout=self._stdout.kept().decode("utf-8", "replace"),
