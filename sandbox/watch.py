@@ -19,6 +19,7 @@ from .limits import Limits
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAX_NESTING = 100
+_MANY_DESCRIPTORS, _SOCKET_BYTES = 32, 256 << 10
 MAX_UNUSED_FORKS = 64
 """Permissions to fork that a session may leave unused, as a hostile one could save them up."""
 
@@ -71,12 +72,25 @@ def over_limit(processes: list[Process], limits: Limits, base: int) -> str:
 
 def memory_over_limit(processes: list[Process], limits: Limits, base: int, slack: int = 0) -> str:
     """Return the limit that the memory of a tree exceeds, or "". Each process beyond the first may hold `slack`."""
-    if len(processes) > 1 and sum(max(0, one.resident - base) for one in processes) > limits.memory_bytes:
+    buffers = _buffered_bytes(processes)
+    held = sum(max(0, one.resident - base) for one in processes) + buffers
+    if held > limits.memory_bytes and (buffers or len(processes) > 1):
         # Where shares are unreadable, a program's processes count whole; a session's share nearly all.
-        shared_once = sum(proportional(one, len(processes) if slack else 1) for one in processes)
-        if shared_once > limits.memory_bytes + base + slack * (len(processes) - 1):
+        held = buffers + sum(proportional(one, len(processes) if slack else 1) for one in processes)
+        if held > limits.memory_bytes + base + slack * (len(processes) - 1):
             return f"memory: the processes together hold more than {limits.memory_bytes} bytes"
     return ""
+
+
+def _buffered_bytes(processes: list[Process]) -> int:
+    """Return what the sockets of processes can hold at most, where they are many."""
+    sockets: set[str] = set()
+    for one in processes:
+        with contextlib.suppress(OSError):
+            if len(numbers := os.listdir(f"/proc/{one.pid}/fd")) > _MANY_DESCRIPTORS:
+                links = {str(Path(f"/proc/{one.pid}/fd/{number}").readlink()) for number in numbers}
+                sockets |= {link for link in links if link.startswith("socket:")}
+    return len(sockets) * _SOCKET_BYTES
 
 
 def children(parent: int) -> set[int]:

@@ -255,3 +255,24 @@ def test_deleted_files_that_are_only_mapped_count_as_disk(pool):
 def test_socket_buffers_do_not_grow(pool):
     found = pool.run(BUFFERS)
     assert found.status is Status.OK and int(found.stdout) < 64, found
+
+
+FORKED_BUFFERS = (
+    """
+import os
+for _ in range(9):
+    if os.fork() == 0:
+        break
+"""
+    + BUFFERS
+    + """
+import time
+time.sleep(1)
+"""
+)
+
+
+def test_socket_buffers_count_as_memory_of_the_tree(pool):
+    found = pool.run(FORKED_BUFFERS, limits=Limits(memory_bytes=256 << 20, wall_seconds=10))
+    assert found.status is Status.MEMORY, found
+    assert pool.run(BUFFERS, limits=Limits(memory_bytes=256 << 20)).ok
