@@ -136,13 +136,9 @@ class _Process:
 
         It must be of the session whose first process is `leader`, and not the process `other`.
         """
-        self.control.settimeout(_ANSWER_SECONDS)
         try:
-            _, ancillary, _, _ = self.control.recvmsg(1 << 16, socket.CMSG_SPACE(12))
-            for level, kind, content in ancillary:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and any(content[:4]):
-                    self.pid = int.from_bytes(content[:4], "little")
-                    self.pidfd = os.pidfd_open(self.pid)
+            self.pid = self.greeter()
+            self.pidfd = os.pidfd_open(self.pid) if self.pid else -1
         except OSError as problem:
             raise ZygoteDied(f"a session's process does not answer: {problem}") from None
         # Seen after the descriptor was taken: else the number may have gone to a stranger, who would be killed later.
@@ -152,7 +148,14 @@ class _Process:
             self.pidfd = -1
         if self.pidfd < 0:
             raise ZygoteDied("a session's process ended before it was ready")
+
+    def greeter(self) -> int:
+        """Return the process that greets, or 0 at the end of the stream."""
+        self.control.settimeout(_ANSWER_SECONDS)
+        _, ancillary, _, _ = self.control.recvmsg(1 << 16, socket.CMSG_SPACE(12))
         self.control.settimeout(None)
+        sent = (one for level, kind, one in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS))
+        return int.from_bytes(next(sent, b"")[:4], "little")
 
     def signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(OSError):  # it has ended
@@ -282,18 +285,15 @@ class _Family:
                 send(process.control, pack({"op": "renew", "home": process.home}), others)
             finally:
                 close_all(others)
-            fresh.wait_ready(self.leader)
-            if fresh.pid != process.pid:
+            if fresh.greeter() != process.pid:
                 raise ZygoteDied("another process answers")
-        except BaseException:
-            fresh.kill()
-            raise
-        process.signal(signal.SIGSTOP)
-        for name in ("control", "stdout", "stderr", "pidfd"):
-            ours = getattr(process, name)
-            setattr(process, name, getattr(fresh, name))
-            setattr(fresh, name, ours)
-        fresh.close()
+            process.signal(signal.SIGSTOP)
+            for name in ("control", "stdout", "stderr"):
+                ours = getattr(process, name)
+                setattr(process, name, getattr(fresh, name))
+                setattr(fresh, name, ours)
+        finally:
+            fresh.close()
 
     def last_words(self) -> str:
         """Return why the whole session ended, or an empty text if it runs."""
