@@ -41,7 +41,7 @@ def run_rows(command, isolation, rows, world):
     secret = os.open(world.directory / "file", os.O_RDONLY)
     try:
         answer = subprocess.run(
-            [*command, str(HERE / "driver.py")],
+            [*command, str(HERE / "driver.py"), str(world.directory)],
             input=order,
             capture_output=True,
             text=True,
@@ -75,10 +75,9 @@ def test_nothing_outside_is_reached(isolation, wrapper, user, python_of, world):
 
 @pytest.mark.parametrize(("isolation", "wrapper", "user"), [WAYS[0], WAYS[4]])
 def test_everything_ends_and_leaves_nothing(isolation, wrapper, user, python_of, world):
-    before = processes_with("driver.py")
     found = run_rows([*wrapper, *python_of(user)], isolation, ROWS["CLEAN_UP"], world)
     check(found, world)
-    assert processes_with("driver.py") == before
+    assert processes_with(str(world.directory)) == []
 
 
 @pytest.mark.timeout(240)
