@@ -225,6 +225,8 @@ class Answers(Formulas):
         node = self.proportion()
         currency, self.currency = self.currency, ""
         unit = self.unit_words()
+        if not (unit or currency):
+            return node
         if unit and isinstance(node, Num):
             compound = self.compound(Quantity(node, unit.removesuffix(" and")))
             if compound is not None:
@@ -233,12 +235,12 @@ class Answers(Formulas):
             return Pow(node, Num(_APPLIED[unit]))
         if unit in SCALES:
             return Mul((node, Num(SCALES[unit])))
-        for name, factor in SCALES.items():
-            if unit.startswith(name + " "):
-                return Quantity(Mul((node, Num(factor))), unit[len(name) + 1 :])
+        scale, _, rest = unit.partition(" ")
+        if rest and scale in SCALES:
+            return Quantity(Mul((node, Num(SCALES[scale]))), rest)
         if currency:
             unit = unit if unit in ("dollars", "dollar") else f"{currency} {unit}".strip()
-        return Quantity(node, unit) if unit else node
+        return Quantity(node, unit)
 
     def compound(self, first: Quantity) -> Node | None:
         """Read on in 5 ft 6 in, and in 3 hours and 20 minutes, where the units are of one kind."""

@@ -227,8 +227,15 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def holds(node: Node, wanted: Node) -> bool:
-    """Tell whether a node is in a tree."""
-    return not isinstance(node, Num) and (node == wanted or any(holds(child, wanted) for child in children(node)))
+    """Tell whether a node that is no number is in a tree."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current == wanted:
+            return True
+        if not isinstance(current, (Num, Sym)):
+            stack += children(current)
+    return False
 
 
 def changed(node: Add | Mul | Pow | Call | Quantity, change: Callable[[Node], Node]) -> Node:
