@@ -95,7 +95,9 @@ class Comparison:
             return yes("structure")
         if isinstance(a, Words) or isinstance(b, Words):
             return self._words(a, b)
-        if isinstance(a, Quantity) or isinstance(b, Quantity):
+        if not (isinstance(a, Relation) or isinstance(b, Relation)) and (
+            isinstance(a, Quantity) or isinstance(b, Quantity)
+        ):
             return self._quantities(a, b)
         if is_set_like(a) or is_set_like(b):
             return self._sets(a, b)

@@ -60,6 +60,7 @@ _RIGHT = re.compile(r"[^\s=:;\u2e80-\uffff]*(?: ?(?:π|pi)\b)?(?: [-+*/] [A-Za-z
 _OPERAND = re.compile(r"[-−(]*(?:[0-9√π\\]|pi\b|sqrt|[A-Za-z](?![A-Za-z']))")
 _ATTACHED = re.compile(
     r"[\^√π\\×·÷]|[*/+](?=[0-9(a-z]\b|pi\b|sqrt)|(?<=[0-9)a-z])[*/+](?=[0-9])|[0-9](?:[a-z]\b|pi\b)|[0-9)] "
+    r"|(?:log|ln|exp|sin|cos|tan)\("
 )
 """Signs that what surrounds a number is an expression."""
 _QUESTION = re.compile(r"[^.!?\n]*+\?")
@@ -132,8 +133,8 @@ def extract(completion: str, *, strict: bool = False, wanted: Wanted = Wanted.VA
             is_second = joined_boxes(text[:opened]) is not None
             return Extraction(text=None, method="none", status=Status.CUT_OFF if is_second else Status.NONE)
         return _extraction(found, "marker")
-    marked = partial(_marked, is_words=wanted is Wanted.WORDS)
-    finders: list[_Finder] = [("marker", _tagged), ("marker", marked), ("math", _last_math)]
+    tagged, marked = (partial(find, is_words=wanted is Wanted.WORDS) for find in (_tagged, _marked))
+    finders: list[_Finder] = [("marker", tagged), ("marker", marked), ("math", _last_math)]
     if not strict and wanted is Wanted.VALUE:
         finders.insert(2, ("number", _concluded))
     if not strict:
@@ -189,7 +190,7 @@ def _last_math(text: str) -> str | None:
     return None
 
 
-def _tagged(text: str) -> str | None:
+def _tagged(text: str, *, is_words: bool) -> str | None:
     """Return what the last `<answer>...</answer>` holds."""
     end = text.rfind(_TAG_END)
     start = text.rfind(_TAG, 0, end) if end >= 0 else -1
@@ -199,6 +200,8 @@ def _tagged(text: str) -> str | None:
     marked = _marked(found)
     if marked is None and not _reads(found) and _reads(value := _sentence(found)):
         return value  # a whole sentence: "The total is 42."
+    if marked is None and not is_words and _PROSE.search(found) and len(_NUMBER.findall(found)) == 1:
+        return _last_number(found) or found  # "There are 42 ways."
     return marked or found
 
 

@@ -147,6 +147,12 @@ def _is_smaller(one: str, other: str) -> bool:
     return first.dimension == second.dimension and first.factor > second.factor
 
 
+def _with_unit(node: Node, unit: str) -> Node:
+    if isinstance(node, Relation):
+        return Relation((*node.operands[:-1], _with_unit(node.operands[-1], unit)), node.operators)
+    return node if isinstance(node, Quantity) else Quantity(node, unit)
+
+
 class Answers(Formulas):
     """Reads answers: lists of relations between expressions, with their units."""
 
@@ -162,6 +168,8 @@ class Answers(Formulas):
             return items[0]
         if not items:
             raise Unreadable("nothing to read")
+        if isinstance(last := items[-1], Quantity) and last.unit.startswith("modulo "):  # `x \equiv 1, 4 \pmod 5`
+            items = [_with_unit(item, last.unit) for item in items]
         return Seq(tuple(items), "", joined)
 
     def elements(self, closers: tuple[str, ...]) -> tuple[list[Node], str, bool]:

@@ -79,7 +79,7 @@ _OUTWARD = re.compile(
 _UPRIGHT = r"((?:\s*\\(?:text|mathrm|textrm|rm)\s*\{[^{}]*\}(?:\s*\^\s*(?:\{[^{}]*\}|[0-9]))?)+)\s*"
 _UNIT_FRACTION = re.compile(r"\\[dtc]?frac\s*\{" + _UPRIGHT + r"\}\s*\{" + _UPRIGHT + r"\}")
 _QUAD = re.compile(r"\\q?quad(?![A-Za-z])")
-_NEXT_EQUATION = re.compile(r"(?<=[0-9])(?:\\[,;: ]|\s)+(?=[A-Za-z](?:_(?:\w|\{\w+\}))?\s*=(?![=<>]))")
+_NEXT_EQUATION = re.compile(r"(?<=[0-9])(?:\\[,;: ]|\s|~)+(?=[A-Za-z](?:_(?:\w|\{\w+\}))?\s*=(?![=<>]))")
 _MODULES = re.compile(r"(?<![A-Za-z.])(?:np|numpy|math|sympy|sp)\.(?=[A-Za-z])")
 
 

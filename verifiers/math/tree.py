@@ -7,6 +7,8 @@ for. Division is a power of -1, subtraction a product with -1.
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import attrgetter
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,25 +207,19 @@ def product(factors: list[Node]) -> Node:
     return Mul(tuple(factors)) if len(factors) > 1 else factors[0]
 
 
+_PARTS: dict[type, Callable[[Any], tuple["Node", ...]]] = {
+    Add: attrgetter("terms"), Mul: attrgetter("factors"), Call: attrgetter("args"), Seq: attrgetter("items"),
+    Relation: attrgetter("operands"), SetOperation: attrgetter("parts"), Proportion: attrgetter("parts"),
+    Pow: attrgetter("base", "exponent"), PlusMinus: lambda n: (n.value,), Quantity: lambda n: (n.value,),
+    Big: lambda n: tuple(part for part in (n.body, n.low, n.high) if part is not None),
+    Matrix: lambda n: tuple(cell for row in n.rows for cell in row), Builder: lambda n: (n.condition,),
+}  # fmt: skip
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes right below one."""
-    match node:
-        case Add(terms=nodes) | Mul(factors=nodes) | Call(args=nodes) | Seq(items=nodes):
-            return nodes
-        case Relation(operands=nodes) | SetOperation(parts=nodes) | Proportion(parts=nodes):
-            return nodes
-        case Pow(base=base, exponent=exponent):
-            return base, exponent
-        case PlusMinus(value=value) | Quantity(value=value):
-            return (value,)
-        case Big():
-            return tuple(n for n in (node.body, node.low, node.high) if n is not None)
-        case Matrix(rows=rows):
-            return tuple(cell for row in rows for cell in row)
-        case Builder(condition=condition):
-            return (condition,)
-        case _:
-            return ()
+    parts = _PARTS.get(type(node))
+    return parts(node) if parts else ()
 
 
 def holds(node: Node, wanted: Node) -> bool:

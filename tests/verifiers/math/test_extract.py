@@ -82,6 +82,7 @@ BOX = "\\boxed{"
         ("ANSWER: `A`", "A", "marker"),
         ("<answer>The total is 42 apples.</answer>", "42 apples", "marker"),
         ("<answer>So the final result is 42.</answer>", "42", "marker"),
+        ("<answer>There are 42 ways to do it.</answer>", "42", "marker"),
         ("<answer>the group is cyclic</answer>", "the group is cyclic", "marker"),
         ("$x = n/2$. Therefore there are 12 of them that we can find.", "12", "number"),
         ("We can take either 5 or 7", "5 or 7", "number"),

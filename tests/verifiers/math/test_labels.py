@@ -46,6 +46,7 @@ def test_the_labels_of_parts_count_and_their_order_does_not(a: int, b: int, noun
         ("3 R 2", "3 r 2", "6"), (r"5\%\text{ increase}", r"5\%", r"5\%\text{ decrease}"),
         (r"x \equiv 3 \pmod 7", r"x \equiv 10 \pmod 7", r"x \equiv 3 \pmod{14}"),
         (r"x \equiv 3 \pmod 7", r"x \equiv -4 \pmod{7}", r"x \equiv 4 \pmod 7"),
+        (r"x \equiv 1, 4 \pmod 5", r"x \equiv 4, 1 \pmod 5", r"x \equiv 4, 1 \pmod 7"),
         (r"3 \pmod 7", "3", r"3 \pmod 8"), (r"2^{10} \equiv 2 \pmod 7", r"2 \pmod 7", r"3 \pmod 7"),
         (r"x<-1 \text{ or } x>1", r"x>1 \text{ or } x<-1", r"x<-1 \text{ and } x>1"),
         (r"x<-1 \text{ or } x>1", r"(-\infty,-1)\cup(1,\infty)", r"x<-1 \text{ and } x>1"),
