@@ -2,9 +2,28 @@ r"""Reads what follows a command: fractions, roots, functions, matrices, sums, i
 
 from collections.abc import Callable
 
-from .formulas import Formulas
+from .formulas import Formulas, determinant
 from .tokens import Unreadable, read_based, read_repeating
-from .tree import DEGREE, ONE, Based, Big, Call, Matrix, Node, Num, Pow, Relation, Seq, Sym, product, quotient
+from .tree import (
+    DEGREE,
+    ONE,
+    Add,
+    Based,
+    Big,
+    Call,
+    Matrix,
+    Node,
+    Num,
+    Pow,
+    Quantity,
+    Relation,
+    Seq,
+    Sym,
+    Words,
+    negative,
+    product,
+    quotient,
+)
 
 
 def _fraction(p: Formulas, _value: str) -> Node:
@@ -42,6 +61,8 @@ def _root(p: Formulas, _value: str) -> Node:
 def _accent(p: Formulas, name: str) -> Node:
     start = p.at
     text = p.name_text().replace(" ", "").removeprefix("#")
+    if text in ("i", "j", "k") and name == "hat":
+        return Sym(text)  # as bold letters are
     if name in ("mathbf", "boldsymbol", "bm", "bold", "pmb") and not text.isalpha():
         p.at = start
         return p.argument()
@@ -80,6 +101,8 @@ def _environment(p: Formulas, _value: str) -> Node:
     name = p.group_text().replace(" ", "")
     if name == "array" and p.is_op("{"):
         p.group_text()
+    if name.rstrip("*") in ("aligned", "align", "gathered", "split"):
+        p.tokens[p.at :] = [token for token in p.tokens[p.at :] if token[1] != "&"]
     rows = _rows(p)
     p.at += 1
     if p.group_text().replace(" ", "") != name:
@@ -87,13 +110,23 @@ def _environment(p: Formulas, _value: str) -> Node:
     kind = name.rstrip("*")
     if kind in ("cases", "aligned", "align", "gathered", "split"):
         if all(len(row) == 1 for row in rows):
-            return Seq(tuple(row[0] for row in rows))
+            return rows[0][0] if len(rows) == 1 else Seq(tuple(row[0] for row in rows))
+        if kind == "cases" and all(len(row) == 2 for row in rows):  # in any order
+            return Seq(tuple(Seq((value, _case(when)), "()") for value, when in rows), "{}")
     elif kind in ("pmatrix", "bmatrix", "matrix", "array", "vmatrix", "Bmatrix", "smallmatrix"):
         if len({len(row) for row in rows}) != 1:
             raise Unreadable("rows of unequal length")
         matrix = Matrix(tuple(tuple(row) for row in rows))
-        return Call("det", (matrix,)) if kind == "vmatrix" else matrix
+        return determinant(matrix) if kind == "vmatrix" else matrix
     raise Unreadable(f"not an answer: {name}")
+
+
+_CASE_WORDS = ("if", "for", "when", "otherwise", "else")
+
+
+def _case(condition: Node) -> Node:
+    """Return the condition of a case; a word in it counts: `n even`."""
+    return Words(f"{condition.value} {condition.unit}") if isinstance(condition, Quantity) else condition
 
 
 def _rows(p: Formulas) -> list[list[Node]]:
@@ -103,6 +136,16 @@ def _rows(p: Formulas) -> list[list[Node]]:
             p.at += 1
             rows.append([])
         elif p.kind() == "op" and p.value() in ("&", ",", ";"):
+            p.at += 1
+        elif p.kind() in ("text", "word") and p.value().strip(" ,").lower() in (
+            "if",
+            "for",
+            "when",
+            "otherwise",
+            "else",
+        ):
+            if p.value().strip(" ,").lower() in ("otherwise", "else"):
+                rows[-1].append(Words("otherwise"))
             p.at += 1
         else:
             rows[-1].append(p.relation())
@@ -175,14 +218,21 @@ def _function(p: Formulas, name: str) -> Node:
         return Sym(f" {name}")
     base: Node | None = None
     power: Node | None = None
+    if name == "log" and p.kind() == "num" and not p.peek()[2] and p.value() in ("2", "10") and p.is_op("(", 1):
+        base = p.primary()  # log10(x)
     for _ in range(2):
         if p.is_op("_") and name in ("log", "max", "min"):
             p.at += 1
-            base = p.argument()
+            whole = name == "log" and p.kind() == "num" and p.kind(1) != "end"  # log_10(x), where TeX takes one digit
+            base = p.primary() if whole else p.argument()
         elif p.is_op("^"):
             p.at += 1
             power = p.exponent()
     args = _function_arguments(p, name)
+    if name == "perm" and len(args) == 2:
+        return quotient(Call("factorial", (args[0],)), Call("factorial", (Add((args[0], negative(args[1]))),)))
+    if name == "det" and isinstance(args[0], Matrix):
+        return determinant(args[0])
     if name in _SECOND:
         kind, second = _SECOND[name]
         name, args = kind, [args[0], second]

@@ -5,6 +5,7 @@ beside less than one: a bare 0.5 is accepted for 0.5 %, and 0.5 % is refused for
 compared in `expressions`, sets of numbers in `realset`, equations in `equations`.
 """
 
+import re
 from fractions import Fraction
 
 from .allowance import Allowance, OutOfTime
@@ -29,6 +30,7 @@ from .shapes import (
     scaled_matrix,
     spread,
     unwrapped,
+    vector,
 )
 from .tree import (
     Add,
@@ -54,6 +56,10 @@ from .units import Unit
 
 MAX_ELEMENTS = 120
 _EMPTY = {"no solution", "no solutions", "empty set", "the empty set", "no real solution", "no real solutions", "empty"}
+_NO_SOLUTION = re.compile(
+    r"(?:there (?:is|are|exists?) |(?:it |equation |system )?has )?no (?:real )?solutions?(?: exists?)?"
+)
+_NO_VALUE = re.compile(r"dne|(?:(?:limit|value|it) )?(?:does not|doesnt) exist")
 _MAX_DIGITS = 1000
 _MAX_WORDS = 8
 """An answer of more words is prose, which may say anything."""
@@ -255,6 +261,12 @@ class Comparison:
             return no("structure", "a matrix and a list")
         sequence, single = (a, b) if isinstance(a, Seq) else (b, a)
         assert isinstance(sequence, Seq)
+        if sequence.either and not sequence.brackets:  # one value in two forms, "or" between them
+            found = all_of(self.equal(item, single) for item in sequence.items)
+            if found.equal:
+                return found
+        if sequence.brackets in ("()", "[]") and (parts := vector(single, len(sequence.items))) is not None:
+            return self._ordered(sequence.items, parts)
         if sequence.brackets == "()" and (point := named_point(single)) is not None:
             return self._ordered(sequence.items, point.items)
         if sequence.brackets == "{}" and len(sequence.items) == 1:
@@ -316,6 +328,10 @@ class Comparison:
     def _matrices(self, a: Node, b: Node) -> Ruling:
         x, y = scaled_matrix(a), scaled_matrix(b)
         if x is None or y is None:
+            if size := next((len(t) for node in (a, b) if (t := as_tuple(node)) is not None), 0):
+                columns = [as_tuple(node) or vector(node, size) for node in (a, b)]
+                if columns[0] is not None and columns[1] is not None:
+                    return self._ordered(columns[0], columns[1])
             if has_matrix(a) and has_matrix(b):
                 return undecided("structure", "matrices: an expression of matrices")
             return no("structure", "a matrix and a number")
@@ -368,8 +384,11 @@ def _real_set(node: Node) -> RealSet | NoRealSet:
 
 
 def _bare(words: str) -> str:
-    words = words.removeprefix("the ").removeprefix("a ").removeprefix("an ")
-    return words if words not in _EMPTY else "no solution"
+    for article in ("the ", "a ", "an "):
+        words = words.removeprefix(article)
+    if words in _EMPTY or _NO_SOLUTION.fullmatch(words):
+        return "no solution"
+    return "does not exist" if _NO_VALUE.fullmatch(words) else words
 
 
 def is_undefined(node: Node) -> bool:

@@ -77,6 +77,7 @@ _CHOICE = re.compile(
     r"\b(?:answer|option|choice|réponse)\b[^A-Za-z0-9\n]{0,4}(?:(?:is|est|would be|should be)\b)?[^A-Za-z0-9\n]{0,4}"
     r"(?:(?:for sure|definitely|clearly|option|choice)\s+)*\(?([A-J])(?![A-Za-z'])"
     r"|^\s*\(?([A-J])\)?(?=[.:)]|[^\x00-\x7f]|\s*$)"
+    r"|\(([A-J])\)\s*[.!]?\s*\Z"
 )
 
 
@@ -305,7 +306,7 @@ def _choice(text: str) -> str | None:
     for choice in _CHOICE.finditer(text):
         if choice.start() == 0:
             break  # "D. It cannot be A or B"
-    return (choice[1] or choice[2]) if choice else None
+    return (choice[1] or choice[2] or choice[3]) if choice else None
 
 
 def _last_number(text: str) -> str | None:

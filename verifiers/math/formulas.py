@@ -5,6 +5,7 @@ r"""The grammar of expressions: sums, products, powers, brackets, and what lette
 
 from abc import ABC, abstractmethod
 from fractions import Fraction
+from math import prod
 
 from .stream import Stream
 from .tokens import Token, Unreadable, read_number
@@ -15,6 +16,8 @@ from .tree import (
     Add,
     Builder,
     Call,
+    Matrix,
+    Mul,
     Node,
     Num,
     PlusMinus,
@@ -66,7 +69,8 @@ class Formulas(Stream, ABC):
         self.deeper()
         terms = [self.signed_term()]
         while self.kind() == "op" and self.value() in ("+", "-", "±", "∓"):
-            if self.value() == "-" and (self.kind(1) in ("word", "text") or self.is_op(r"\{", 1)):
+            is_word = self.kind(1) == "text" or (self.kind(1) == "word" and not self.is_product(self.value(1)))
+            if self.value() == "-" and (is_word or self.is_op(r"\{", 1)):
                 break
             terms.append(self.signed_term())
         self.depth -= 1
@@ -164,7 +168,9 @@ class Formulas(Stream, ABC):
                 base = self.raised(base)
             elif value == "!" and not self.is_op("=", 1):
                 self.at += 1
-                base = Call("factorial", (base,))
+                double = self.is_op("!") and not self.is_op("=", 1)
+                self.at += double
+                base = _double_factorial(base) if double else Call("factorial", (base,))
             elif value == "choose":
                 self.at += 1
                 base = Call("binom", (base, self.primary()))
@@ -286,7 +292,10 @@ class Formulas(Stream, ABC):
             return self.primary()
         if self.is_op("_"):
             self.at += 1
+            start = self.at
             name = f"{name}_{self.subscript()}"
+            if name[0] == "C" and self.is_op("^") and (chosen := self.combinations(start)) is not None:
+                return chosen
         while self.is_op("'"):
             self.at += 1
             name += "'"
@@ -301,6 +310,17 @@ class Formulas(Stream, ABC):
             self.at += 1
             return Call(name, tuple(self.arguments_in(")")))
         return Sym(name)
+
+    def combinations(self, start: int) -> Node | None:
+        """Read `C_n^k` from its index on; `C_1^2` is the power of a constant."""
+        after = self.at
+        self.at = start
+        below = self.braced() if self.is_op("{") else self.primary()
+        if isinstance(below, Num) and below.value < 3:
+            self.at = after
+            return None
+        self.expect("^")
+        return Call("binom", (below, self.braced() if self.is_op("{") else self.primary()))
 
     def subscript(self) -> str:
         if self.is_op("{"):
@@ -401,4 +421,24 @@ class Formulas(Stream, ABC):
         self.in_set = in_set
         self.expect(opener)
         self.bars -= 1
-        return Call("abs", (node,))
+        return determinant(node) if isinstance(node, Matrix) else Call("abs", (node,))
+
+
+def determinant(matrix: Matrix) -> Node:
+    """Return the determinant as a sum of products; of what has none, a name."""
+    rows = matrix.rows
+    if len(rows) > 5 or any(len(row) != len(rows) for row in rows):
+        return Sym(" determinant")
+    if len(rows) == 1:
+        return rows[0][0]
+    terms: list[Node] = []
+    for place, factor in enumerate(rows[0]):
+        minor = determinant(Matrix(tuple(row[:place] + row[place + 1 :] for row in rows[1:])))
+        terms.append(Mul((Num(-1 if place % 2 else 1), factor, minor)))
+    return Add(tuple(terms))
+
+
+def _double_factorial(base: Node) -> Node:
+    if isinstance(base, Num) and isinstance(base.value, int) and 0 <= base.value <= 300:
+        return Num(prod(range(base.value, 0, -2)))
+    return Call("factorial2", (base,))

@@ -15,11 +15,12 @@ from .compare import Comparison, is_undefined
 from .dates import read_date
 from .equations import contradicts
 from .expressions import Symbolic
+from .families import compare_families, condition, family
 from .parser import MAX_CHARACTERS, read
 from .policy import DEFAULT, Policy
 from .ruling import Ruling, no, undecided, yes
 from .tokens import TooLarge, Unreadable
-from .tree import Mul, Node, Proportion, Relation, Seq, Sym, Words
+from .tree import Mul, Node, Num, Proportion, Relation, Seq, Sym, Words
 
 _DELIMITED = re.compile(r"\s*(?:\$\$(.*)\$\$|\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\])\s*\.?\s*", re.DOTALL)
 _LABELLED = re.compile(r"([-\\$]*[0-9](?:[^()]*[^()/\s])?)\s*\(([A-Za-z][A-Za-z' .-]*[A-Za-z.]|[mghsL])\)")
@@ -28,16 +29,31 @@ _OPEN_BOX = re.compile(r"\s*\\+boxed\s*\{([^$]*)", re.DOTALL)
 _APART = re.compile(r"(?<=[0-9.])(?:\\[!,;: ]|[\s~])+(?=[0-9])")
 """Spacing that keeps digits from being one number: `1 2`."""
 _LOOSE = re.compile(r"(?<!\\)\\[!,;: ]|\\(?:left|right)(?![A-Za-z])|[\s$]+|(?<!\\)~")
+_CIRCLED = re.compile(r"\\textcircled\s*\{\s*([0-9])\s*\}")
+_DOTS = re.compile(r"\\[lc]?dots[cbmio]?(?![A-Za-z])|…|⋯")
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
-_LEADING = re.compile(r"\A\s*(?:=|≈|\\approx(?![A-Za-z]))(?![=<>])")
+_LEADING = re.compile(
+    r"\A\s*(?:(?:=|≈|\\approx(?![A-Za-z]))(?![=<>])|"
+    r"(?:about|approximately|roughly|around|exactly|equal to)\s+(?=[-\\$0-9]))"
+)
 _CHOICE = re.compile(
     r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{\s*\(?([A-J])[).:]?\)?\s*\}[).:]?(?:\\[ ,;:]|\\q?quad|[~\s])*(.+)"
     r"|\(([A-J])\)(?:\\[ ,;:]|\\q?quad|[~\s])+(.+)|([A-J])[).:](?:\\[ ,;:]|\\q?quad|[~\s])*(.+)",
     re.DOTALL,
 )
 """One of the letters that name choices, and what it stands for: `(B) 5`."""
+_IN_TEXT = re.compile(
+    r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{\s*(\(?[A-J](?:\)|[.:])[^{}]*"
+    r"|(?:about |approximately |around )?-?[0-9][0-9.,/]* ?[A-Za-z%]*)\s*\}"
+)
+"""A text that is a choice, or a number with a word."""
+_OPTION = re.compile(
+    r"(?:\\(?:text|textbf|mathrm)\s*\{)?\s*(?:[Oo]ption|[Cc]hoice)\s*:?\s*\(?([A-J])\)?[.:]?\s*\}?|\(?([A-J])[.:)]+"
+)
 _OPERATOR = re.compile(r"\s*[-+*/^_=<>!,;|'(]|\s*\\(?:cdot|times|cup|cap|in|to|le|ge|pm)")
 _TO = re.compile(r"([^\\{}]{1,20}?)\s*(?:\bto\b|\\text\s*\{\s*to\s*\})\s*([^\\{}]{1,20})")
+_NUMBERED = re.compile(r"(?:\([0-9]\)){2,}")
+_CHOOSE = re.compile(r"C\((\w+),(\w+)\)")
 _REPEATING = re.compile(r"-?[0-9]*\.[0-9]+\([0-9]+\)")
 _WRAPPER = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+")
@@ -112,7 +128,10 @@ def compile_gold(answer: str, policy: Policy = DEFAULT) -> Gold:
         error = "the reference is empty"
     else:
         reading = read_answer(text)
-        error = _unusable(reading)
+        if error := _unusable(reading):
+            body = (family(text) or condition(text))[0]  # what is read with its condition may contradict itself
+            if body != text and not (error := _unusable(read_answer(body))):
+                reading = Reading(text=reading.text, key=reading.key, node=read_answer(body).node)
     return Gold(text=text, reading=reading, policy=policy, error=error)
 
 
@@ -144,6 +163,10 @@ def read_answer(text: str) -> Reading:
     ):  # characters that do not show, reorder or overstrike
         return Reading(text=text, key="", node=None, problem="hidden_characters")
     text = text.strip()
+    if (inside := _IN_TEXT.fullmatch(text)) is not None:
+        text = inside[1].strip()
+    if (option := _OPTION.fullmatch(text)) is not None:
+        text = option[1] or option[2]
     trimmed = _trimmed(text)
     try:
         return Reading(text=text, key=_key(trimmed), node=_tree(trimmed))
@@ -201,6 +224,7 @@ def _trimmed(text: str) -> str:
 
 
 def _key(text: str) -> str:
+    text = _CIRCLED.sub(lambda m: chr(0x245F + int(m[1])), _DOTS.sub("...", text))
     text = _FRACTION.sub(r"\\frac", _LOOSE.sub("", _APART.sub("#", text)))
     return _WRAPPER.sub(r"\1", text)
 
@@ -210,6 +234,8 @@ def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> 
     if answer.problem == "hidden_characters":
         return no("string", "hidden_characters")
     if (ruling := _compare_choices(answer, gold, comparison)) is not None:
+        return ruling
+    if (ruling := _compare_qualified(answer, gold, comparison)) is not None:
         return ruling
     if answer.node is None or gold.node is None:
         if answer.problem == "too_large":
@@ -222,7 +248,29 @@ def compare_readings(answer: Reading, gold: Reading, comparison: Comparison) -> 
     if (date := read_date(gold.text)) is not None and (other := read_date(answer.text)) is not None:
         return Ruling(date == other, "words", "date")
     ruling = comparison.judge(answer.node, gold.node)
-    return (_read_otherwise(answer, gold, comparison) or ruling) if ruling.equal is False else ruling
+    return ruling if ruling.equal else _read_otherwise(answer, gold, comparison) or ruling
+
+
+def _compare_qualified(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling | None:
+    """Compare answers of which one at least has an integer parameter, or a condition behind it; a lone one is free."""
+    families = [family(reading.text) for reading in (answer, gold)]
+    if families[0] is not None and families[1] is not None:
+        return compare_families(families[0], families[1], comparison)
+    bodies = [
+        (reading.text, "") if found is not None and "equiv" in reading.text else found or condition(reading.text)
+        for found, reading in zip(families, (answer, gold), strict=True)
+    ]
+    if (bodies[0][0], bodies[1][0]) == (answer.text, gold.text):
+        return None
+    one, other = (read_answer(body) for body, _ in bodies)
+    if one.node is None or other.node is None or isinstance(one.node, Words) or isinstance(other.node, Words):
+        return None
+    ruling = compare_readings(one, other, comparison)
+    if ruling.equal and families == [None, None]:
+        conditions = [_key(when) for _, when in bodies]
+        if all(conditions) and conditions[0] != conditions[1]:
+            return undecided("structure", "conditions: they differ as written")
+    return ruling
 
 
 def _compare_choices(answer: Reading, gold: Reading, comparison: Comparison) -> Ruling | None:
@@ -260,6 +308,10 @@ def _read_otherwise(answer: Reading, gold: Reading, comparison: Comparison) -> R
             text = one.key.replace(",", ", ")
         elif isinstance(other.node, Proportion) and (match := _TO.fullmatch(one.text)):
             text = f"{match[1]}:{match[2]}"
+        elif _NUMBERED.fullmatch(one.key) and isinstance(other.node, Seq):
+            text = one.key.replace(")(", "), (")
+        elif isinstance(other.node, (Num, Mul)) and (match := _CHOOSE.fullmatch(one.key)) is not None:
+            text = f"\\binom{{{match[1]}}}{{{match[2]}}}"
         elif _REPEATING.fullmatch(one.key):
             text = one.key.replace("(", "\\overline{").replace(")", "}")
         elif (match := _DECIMAL_COMMA.fullmatch(one.key)) and not isinstance(other.node, (Seq, Words)):

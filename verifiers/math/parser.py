@@ -47,7 +47,7 @@ _WRAPPER = re.compile(
     r"\\(?:text|textbf|textit|textrm|textnormal|mbox|mathrm|mathbf|operatorname|underline|emph|bf|rm)\s*(?=\{)"
     r"|[{}$]|\\[()\[\],;!: ]"
 )
-_LETTERS = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]")
+_LETTERS = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff\u2460-\u2473]")
 _COMMAND = re.compile(r"\\[A-Za-z]")
 _SENTENCE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,} [A-Za-z]{2,}(?![A-Za-z])|(?:^|[ ,;])[A-Za-z]{4,}(?=[ ,;.]|$)")
 _ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b", re.IGNORECASE)

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from .canonical import TooHard, canonical
-from .numeric import NoValue, value_of
+from .numeric import NoValue, names_in, value_of
 from .tree import Add, Builder, Call, Mul, Node, Num, PlusMinus, Pow, Relation, Seq, SetOperation, Sym, Words, negative
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
@@ -158,9 +158,7 @@ def _from_relation(node: Relation) -> RealSet:
 def _half_line(left: Node, operator: str, right: Node) -> RealSet:
     if operator not in _FLIPPED:
         raise UnsolvedSet("no inequality")
-    if isinstance(right, Sym) and right.name[0] != "#":
-        left, operator, right = right, _FLIPPED[operator], left
-    if isinstance(right, Call) or (isinstance(right, Pow) and right.exponent == Num(2)):
+    if names_in(right) and not names_in(left):
         left, operator, right = right, _FLIPPED[operator], left
     if isinstance(left, Pow) and left.exponent == Num(2):
         left, right = Call("abs", (left.base,)), Call("root", (right, Num(2)))

@@ -26,6 +26,7 @@ from .tree import (
     children,
     holds,
     negative,
+    product,
 )
 
 _USUAL_ORDERS = ("xyz", "abcd")
@@ -42,6 +43,12 @@ def unwrapped(node: Node) -> Node:
             signs = [(item, sign) for item in node.items for sign in ((1, -1) if _both_signs(item) else (1,))]
             return replace(node, items=tuple(_with_sign(item, sign) for item, sign in signs))
         return node
+    if isinstance(node, Relation) and len(node.operands) == 2:
+        name, value = node.operands
+        if node.operators == ("in",) and isinstance(value, Seq) and value.brackets == "{}":
+            return Seq(tuple(Relation((name, item), ("=",)) for item in value.items), "", True)  # a \\in {1, 2}
+        if node.operators == ("!=",) and _both_signs(value):
+            return Seq(tuple(Relation((name, _with_sign(value, sign)), ("!=",)) for sign in (1, -1)))
     return Seq((_with_sign(node, 1), _with_sign(node, -1)), "{}") if _both_signs(node) else node
 
 
@@ -112,6 +119,24 @@ def by_name(items: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def has_matrix(node: Node) -> bool:
     return isinstance(node, Matrix) or any(has_matrix(child) for child in children(node))
+
+
+def vector(node: Node, size: int) -> tuple[Node, ...] | None:
+    """Return the components of a sum of multiples of the unit vectors i, j and k, or None."""
+    parts: list[list[Node]] = [[] for _ in "ijk"]
+    for term in node.terms if isinstance(node, Add) else (node,):
+        factors = _factors(term)
+        names = [f.name.removeprefix("#") if isinstance(f, Sym) else "" for f in factors]
+        units = [name for name in names if name in ("i", "j", "k")]
+        if len(units) != 1 or (place := "ijk".index(units[0])) >= size or size > 3:
+            return None
+        rest = [f for f, name in zip(factors, names, strict=True) if name != units[0]]
+        parts[place].append(product(rest) if rest else Num(1))
+    return tuple(Add(tuple(terms)) if terms else Num(0) for terms in parts[:size])
+
+
+def _factors(node: Node) -> list[Node]:
+    return [part for factor in node.factors for part in _factors(factor)] if isinstance(node, Mul) else [node]
 
 
 def scaled_matrix(node: Node) -> Matrix | None:

@@ -29,8 +29,9 @@ class TooLarge(Unreadable):
 
 _SKIP = (
     r"(?:\s|~|\\[,;:!> ]"
-    r"|\\(?:q?quad|left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|nolimits|boxed|fbox|strut)(?![A-Za-z])"
-    r"|\\[hv]space\*?\{[^{}]*\}|\\color\{[^{}]*\}|\\\(|\\\)|\\\[|\\\]|(?<!\\)\$)+"
+    r"|\\(?:q?quad|left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|nolimits|boxed|fbox|strut"
+    r"|large|Large|LARGE|huge|Huge|small|normalsize|bf|bfseries|therefore|because|nonumber|notag|hfill)(?![A-Za-z])"
+    r"|\\[hv]space\*?\{[^{}]*\}|\\(?:text)?color\{[^{}]*\}|\\(?:tag\*?|label)\{[^{}]*\}|\\\(|\\\)|\\\[|\\\]|(?<!\\)\$)+"
 )
 _NUMBER = r"(?:[1-9][0-9]{{0,2}}(?:(?:{0})[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _GROUPED = _NUMBER.format(r",|\{,\}|,\\!|\\,|\ |\\\ |'|,\ ?\\!\ ?")
@@ -50,7 +51,7 @@ def _pattern(number: str) -> re.Pattern[str]:
         r"|(?P<deg>\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])|\\circ(?![A-Za-z]))"
         r"|(?P<cmd>\\(?:[A-Za-z]+|.))"
         r"|(?P<letters>[A-Za-z]+)"
-        r"|(?P<words>[\u3040-\u9fff\u2103\u2109]+)"
+        r"|(?P<words>[\u3040-\u9fff\u2103\u2109\u2460-\u2473]+)"
         r"|(?P<op>\*\*|<=|>=|!=|=>|->|==|[-+*/^_=<>(){}\[\]|!%,;:&'])"
         r"|(?P<dots>\.\.+)",
         re.DOTALL,
@@ -76,6 +77,13 @@ _OUTWARD = re.compile(
     r"(?:(?<=[\s=}])|(?<=\\in)|(?<=\\cup)|(?<=\\left)|^)([\[\]])([^\[\]()]*[,;][^\[\]()]*?)(\\right\s*)?([\[\]])(?![^\s$.,\\])"
 )
 """An interval whose open ends have their brackets turned outward: `]0, 1[`."""
+_RAISED_FIRST = re.compile(r"(?<![A-Za-z\\])([A-Za-z])\^(\w|\{[^{}]*\})_(\w|\{[^{}]*\})")
+_AND_SO_ON = re.compile(r"(?<![0-9.])([0-9]*\.[0-9]*?)([0-9]{1,6}?)\2{2,}(?:\.\.\.|\s*\\[lc]?dots(?![A-Za-z]))")
+"""`0.1666...`"""
+_INDEX = r"(?:\{\s*\}\s*)?(?<![A-Za-z0-9)])[_^]\s*(\{[^{}]*\}|[0-9A-Za-z])\s*%s\s*_\s*(\{[^{}]*\}|[0-9]+|[A-Za-z])"
+_CHOSEN, _ARRANGED = re.compile(_INDEX % r"(?:\\mathrm\s*\{C\}|C)"), re.compile(_INDEX % r"(?:\\mathrm\s*\{P\}|P)")
+_TAKEN = re.compile(r"(?<![\w}.])([0-9]+)\s?C\s?([0-9]+)(?![\w.])")
+_BASE_IN_WORDS = re.compile(r"_\{\s*\\(?:text|mathrm)\s*\{\s*base[ ~]*(?:\}\s*)?([0-9]+)\s*\}(?:\s*\})?")
 _UPRIGHT = r"((?:\s*\\(?:text|mathrm|textrm|rm)\s*\{[^{}]*\}(?:\s*\^\s*(?:\{[^{}]*\}|[0-9]))?)+)\s*"
 _UNIT_FRACTION = re.compile(r"\\[dtc]?frac\s*\{" + _UPRIGHT + r"\}\s*\{" + _UPRIGHT + r"\}")
 _QUAD = re.compile(r"\\q?quad(?![A-Za-z])")
@@ -104,6 +112,15 @@ def normalise(text: str) -> str:
         text = _side_by_side(text)
     if "frac" in text:
         text = _UNIT_FRACTION.sub(r"\1/\2", text)
+    if "_" in text and "^" in text:
+        text = _RAISED_FIRST.sub(r"\1_\3^\2", text)
+    if "..." in text or "dots" in text:
+        text = _AND_SO_ON.sub(r"\1\\overline{\2}", text)
+    if "C" in text or "P" in text:
+        text = _CHOSEN.sub(r"\\binom{\1}{\2}", _TAKEN.sub(r"\\binom{\1}{\2}", text))
+        text = _ARRANGED.sub(r"\\frac{{\1}!}{({\1}-{\2})!}", text)
+    if "base" in text:
+        text = _BASE_IN_WORDS.sub(r"_{\1}", text)
     if "]" in text or "[" in text:
         text = _OUTWARD.sub(_with_round_brackets, text)
     if "." in text and _MODULES.search(text):
@@ -188,6 +205,8 @@ def _letters(run: str, tokens: list[Token], spaced: bool, text: str, at: int) ->
         tokens.append(("op", "cup", spaced) if union else ("let", run, spaced))
     elif run[:3] in ("sin", "cos", "tan") and len(run) == 4:
         tokens += [("func", run[:3], spaced), ("let", run[3], False)]
+    elif len(run) > 3 and run[1:] in FUNCTIONS and run[0].isupper():
+        tokens += [("let", run[0], spaced), ("func", FUNCTIONS[run[1:]], False)]  # Mcos(x)
     elif tokens and tokens[-1][0] == "num" and len(run) == 3 and run.startswith("or"):
         tokens += [("sep", "or", spaced), ("let", run[2], False)]  # `1orx = 2`
     else:

@@ -17,7 +17,7 @@ _SYMBOLS = {
     r"\frac{3}{4} ": "¾", r"\frac{1}{5} ": "⅕", r"\frac{2}{5} ": "⅖", r"\frac{3}{5} ": "⅗", r"\frac{4}{5} ": "⅘",
     r"\frac{1}{6} ": "⅙", r"\frac{5}{6} ": "⅚", r"\frac{1}{8} ": "⅛", r"\frac{3}{8} ": "⅜", r"\frac{5}{8} ": "⅝",
     r"\frac{7}{8} ": "⅞", r"\euro ": "€", r"\pounds ": "£", r"\yen ": "￥¥", "%": "％", ",": "，", ";": "；", ":": "：",
-    "(": "（", ")": "）", "=": "＝", "+": "＋", " ": "\u00a0\u202f\u2009\u2002\u2003\u3000",
+    "(": "（", ")": "）", "=": "＝", "+": "＋", r"\triangle ": "△", " ": "\u00a0\u202f\u2009\u2002\u2003\u3000",
 }  # fmt: skip
 SYMBOLS = str.maketrans({symbol: text for text, symbols in _SYMBOLS.items() for symbol in symbols})
 """Unicode symbols as LaTeX or ASCII."""
@@ -30,7 +30,8 @@ FUNCTIONS = {name: name for name in _SAME.split()} | {
     "cosec": "csc", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "arcsec": "asec",
     "arccsc": "acsc", "arcsinh": "asinh", "arsinh": "asinh", "arccosh": "acosh", "arcosh": "acosh", "arctanh": "atanh",
     "artanh": "atanh", "ln": "log", "Log": "log", "Abs": "abs", "ceiling": "ceil", "binomial": "binom", "sign": "sgn",
-    "Gamma": "gamma", "Re": "re", "Im": "im",
+    "Gamma": "gamma", "Re": "re", "Im": "im", "binom": "binom", "nCr": "binom", "comb": "binom", "nPr": "perm",
+    "perm": "perm",
 }  # fmt: skip
 """Functions by their spellings; `log` with one argument is the natural one, `lg` that of base 10."""
 
@@ -84,10 +85,14 @@ _COMMANDS = {
     ("mark", "triangle"): r"\triangle \bigtriangleup", ("func", "gamma"): r"\Gamma", ("func", "re"): r"\Re",
     ("func", "im"): r"\Im",
 }  # fmt: skip
+_OWN = {"abs", "Gamma", "sqrt", "Re", "Im", "binom"}
 COMMANDS: dict[str, tuple[str, str]] = {
     **{command: token for token, commands in _COMMANDS.items() for command in commands.split()},
     **{f"\\{name}": ("accent", name) for name in _ACCENTS.split()},
-    **{f"\\{name}": ("func", FUNCTIONS[name]) for name in FUNCTIONS.keys() - {"abs", "Gamma", "sqrt", "Re", "Im"}},
+    **{
+        f"\\{name}": ("func", FUNCTIONS[name])
+        for name in FUNCTIONS.keys() - {"abs", "Gamma", "sqrt", "Re", "Im", "binom"}
+    },
     **{f"\\{name}": ("let", name) for name in _GREEK.split() if name != "Gamma"},
 }
 """Token kind and value of each command; a command that is not here is unreadable."""
