@@ -127,7 +127,7 @@ def _classes(a: Node, name: str, b: Node, other_name: str) -> tuple[set[object],
 def _affine(node: Node, name: str) -> list[tuple[str, list[tuple[Node, Node]]]]:
     """Return the values or intervals of a family, each end as an offset and a step."""
     items = node.items if isinstance(node, Seq) and node.brackets in ("", "{}") else (node,)
-    found = []
+    found: list[tuple[str, list[tuple[Node, Node]]]] = []
     for item in items:
         label = ""
         if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.operands[0], Sym):
@@ -140,7 +140,7 @@ def _affine(node: Node, name: str) -> list[tuple[str, list[tuple[Node, Node]]]]:
             continue
         elif isinstance(item, (Seq, Relation, Words)):
             raise TooHard("no values")
-        ends = []
+        ends: list[tuple[Node, Node]] = []
         for value in values:
             at = [substitute(value, name, Num(turn)) for turn in range(3)]
             steps = [Add((at[1], negative(at[0]))), Add((at[2], negative(at[1])))]
