@@ -32,12 +32,12 @@ _MODULUS = (
     rf"|\\b?mod(?![A-Za-z])|mod(?![A-Za-z])){_SPACE}*\{{?\s*([0-9]+)\s*\}}?\s*\)?)"
 )
 _CONGRUENCE = re.compile(rf"\s*([A-Za-z])\s*\\equiv\s*(-?[0-9]+){_SPACE}*{_MODULUS}\s*\Z")
+_WHEN = r"(?:for|where|when|whenever|if|at|provided|assuming)\b"
 _CONDITION = re.compile(
-    r"(.+?)[\s,$]*(?:\\q?quad|\\[,;: ]|~)*\s*(?:\\(?:text|textrm|mathrm|mbox)\s*\{[\s,]*"
-    r"(?:for|where|when|whenever|if|at"
-    r"|provided|assuming)\b[^{}]*\}|(?<=[\s$])(?:for|where|when|whenever|if|provided|assuming)\b)(.*)",
-    re.DOTALL,
+    rf"\\(?:text|textrm|mathrm|mbox)\s*\{{[\s,]{{0,9}}{_WHEN}([^{{}}]*)\}}|(?<=[\s$])(?!at){_WHEN}", re.DOTALL
 )
+_MAX_CHARACTERS = 400
+"""A longer answer is read as it is: these patterns are not linear in its length."""
 
 
 class Equality(Protocol):
@@ -53,7 +53,9 @@ def family(text: str) -> tuple[str, str] | None:
     >>> family(r"x = 3k, k \in \mathbb{Z}"), family(r"x \equiv 3 \pmod 7"), family("x = 3k")
     (('x = 3k', 'k'), ('x = 7k + (3)', 'k'), None)
     """
-    if not ("nteger" in text or "\\in" in text or "∈" in text or "\\equiv" in text or "≡" in text):
+    if len(text) > _MAX_CHARACTERS or not (
+        "nteger" in text or "\\in" in text or "∈" in text or "\\equiv" in text or "≡" in text
+    ):
         return None
     text = normalise(text.replace("≡", "\\equiv "))
     if (congruence := _CONGRUENCE.match(text)) is not None:
@@ -77,11 +79,12 @@ def condition(text: str) -> tuple[str, str]:
     >>> condition(r"2^{n-1} \text{ for } n \ge 2"), condition("17 apples")
     (('2^{n-1}', 'n \\ge 2'), ('17 apples', ''))
     """
-    match = _CONDITION.fullmatch(text) if "begin" not in text else None
-    if match is None:
+    match = _CONDITION.search(text) if len(text) <= _MAX_CHARACTERS and "begin" not in text else None
+    body = text[: match.start()].rstrip(" ,$~\\;:") if match else ""
+    if match is None or not body:
         return text, ""
-    inside = re.search(r"\{[\s,]*(?:for|where|when|whenever|if|at|provided|assuming)\b([^{}]*)\}", text[match.end(1) :])
-    return match[1].strip(), ((inside[1] if inside else "") + match[2]).strip() or "so"
+    body = body.removesuffix("\\quad").removesuffix("\\qquad").rstrip(" ,$~")
+    return body, ((match[1] or "") + text[match.end() :]).strip() or "so"
 
 
 def compare_families(one: tuple[str, str], other: tuple[str, str], comparison: Equality) -> Ruling:
