@@ -261,7 +261,7 @@ class Comparison:
             return no("structure", "a matrix and a list")
         sequence, single = (a, b) if isinstance(a, Seq) else (b, a)
         assert isinstance(sequence, Seq)
-        if sequence.either and not sequence.brackets:  # one value in two forms, "or" between them
+        if sequence.joined == "or" and not sequence.brackets:  # one value in two forms, "or" between them
             found = all_of(self.equal(item, single) for item in sequence.items)
             if found.equal:
                 return found

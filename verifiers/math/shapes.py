@@ -46,7 +46,7 @@ def unwrapped(node: Node) -> Node:
     if isinstance(node, Relation) and len(node.operands) == 2:
         name, value = node.operands
         if node.operators == ("in",) and isinstance(value, Seq) and value.brackets == "{}":
-            return Seq(tuple(Relation((name, item), ("=",)) for item in value.items), "", True)  # a \\in {1, 2}
+            return Seq(tuple(Relation((name, item), ("=",)) for item in value.items), "", "or")  # a \\in {1, 2}
         if node.operators == ("!=",) and _both_signs(value):
             return Seq(tuple(Relation((name, _with_sign(value, sign)), ("!=",)) for sign in (1, -1)))
     return Seq((_with_sign(node, 1), _with_sign(node, -1)), "{}") if _both_signs(node) else node
