@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from ..curation.agreement import agreement_rates
 from ..curation.contamination import ContaminationReport
-from ..evaluation.results import SetResult, compare, pool
+from ..evaluation.results import compare, pool
 from ..records import SCHEMA, Estimate, Problem, Row
 from ..rows.run_problems import TRAIN, problem_file
 from ..store import Table, read_rows
 from ..store.rollout_table import read_rollouts
-from ..verification.judging import read_verdicts
 from .data import Bar, Comparison, Count, Figure, LossPoint, PageData, RolloutView
-from .rollout_view import view_rollout
+from .rollout_view import view_rollouts
 from .run_results import Results, RunResults, Student
 from .text import p_words, percent, points
 
@@ -67,7 +66,13 @@ def assemble_page(run: RunResults, report: Row) -> PageData:
         waterfall=_waterfall(report["counts"]),
         contamination=_contamination(run),
         verifier=list(agreement_rates(report.get("verifier", {}))),
-        loss=list(_loss(run)),
+        loss=[
+            LossPoint(step=point["step"], loss=point["loss"], series=folder)
+            for student in run.students()
+            for folder, record in zip(student.folders, student.records, strict=True)
+            for point in record["summary"]["log"]
+            if "loss" in point
+        ],
         seconds=list(report["seconds"].items()),
         tokens=[(who, row["prompt"], row["completion"]) for who, row in report["tokens"].items()],
         rollouts=list(_views(run)),
@@ -114,7 +119,6 @@ def _model_row(run: RunResults, results: Results, model: str) -> Row:
 
 
 def _paired_rows(run: RunResults, before: Results, after: Results) -> Row:
-    """Return the paired tests: on the headline set, on each set, and on all problems together."""
     names = [name for name in before if name in after]
     by_set = {name: compare([before[name]], [after[name]]) for name in names}
     by_set["all"] = compare([before[name] for name in names], [after[name] for name in names])
@@ -135,18 +139,13 @@ def _student_row(run: RunResults, student: Student, first: Student, measured: di
         "paired": {},
     }
     for name in run.held_out:
-        own = _of(measured, student, name)
-        if not own:
-            continue
-        row["accuracy" if name == run.headline else name] = pool(own).accuracy.to_row()
-        row["by_seed"][name] = [round(result.accuracy.value, 4) for result in own]
-        if student is not first and (result := compare([pool(own)], [pool(_of(measured, first, name))])):
-            row["paired"][name] = result.to_row()
+        own, others = ([measured[f][name] for f in s.folders if name in measured.get(f, {})] for s in (student, first))
+        if own:
+            row["accuracy" if name == run.headline else name] = pool(own).accuracy.to_row()
+            row["by_seed"][name] = [round(result.accuracy.value, 4) for result in own]
+            if student is not first and (result := compare([pool(own)], [pool(others)])):
+                row["paired"][name] = result.to_row()
     return row
-
-
-def _of(measured: dict[str, Results], student: Student, name: str) -> list[SetResult]:
-    return [measured[who][name] for who in student.folders if name in measured.get(who, {})]
 
 
 def _token_rows(run: RunResults) -> Row:
@@ -154,25 +153,17 @@ def _token_rows(run: RunResults) -> Row:
     rows: dict[str, Row] = {}
     for who, name, sampled in run.sampled():
         row = rows.setdefault(f"{who} / {name}" if name == TRAIN else who, {"prompt": 0, "cached": 0, "completion": 0})
-        tokens = sampled["tokens"]
-        if sampled["folder"] == "." and (result := run.train_results()):
-            tokens = {
-                "prompt": result.prompt_tokens,
-                "cached": result.cached_tokens,
-                "completion": result.completion_tokens,
-            }
-        for key, count in tokens.items():
-            row[key] += count
+        result = run.train_results() if sampled["folder"] == "." else None
+        for key in row:
+            row[key] += getattr(result, f"{key}_tokens") if result else sampled["tokens"].get(key, 0)
     return dict(rows)
 
 
 def _sentences(report: Row) -> Iterator[str]:
     counts = report["counts"]
-    yield (
-        f"{counts['rollouts']:,} rollouts of {report['teacher']['model'] or 'no teacher yet'} on "
-        f"{counts['problems']:,} problems "
-        f"gave {counts['examples']:,} examples."
-    )
+    teacher = report["teacher"]["model"] or "no teacher yet"
+    made = f"{counts['problems']:,} problems gave {counts['examples']:,} examples."
+    yield f"{counts['rollouts']:,} rollouts of {teacher} on {made}"
     if suspects := report.get("suspect_references"):
         one = suspects[0]
         yield (
@@ -229,44 +220,28 @@ def _set_rows(row: Row, headline: str) -> Iterator[tuple[str, Row]]:
 
 
 def _comparisons(report: Row) -> Iterator[Comparison]:
-    for name, row in report.get("paired_by_set", {}).items():
-        yield _comparison("student before", "student after", name, row)
-    first = next(iter(report.get("students", {})), "")
-    for student, taught in report.get("students", {}).items():
-        for name, row in taught["paired"].items():
-            yield _comparison(student, first, name, row)
-
-
-def _comparison(a: str, b: str, held_out: str, row: Row) -> Comparison:
-    # With few discordant pairs the interval and the test can disagree; a difference needs both.
-    clear = (row["low"] > 0 or row["high"] < 0) and row["p_value"] < _ALPHA
-    verdict = f"{b} is {'better' if row['difference'] > 0 else 'worse'}" if clear else "no difference can be concluded"
-    return Comparison(
-        label_a=f"{a}, {held_out}",
-        label_b=f"{b}, {held_out}",
-        words=f"{b} against {a} on {held_out}: {_difference(row)}: {verdict}.",
-        **{k: row[k] for k in ("difference", "low", "high", "n", "p_value")},
-    )
+    students = report.get("students", {})
+    first = next(iter(students), "")
+    rows = [("student before", "student after", name, row) for name, row in report.get("paired_by_set", {}).items()]
+    rows += [(name, first, on, row) for name, taught in students.items() for on, row in taught["paired"].items()]
+    for a, b, on, row in rows:
+        # With few discordant pairs the interval and the test can disagree; a difference needs both.
+        clear = (row["low"] > 0 or row["high"] < 0) and row["p_value"] < _ALPHA
+        better = f"{b} is {'better' if row['difference'] > 0 else 'worse'}"
+        verdict = better if clear else "no difference can be concluded"
+        words = f"{b} against {a} on {on}: {_difference(row)}: {verdict}."
+        numbers = {k: row[k] for k in ("difference", "low", "high", "n", "p_value")}
+        yield Comparison(label_a=f"{a}, {on}", label_b=f"{b}, {on}", words=words, **numbers)
 
 
 def _waterfall(counts: Row) -> list[Count]:
     left = counts["rollouts"]
-    rows = [
-        Count(stage="problems", kept=counts["problems"]),
-        Count(stage="rollouts", kept=left, dropped=max(0, counts.get("rollouts_wanted", left) - left), reasons={}),
-    ]
+    missing = max(0, counts.get("rollouts_wanted", left) - left)
+    rows = [Count(stage="problems", kept=counts["problems"]), Count(stage="rollouts", kept=left, dropped=missing)]
     for step, reasons in counts["drops"].items():
         left -= sum(reasons.values())
         rows.append(Count(stage=f"after {step}", kept=left, dropped=sum(reasons.values()), reasons=reasons))
     return [*rows, Count(stage="examples", kept=counts["examples"])]
-
-
-def _loss(run: RunResults) -> Iterator[LossPoint]:
-    for student in run.students():
-        for folder, record in zip(student.folders, student.records, strict=True):
-            for point in record["summary"]["log"]:
-                if "loss" in point:
-                    yield LossPoint(step=point["step"], loss=point["loss"], series=folder)
 
 
 def _views(run: RunResults) -> Iterator[RolloutView]:
@@ -276,17 +251,11 @@ def _views(run: RunResults) -> Iterator[RolloutView]:
     otherwise = "kept" if run.summary("curate") else ""
     sampled = list(run.sampled()) or [("teacher", TRAIN, {"folder": "."})]
     for who, name, row in sorted(sampled, key=lambda one: one[1] == TRAIN):
-        path = run.path / problem_file(name)
-        if not path.exists():
-            continue
-        problems = {p["id"]: Problem.from_row(p) for p in read_rows(path)}
-        place = run.path / row["folder"]
-        verdicts = read_verdicts(Table(place / "verdicts", key="rollout_id"))
-        for rollout in read_rollouts(place):
-            if rollout.problem_id in problems and rollout.id in verdicts:
-                fate = dropped.get(rollout.id, otherwise) if row["folder"] == "." else ""
-                verdict = verdicts[rollout.id].to_row()
-                yield view_rollout(rollout, problems[rollout.problem_id], verdict, f"{who} / {name}", fate)
+        path, place = run.path / problem_file(name), run.path / row["folder"]
+        if path.exists():
+            problems = {p["id"]: Problem.from_row(p) for p in read_rows(path)}
+            fates = (dropped, otherwise) if row["folder"] == "." else ({}, "")
+            yield from view_rollouts(place, read_rollouts(place), problems, f"{who} / {name}", *fates)
 
 
 def _provenance(run: RunResults, report: Row) -> dict[str, str]:

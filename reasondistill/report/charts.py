@@ -5,13 +5,13 @@ Bars lie, with their words on a line above them: long labels and narrow windows 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..curation.contamination import ContaminationReport
 from ..curation.lookup.held_out import ANY_HIT
 from .data import Bar, Count, LossPoint
-from .svg import FAINT, GRID, INK, MUTED, SERIES, WIDTH, inline_svg, new_figure
+from .svg import FAINT, GRID, INK, MUTED, SERIES, WIDTH, add_legend, inline_svg, new_figure, style_axes
 from .text import by_group, duration, interval, measured, one_line, percent
 
 _LEFT, _RIGHT = 4, WIDTH - 4
@@ -32,7 +32,7 @@ class _Lying:
     parts: tuple[tuple[float, str], ...] = ()
     """(length, color), one after the other."""
     whisker: tuple[float, float] | None = None
-    head: bool = field(default=False)
+    head: bool = False
 
 
 def accuracy_chart(bars: Sequence[Bar]) -> str:
@@ -40,7 +40,13 @@ def accuracy_chart(bars: Sequence[Bar]) -> str:
     rows: list[_Lying] = []
     for i, (group, members) in enumerate(by_group(list(bars))):
         rows.append(_Lying(label=group, head=True))
-        rows += [_accuracy_row(bar, SERIES[i % len(SERIES)]) for bar in members]
+        for bar in members:
+            e = bar.estimate
+            if measured(e):
+                words, parts = f"{percent(e.value)} {interval(e.low, e.high)}", ((e.value, SERIES[i % len(SERIES)]),)
+                rows.append(_Lying(label=bar.label, value=words, parts=parts, whisker=(e.low, e.high)))
+            else:
+                rows.append(_Lying(label=bar.label, value="no data"))
     figure = _draw_rows(rows, ticks=(0, 25, 50, 75, 100))
     return inline_svg(figure, name="accuracy", label="Accuracies with 95 % intervals; the table beside has the numbers")
 
@@ -92,21 +98,12 @@ def loss_chart(points: Sequence[LossPoint]) -> str:
         turn, color = divmod(i, len(SERIES))
         style = _LINES[turn % len(_LINES)]
         axes.plot(x, y, style, color=SERIES[color], marker=marker, markersize=3, label=one_line(name, 30))
-    _style_axes(axes)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    style_axes(axes, "step", "loss")
     if len(series) > 1:
-        columns = min(len(series), _LEGEND_COLUMNS)
-        legend = figure.legend(loc="upper right", ncols=columns, frameon=False, fontsize=12, labelcolor=INK)
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+        add_legend(figure, fontsize=12, loc="upper right", ncols=min(len(series), _LEGEND_COLUMNS))
     return inline_svg(figure, name="loss", label="Training loss over steps")
-
-
-def _accuracy_row(bar: Bar, color: str) -> _Lying:
-    e = bar.estimate
-    if not measured(e):
-        return _Lying(label=bar.label, value="no data")
-    words = f"{percent(e.value)} {interval(e.low, e.high)}"
-    return _Lying(label=bar.label, value=words, parts=((e.value, color),), whisker=(e.low, e.high))
 
 
 def _draw_rows(rows: Sequence[_Lying], ticks: Sequence[int] = ()) -> Any:
@@ -115,18 +112,14 @@ def _draw_rows(rows: Sequence[_Lying], ticks: Sequence[int] = ()) -> Any:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.set_axis_off()
-    _draw_ticks(axes, ticks, bottom=height - _FOOT)
+    for tick in ticks:
+        side = {ticks[0]: "left", ticks[-1]: "right"}.get(tick, "center")
+        axes.text(_x(tick / 100), height - _FOOT + 5, f"{tick} %", color=MUTED, fontsize=11, ha=side, va="top")
     top = 0
     for row in rows:
         _draw_row(axes, row, top, () if row.head else ticks)
         top += _HEAD if row.head else _ROW
     return figure
-
-
-def _draw_ticks(axes: Any, ticks: Sequence[int], *, bottom: float) -> None:
-    for tick in ticks:
-        side = {ticks[0]: "left", ticks[-1]: "right"}.get(tick, "center")
-        axes.text(_x(tick / 100), bottom + 5, f"{tick} %", color=MUTED, fontsize=11, ha=side, va="top")
 
 
 def _draw_row(axes: Any, row: _Lying, top: float, ticks: Sequence[int]) -> None:
@@ -150,17 +143,3 @@ def _draw_row(axes: Any, row: _Lying, top: float, ticks: Sequence[int]) -> None:
 
 def _x(share: float) -> float:
     return _LEFT + share * (_RIGHT - _LEFT)
-
-
-def _style_axes(axes: Any) -> None:
-    axes.set_facecolor("none")
-    axes.set_xlabel("step", color=MUTED, fontsize=12)
-    axes.set_title("loss", color=MUTED, fontsize=12, loc="left")
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-    axes.tick_params(colors=MUTED, labelsize=11, length=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(color=GRID, linewidth=1)
-    axes.set_axisbelow(True)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(GRID)

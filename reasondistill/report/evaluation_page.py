@@ -7,10 +7,9 @@ from ..errors import DataError
 from ..evaluation.comparison import Pair, System, words
 from ..evaluation.read import read_measured, read_problems
 from ..records import Estimate, Row
-from ..store import RunFolder, Table
-from ..verification.judging import read_verdicts
+from ..store import RunFolder
 from .data import Bar, Comparison, Count, Figure, PageData, RolloutView
-from .rollout_view import view_rollout
+from .rollout_view import view_rollouts
 from .text import percent
 
 HEADLINES = ("pass", "maj", "rm")
@@ -25,9 +24,8 @@ def is_evaluation(place: Path) -> bool:
 def evaluation_page(place: Path) -> PageData:
     """Return what the page of one evaluation shows. Raises DataError for a folder that holds none."""
     if not is_evaluation(place):
-        raise DataError(
-            f"{place}: holds no evaluation (no report.json and rollouts/); run `reasondistill evaluate` first"
-        )
+        lacks = "holds no evaluation (no report.json and rollouts/)"
+        raise DataError(f"{place}: {lacks}; run `reasondistill evaluate` first")
     report = RunFolder(place).read_json("report.json")
     metrics = {name: Estimate.from_row(row) for name, row in report["metrics"].items()}
     return PageData(
@@ -43,13 +41,22 @@ def evaluation_page(place: Path) -> PageData:
 
 def comparison_page(systems: Sequence[System], pairs: Sequence[Pair], *, metric: str) -> PageData:
     """Return what a comparison's page shows: each system, each pair, and the rollouts of evaluations among them."""
-    places = [Path(system.name) for system in systems if is_evaluation(Path(system.name))]
+    comparisons = [
+        Comparison(
+            **{name: getattr(pair, name) for name in ("difference", "low", "high", "n")},
+            label_a=pair.a,
+            label_b=pair.b,
+            p_value=pair.p_holm,
+            words=words(pair),
+        )
+        for pair in pairs
+    ]
     return PageData(
         title=f"reasondistill: {' and '.join(s.name for s in systems) if len(systems) == 2 else len(systems)} compared",
-        summary=[words(pair) for pair in pairs],
+        summary=[c.words for c in comparisons],
         accuracies=[Bar(label=system.name, group=metric, estimate=system.accuracy) for system in systems],
-        comparisons=[_comparison(pair) for pair in pairs],
-        rollouts=[view for place in places for view in _views(place)],
+        comparisons=comparisons,
+        rollouts=[view for s in systems if is_evaluation(Path(s.name)) for view in _views(Path(s.name))],
     )
 
 
@@ -70,39 +77,18 @@ def _figures(metrics: Mapping[str, Estimate]) -> Iterator[Figure]:
 
 def _counts(report: Row) -> list[Count]:
     outcomes: Mapping[str, int] = report["outcomes"]
-    judged = report["rollouts"] - outcomes.get("error", 0)
+    lost = outcomes.get("error", 0)
+    judged = report["rollouts"] - lost
     wrong = {name: n for name, n in outcomes.items() if name not in ("correct", "error")}
     return [
         Count(stage="rollouts", kept=report["rollouts"]),
-        Count(stage="judged", kept=judged, dropped=report["rollouts"] - judged, reasons=_some(outcomes, "error")),
+        Count(stage="judged", kept=judged, dropped=lost, reasons={"error": lost} if lost else {}),
         Count(stage="correct", kept=outcomes.get("correct", 0), dropped=sum(wrong.values()), reasons=wrong),
     ]
 
 
-def _some(outcomes: Mapping[str, int], name: str) -> dict[str, int]:
-    return {name: outcomes[name]} if outcomes.get(name) else {}
-
-
 def _views(place: Path) -> Iterator[RolloutView]:
-    problems = read_problems(place)
-    verdicts = read_verdicts(Table(place / "verdicts", key="rollout_id"))
-    for rollout in read_measured(place):
-        if rollout.id in verdicts and rollout.problem_id in problems:
-            verdict = verdicts[rollout.id].to_row()
-            yield view_rollout(rollout, problems[rollout.problem_id], verdict, place.name, "")
-
-
-def _comparison(pair: Pair) -> Comparison:
-    return Comparison(
-        label_a=pair.a,
-        label_b=pair.b,
-        difference=pair.difference,
-        low=pair.low,
-        high=pair.high,
-        n=pair.n,
-        p_value=pair.p_holm,
-        words=words(pair),
-    )
+    return view_rollouts(place, read_measured(place), read_problems(place), place.name, {}, "")
 
 
 def _provenance(report: Row) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ..curation.contamination import BRACKETS
 from ..errors import StoreError
 from . import text
 from .charts import accuracy_chart, counts_chart, hits_chart, loss_chart, minutes_chart
-from .data import Change, PageData, RolloutView
+from .data import PageData, RolloutView
 from .scaling_chart import scaling_chart
 
 MAX_MATCHES = 200
@@ -28,10 +28,7 @@ _OUTCOMES = ("correct", "incorrect", "no_answer", "timeout", "undecided", "error
 
 
 def build_page(data: PageData, out: Path) -> None:
-    """Write the report to `out`, replacing it whole; the same data gives the same bytes.
-
-    Raises StoreError when the file cannot be written.
-    """
+    """Write the report to `out`, replacing it whole; the same data gives the same bytes. Raises StoreError."""
     page = render_page(data).encode()
     unfinished = out.with_name(out.name + ".tmp")
     try:
@@ -41,9 +38,8 @@ def build_page(data: PageData, out: Path) -> None:
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()
-        raise StoreError(
-            f"{out}: cannot write the report ({error.strerror}); free space or choose another folder"
-        ) from error
+        way_out = "free space or choose another folder"
+        raise StoreError(f"{out}: cannot write the report ({error.strerror}); {way_out}") from error
 
 
 def render_page(data: PageData) -> str:
@@ -54,15 +50,24 @@ def render_page(data: PageData) -> str:
     """
     from jinja2 import Environment, StrictUndefined
 
+    def shown(value: object) -> object:
+        return text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, undefined=StrictUndefined, finalize=shown, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(percent=text.percent, points=text.points, p=text.p_words, duration=text.duration)
     script = _part("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # Our one script by its hash, styles in the page, no address at all.
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
     embedded = embed(data.rollouts)
     return environment.from_string(_part("page.html")).render(
         data=data,
-        policy=_policy(script),
+        policy=policy,
         style=_part("page.css"),
         script=script,
         charts=_charts(data),
@@ -72,7 +77,7 @@ def render_page(data: PageData) -> str:
         outcomes=outcomes_of(data.rollouts),
         sets=outcome_rows(data.rollouts),
         embedded=embedded,
-        side_by_side=_side_by_side,
+        side_by_side=lambda change: _link(open=change.before, beside=change.after),
         size=f"{len(embedded) / 1e6:.1f} MB",
         brackets=BRACKETS,
         max_matches=MAX_MATCHES,
@@ -120,10 +125,6 @@ def outcome_rows(rollouts: Sequence[RolloutView]) -> list[OutcomeRow]:
     return rows
 
 
-def _shown(value: object) -> object:
-    return text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
 def _charts(data: PageData) -> dict[str, str]:
     return {
         "accuracy": accuracy_chart(data.accuracies) if data.accuracies else "",
@@ -144,21 +145,8 @@ def _loss_ends(data: PageData) -> list[tuple[str, int, int, float, float]]:
     return ends
 
 
-def _policy(script: str) -> str:
-    """Return the content policy: our one script by its hash, styles in the page, no address at all."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
 def _link(**state: str) -> str:
     return "#" + urlencode({key: text.visible(value) for key, value in state.items()})
-
-
-def _side_by_side(change: Change) -> str:
-    return _link(open=change.before, beside=change.after)
 
 
 def _part(name: str) -> str:

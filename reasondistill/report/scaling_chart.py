@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .data import Curve
-from .svg import GRID, INK, MUTED, SERIES, inline_svg, new_figure, standalone_svg
+from .svg import INK, MUTED, SERIES, add_legend, inline_svg, new_figure, standalone_svg, style_axes
 from .text import one_line
 
 LABEL = "Accuracy against tokens of a problem, with 95 % bands; numbers in the table"
@@ -36,13 +36,12 @@ def draw_scaling(curves: Sequence[Curve]) -> Any:
     colors = _colors(shown)
     for curve in shown:
         _draw(axes, curve, colors[curve.name])
-    _ring(axes, shown)
+    best = sorted((p.tokens, 100 * p.estimate.value) for curve in shown for p in curve.points if p.optimal)
+    if best:
+        ring = {"linestyle": "none", "marker": "o", "markersize": 10, "markerfacecolor": "none", "markeredgecolor": INK}
+        axes.plot([x for x, _ in best], [y for _, y in best], label="compute-optimal", **ring)
     _style(axes, shown)
-    legend = figure.legend(
-        loc="lower left", ncols=2, frameon=False, fontsize=11, labelcolor=INK, bbox_to_anchor=(0.02, 0.0)
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    add_legend(figure, fontsize=11, loc="lower left", ncols=2, bbox_to_anchor=(0.02, 0.0))
     return figure
 
 
@@ -71,37 +70,14 @@ def _draw(axes: Any, curve: Curve, color: str) -> None:
             axes.plot([x[0], x[0]], [low[0], high[0]], color=color, alpha=0.5, linewidth=2)
 
 
-def _ring(axes: Any, curves: Sequence[Curve]) -> None:
-    best = sorted((p.tokens, 100 * p.estimate.value) for curve in curves for p in curve.points if p.optimal)
-    if best:
-        axes.plot(
-            [x for x, _ in best],
-            [y for _, y in best],
-            linestyle="none",
-            marker="o",
-            markersize=10,
-            markerfacecolor="none",
-            markeredgecolor=INK,
-            label="compute-optimal",
-        )
-
-
 def _style(axes: Any, curves: Sequence[Curve]) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
     tokens = [p.tokens for curve in curves for p in curve.points]
-    axes.set_facecolor("none")
     if tokens and min(tokens) > 0 and max(tokens) / min(tokens) >= _WIDE:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel("tokens of a problem", color=MUTED, fontsize=12)
-    axes.set_title("solved, %", color=MUTED, fontsize=12, loc="left")
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(100.0, axes.get_ylim()[1]))
-    axes.tick_params(colors=MUTED, labelsize=11, length=0)
-    axes.grid(color=GRID, linewidth=1)
-    axes.set_axisbelow(True)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(GRID)
+    style_axes(axes, "tokens of a problem", "solved, %")

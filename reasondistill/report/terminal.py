@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .data import Count, PageData
+from .data import Bar, PageData
 from .text import duration, interval, measured, one_line, percent
 
 if TYPE_CHECKING:
@@ -27,9 +28,25 @@ def print_summary(data: PageData, console: Console, *, page: Path | None = None)
     console.print(Text(one_line(data.title), style="bold"))
     for sentence in data.summary:
         console.print(_plain(sentence))
-    for table in (_accuracies(data), _counts(data), _times(data)):
-        if table.row_count:
-            console.print(table)
+    stages = [
+        (
+            count.stage,
+            f"{count.kept:,}",
+            f"{count.dropped:,}",
+            ", ".join(f"{r} {n:,}" for r, n in count.reasons.items()),
+        )
+        for count in data.waterfall
+    ]
+    times = [(stage, duration(seconds)) for stage, seconds in data.seconds]
+    if len(times) > 1:
+        times.append(("all", duration(sum(seconds for _, seconds in data.seconds))))
+    for columns, rows in (
+        (("accuracy", "on", ">", "95 % interval>", "n>"), [_accuracy(bar) for bar in data.accuracies]),
+        (("stage", "kept>", "dropped>", "why dropped"), stages),
+        (("stage", "time>"), times),
+    ):
+        if rows:
+            console.print(_table(columns, rows))
     for comparison in data.comparisons:
         if comparison.words:
             console.print(_plain(comparison.words))
@@ -38,48 +55,23 @@ def print_summary(data: PageData, console: Console, *, page: Path | None = None)
         console.print(Text.assemble("report: ", one_line(str(page), 4096)), soft_wrap=True)
 
 
-def _accuracies(data: PageData) -> Table:
-    table = _table("accuracy", "on", ">", "95 % interval>", "n>")
-    for bar in data.accuracies:
-        e = bar.estimate
-        numbers = (percent(e.value), interval(e.low, e.high)) if measured(e) else ("no data", "")
-        _add(table, bar.label, bar.group, *numbers, str(e.n))
-    return table
+def _accuracy(bar: Bar) -> tuple[str, ...]:
+    e = bar.estimate
+    numbers = (percent(e.value), interval(e.low, e.high)) if measured(e) else ("no data", "")
+    return bar.label, bar.group, *numbers, str(e.n)
 
 
-def _counts(data: PageData) -> Table:
-    table = _table("stage", "kept>", "dropped>", "why dropped")
-    for count in data.waterfall:
-        _add(table, count.stage, f"{count.kept:,}", f"{count.dropped:,}", _reasons(count))
-    return table
-
-
-def _reasons(count: Count) -> str:
-    return ", ".join(f"{reason} {n:,}" for reason, n in count.reasons.items())
-
-
-def _times(data: PageData) -> Table:
-    table = _table("stage", "time>")
-    for stage, seconds in data.seconds:
-        _add(table, stage, duration(seconds))
-    if len(data.seconds) > 1:
-        _add(table, "all", duration(sum(seconds for _, seconds in data.seconds)))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    """Return an empty table; a name that ends with `>` makes a column of numbers."""
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table; a name that ends with `>` makes a column of numbers."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         table.add_column(name.removesuffix(">"), justify="right" if name.endswith(">") else "left")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
     return table
-
-
-def _add(table: Table, *cells: str) -> None:
-    table.add_row(*(_plain(cell) for cell in cells))
 
 
 def _plain(words: str) -> Text:

@@ -21,7 +21,7 @@ def visible(text: str) -> str:
     >>> visible("a" + chr(27) + "[31m" + chr(0x202E))
     'a‹U+001B›[31m‹U+202E›'
     """
-    return _UNSAFE.sub(_sign, text.replace("\r\n", "\n"))
+    return _UNSAFE.sub(lambda match: f"‹U+{ord(match.group()):04X}›", text.replace("\r\n", "\n"))
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -98,7 +98,3 @@ def by_group(bars: list[Bar]) -> list[tuple[str, list[Bar]]]:
     order = list(dict.fromkeys(bar.group for bar in bars))
     ranked = sorted(bars, key=lambda bar: order.index(bar.group))
     return [(group, list(members)) for group, members in groupby(ranked, key=lambda bar: bar.group)]
-
-
-def _sign(match: re.Match[str]) -> str:
-    return f"‹U+{ord(match.group()):04X}›"

@@ -16,11 +16,9 @@ from ..report.data import (
     ScalingView,
     TransitionView,
 )
-from ..report.rollout_view import view_rollout
+from ..report.rollout_view import view_rollouts
 from ..report.text import percent
-from ..store import Table
 from ..store.rollout_table import read_rollouts
-from ..verification.judging import read_verdicts
 from .curves import Curves
 from .grid import Cell
 from .recipe import ScalingRecipe
@@ -112,7 +110,4 @@ def _transitions(curves: Curves) -> Iterator[TransitionView]:
 def _rollouts(sets: Mapping[Cell, SampleSet]) -> Iterator[RolloutView]:
     for given in sets.values():
         problems = {p.id: p for p in load_problems(given.problems)}
-        verdicts = read_verdicts(Table(given.folder / "verdicts", key="rollout_id"))
-        for rollout in read_rollouts(given.folder):
-            if rollout.problem_id in problems and rollout.id in verdicts:
-                yield view_rollout(rollout, problems[rollout.problem_id], verdicts[rollout.id].to_row(), given.label)
+        yield from view_rollouts(given.folder, read_rollouts(given.folder), problems, given.label, {}, "")

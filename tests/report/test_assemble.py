@@ -409,7 +409,8 @@ def test_the_page_shows_the_code_of_a_rollout_and_what_it_printed(run, make_roll
 @pytest.mark.parametrize(("p", "end"), [(0.03, "b is better."), (0.07, "no difference can be concluded.")])
 def test_a_difference_is_told_only_where_interval_and_test_agree(p, end):
     row = {"difference": 0.07, "low": 0.01, "high": 0.15, "n": 80, "p_value": p}
-    assert assemble._comparison("a", "b", "all", row).words.endswith(end)
+    [comparison] = assemble._comparisons({"paired_by_set": {"all": row}})
+    assert comparison.words.endswith(end.replace("b is", "student after is"))
 
 
 def test_what_decontamination_and_labels_told_is_reported(finished):
