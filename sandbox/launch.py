@@ -60,10 +60,12 @@ class TaskResult:
     reason: str = ""
     stdout_truncated: bool = False
     """Whether stdout itself was cut, where `truncated` may come from stderr."""
+    forks: int = 0
+    """Processes that the task has started."""
 
     def execution(self) -> Execution:
         """Return the same with the streams as text."""
-        own = ("result", "stdout_truncated")
+        own = ("result", "stdout_truncated", "forks")
         shared = {name: getattr(self, name) for name in TaskResult.__slots__ if name not in own}
         for name in ("stdout", "stderr"):
             shared[name] = shared[name].decode("utf-8", "replace")
@@ -305,6 +307,7 @@ def _result(one: _Running, isolation: str) -> TaskResult:
         truncated=one.stdout.truncated or one.stderr.truncated, stdout_truncated=one.stdout.truncated,
         result=one.result.kept() if one.result is not None else b"",
         wall_seconds=one.wall_seconds, cpu_seconds=ended.get("cpu", 0.0), isolation=isolation, reason=reason,
+        forks=ended.get("forks", 0),
     )  # fmt: skip
 
 

@@ -36,6 +36,8 @@ class AssertTests:
     code: str
     entry_point: str | None = None
     """Name passed to `check`; names that the code itself uses need no entry point."""
+    fallback: str | None = None
+    """The program's own name passed to `check` where nothing names the entry point; the tests see it under no name."""
     prompt: str = ""
     """Code whose whole functions the tests may use."""
 
@@ -131,14 +133,16 @@ def run_tests(
     again = trial.run(limits.wall_seconds, keep_arguments=True)
     if again.outcome is TestOutcome.PASSED:
         return run
-    reason = f"calls change their arguments as well as return something; {again.outcome} without those changes"
+    reason = f"calls change their arguments; {again.outcome} without those changes"
+    if again.outcome is TestOutcome.FAILED and not trial.wants_changes:
+        return replace(again, reason=reason)
     return replace(run, outcome=TestOutcome.UNDECIDED, reason=reason)
 
 
 def starved(task: TaskResult, seconds: float, share: float = 0.5) -> bool:
-    """Whether a program used up its wall clock with less than a share of a processor, because the machine is busy."""
+    """Whether a program ran out of time with less than a share of a processor, as the machine is busy with others."""
     wanted_more = _ASLEEP_SECONDS < task.cpu_seconds < share * seconds
-    return wanted_more and os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
+    return wanted_more and os.getloadavg()[0] - task.forks > 1.5 * (os.cpu_count() or 1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,6 +160,8 @@ class _Trial:
     starving: bool = False
     """Whether even more time would not help."""
     changed_arguments: bool = False
+    wants_changes: bool = False
+    """Whether the tests look at changes that calls make to their arguments."""
 
     def run(self, seconds: float, *, keep_arguments: bool = False) -> TestRun:
         """Run candidate and tester once; `seconds` bound the candidate's wall clock, not its processor time."""
@@ -171,7 +177,8 @@ class _Trial:
         payload = _json({**self.payload, **clocks})
         tests = Task(entry="tester", payload=payload, limits=limits, linked=True, result=True)
         candidate, tester = self.pool.launch([program, tests], wall_seconds=total + 0.5)
-        run, self.changed_arguments = _test_run(candidate, tester)
+        run, row = _test_run(candidate, tester)
+        self.changed_arguments, self.wants_changes = row.get("changed_arguments", False), row.get("wants_changes", True)
         self.spent += tester.wall_seconds
         self.starved = starved(candidate, seconds)
         self.starving = starved(candidate, seconds, share=0.25)
@@ -189,17 +196,20 @@ def _json(row: dict[str, Any]) -> bytes:
     return json.dumps(row).encode("ascii")
 
 
-def _test_run(candidate: TaskResult, tester: TaskResult) -> tuple[TestRun, bool]:
+def _test_run(candidate: TaskResult, tester: TaskResult) -> tuple[TestRun, dict[str, Any]]:
+    """Return the run, and the tester's report where it made one."""
     for task, name in ((tester, "tester"), (candidate, "candidate")):
         if task.status is Status.SANDBOX_ERROR:
-            return _unjudged(TestOutcome.SANDBOX_ERROR, f"{name}: {task.reason}", task.isolation), False
+            return _unjudged(TestOutcome.SANDBOX_ERROR, f"{name}: {task.reason}", task.isolation), {}
     if tester.status in (Status.NONZERO_EXIT, Status.EXCEPTION):
         last = tester.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         reason = f"the tester ended with exit code {tester.exit_code}: {last}"
-        return _unjudged(TestOutcome.SANDBOX_ERROR, reason, tester.isolation), False
+        return _unjudged(TestOutcome.SANDBOX_ERROR, reason, tester.isolation), {}
     if tester.status is not Status.OK:
         reason = f"the tests did not come to an end: {tester.status} {tester.reason}".rstrip()
-        return _unjudged(TestOutcome.UNDECIDED, reason, tester.isolation), False
+        # A blank instead of a report: the program has answered, and its answers made the tests too long or too large.
+        late = TestOutcome.TIMEOUT if tester.status is Status.TIMEOUT else TestOutcome.FAILED
+        return _unjudged(late if tester.result else TestOutcome.UNDECIDED, reason, tester.isolation), {}
     row = json.loads(tester.result)
     outcome, reason = TestOutcome(row["outcome"]), row["reason"]
     if reason == "gone":  # the tester knows only that the candidate ended
@@ -213,7 +223,7 @@ def _test_run(candidate: TaskResult, tester: TaskResult) -> tuple[TestRun, bool]
         outcome=outcome, reason=reason, passed=row["passed"], total=row["total"], failures=tuple(row["failures"]),
         isolation=tester.isolation, seconds=tester.wall_seconds,
     )  # fmt: skip
-    return run, row["changed_arguments"]
+    return run, row
 
 
 def _unjudged(outcome: TestOutcome, reason: str, isolation: str) -> TestRun:

@@ -406,6 +406,7 @@ class Zygote:
         ended = {
             "ended": child.index, "status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime,
             "began": child.began, "failure": child.failure, "note": child.box.page[0], "killed_for": child.killed_for,
+            "forks": child.forks,
         }  # fmt: skip
         self._boxes.give_back(child.box)
         if (launch := child.launch) is not None:

@@ -7,27 +7,25 @@ prompt's text, as a candidate's helper must not judge itself), and a name of the
 
 import ast
 import builtins
+import contextlib
+import functools
 import importlib
-import inspect
 import re
 import sys
 import types
 import warnings
 from typing import Any
 
-from .brief import brief
+from . import tests_text
+from .brief import brief, text_of
 from .prompt_helpers import prompt_helpers
 from .remotes import TESTS_FILE, TESTS_MODULES, Remotes, Stop
 from .report import Report
-from .usual_names import MODULES, NODES, usual_names
+from .usual_names import NODES, usual_names
 
-_MAX_SPLIT = 200_000
-"""Characters up to which tests run statement by statement, which shows all failures."""
 _SHARED_STATE = re.compile(r"\b(unittest\.mock|import mock|mock\.patch|monkeypatch|tempfile|shutil)\b")
 
 
-_TEST_MODULES = {**{name: name for name in MODULES}, "np": "numpy", "numpy": "numpy", "pytest": "pytest"}
-"""Names that always mean a module, never a name of the program, even in tests that do not import it."""
 _PROGRAM_MODULES = ("solution", "main", "submission")
 """Modules from which tests may import the program's names."""
 _JUDGES = re.compile(r"assert|raise|fail\(")
@@ -51,7 +49,7 @@ def run_assert_tests(payload: dict[str, Any], remotes: Remotes, report: Report) 
 
 def _pieces(code: str) -> list[tuple[str, types.CodeType]]:
     """Split the code into pieces that count as one test each, with their text: asserts, runs of other statements."""
-    if len(code) > _MAX_SPLIT or "\nassert" not in f"\n{code}":
+    if len(code) > tests_text.MAX_READ or "\nassert" not in f"\n{code}":
         return [("", compile(code, TESTS_FILE, "exec", dont_inherit=True, optimize=0))]
     groups: list[list[ast.stmt]] = []
     for statement in ast.parse(code).body:
@@ -74,7 +72,7 @@ class _Tests:
         self._remotes = remotes
         self._report = report
         self._lines: list[str] | None = None
-        self._space = _Names(self._entry, self._code, payload["prompt"], remotes)
+        self._space = _Names(self._entry, self._code, payload["prompt"], remotes, payload["fallback"])
         self._path: str = (payload["entry_point"] or "")[len(self._entry or "") :]
         if _SHARED_STATE.search(self._code):
             report.excuse = "the tests patch modules or use files, which the program's own process does not share"
@@ -82,9 +80,12 @@ class _Tests:
     def run(self, pieces: list[tuple[str, types.CodeType]]) -> None:
         # Tests may be under `if __name__ == "__main__"`, without a runner.
         script = "__main__" in self._code and "unittest.main" not in self._code and "pytest.main" not in self._code
+        if self._remotes.keeps_arguments:
+            self._remotes.wanted = tests_text.wanted_changes(self._code)
         module = types.ModuleType(TESTS_MODULES[script])
         self._space.update(vars(module))
-        sys.modules.update({name: _ProgramModule(name, self._remotes) for name in _PROGRAM_MODULES})
+        names = {*_PROGRAM_MODULES, *tests_text.unknown_modules(self._code, self._entry)}
+        sys.modules.update({name: _ProgramModule(name, self._remotes) for name in names})
         for claim in (self._space.claim_entry, lambda: self._space.claim_for_classes([code for _, code in pieces])):
             if not self._attempt(claim, self._entry or "the program", False):
                 return
@@ -100,12 +101,31 @@ class _Tests:
         defined = [(n, v) for n, v in self._space.items() if getattr(v, "__module__", None) in TESTS_MODULES]
         calls = self._remotes.calls
         for name, value in defined:
+            # The tests themselves run what they mention elsewhere than in its definition.
+            ran = calls and re.search(rf"(?<!def )(?<!class )\b{name}\b", self._code)
             if name == "check" and isinstance(value, types.FunctionType) and "\ncheck(" not in f"\n{self._code}":
-                self._attempt(lambda value=value: value(*self._arguments(value)), "")
+                self._attempt(lambda value=value: _finished(value(*self._arguments(value))), "")
             elif isinstance(value, type) and any(_is_test_case(kind) for kind in value.__mro__):
                 self._attempt(lambda value=value: self._run_test_case(value), name, False)
-            elif name.startswith("test") and isinstance(value, types.FunctionType) and calls == 0:
-                self._attempt(lambda value=value: value(*self._arguments(value)), name)
+            elif isinstance(value, type) and name.startswith("Test") and not ran:
+                self._run_test_class(value)
+            elif name.startswith("test") and isinstance(value, types.FunctionType) and not ran:
+                self._attempt(lambda value=value: _finished(value(*self._arguments(value))), name)
+
+    def _run_test_class(self, case: type) -> None:
+        """Run the tests of a class as pytest does: each on an instance of its own, between setup and teardown."""
+        for name in [name for name in dir(case) if name.startswith("test") and callable(getattr(case, name))]:
+            if getattr(case, name).__code__.co_argcount > 1 or hasattr(getattr(case, name), "pytestmark"):
+                self._remotes.stop("undecided", f"{name} of the tests wants a runner that gives it arguments")
+
+            def run(name: str = name) -> None:
+                one = case()
+                getattr(case, "setup_class", _nothing)()
+                getattr(one, "setup_method", getattr(one, "setup", _nothing))()
+                _finished(getattr(one, name)())
+                getattr(one, "teardown_method", getattr(one, "teardown", _nothing))()
+
+            self._attempt(run, name)
 
     def _arguments(self, function: types.FunctionType) -> list[Any]:
         """Return the candidate's entry point for the only argument without a default."""
@@ -150,7 +170,7 @@ class _Tests:
         # A note shows that the candidate raised it; a NameError, that the candidate lacks a name.
         theirs = hasattr(error, "__notes__") or isinstance(error, NameError)
         if not theirs and (isinstance(error, ImportError) or not self._remotes.touched):
-            self._report.broken = f"the tests raise {type(error).__name__}: {str(error)[:300]}"
+            self._report.broken = f"the tests raise {type(error).__name__}: {text_of(error)}"
             return
         statement, expected = self._failing(error)
         asserted = isinstance(error, AssertionError)
@@ -159,7 +179,7 @@ class _Tests:
             call=self._remotes.last_call or None,
             expected=expected,
             got=self._remotes.last_result if self._remotes.calls else None,
-            error=None if asserted and not str(error) else f"{type(error).__name__}: {str(error)[:300]}",
+            error=None if asserted and not text_of(error) else f"{type(error).__name__}: {text_of(error)}",
         )
 
     def _failing(self, error: BaseException) -> tuple[str, str | None]:
@@ -177,6 +197,18 @@ class _Tests:
         known = place.tb_frame.f_locals
         expected = next((known[name] for name in ("expected", "exp", "want", "expect") if name in known), None)
         return line, None if expected is None else brief(expected)
+
+
+def _nothing() -> None:
+    """The setup of a test class that has none."""
+
+
+def _finished(result: Any) -> None:
+    """Wait for the end of a test function that is async."""
+    if isinstance(result, types.CoroutineType):
+        import asyncio
+
+        asyncio.run(result)
 
 
 def _is_test_case(kind: type) -> bool:
@@ -200,26 +232,40 @@ class _ProgramModule(types.ModuleType):
 class _Names(dict[str, Any]):
     """The names of the tests; missing ones are looked up in the order of the module's docstring."""
 
-    def __init__(self, entry: str | None, code: str, prompt: str, remotes: Remotes) -> None:
+    def __init__(
+        self, entry: str | None, code: str, prompt: str, remotes: Remotes, fallback: str | None = None
+    ) -> None:
         super().__init__()
         self._code = code
         self._entry = entry
         self._prompt = prompt
         self._remotes = remotes
         self._helpers: dict[str, Any] | None = None
+        self._fallback = fallback
 
     def entry(self) -> Any:
-        return self[self._entry] if self._entry is not None else None
+        if self._entry is not None or self._fallback is None:
+            return self[self._entry] if self._entry is not None else None
+        return self._remotes.names([self._fallback]).get(self._fallback)
 
     def claim_entry(self) -> None:
         """Put the entry point before a builtin of the same name."""
-        name = self._entry or _builtin_under_test(self._code)
-        if name is not None and hasattr(builtins, name):
+        names = {self._entry} if self._entry else self._under_test
+        if len(names) == 1 and hasattr(builtins, name := next(iter(names))):
             self.update(self._remotes.names([name]))
+
+    @functools.cached_property
+    def _under_test(self) -> set[str]:
+        return tests_text.names_under_test(self._code) if self._entry is None else set()
+
+    def _module(self, name: str) -> str | None:
+        """Return the module that a name means, though the tests do not import it."""
+        as_module = name in sys.stdlib_module_names and name in tests_text.module_names(self._code)
+        return tests_text.TEST_MODULES.get(name, name if as_module else None)
 
     def claim_for_classes(self, codes: list[types.CodeType]) -> None:
         """Look up the names in class bodies now, as the interpreter does not ask `__missing__` for those."""
-        wanted = {name for code in codes for name in _names_in_classes(code) if not hasattr(builtins, name)}
+        wanted = {name for code in codes for name in tests_text.names_in_classes(code) if not hasattr(builtins, name)}
         for name in sorted(wanted - set(self)):
             try:
                 self[name] = self._find(name)
@@ -233,16 +279,11 @@ class _Names(dict[str, Any]):
         return value
 
     def _find(self, name: str) -> Any:
-        if name != self._entry and name in _TEST_MODULES:
-            return importlib.import_module(_TEST_MODULES[name])
-        if (
-            name not in (self._entry, *NODES)
-            and (usual := usual_names([name]))
-            and (
-                # A usual name is a tool, not the subject of the tests, where they also use other names.
-                self._entry is not None or _names_asked_for(self._code) - {name}
-            )
-        ):
+        if name != self._entry and (module := self._module(name)):
+            with contextlib.suppress(ImportError):
+                return importlib.import_module(module)
+        # A usual name is a tool, unless tests without an entry point use nothing else and call it innermost.
+        if name not in (self._entry, *NODES) and (usual := usual_names([name])) and name not in self._under_test:
             return usual[name]
         if name != self._entry and self._prompt and name in self._from_prompt():
             return self._from_prompt()[name]
@@ -257,56 +298,3 @@ class _Names(dict[str, Any]):
             space = _Names(self._entry, self._prompt, "", self._remotes)
             self._helpers = prompt_helpers(self._prompt, self._entry, space)
         return self._helpers
-
-
-def _names_in_classes(code: types.CodeType, in_class: bool = False) -> set[str]:
-    """Return the names used in class bodies of some code, with their attributes."""
-    names = set(code.co_names) if in_class else set()
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names_in_classes(constant, in_class=not constant.co_flags & inspect.CO_OPTIMIZED)
-    return names
-
-
-def _names_asked_for(code: str) -> set[str]:
-    """Return the names in some tests that only the program can define.
-
-    >>> sorted(_names_asked_for("assert isclose(f(1), g(1)) and len([np])"))
-    ['f', 'g']
-    """
-    if len(code) > _MAX_SPLIT:
-        return {"unknown"}
-    used: set[str] = set()
-    bound: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Name):
-            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.alias):
-            bound.add(node.asname or node.name.partition(".")[0])
-    free = {name for name in used - bound if not hasattr(builtins, name)}
-    return free - set(usual_names(free)) - set(_TEST_MODULES)
-
-
-def _builtin_under_test(code: str) -> str | None:
-    """Return the builtin that tests without an entry point call innermost, if they call nothing else.
-
-    >>> _builtin_under_test("assert abs(sum(1, 2) - 3) < 1")
-    'sum'
-    >>> _builtin_under_test("assert len(f(1)) == 1") is None
-    True
-    """
-    if len(code) > _MAX_SPLIT:
-        return None
-    inner: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not hasattr(builtins, node.id):
-            return None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            below = [n for a in [*node.args, *node.keywords] for n in ast.walk(a)]
-            if not any(isinstance(n, ast.Call) for n in below):
-                inner.add(node.func.id)
-    return inner.pop() if len(inner) == 1 else None

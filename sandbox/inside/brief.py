@@ -37,6 +37,15 @@ def _brief(value: Any, depth: int) -> str:
         comma = "," if kind is tuple and len(value) == 1 else ""
         return f"{opening}{', '.join(parts)}{comma}{closing}" if parts or kind is not set else "set()"
     if kind.__module__ in ("builtins", "fractions", "decimal", "datetime"):
-        with contextlib.suppress(ValueError):  # an integer inside has more digits than Python prints
+        # An integer inside may have more digits than Python prints, an object's own text may raise anything.
+        with contextlib.suppress(BaseException):
             return repr(value)[:_MAX_CHARACTERS]
     return kind.__name__ if kind.__module__ == "collections" else f"<{kind.__name__}>"
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception's text, cut; its arguments may have none."""
+    try:
+        return str(error)[:300]
+    except BaseException:  # noqa: BLE001 - an argument's text may raise anything
+        return "a text that cannot be shown"

@@ -82,6 +82,6 @@ def _close(got: Any, expected: float) -> bool:
         number = float(got)
     except (OverflowError, ValueError, TypeError):
         return False
-    if number == expected:
-        return True
+    if number == expected or abs(expected) == float("inf"):
+        return number == expected  # infinity is no measure of nearness
     return abs(number - expected) <= TOLERANCE * max(1.0, abs(expected)) and abs(number) != float("inf")

@@ -16,6 +16,7 @@ from .tester import judge
 _PROGRAM = Program(readings=(Reading(source="def f(x):\n    return [n + 1 for n in x]\n"),))
 _TESTS = {
     "style": "assert", "code": "def check(candidate):\n    assert candidate([1, 2]) == [2, 3]\n", "entry_point": "f",
+    "fallback": None,
     "prompt": "", "fail_fast": False, "candidate_seconds": 60.0, "total_seconds": 60.0, "keep_arguments": False,
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from ..wire import Channel
@@ -23,6 +23,10 @@ from .stand_ins import Remote, RemoteClass, RemoteFunction, object_class, target
 TESTS_FILE = "tests"
 TESTS_MODULES = ("tests", "__main__")
 """Names of the module that tests run in; the second where they ask for it."""
+
+
+STALL_SECONDS = 1.0
+"""Processor time after an answer of the program from which the tests' slowness is laid to that answer."""
 
 
 class Stop(BaseException):
@@ -38,9 +42,18 @@ class Remotes:
     """The tester's knowledge of the candidate, and the time that the candidate has used."""
 
     def __init__(
-        self, channel: Channel, *, candidate_seconds: float, total_seconds: float, keep_arguments: bool = False
+        self,
+        channel: Channel,
+        *,
+        candidate_seconds: float,
+        total_seconds: float,
+        keep_arguments: bool = False,
+        note: Callable[[], None] | None = None,
     ) -> None:
-        """`keep_arguments` leaves the arguments of calls that return something unchanged."""
+        """`keep_arguments` leaves arguments and objects of the tests unchanged, but where the tests look at the change.
+
+        `note` is called at the program's first answer to a call.
+        """
         self._link = CallLink(channel, self._serve)
         self._known: dict[int, Any] = {}
         self._lent: list[Any] = []
@@ -52,7 +65,15 @@ class Remotes:
         self._spent = 0.0
         self._waiting_since: float | None = None
         self._reading = False
-        self._keep_arguments = keep_arguments
+        self.keeps_arguments = keep_arguments
+        self._kept: dict[tuple[int, str], Any] | None = None
+        self._note = note
+        self._stdout = sys.stdout
+        self._busy_since = time.process_time()
+        self.wanted: set[tuple[int, int]] | None = set()
+        """Places of the calls in the tests whose changes to arguments are kept whatever `keep_arguments` says."""
+        self.classes: set[int] = set()
+        """Numbers of the candidate's classes whose name in the tests is that of a class, not of a function."""
         self.calls = 0
         """Number of requests to the candidate, except for names."""
         self.touched = False
@@ -64,7 +85,7 @@ class Remotes:
         self._last_result: Any = None
         self.stopped: Stop | None = None
         self.changed_arguments = False
-        """Whether a call that returned something has changed its arguments too."""
+        """Whether a call has changed its arguments, or an object of the tests."""
         self.ended_iteration = False
         """Whether a call raised StopIteration, which may have ended a loop of the tests."""
 
@@ -81,6 +102,10 @@ class Remotes:
         """Return the candidate's values by name; missing names are left out."""
         self.touched = True
         values = self._ask_value(["names", names])
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, RemoteClass) and str(name).lstrip("_")[:1].isupper():
+                self.classes.add(target_of(value)[1])
+            self.calls += isinstance(value, type)  # a builtin type, such as `to_list = list`, is used without asking
         return values if isinstance(values, dict) else {}
 
     def stop(self, outcome: str, reason: str) -> NoReturn:
@@ -94,7 +119,12 @@ class Remotes:
         self.calls += 1
         self._last, self._last_text, self._last_result = (name, values, named), "", _Described("no answer")
         encoded = [self.encode(value) for value in values]
-        answer = self._ask_raw(["call", target, encoded, {key: self.encode(value) for key, value in named.items()}])
+        keeps = self.keeps_arguments and not self._is_wanted()
+        outer, self._kept = self._kept, {} if keeps else None
+        try:
+            answer = self._ask_raw(["call", target, encoded, {key: self.encode(value) for key, value in named.items()}])
+        finally:
+            self._kept = outer
         if answer[0] != "value":
             self._raise(answer)
         if len(answer) != 4:
@@ -102,8 +132,8 @@ class Remotes:
         changed, printed = answer[2:]
         if changed:
             self._last_text = self.last_call  # taken before the change, which would alter it
-            self.changed_arguments |= answer[1] is not None
-            if answer[1] is not None and self._keep_arguments:
+            self.changed_arguments = True
+            if keeps:
                 printed = None
                 if type(answer[1]) is list and answer[1][:1] == ["argument"] and type(changed) is list:
                     # A returned argument comes with its changes, as a copy.
@@ -111,10 +141,20 @@ class Remotes:
                     answer[1] = copies.get(answer[1][-1], answer[1]) if type(answer[1][-1]) is int else answer[1]
             else:
                 self._apply_changes(changed, values, named)
-        if printed:
+        if printed and sys.stdout is not self._stdout:
             sys.stdout.write(str(printed)[:100_000])
         self._last_result = result = self._result(answer[1], values)
         return result
+
+    def _is_wanted(self) -> bool:
+        """Whether the tests look at what the call that they make now changes."""
+        frame = sys._getframe(2)
+        while frame.f_code.co_filename != TESTS_FILE:
+            if frame.f_back is None:
+                return False
+            frame = frame.f_back
+        line, _, column, _ = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+        return (line, column) in (self.wanted or ())
 
     @property
     def last_call(self) -> str:
@@ -176,8 +216,10 @@ class Remotes:
             return
         if self._reading:
             self.stop("failed", "not_plain: what the program returned takes too long to read")
+        if self.calls and time.process_time() - self._busy_since > STALL_SECONDS:
+            self.stop("timeout", "what the tests do with what the program returned does not come to an end")
         if self.calls:
-            self.stop("undecided", "the tests, or what they do with what the program returned, ran too long")
+            self.stop("undecided", "the tests ran too long")
         self.stop("bad_tests", "the tests ran too long before they called the program")
 
     def _ask_raw(self, body: list[Any]) -> list[Any]:
@@ -197,6 +239,10 @@ class Remotes:
                 self._spent += time.monotonic() - began - (self._link.reading_seconds - read)
         if type(answer) is not list or not answer or type(answer[0]) is not str:
             self._forged()
+        self._busy_since = time.process_time()
+        if self.calls and self._note is not None:
+            self._note()
+            self._note = None
         return answer
 
     def _forged(self) -> NoReturn:
@@ -257,9 +303,15 @@ class Remotes:
                 return ["value", self.encode(lent(*values, **named))]
             if type(body[2]) is not str or body[2].startswith("_") or callable(lent):
                 return ["raise", "AttributeError", [f"{body[2]!r} is not handed over"]]
+            if body[0] == "get" and self._kept is not None and (body[1], body[2]) in self._kept:
+                return ["value", self._kept[body[1], body[2]]]
             if body[0] == "get":
                 return ["value", self.encode(getattr(lent, body[2]))]
-            setattr(lent, body[2], self._decode(body[3]))
+            self.changed_arguments = True
+            if self._kept is not None:
+                self._kept[body[1], body[2]] = self.encode(self._decode(body[3]))
+            else:
+                setattr(lent, body[2], self._decode(body[3]))
             return ["value", None]
         except Exception as error:  # noqa: BLE001 - an exception of a function of the tests goes to its caller
             names = [k.__name__ for k in type(error).__mro__ if getattr(builtins, k.__name__, None) is k]

@@ -41,4 +41,5 @@ class Report:
         return {
             "outcome": outcome, "reason": reason, "failures": self.failures, "passed": self.passed,
             "total": self.passed + self.failed, "changed_arguments": remotes.changed_arguments,
+            "wants_changes": remotes.wanted is None or bool(remotes.wanted),
         }  # fmt: skip

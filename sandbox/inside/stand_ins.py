@@ -67,7 +67,7 @@ class RemoteClass(Remote):
     __slots__ = ()
 
     def __call__(self, *values: Any, **named: Any) -> Any:
-        self._remotes.classes_used = True
+        self._remotes.classes_used |= self._number in self._remotes.classes
         return self._remotes.call(target_of(self), self._name, values, named)
 
     def __getattr__(self, name: str) -> Any:
@@ -114,8 +114,19 @@ def _method(method: str) -> Callable[..., Any]:
         if self._remotes.classes_used:
             reason = f"the tests rely on {method} of the program's class {self._name}, which cannot judge itself"
             self._remotes.stop("undecided", reason)
+        if method == "__contains__":  # by its items, of which it does not know what they are compared with
+            return any(item is other or item == other for item in iter(self))
         return NotImplemented
 
+    def leave(self: Remote, kind: Any, error: Any, _trace: Any) -> Any:
+        """Leave a `with` block; the program does not learn of a failed assertion, and cannot excuse it."""
+        if kind is None or not issubclass(kind, AssertionError) or hasattr(error, "__notes__"):
+            return self._remotes.special(target_of(self), method, (kind, error, None))
+        self._remotes.special(target_of(self), method, (None, None, None))
+        return False
+
+    if method == "__exit__":
+        return leave
     if method == "__call__":
         return lambda self, *values, **named: self._remotes.call(target_of(self), self._name, values, named)
     forward = lambda self, *values: self._remotes.special(target_of(self), method, values)  # noqa: E731

@@ -255,7 +255,7 @@ def test_nothing_is_kept_between_runs(pool: Pool) -> None:
 def test_the_arguments_cannot_be_emptied_to_pass(pool: Pool) -> None:
     tests = AssertTests(code="xs = [3, 1, 2]\nassert add(xs) == sorted(xs)")
     emptied = run_tests(program("def add(xs):\n    xs.clear()\n    return []"), tests, pool=pool)
-    assert emptied.outcome is TestOutcome.UNDECIDED
+    assert emptied.outcome is TestOutcome.FAILED
     sorted_in_place = run_tests(program("def add(xs):\n    xs.sort()\n    return xs"), tests, pool=pool)
     assert sorted_in_place.outcome is TestOutcome.PASSED
 

@@ -95,10 +95,11 @@ def judge_program(
     """Judge a program that is already extracted."""
     began, body = time.monotonic(), tests.body
     if isinstance(body, CallTests):
-        name = body.entry_point or found.method or found.entry_point or ""
+        name = body.entry_point or found.method or found.entry_point or found.last or ""
         body = replace(body, entry_point=name.rpartition(".")[2])
     elif isinstance(body, AssertTests):
-        body = replace(body, entry_point=body.entry_point or found.entry_point, prompt=code_of_prompt(prompt))
+        entry = body.entry_point or found.entry_point
+        body = replace(body, entry_point=entry, fallback=found.last, prompt=code_of_prompt(prompt))
     bounds = limits or Limits()
     if limits is None and tests.seconds is not None:
         bounds = Limits(wall_seconds=min(tests.seconds, MAX_SECONDS))

@@ -7,9 +7,14 @@ never pass through a float.
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 
-TOLERANCE = 1e-6
+TOLERANCE = Decimal("1e-6")
 """Absolute or relative, whichever is wider."""
+MAX_DIGITS = 50
+"""Digits of a difference that count."""
+_FRACTION = re.compile(r"\.|[eE][+-]")
+"""What makes a number a fraction. `1e2` alone does not: no language prints it, and it may be in base 16."""
 _FLOAT = re.compile(r"[+-]?(?:\d{1,400}\.\d{0,400}|\.\d{1,400}|\d{1,400})(?:[eE][+-]?\d{1,4})?", re.ASCII)
 
 
@@ -51,11 +56,11 @@ def _lines(text: str) -> list[str]:
 def _token_agrees(got: str, wanted: str) -> bool:
     if got == wanted:
         return True
-    is_fraction = "." in wanted or "e" in wanted or "E" in wanted
-    if not is_fraction or _FLOAT.fullmatch(wanted) is None or _FLOAT.fullmatch(got) is None:
+    if not _FRACTION.search(wanted) or _FLOAT.fullmatch(wanted) is None or _FLOAT.fullmatch(got) is None:
         return False
-    expected, number = float(wanted), float(got)
-    return abs(number - expected) <= TOLERANCE * max(1.0, abs(expected)) and abs(number) != float("inf")
+    expected, number = Decimal(wanted), Decimal(got)  # exact, and without infinity
+    with localcontext(prec=MAX_DIGITS):
+        return abs(number - expected) <= TOLERANCE * max(Decimal(1), abs(expected))
 
 
 def _cut(line: str) -> str:

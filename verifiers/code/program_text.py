@@ -36,7 +36,9 @@ class FoundProgram:
     """`fenced`, `unclosed_fence` or `whole`."""
     program: Program
     entry_point: str | None
-    """The one asked for; else the last function that the prompt or the program defines."""
+    """The one asked for; else the last function that the prompt defines."""
+    last: str | None
+    """The last function or class at the top of the program."""
     method: str | None
     """The first public method of the program's class `Solution`."""
     certain: bool
@@ -85,7 +87,8 @@ def find_program(
         text=text,
         where="whole" if block is None else "fenced" if block.closed else "unclosed_fence",
         program=Program(readings=tuple(readings), main=main),
-        entry_point=wanted or last_head(text),
+        entry_point=wanted,
+        last=last_head(text),
         method=method[1] if method else None,
         certain=block is not None or _CODE_START.search(text) is not None or text[:1] in " \t",
     )

@@ -115,6 +115,13 @@ class _StdioRun:
             place = f"stdin {_cut(case.input)!r}" + (f", {where}" if where else "")
             self.failures.append({"test": place, "expected": expected or _cut(case.output), "got": got})
 
+    def _checked(self, case: StdioCase, output: str) -> bool | None:
+        """Return what the checker says of an output; None where it fails."""
+        asked = json.dumps({"input": case.input, "expected": case.output, "output": output})
+        ran = self.pool.run(_CHECKER.format(checker=self.tests.checker), stdin=asked)
+        ended = ran.exit_code in (0, _REFUSED) and ran.status in (Status.OK, Status.NONZERO_EXIT)
+        return ran.exit_code == 0 if ended else None
+
     def _problem(self, case: StdioCase, ran: TaskResult) -> tuple[str, str, str] | None:
         """Return the fault in the output of one case: got, expected, where."""
         if ran.status is not Status.OK:
@@ -123,11 +130,11 @@ class _StdioRun:
             return _cut(last or f"{code} {ran.reason}".strip()), "", ""
         output = ran.stdout.decode("utf-8", "replace")
         if self.tests.checker:  # the benchmark's, in a sandboxed process
-            asked = json.dumps({"input": case.input, "expected": case.output, "output": output})
-            checked = self.pool.run(_CHECKER.format(checker=self.tests.checker), stdin=asked)
-            if checked.exit_code not in (0, _REFUSED) or checked.status not in (Status.OK, Status.NONZERO_EXIT):
-                raise _Unusable(f"the checker failed: {checked.status} {checked.stderr.strip()[-200:]}")
-            return None if checked.exit_code == 0 else (_cut(output), "", "refused by the checker")
+            checked = self._checked(case, output)
+            # A checker that breaks on this output, and not on the expected one, has met an output that is wrong.
+            if checked is None and self._checked(case, case.output) is None:
+                raise _Unusable("the checker failed, on the expected output too")
+            return None if checked else (_cut(output), "", "refused by the checker")
         if ran.stdout_truncated:
             return "an output that is far too long", "", ""
         found = difference(output, case.output)

@@ -85,6 +85,7 @@ def test_a_checker_decides_where_many_outputs_are_right() -> None:
     assert grade_code("print(1, 1)", tests).outcome is Outcome.INCORRECT
     broken = {**tests, "checker": "def check(input, expected, output):\n    return 1 / 0"}
     assert grade_code("print(1, 1)", broken).reason.startswith("bad_gold: the checker failed")
+    assert grade_code("print('abc')", tests).outcome is Outcome.INCORRECT  # the output breaks the checker
 
 
 def test_a_verdict_says_what_failed() -> None:
@@ -124,12 +125,12 @@ def test_the_command_says_under_which_isolation_and_takes_gzip() -> None:
 
 def test_rewards_leave_out_what_cannot_be_judged() -> None:
     good = [{"role": "assistant", "content": "```python\ndef f(x):\n    return x\n```"}]
-    wrong, unknown = "def f(x): return 0", "class f:\n    def __init__(s, x): pass\n    def __eq__(s, o): return True"
+    wrong, unknown = "def f(x): return 0", "class F:\n    def __init__(s, x): pass\n    def __eq__(s, o): return True"
     rewards = code_reward(
         prompts=["Return it."] * 4,
         completions=[good, wrong, unknown, ""],
         completion_ids=[[1]] * 4,
-        tests=[["assert f(1) == 1"]] * 4,
+        tests=[["assert f(1) == 1"], ["assert f(1) == 1"], ["assert F(1) == 1"], ["assert f(1) == 1"]],
     )
     assert rewards == [1.0, 0.0, None, 0.0]
     with pytest.raises(TypeError, match="tests"):
