@@ -151,7 +151,7 @@ class MessageText:
 def read_message(message: Mapping[str, Any], *, joint: str = "\n") -> MessageText:
     """Read content and thinking from a message's fields and content parts; `joint` joins several parts.
 
-    Raises TypeError for content that is neither text nor parts.
+    Raises TypeError for content that is neither text nor parts, and for a part that is a number.
 
     >>> parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "2 + 2"}]}, {"type": "text", "text": "4"}]
     >>> read_message({"content": parts})
@@ -162,6 +162,9 @@ def read_message(message: Mapping[str, Any], *, joint: str = "\n") -> MessageTex
     if not isinstance(content, str | list | None):
         raise TypeError(f"the content of a message must be text, got {type(content).__name__}")
     parts = content if isinstance(content, list) else []
+    for part in parts:
+        if not isinstance(part, str | Mapping | list | None):
+            raise TypeError(f"a part of a message's content must be an object, got {type(part).__name__}")
     thoughts = [part for part in parts if _is_thought(part)]
     text = content if isinstance(content, str) else "".join(_texts(p) for p in parts if not _is_thought(p))
     places = [message, *(message[name] for name in _EXTRAS if isinstance(message.get(name), Mapping))]
