@@ -120,7 +120,7 @@ def run_tests(
                 }
                 for case in tests.cases
             ]
-        except NotPlainError as error:
+        except (NotPlainError, RecursionError) as error:
             return _unjudged(TestOutcome.BAD_TESTS, f"a value of the tests cannot cross: {error}", pool.isolation)
     trial = _Trial(program=program, payload=payload, limits=limits, longest=longest, pool=pool)
     run = trial.run(limits.wall_seconds)
@@ -207,7 +207,7 @@ def _test_run(candidate: TaskResult, tester: TaskResult) -> tuple[TestRun, dict[
         return _unjudged(TestOutcome.SANDBOX_ERROR, reason, tester.isolation), {}
     if tester.status is not Status.OK:
         reason = f"the tests did not come to an end: {tester.status} {tester.reason}".rstrip()
-        # A blank instead of a report: the program has answered, and its answers made the tests too long or too large.
+        # A blank instead of a report: the tests called the program, whose answers made them too long or too large.
         late = TestOutcome.TIMEOUT if tester.status is Status.TIMEOUT else TestOutcome.FAILED
         return _unjudged(late if tester.result else TestOutcome.UNDECIDED, reason, tester.isolation), {}
     row = json.loads(tester.result)

@@ -80,6 +80,7 @@ class _Tests:
     def run(self, pieces: list[tuple[str, types.CodeType]]) -> None:
         # Tests may be under `if __name__ == "__main__"`, without a runner.
         script = "__main__" in self._code and "unittest.main" not in self._code and "pytest.main" not in self._code
+        self._remotes.seeks_nan = "nan" in self._code.lower()
         if self._remotes.keeps_arguments:
             self._remotes.wanted = tests_text.wanted_changes(self._code)
         module = types.ModuleType(TESTS_MODULES[script])

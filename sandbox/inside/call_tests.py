@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from .brief import brief
-from .plain_data import decode
+from .plain_data import decode_any
 from .remotes import Remotes, Stop
 from .report import Report
 from .stand_ins import Remote
@@ -32,8 +32,8 @@ def run_call_tests(payload: dict[str, Any], remotes: Remotes, report: Report) ->
         report.fail(test=name, got=f"the program defines no {name}")
         return
     for case in payload["cases"]:
-        arguments, named = decode(case["args"]), decode(case["kwargs"])
-        expected = [decode(value) for value in case["expected"]]
+        arguments, named = decode_any(case["args"]), decode_any(case["kwargs"])
+        expected = [decode_any(value) for value in case["expected"]]
         try:
             function = defined[name] if name in defined else getattr(defined["Solution"](), name)
             got = function(*arguments, **named)

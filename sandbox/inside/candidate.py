@@ -16,7 +16,7 @@ from . import Channels
 from .call_link import CallLink
 from .candidate_objects import ObjectTable, describe_exception
 from .candidate_program import Program, ProgramError, find_name, load
-from .plain_data import NotPlainError, decode, encode
+from .plain_data import NotPlainError, decode_any, encode_any
 from .program import finish, guarded, prepare
 
 _MAX_PRINTED = 65_536
@@ -159,14 +159,14 @@ class Candidate:
         return changed
 
     def _encode(self, value: Any) -> Any:
-        return encode(value, self._refer)
+        return encode_any(value, self._refer)
 
     def _refer(self, value: Any) -> Any:
         number = self._numbers.get(id(value))
         return self._objects.refer(value) if number is None else ["own", number]
 
     def _decode(self, message: Any) -> Any:
-        return decode(message, self._resolve)
+        return decode_any(message, self._resolve)
 
     def _resolve(self, message: list[Any]) -> Any:
         """Return the object of the program that the tester refers to, or a stand-in for an object of the tests."""

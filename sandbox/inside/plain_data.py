@@ -5,18 +5,24 @@ their exact types; an instance of a subclass becomes a plain value. `refer` enco
 themselves, the rest as a JSON array that starts with a tag. Decoding uses no pickle, no eval, no name in the text.
 """
 
+import builtins
+import contextlib
 import importlib
 import json
+import math
+import operator
 import sys
 from array import array
 from binascii import a2b_base64, b2a_base64
 from collections import Counter, OrderedDict, deque, namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-MAX_DEPTH = 150
+from .library_data import build, describe
+
+MAX_DEPTH = 900
 """Nested containers; also stops an object that contains itself."""
-MAX_BYTES = 24_000_000
+MAX_BYTES = 60_000_000
 """Length of one message."""
 _BIG = 1 << 1024
 """From this size integers are written in base 16, which takes linear time and has no limit of digits."""
@@ -26,9 +32,9 @@ _MANY = 16
 """From this count floats are written as bytes, which is faster than as decimals."""
 _ATOMS = frozenset({str, bool, float, type(None)})
 _FLAT = _ATOMS | {int}
-_BUILTIN_TYPES = {
-    t.__name__: t for t in (int, float, str, bool, list, tuple, dict, set, frozenset, bytes, complex, type(None))
-}
+_PLAIN_TYPES = (int, float, str, bool, list, tuple, dict, set, frozenset, bytes, complex, type(None))
+_ERRORS = (t for t in vars(builtins).values() if isinstance(t, type) and issubclass(t, BaseException))
+_BUILTIN_TYPES = {t.__name__: t for t in (*_PLAIN_TYPES, *_ERRORS)}
 
 
 class NotPlainError(ValueError):
@@ -39,9 +45,10 @@ def dumps(message: Any) -> bytes:
     """Return an encoded message as JSON text.
 
     >>> dumps(encode((1, [2.5, None])))
-    b'["t", [1, ["L", [2.5, null]]]]'
+    b'["t",[1,["L",[2.5,null]]]]'
     """
-    data = json.dumps(message).encode("ascii")
+    with _deep():
+        data = _ENCODER.encode(message).encode("ascii")
     if len(data) > MAX_BYTES:
         raise NotPlainError(f"a message of {len(data)} bytes, at most {MAX_BYTES} cross")
     return data
@@ -50,9 +57,54 @@ def dumps(message: Any) -> bytes:
 def loads(data: bytes | bytearray) -> Any:
     """Return the message in a JSON text; raise NotPlainError for any other text."""
     try:
-        return json.loads(data)
+        with _deep():
+            return _DECODER.decode(data.decode("ascii"))
     except (ValueError, RecursionError, MemoryError) as error:
         raise NotPlainError(f"not a message: {type(error).__name__}") from None
+
+
+@contextlib.contextmanager
+def _deep() -> Iterator[None]:
+    """Allow the recursion that nested values need."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 10 * MAX_DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+nan = [math.nan]
+"""The object that every NaN of a message becomes, as lists that hold one object are equal."""
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_constant=lambda name: nan[0] if name == "NaN" else float(name))
+
+
+def encode_any(value: Any, refer: "Callable[[Any], Any] | None" = None) -> Any:
+    """Encode as `encode` does, however deep within MAX_DEPTH."""
+    try:
+        return encode(value, refer)
+    except RecursionError:
+        with _deep():
+            return encode(value, refer)
+
+
+def decode_any(message: Any, resolve: "Callable[[list[Any]], Any] | None" = None) -> Any:
+    """Decode as `decode` does, however deep within MAX_DEPTH."""
+    try:
+        return decode(message, resolve)
+    except RecursionError:
+        with _deep():
+            return decode(message, resolve)
+
+
+def note_nan(value: Any, depth: int = 0) -> None:
+    """Let the NaNs of later messages be the one that a value holds, if it holds one."""
+    if type(value) is float and value != value:
+        nan[0] = value
+    elif isinstance(value, list | tuple | set | dict) and depth < 5:
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            note_nan(item, depth + 1)
 
 
 def encode(value: Any, refer: "Callable[[Any], Any] | None" = None, depth: int = 0) -> Any:
@@ -110,7 +162,7 @@ def decode(message: Any, resolve: "Callable[[list[Any]], Any] | None" = None, de
             return _ODD_BUILDERS[tag](*message[1:])
     except NotPlainError:
         raise
-    except (TypeError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError, MemoryError, ImportError, AttributeError) as error:
         raise NotPlainError(f"no value of the kind {tag!r}: {type(error).__name__}") from None
     if resolve is None:
         raise NotPlainError(f"unknown tag {tag!r}")
@@ -154,6 +206,12 @@ def _encode_other(value: Any, kind: type, refer: "Callable[[Any], Any] | None", 
             encoded = _encode_subclass(value, refer, depth)
         if encoded is not None:
             return encoded
+        try:
+            described = describe(value, kind)
+        except Exception:  # noqa: BLE001 - the program may have made an object that only looks like a library's
+            described = None
+        if described is not None:
+            return ["S", [described[0]], _all(described[1], refer, depth)]
     if refer is None:
         raise NotPlainError(f"a value of the type {kind.__name__}")
     return refer(value)
@@ -165,7 +223,7 @@ def _encode_numeric(value: Any, kind: type) -> Any:
     if numpy is not None and kind.__module__ == "numpy" and isinstance(value, numpy.ndarray | numpy.generic):
         if value.dtype.kind in "biufc" and value.dtype.itemsize <= 16 and value.dtype.name in _NUMPY_TYPES:
             flat = encode(numpy.asarray(value).ravel().tolist())
-            return ["a", value.dtype.name, list(value.shape) if kind is numpy.ndarray else None, flat]
+            return ["a", value.dtype.name, list(value.shape) if isinstance(value, numpy.ndarray) else None, flat]
     elif sympy is not None and kind.__module__.startswith("sympy."):
         if isinstance(value, sympy.Number) and value.is_Rational:
             parts = [encode(int(value.p)), encode(int(value.q))]
@@ -257,7 +315,8 @@ def _packed(data: Any) -> str:
 
 def _floats(as_list: bool, text: str) -> Any:
     numbers = array("d", a2b_base64(text))
-    return numbers.tolist() if as_list else tuple(numbers)
+    items = numbers.tolist() if all(map(operator.eq, numbers, numbers)) else [n if n == n else nan[0] for n in numbers]
+    return items if as_list else tuple(items)
 
 
 def _mixed(as_list: bool, integers: str, text: str) -> Any:
@@ -286,6 +345,7 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "q": lambda items, limit: deque(items, *limit),
     "C": lambda flat: Counter(_dict(flat)),
     "O": lambda flat: OrderedDict(_dict(flat)),
+    "S": lambda kind, parts: build(str(kind[0]), parts),
     "F": lambda parts: importlib.import_module("fractions").Fraction(*parts),
 }  # fmt: skip
 """Builders that take arrays of encoded values."""

@@ -3,6 +3,7 @@
 Its own sandbox holds tests that hang or are wrong. The candidate reaches neither the report's channel nor this memory.
 """
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ def main(channels: Channels, payload: bytes) -> int:
     if channels.link is None or channels.result is None:
         raise ValueError("a tester needs a link and a result channel")
     result = channels.result
-    # A blank ahead of the report says, should the tests never end, that the program has answered them.
+    # A blank ahead of the report says, should the tests never end, that they have called the program.
     report = judge(json.loads(payload), channels.link, note=lambda: result.write(b" "))
     channels.link.close()  # the candidate can end while this process does, instead of after it
     result.write(json.dumps(report).encode("ascii"))
@@ -40,14 +41,15 @@ def judge(payload: dict[str, Any], channel: Channel, note: Callable[[], None] | 
     report = Report()
     run = run_assert_tests if payload["style"] == "assert" else run_call_tests
     remotes.start_clock()
-    try:
-        run(payload, remotes, report)
-    except Stop:
-        pass  # latched in remotes
-    except BaseException as error:
-        if not remotes.calls:
-            raise
-        report.fail(test="the tests", call=remotes.last_call, error=f"{type(error).__name__}: {text_of(error)}")
+    with contextlib.suppress(Stop):  # latched in remotes; the clock may raise it again at any time
+        try:
+            run(payload, remotes, report)
+        except Exception as error:
+            if not remotes.calls:
+                raise
+            report.fail(test="the tests", call=remotes.last_call, error=f"{type(error).__name__}: {text_of(error)}")
+    with contextlib.suppress(Stop):
+        remotes.stop_clock()
     remotes.stop_clock()
     row = report.to_row(remotes)
     # Each case of the tests that are data has arguments of its own.

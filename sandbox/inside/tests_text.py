@@ -58,7 +58,9 @@ def names_asked_for(code: str) -> set[str]:
 
 
 def names_under_test(code: str) -> set[str]:
-    """Return the names of Python that tests call innermost, if they use no name that only the program can define.
+    """Return the names of Python that tests assert something of, if they use no name that only the program can define.
+
+    They are called innermost in an assertion, outside functions where there is one.
 
     >>> names_under_test("assert abs(sum(1, 2) - 3) < 1"), names_under_test("assert isclose(mean([1, 2]), 1.5)")
     ({'sum'}, {'mean'})
@@ -67,9 +69,23 @@ def names_under_test(code: str) -> set[str]:
     """
     if names_asked_for(code):
         return set()
-    calls = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-    inner = [n for n in calls if not any(isinstance(i, ast.Call) for a in [*n.args, *n.keywords] for i in ast.walk(a))]
-    return {n.func.id for n in inner if isinstance(n.func, ast.Name)}
+    tree = ast.parse(code)
+    for nodes in (_within(tree), ast.walk(tree)):
+        asserts = [node for node in nodes if isinstance(node, ast.Assert) or _asserts(node)]
+        calls = [n for node in asserts for n in ast.walk(node) if isinstance(n, ast.Call) and not _asserts(n)]
+        given = [(n.func, [i for a in [*n.args, *n.keywords] for i in ast.walk(a)]) for n in calls]
+        inner = [function for function, inside in given if not any(isinstance(i, ast.Call) for i in inside)]
+        if names := {function.id for function in inner if isinstance(function, ast.Name)}:
+            return names
+    return set()
+
+
+def _asserts(node: ast.AST) -> bool:
+    """Whether a node calls a function like assertEqual or assertion."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return str(name).startswith("assert")
 
 
 def module_names(code: str) -> set[str]:
@@ -139,8 +155,9 @@ def _wanted_in(scope: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef, their
             calls.append((node, {n for a in [*node.args, *(k.value for k in node.keywords)] for n in _names(a)}))
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _root(node.value.func) in theirs:
             found.add((node.value.lineno, node.value.col_offset))
-        asserts = not isinstance(node, ast.Call) or (_last(node.func) or "").startswith("assert")
-        if not (isinstance(node, ast.Call | ast.Compare) and asserts) or id(node) in judging:
+        if not (isinstance(node, ast.Compare) or (isinstance(node, ast.Call) and _asserts(node))):
+            continue
+        if id(node) in judging:
             continue
         if _names(node) & theirs:  # a comparison with a result; what it holds only prepares it
             judging |= {id(inner) for inner in ast.walk(node)}
@@ -178,7 +195,3 @@ def _root(function: ast.AST) -> str | None:
     while isinstance(function, ast.Attribute | ast.Call | ast.Subscript):
         function = function.func if isinstance(function, ast.Call) else function.value
     return function.id if isinstance(function, ast.Name) else None
-
-
-def _last(function: ast.AST) -> str | None:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)

@@ -131,6 +131,7 @@ def test_a_value_that_breaks_the_tests_is_the_program_s_fault(pool: Pool, source
 def test_a_context_manager_cannot_excuse_a_failed_assertion(pool: Pool) -> None:
     source = "class C:\n    def __enter__(s): return 0\n    def __exit__(s, *a): return True\ndef f(x):\n    return C()"
     assert outcome(pool, source, "with f(1) as v:\n    assert v == 5") is FAILED
+    assert outcome(pool, source, "with f(1) as v:\n    raise ValueError\nassert f(1) is not None") is PASSED
 
 
 def test_a_flood_of_printing_in_calls_is_no_excuse(pool: Pool) -> None:

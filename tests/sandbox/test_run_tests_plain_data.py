@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.inside.plain_data import MAX_DEPTH, NotPlainError, decode, dumps, encode, loads
+from sandbox.inside.plain_data import MAX_DEPTH, NotPlainError, decode, decode_any, dumps, encode, encode_any, loads
+from sandbox.testing import AssertTests, Program, Reading, TestOutcome, run_tests
 
 ATOMS = (
     st.none()
@@ -184,10 +185,10 @@ def test_depth_and_self_reference_are_refused() -> None:
         deep = [deep, "x"]
     for value in (loop, deep):
         with pytest.raises(NotPlainError):
-            encode(value)
+            encode_any(value)
     text = b'["l",[' * 5000 + b"]]" * 5000
     with pytest.raises(NotPlainError):
-        decode(loads(text))
+        decode_any(loads(text))
 
 
 @given(JSON)
@@ -202,3 +203,34 @@ def test_any_json_is_a_value_or_refused(message: Any) -> None:
 def test_text_that_is_no_encoding_is_refused(text: bytes) -> None:
     with pytest.raises(NotPlainError):
         decode(loads(text))
+
+
+LIBRARY = """
+import array, collections, datetime, ipaddress, pathlib, re, types, uuid, zoneinfo
+from datetime import timezone as tz
+VALUES = [
+    datetime.datetime(2020, 1, 2, tzinfo=tz.utc), tz(datetime.timedelta(hours=2)), array.array("d", [1, 2]),
+    datetime.datetime(2020, 7, 2, tzinfo=zoneinfo.ZoneInfo("UTC")), uuid.UUID(int=5), pathlib.PurePosixPath("/a"),
+    types.SimpleNamespace(a=[1]), slice(1, None), memoryview(b"ab"), collections.ChainMap({1: 2}, {3: 4}),
+    collections.UserList([1]), ipaddress.ip_network("10.0.0.0/8"), re.compile("a+"),
+]
+def f(n):
+    return VALUES[n]
+"""
+
+
+def test_values_of_the_standard_library_cross(pool) -> None:
+    code = LIBRARY.replace("VALUES", "EXPECTED").partition("def f")[0]
+    code += "for n, value in enumerate(EXPECTED):\n    assert f(n) == value and type(f(n)) is type(value), value\n"
+    code += "assert f(0) != f(1)\nassert f(7) != slice(2)\n"
+    run = run_tests(Program(readings=(Reading(source=LIBRARY),)), AssertTests(code=code), pool=pool)
+    assert run.outcome is TestOutcome.PASSED, run.failures
+
+
+def test_large_deep_and_nan_values_cross(pool) -> None:
+    source = "def f(n):\n    return [True] * n\ndef g(n):\n    d = []\n    for _ in range(n): d = [d]\n    return d\n"
+    source += "def h(xs):\n    return list(xs)\n"
+    code = "assert len(f(5_000_000)) == 5_000_000\nassert len(g(400)) == 1\nn = float('nan')\nassert h([n]) == [n]\n"
+    code += "assert h([1.0] * 20 + [n]) == [1.0] * 20 + [n]\nassert h(n for n in [1]) != [n]\n"
+    run = run_tests(Program(readings=(Reading(source=source),)), AssertTests(code=code), pool=pool)
+    assert run.outcome is TestOutcome.PASSED, run.failures
