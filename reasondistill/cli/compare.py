@@ -20,25 +20,27 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print what can be concluded about the systems."""
-    from ..evaluation.comparison import compare_systems, comparison_lines, unshared_problems
+    from ..evaluation.comparison import compare_systems, comparison_lines, comparison_warnings
     from ..progress import say
     from ..run.systems import read_systems
 
     systems = read_systems(args.places, metric=args.metric)
     if len(systems) < 2:
         raise RecipeError(f"compare needs two systems or more, got {len(systems)}: name several runs or evaluations")
-    for line in unshared_problems(systems):
+    warnings = list(comparison_warnings(systems))
+    for line in warnings:
         say(f"warning: {line}")
     pairs = compare_systems(systems, all_pairs=args.all_pairs)
     if args.page:
         from ..report.evaluation_page import comparison_page
         from ..report.page import build_page
 
-        build_page(comparison_page(systems, pairs, metric=args.metric), args.page)
+        build_page(comparison_page(systems, pairs, metric=args.metric, warnings=warnings), args.page)
     row = {
         "schema": SCHEMA,
         "metric": args.metric,
         "systems": [{"name": s.name, "accuracy": s.accuracy.to_row()} for s in systems],
+        "warnings": warnings,
         "pairs": [pair.to_row() for pair in pairs],
     }
     print_result(args, row, comparison_lines(systems, pairs, args.metric))

@@ -32,6 +32,7 @@ def run(args: Namespace) -> int:
     """Sample into DIR/rollouts and judge the rollouts into DIR/verdicts."""
     from ..engines.options import EngineOptions
     from ..generation.spending import SpendingOptions
+    from ..progress import say
     from ..recipe.records import GenerateOptions
     from ..run.sample_folder import SamplingRun
 
@@ -49,6 +50,8 @@ def run(args: Namespace) -> int:
         max_failed_share=options.max_failed_share,
     )
     result = folder.sample(limit=args.limit, samples=options.samples, skip_bad=args.skip_bad, judged=not args.no_verify)
+    for line in result["warnings"]:
+        say(f"warning: {line}")
     print_result(args, result, [_line(result, args.out)])
     return 0
 

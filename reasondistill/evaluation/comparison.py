@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from ..errors import DataError
 from ..records import Estimate, Row
+from .scorecard import truncation_lines
 from .statistics import detectable_difference, holm, mean_estimate, paired
 
 ALPHA = 0.05
@@ -22,6 +23,9 @@ class System:
     scores: dict[str, float]
     contents: dict[str, str] = field(default_factory=dict)
     """Content hashes of problems, where known: one id may name two problems."""
+    truncated: int = 0
+    """Completions cut at the token cap."""
+    rollouts: int = 0
 
     @property
     def accuracy(self) -> Estimate:
@@ -120,7 +124,14 @@ def comparison_lines(systems: Sequence[System], pairs: Sequence[Pair], metric: s
     yield from (str(pair.to_row()["words"]) for pair in pairs)
 
 
-def unshared_problems(systems: Sequence[System]) -> Iterator[str]:
+def comparison_warnings(systems: Sequence[System]) -> Iterator[str]:
+    """Yield what may mislead in a comparison: truncated completions, and problems that are left out."""
+    for system in systems:
+        yield from (f"{system.name}: {line}" for line in truncation_lines(system.truncated, system.rollouts))
+    yield from _unshared_problems(systems)
+
+
+def _unshared_problems(systems: Sequence[System]) -> Iterator[str]:
     """Yield a line for each system that lacks problems of the first one, or has others: they are left out."""
     first = systems[0]
     for other in systems[1:]:

@@ -16,6 +16,9 @@ from ..records import Estimate, Kind, Row
 from .metrics import avg_at_k, best_at_k, cov_at_k, maj_at_k, maj_first_seen, pass_at_k, weighted_vote_at_k
 from .statistics import bootstrap_mean, clustered_error, mean_estimate, wilson
 
+MAX_TRUNCATED_SHARE = 0.05
+"""Share of truncated completions above which accuracy says more about the cap than about the model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
@@ -72,6 +75,20 @@ def scorecard(groups: Iterable[Group], ks: Sequence[int] | None = None) -> Row:
         "tokens": _tokens(sampled),
         "warnings": list(_warnings(sampled, sizes, ks)),
     }
+
+
+def truncation_lines(truncated: int, rollouts: int) -> list[str]:
+    """Return the warning about truncated completions where they are many, else nothing.
+
+    >>> truncation_lines(1, 30)
+    []
+    >>> truncation_lines(24, 30)
+    ['24 of 30 completions were cut at the token cap and may be wrong for that alone; raise --max-tokens']
+    """
+    if truncated <= MAX_TRUNCATED_SHARE * rollouts:
+        return []
+    why = "were cut at the token cap and may be wrong for that alone; raise --max-tokens"
+    return [f"{truncated} of {rollouts} completions {why}"]
 
 
 def default_ks(sizes: Sequence[int]) -> list[int]:
@@ -149,6 +166,8 @@ def _tokens(groups: Sequence[Group]) -> Row | None:
 
 
 def _warnings(groups: Sequence[Group], sizes: Sequence[int], ks: Sequence[int]) -> Iterable[str]:
+    rollouts = [r for group in groups for r in group.rollouts]
+    yield from truncation_lines(sum(r.truncated for r in rollouts), len(rollouts))
     for k in ks:
         short = sum(size < k for size in sizes)
         if short:

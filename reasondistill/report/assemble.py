@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ..curation.agreement import agreement_rates
 from ..curation.contamination import ContaminationReport
 from ..evaluation.results import compare, pool
+from ..evaluation.scorecard import truncation_lines
 from ..records import SCHEMA, Estimate, Problem, Row
 from ..rows.run_problems import TRAIN, problem_file
 from ..store import Table, read_rows
@@ -50,6 +51,12 @@ def assemble_report(run: RunResults, *, command: str) -> Row:
     if students and (after := measured.get(students[0].folders[0], {})):
         report["student_after"] = _model_row(run, after, f"models/{students[0].folders[0]}")
         report |= _paired_rows(run, before, after)
+    report["warnings"] = [
+        f"{label}, {name}: {line}"
+        for label, key in _MAIN
+        for name, truncated in report.get(key, {}).get("truncated", {}).items()
+        for line in truncation_lines(truncated, sum(report[key]["outcomes"][name].values()))
+    ]
     if students:
         report["students"] = {student.name: _student_row(run, student, students[0], measured) for student in students}
     return report
@@ -164,6 +171,7 @@ def _sentences(report: Row) -> Iterator[str]:
     teacher = report["teacher"]["model"] or "no teacher yet"
     made = f"{counts['problems']:,} problems gave {counts['examples']:,} examples."
     yield f"{counts['rollouts']:,} rollouts of {teacher} on {made}"
+    yield from (f"{line}." for line in report["warnings"])
     if suspects := report.get("suspect_references"):
         one = suspects[0]
         yield (

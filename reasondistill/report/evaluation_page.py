@@ -39,7 +39,9 @@ def evaluation_page(place: Path) -> PageData:
     )
 
 
-def comparison_page(systems: Sequence[System], pairs: Sequence[Pair], *, metric: str) -> PageData:
+def comparison_page(
+    systems: Sequence[System], pairs: Sequence[Pair], *, metric: str, warnings: Sequence[str] = ()
+) -> PageData:
     """Return what a comparison's page shows: each system, each pair, and the rollouts of evaluations among them."""
     comparisons = [
         Comparison(
@@ -53,7 +55,7 @@ def comparison_page(systems: Sequence[System], pairs: Sequence[Pair], *, metric:
     ]
     return PageData(
         title=f"reasondistill: {' and '.join(s.name for s in systems) if len(systems) == 2 else len(systems)} compared",
-        summary=[c.words for c in comparisons],
+        summary=[*(c.words for c in comparisons), *(f"{line}." for line in warnings)],
         accuracies=[Bar(label=system.name, group=metric, estimate=system.accuracy) for system in systems],
         comparisons=comparisons,
         rollouts=[view for s in systems if is_evaluation(Path(s.name)) for view in _views(Path(s.name))],

@@ -11,7 +11,7 @@ from ..engines.options import EngineOptions
 from ..errors import EngineError, RecipeError
 from ..evaluation.read import MEASURED, read_groups, repeats, repeats_line
 from ..evaluation.results import measure
-from ..evaluation.scorecard import scorecard
+from ..evaluation.scorecard import scorecard, truncation_lines
 from ..generation.load_strategy import StrategyChoice
 from ..generation.prompts import load_template
 from ..generation.sample_stage import SampleSet, SampleStage, failures
@@ -77,6 +77,7 @@ class SamplingRun:
             problems = [problem for problem in problems if problem.id not in repeated]
         with RunFolder(self.folder) as folder:
             folder.claim("sampling")
+            self._refuse_other_settings(folder, limit, measured)
             wait_if_down = self._note_address(folder)
             write_problems(self.folder / "problems" / "problems.jsonl", problems)
             about = {"versions": versions(), "source": self.source, "strategy": dump_options(self.strategy)}
@@ -173,6 +174,11 @@ class SamplingRun:
         measured = measure(self.folder, only=wanted) if judged else None
         right = measured.outcomes.get("correct", 0) if measured else 0
         tokens = measured.completion_tokens if measured else 0
+        cut = (
+            (measured.truncated, measured.rollouts)
+            if measured
+            else (counts.get("truncated", 0), counts.get("stored", 0))
+        )
         kept = ("truncated_share", "empty_share", "continued", "usage", "cost", "stopped", "decisions")
         return {
             "wanted": len(wanted),
@@ -180,6 +186,7 @@ class SamplingRun:
             "failed": dict(failed),
             "accuracy": measured.accuracy.to_row() if measured else None,
             "tokens_per_correct": round(tokens / right, 1) if right else None,
+            "warnings": truncation_lines(*cut),
             "engine": result["engine"],
             **{k: result[k] for k in ("requests", "retries", "wasted_tokens") if k in result},
             **{k: counts[k] for k in kept if k in counts},
@@ -189,6 +196,32 @@ class SamplingRun:
     def _strategy_measures(self, wanted: Sequence[str]) -> Row:
         ids = set(wanted)
         return self.strategy.member.measure(r for r in read_rollouts(self.folder) if r.id in ids)
+
+    def _refuse_other_settings(self, folder: RunFolder, limit: int | None, measured: bool) -> None:
+        """Refuse a folder made with other settings, so that no table or report mixes two; note those of a new one.
+
+        More samples are added to a folder, and `generate` resumes rollouts that a smaller cap truncated.
+        """
+        strategy = dump_options(self.strategy)
+        now = {
+            "--model": model_name(self._model),
+            "--benchmark" if measured else "--problems": self.source,
+            "--split": self.split,
+            "--limit": limit,
+            "--template": self.template or self.strategy.template,
+            **{f"--{name.replace('_', '-')}": value for name, value in self.sampling.identity().items()},
+            "--max-tokens": self.sampling.max_tokens,
+            "--strategy": strategy if strategy else None,
+        }
+        before = (folder.read_json("manifest.json") or {}).get("settings", {})
+        for name, value in now.items():
+            raised = name == "--max-tokens" and not measured and value >= before.get(name, value)
+            if name in before and before[name] != value and not raised:
+                raise RecipeError(
+                    f"{self.folder}: was made with {name} {_shown(before[name])}, not {_shown(value)}; "
+                    "repeat the command as it was, or choose another --out"
+                )
+        folder.update_manifest(settings=now)
 
     def _note_address(self, folder: RunFolder) -> bool:
         """Keep the server's address in the manifest, and say so when a resumed run asks another one.
@@ -205,3 +238,7 @@ class SamplingRun:
             )
         folder.update_manifest(base_url=address)
         return answered and earlier == address
+
+
+def _shown(value: object) -> str:
+    return "left out" if value is None else str(value)

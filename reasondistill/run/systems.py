@@ -41,10 +41,20 @@ def _systems_of(place: str, metric: str, *, alone: bool) -> list[System]:
     if who or not (path / "rollouts").is_dir():
         raise DataError(f"{place}: neither a run nor an evaluation's folder (it has neither steps/ nor rollouts/)")
     problems = read_problems(path)
-    scores = problem_values(read_groups(path, problems), metric)
+    groups = read_groups(path, problems)
+    scores = problem_values(groups, metric)
     if not scores:
         raise DataError(f"{place}: no problem has {metric}; name another --metric, or score the folder first")
-    return [System(name=place.rstrip("/"), scores=scores, contents={p: problems[p].content_hash for p in scores})]
+    rollouts = [r for group in groups.values() for r in group.rollouts]
+    return [
+        System(
+            name=place.rstrip("/"),
+            scores=scores,
+            contents={p: problems[p].content_hash for p in scores},
+            truncated=sum(r.truncated for r in rollouts),
+            rollouts=len(rollouts),
+        )
+    ]
 
 
 def _run_systems(path: Path, who: str | None) -> list[System]:
@@ -66,6 +76,8 @@ def _run_systems(path: Path, who: str | None) -> list[System]:
             name=f"{path}:{name}",
             scores={f"{held_out}/{p}": score for held_out, r in results.items() for p, score in r.scores.items()},
             contents=contents,
+            truncated=sum(r.truncated for r in results.values()),
+            rollouts=sum(r.rollouts for r in results.values()),
         )
         # The others are compared with the untrained student, which comes first.
         for name, results in sorted(measured.items(), key=lambda item: item[0] != "before")

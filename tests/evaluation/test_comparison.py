@@ -68,9 +68,9 @@ def evaluated(tmp_path, monkeypatch, capsys):
     """Return a maker of evaluation folders from completions of problems whose answer is 2."""
     monkeypatch.chdir(tmp_path)
 
-    def make(name, *groups, answer="2"):
+    def make(name, *groups, answer="2", finish="stop"):
         rows = [
-            {"problem_id": f"p{i}", "completion": text, "answer": answer}
+            {"problem_id": f"p{i}", "completion": text, "answer": answer, "finish_reason": finish}
             for i, group in enumerate(groups)
             for text in group
         ]
@@ -80,6 +80,18 @@ def evaluated(tmp_path, monkeypatch, capsys):
         return name
 
     return make
+
+
+def test_truncation_is_said_in_terminal_json_and_page(evaluated, capsys, tmp_path):
+    a, b = evaluated("a", *["3"] * 12, finish="length"), evaluated("b", *["2"] * 12)
+    line = "12 of 12 completions were cut at the token cap and may be wrong for that alone; raise --max-tokens"
+    assert json.loads((tmp_path / a / "report.json").read_text())["warnings"] == [line]
+    assert json.loads((tmp_path / b / "report.json").read_text())["warnings"] == []
+    assert main(["compare", a, b, "--json", "--page", "page.html"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["warnings"] == [f"a: {line}"]
+    assert f"warning: a: {line}" in said.err
+    assert line in (tmp_path / "page.html").read_text()
 
 
 def test_evaluations_are_compared_from_the_command_line(evaluated, capsys):

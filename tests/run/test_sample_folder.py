@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from reasondistill.engines import EngineOptions
-from reasondistill.errors import DataError, EngineError, StoreError
+from reasondistill.errors import DataError, EngineError, RecipeError, StoreError
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingPlan
@@ -135,8 +135,8 @@ def test_a_sampled_evaluation_is_scored_again_without_a_model(start, tmp_path):
     run = start(lambda p, i: _right(p, i) if p.id < "p4" else f"It is {p.answer}.", samples=1)
     run.sample()
     report = run.report()
-    other = start(lambda p, i: r"\boxed{-1}", samples=1, sampling=replace(SAMPLING, temperature=0.1))
-    other.sample()
+    start(lambda p, i: r"\boxed{-1}" if i else None).sample(samples=2)
+    run.sample()
     run.report()
     again = rescore(tmp_path / "out", options=VerifyOptions(strict=False))
     assert {key: again[key] for key in ("metrics", "model", "prompt")} == {
@@ -145,11 +145,42 @@ def test_a_sampled_evaluation_is_scored_again_without_a_model(start, tmp_path):
     assert rescore(tmp_path / "out", options=VerifyOptions(strict=True))["outcomes"] == {"correct": 4, "no_answer": 2}
 
 
-def test_another_sampling_in_the_same_folder_is_measured_by_itself(start):
-    start(_right, samples=1).sample()
-    other = start(lambda p, i: r"\boxed{-1}", samples=1, sampling=replace(SAMPLING, temperature=0.1))
-    other.sample()
-    assert other.report()["metrics"]["pass@1"] == wilson(0, 6).to_row()
+@pytest.mark.parametrize(
+    ("changes", "limit", "option"),
+    [
+        ({"temperature": 0.1}, None, "--temperature 0.7, not 0.1"),
+        ({"seed": 1}, None, "--seed 0, not 1"),
+        ({"max_tokens": 32}, None, "--max-tokens 64, not 32"),
+        ({}, 3, "--limit left out, not 3"),
+        ({"model": "n"}, None, "--model m, not n"),
+    ],
+)
+@pytest.mark.parametrize("measured", [False, True])
+def test_other_settings_than_the_folders_are_refused_and_nothing_changes(
+    start, tmp_path, changes, limit, option, measured
+):
+    run = start(_right, samples=1)
+    run.sample(measured=measured)
+    run.report()
+    kept = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.json*")}
+    changes = dict(changes)
+    model = changes.pop("model", "m")
+    other = start(lambda p, i: r"\boxed{-1}", samples=1, sampling=replace(SAMPLING, **changes))
+    other.engine = replace(other.engine, model=model)
+    with pytest.raises(RecipeError, match=f"out: was made with {option}; repeat the command as it was"):
+        other.sample(limit=limit, measured=measured)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.json*")} == kept
+
+
+def test_a_larger_cap_resumes_what_is_sampled_and_is_refused_where_it_is_measured(start):
+    for measured in (False, True):
+        larger = start(_right, samples=1, sampling=replace(SAMPLING, max_tokens=128))
+        if not measured:
+            start(_right, samples=1).sample()
+            assert larger.sample()["rollouts"] == 6
+        else:
+            with pytest.raises(RecipeError, match="--max-tokens 128, not 64"):
+                start(_right, samples=1).sample(measured=True)
 
 
 def test_another_address_is_told_and_only_the_masked_one_is_kept(start, tmp_path):
