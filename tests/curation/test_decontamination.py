@@ -44,8 +44,22 @@ def test_a_held_out_question_is_found_whatever_its_case_and_space(question):
 
 
 def test_a_question_that_is_mostly_a_held_out_one_is_found():
-    match = _index(HELD).match("Solve it. " + HELD.question + " How far does it go?")
+    match = _index(HELD).match("Solve it. " + HELD.question.replace("A train", "One train") + " How far does it go?")
     assert match.reason == "ngram_coverage" and 0.5 <= match.coverage < 1
+
+
+@pytest.mark.parametrize(
+    "instruction", ["Solve this problem and put the answer in a box.", "Think step by step. " * 30]
+)
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_a_short_held_out_question_is_found_behind_an_instruction_and_a_part_of_it_is_not(instruction, place):
+    held = Problem(id="h", question="A shelf has 8 rows of 12 jars. How many jars stand on it?")
+    part = held.question.removesuffix(" jars stand on it?")
+    whole, parted = (
+        f"{instruction}\n\n{q}" if place == "behind" else f"{q} {instruction}" for q in (held.question, part)
+    )
+    assert _index(held).match(whole).reason == "ngram_coverage"
+    assert _index(held).match(parted) is None
 
 
 def test_a_shared_clause_alone_flags_nothing():
@@ -60,10 +74,12 @@ def test_other_numbers_make_another_short_question():
 
 def test_the_coverage_is_that_of_one_held_out_problem():
     words = [f"w{i}" for i in range(28)]
-    halves = [Problem(id=str(i), question=" ".join(part)) for i, part in enumerate((words[:11], words[11:]))]
+    halves = [
+        Problem(id=str(i), question=" ".join([*part, "other"])) for i, part in enumerate((words[:11], words[11:27]))
+    ]
     assert _index(*halves, ngram=3, coverage=0.6).match(" ".join(words)) is None
     match = _index(*halves, ngram=3, coverage=0.5).match(" ".join(words))
-    assert (match.problem_id, match.coverage) == ("1", 15 / 26)
+    assert (match.problem_id, match.coverage) == ("1", 14 / 26)
 
 
 def test_nothing_held_out_matches_nothing():
@@ -88,6 +104,8 @@ def test_the_coverage_is_what_counting_by_hand_gives(held, asked, n):
     share = 1.0 if held == asked else (len(grams & known) / len(grams) if grams else 0.0)
     if len(known) >= 16:
         share = max(share, len(grams & known) / len(known))
+    if len(known) + n - 1 >= 12 and known <= grams:
+        share = 1.0
     found = _index(Problem(id="h", question=" ".join(held)), ngram=n).lookup(" ".join(asked)).matches
     if not any(match.reason == "renamed" for match in found):
         assert [match.coverage for match in found] == ([share] if share >= 0.5 else [])

@@ -21,7 +21,9 @@ from .renaming import RenamedIndex
 ANY_HIT = (8, 13)
 """Lengths of word n-grams in the rules of others, where one shared n-gram suffices: s1 and open-r1 8, GPT-3 13."""
 _MIN_INSIDE = 16
-"""n-grams of a benchmark's question from which it counts inside a longer one; shorter ones are phrases."""
+"""n-grams of a benchmark's question from which it counts inside a longer one; parts of shorter ones are phrases."""
+_MIN_WHOLE = 12
+"""Words of a benchmark's question from which it counts where a longer one holds it whole, as behind an instruction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,8 @@ class HeldOut:
         shared = self._index.shared(text)
         sizes = self._index.sizes[shared.texts]
         fewest = sizes.clip(max=shared.asked)
-        fewest[sizes < _MIN_INSIDE] = shared.asked
+        whole = (shared.counts >= sizes) & (sizes > _MIN_WHOLE - self.options.ngram)
+        fewest[(sizes < _MIN_INSIDE) & ~whole] = shared.asked
         share = shared.counts / fewest
         enough = (share >= self.options.coverage).nonzero()[0]
         return [("ngram_coverage", int(shared.texts[i]), float(share[i])) for i in enough]
