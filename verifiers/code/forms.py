@@ -10,6 +10,7 @@ from sandbox import Limits
 from sandbox.testing import AssertTests, CallTests, Case
 
 from ..dispatch import field_of
+from .program_text import code_of_prompt, last_head
 
 _MAX_TEXT = 20_000_000
 """Characters of tests."""
@@ -76,7 +77,7 @@ def code_problem(row: Any) -> CodeProblem:
         prompt = f"{prompt}\n```python\n{starter}\n```"
     setup = "\n".join(filter(None, (_first_text(row, key) for key in ("test_imports", "test_setup"))))
     entry_point = _first_text(row, "entry_point", "fn_name", "func_name") or None
-    tests = read_tests(field_of(row, "tests"), entry_point=entry_point, setup=setup)
+    tests = read_tests(field_of(row, "tests"), entry_point=entry_point, setup=setup, prompt=prompt)
     limits = [field_of(row, name) for name in ("time_limit_s", "time_limit")]
     limits = [x for x in limits if isinstance(x, int | float) and not isinstance(x, bool) and 0 < x < 3600]
     if tests.seconds is None and limits:  # a contest's limit is for faster languages: it only ever lengthens ours
@@ -102,10 +103,11 @@ def _first_text(row: Any, *names: str) -> str:
     return ""
 
 
-def read_tests(tests: Any, *, entry_point: str | None = None, setup: str = "") -> Tests:
+def read_tests(tests: Any, *, entry_point: str | None = None, setup: str = "", prompt: str = "") -> Tests:
     """Return the tests of a problem; raise BadTests for what is in no known form.
 
-    `setup` is code that comes before the tests of style assert.
+    `setup` is code that comes before the tests of style assert. Where `prompt` begins a function, cases that could be
+    lines of stdin and stdout are its arguments and results.
 
     >>> read_tests(["assert f(1) == 2"]).body.code
     'assert f(1) == 2'
@@ -115,21 +117,21 @@ def read_tests(tests: Any, *, entry_point: str | None = None, setup: str = "") -
     if isinstance(tests, str):
         if tests.lstrip()[:1] in ("[", "{"):
             try:
-                return read_tests(json.loads(tests), entry_point=entry_point, setup=setup)
+                return read_tests(json.loads(tests), entry_point=entry_point, setup=setup, prompt=prompt)
             except (ValueError, RecursionError):
                 pass  # no JSON of a known form: Python may begin so too
         return _assert_tests(tests, entry_point, setup)
     if isinstance(tests, Mapping):
-        return _read_mapping(tests, entry_point, setup)
+        return _read_mapping(tests, entry_point, setup, prompt)
     if isinstance(tests, Sequence) and not isinstance(tests, bytes) and tests:
         if all(isinstance(test, str) for test in tests):
             return _assert_tests("\n".join(tests), entry_point, setup)
         if all(isinstance(test, Mapping) for test in tests):
-            return Tests(body=_read_cases(tests, entry_point))
+            return Tests(body=_read_cases(tests, entry_point, prompt))
     raise BadTests(f"tests must be text, a list or an object, got {type(tests).__name__} {str(tests)[:80]}")
 
 
-def _read_mapping(tests: Mapping[str, Any], entry_point: str | None, setup: str) -> Tests:
+def _read_mapping(tests: Mapping[str, Any], entry_point: str | None, setup: str, prompt: str) -> Tests:
     entry_point = next(
         (str(tests[key]) for key in ("entry_point", "fn_name", "func_name") if tests.get(key)), entry_point
     )
@@ -153,7 +155,7 @@ def _read_mapping(tests: Mapping[str, Any], entry_point: str | None, setup: str)
     elif style == "call":
         body = CallTests(entry_point=entry_point or "", cases=tuple(map(_call_case, cases)))
     else:
-        body = _read_cases(cases, entry_point)
+        body = _read_cases(cases, entry_point, prompt)
     return Tests(body=body, seconds=seconds)
 
 
@@ -177,12 +179,19 @@ def _assert_tests(code: str, entry_point: str | None, setup: str, seconds: float
     return Tests(body=body, seconds=seconds)
 
 
-def _read_cases(cases: Sequence[Mapping[str, Any]], entry_point: str | None) -> CallTests | StdioTests:
+def _read_cases(cases: Sequence[Mapping[str, Any]], entry_point: str | None, prompt: str) -> CallTests | StdioTests:
     """Read cases without a style: of calls where they hold arguments or name a function, else of stdin and stdout."""
     functional = any(case.get("testtype") == "functional" or "args" in case or "kwargs" in case for case in cases)
-    if functional or entry_point or not all(isinstance(_field(case, _INPUTS), str | None) for case in cases):
+    texts = all(isinstance(_field(case, _INPUTS), str | None) for case in cases)
+    # TACO and APPS give stdin and stdout also as lists of lines.
+    lines = all(_is_text(_field(case, names)) for case in cases for names in (_INPUTS, _OUTPUTS))
+    if functional or entry_point or not (texts or (lines and not last_head(code_of_prompt(prompt)))):
         return CallTests(entry_point=entry_point or "", cases=tuple(map(_call_case, cases)))
     return StdioTests(cases=tuple(map(_stdio_case, cases)))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(line, str) for line in value))
 
 
 def _stdio_case(case: Mapping[str, Any]) -> StdioCase:

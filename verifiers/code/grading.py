@@ -53,7 +53,7 @@ def grade_code(completion: str, tests: Any, *, prompt: str = "", limits: Limits 
     <Outcome.CORRECT: 'correct'>
     """
     try:
-        read = read_tests(tests)
+        read = read_tests(tests, prompt=prompt)
     except BadTests as error:
         return _error(f"bad_gold: {error}")
     return judge_code(completion, read, prompt=prompt, limits=limits).verdict

@@ -21,6 +21,10 @@ _CODE_START = re.compile(
     r"^(?:def |class |import |from \w[\w.]* import |async def |@\w|if __name__|[A-Za-z_]\w* ?= ?\S)", re.M
 )
 _HEAD = re.compile(r"^(?:async )?(?:def|class) +(\w+)", re.M)
+_END_MARK = re.compile(r"^[ \t]*\[(?:DONE|/PYTHON)\]", re.M)
+_START_MARK = re.compile(r"^[ \t]*\[(?:BEGIN|PYTHON)\][ \t]*\n?", re.M)
+"""Marks around a program in MBPP's prompt and in Code Llama's answers."""
+_QUOTES = re.compile(r"""#.*|'{3}|"{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\\.""")
 _IS_CODE = re.compile(
     r"^(?:(?:async )?def +\w+ *\(|class +\w+ *[:(]|import +[\w.]+(?: +as +\w+)?(?: *[,#;].*)?$|from +[\w.]+ +import )",
     re.M,
@@ -75,6 +79,8 @@ def find_program(
         return None
     prompt = code_of_prompt(prompt)
     wanted = entry_point.partition("(")[0].partition(".")[0] if entry_point else last_head(prompt)
+    answer = _END_MARK.split(answer, maxsplit=1)[0] if _END_MARK.search(answer) else answer
+    answer, marked = _START_MARK.split(answer)[-1], _START_MARK.search(answer) is not None
     block = _choose(list(_blocks(answer)), frozenset({wanted}) if wanted else called)
     text = answer if block is None else block.text
     text = text.strip("\n")
@@ -90,7 +96,7 @@ def find_program(
         entry_point=wanted,
         last=last_head(text),
         method=method[1] if method else None,
-        certain=block is not None or _CODE_START.search(text) is not None or text[:1] in " \t",
+        certain=block is not None or marked or _CODE_START.search(text) is not None or text[:1] in " \t",
     )
 
 
@@ -110,13 +116,25 @@ def code_of_prompt(prompt: str) -> str:
 
 
 def _blocks(text: str) -> Iterator[_Block]:
-    """Yield the fenced blocks; a fence closes with at least as many of the same character and nothing after them."""
+    """Yield the fenced blocks; a fence closes with at least as many of the same character and nothing after them.
+
+    A fence inside a docstring closes nothing, where the docstring ends before the next block begins.
+    """
     opening: re.Match[str] | None = None
     lines: list[str] = []
-    for line in text.split("\n"):
+    every = text.split("\n")
+    quote, docstring_end = "", 0
+    for number, line in enumerate(every):
         fence = _FENCE.match(line.rstrip("\r"))
         if opening is None:
-            opening, lines = fence, []
+            opening, lines, quote = fence, [], ""
+            continue
+        if fence and quote and number >= docstring_end:
+            docstring_end = _docstring_end(every, number, quote, opening)
+        in_docstring = number < docstring_end
+        quote = _quote_after(line, quote) if opening[3].lower() in _PYTHON - {""} else ""
+        if in_docstring:
+            lines.append(line)
         elif line.rstrip().endswith(opening[2]) and line.count(opening[2]) == 1 and line.strip() != opening[2]:
             lines.append(line.rstrip().removesuffix(opening[2]))  # a fence on the last line of code
             yield _block(opening, lines, closed=True)
@@ -128,6 +146,32 @@ def _blocks(text: str) -> Iterator[_Block]:
             lines.append(line)
     if opening is not None:
         yield _block(opening, lines, closed=False)
+
+
+def _docstring_end(lines: list[str], start: int, quote: str, opening: re.Match[str]) -> int:
+    """Return the line that ends an open docstring; `start` where a new block begins before, or none ends it."""
+    for number in range(start, len(lines)):
+        if quote in lines[number]:
+            return number
+        fence = _FENCE.match(lines[number])
+        if fence and fence[3] and len(fence[1]) <= len(opening[1]):
+            break
+    return start
+
+
+def _quote_after(line: str, quote: str) -> str:
+    """Return the triple quote that is open after a line of Python, or ""."""
+    at = 0
+    while True:
+        if quote:
+            at = line.find(quote, at) + len(quote)
+            if at < len(quote):
+                return quote
+            quote = ""
+        elif found := _QUOTES.search(line, at):
+            quote, at = found[0] if found[0] in ("'''", '"""') else "", found.end()
+        else:
+            return ""
 
 
 def _block(opening: re.Match[str], lines: list[str], *, closed: bool) -> _Block:

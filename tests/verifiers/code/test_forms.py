@@ -110,3 +110,19 @@ def test_what_a_row_says_beside_its_tests_is_used() -> None:
     given = code_problem(lcb)
     assert given.entry_point == "g"
     assert "class Solution" in given.prompt
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        {"inputs": [["1", "2"]], "outputs": [["3"]]},
+        {"inputs": [["1", "2"]], "outputs": ["3"]},
+        [{"input": ["1", "2"], "output": ["3"]}],
+        json.dumps({"input": [["1", "2"]], "output": [["3"]]}),
+    ],
+)
+def test_lists_of_lines_are_stdin_and_stdout_unless_a_function_is_named(tests):
+    [case] = read_tests(tests).body.cases
+    assert (case.input, case.output) == ("1\n2", "3")
+    assert isinstance(read_tests(tests, entry_point="f").body, CallTests)
+    assert isinstance(read_tests(tests, prompt="def f(a, b):\n").body, CallTests)

@@ -134,3 +134,47 @@ def test_a_body_that_ends_with_an_attribute_of_its_function_is_a_body():
     found = find_program(body, prompt="def f(x):\n", entry_point="f")
     assert found.program.readings[0].source.startswith("def f(x):\n    f.cache[x]")
     assert grade_code(body, ["assert f(1) == 2"], prompt="def f(x):\n").outcome == "correct"
+
+
+DOCSTRING = """def f(n):
+    {quote}Double.
+
+{indent}```{tag}
+    f(2)  # it's 4
+{indent}```
+    It's so.
+    {quote}
+    return n * 2"""
+
+
+@pytest.mark.parametrize("quote", ['"""', "'''"])
+@pytest.mark.parametrize(("tag", "indent"), [("", ""), ("", "    "), ("python", "    "), ("pycon", "    ")])
+@pytest.mark.parametrize("after", ["", "\nThat is it.", "\n\n```\n4\n```\nas output."])
+def test_a_fence_inside_a_docstring_ends_no_program(quote, tag, indent, after):
+    code = DOCSTRING.format(quote=quote, tag=tag, indent=indent)
+    assert find_program(f"Sure:\n```python\n{code}\n```{after}", entry_point="f").text == code
+
+
+def test_a_docstring_that_nothing_ends_does_not_swallow_the_next_block():
+    broken, whole = 'def f(n):\n    """Double.\n    return n * 2', 'def f(n):\n    """Double."""\n    return n * 2'
+    assert find_program(f"```python\n{broken}\n```\nBetter:\n```python\n{whole}\n```").text == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{code}\n[DONE]",
+        "[BEGIN]\n{code}\n[DONE]",
+        "[BEGIN]\n{code}\n[DONE]\nWrite another.\n[BEGIN]\ndef f(n):\n    return 0\n[DONE]",
+        "[PYTHON]\n{code}\n[/PYTHON]\n[TESTS]\nassert f(1) == 3\n[/TESTS]",
+        "Here it is:\n[BEGIN]\n```python\n{code}\n```\n[DONE]",
+    ],
+)
+def test_marks_around_a_program_are_no_code(text):
+    assert find_program(text.format(code="def f(n):\n    return n * 2")).text == "def f(n):\n    return n * 2"
+
+
+@pytest.mark.timeout(30)
+def test_signs_of_a_docstring_are_found_in_linear_time():
+    hostile = "```python\n" + '"""\n```\n' * 20_000 + "'" * 100_001 + '"\\' * 50_000
+    assert find_program(hostile).where == "fenced"
