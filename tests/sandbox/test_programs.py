@@ -234,7 +234,8 @@ print("all")
 BUFFERS = """
 import socket
 total = 0
-for pair in [socket.socketpair() for _ in range(100)]:
+pairs = [socket.socketpair() for _ in range(100)]  # held, also by the sleeping processes of the test below
+for pair in pairs:
     for one in pair:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 20)
         one.setblocking(False)
