@@ -203,6 +203,7 @@ class SamplingRun:
         More samples are added to a folder, and `generate` resumes rollouts that a smaller cap truncated.
         """
         strategy = dump_options(self.strategy)
+        chosen = {key: value if isinstance(value, dict) else {"name": value} for key, value in strategy.items()}
         now = {
             "--model": model_name(self._model),
             "--benchmark" if measured else "--problems": self.source,
@@ -211,7 +212,11 @@ class SamplingRun:
             "--template": self.template or self.strategy.template,
             **{f"--{name.replace('_', '-')}": value for name, value in self.sampling.identity().items()},
             "--max-tokens": self.sampling.max_tokens,
-            "--strategy": strategy if strategy else None,
+            **{
+                key if name == "name" else f"{key}.{name}": value
+                for key, options in chosen.items()
+                for name, value in options.items()
+            },
         }
         before = (folder.read_json("manifest.json") or {}).get("settings", {})
         for name, value in now.items():

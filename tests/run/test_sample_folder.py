@@ -8,6 +8,7 @@ import pytest
 from reasondistill.engines import EngineOptions
 from reasondistill.errors import DataError, EngineError, RecipeError, StoreError
 from reasondistill.evaluation.statistics import bootstrap_mean, wilson
+from reasondistill.generation.load_strategy import StrategyChoice
 from reasondistill.generation.prompts import load_template
 from reasondistill.generation.sampling import SamplingPlan
 from reasondistill.generation.strategies import Cot
@@ -16,6 +17,7 @@ from reasondistill.records import Sampling
 from reasondistill.run.sample_folder import SamplingRun
 from reasondistill.run.score_folder import rescore
 from reasondistill.store import Table
+from reasondistill.store.options import read_options
 from reasondistill.verification.judging import VerifyOptions
 
 SAMPLING = Sampling(temperature=0.7, max_tokens=64)
@@ -170,6 +172,14 @@ def test_other_settings_than_the_folders_are_refused_and_nothing_changes(
     with pytest.raises(RecipeError, match=f"out: was made with {option}; repeat the command as it was"):
         other.sample(limit=limit, measured=measured)
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.json*")} == kept
+
+
+def test_another_strategy_or_decoding_is_refused_by_the_option_that_differs(start):
+    run = start(_right, samples=1)
+    run.sample()
+    run.strategy = read_options(StrategyChoice, {"decoding": {"name": "budget", "thinking_budget": 9}})
+    with pytest.raises(RecipeError, match=r"out: was made with decoding plain, not budget; repeat"):
+        run.sample()
 
 
 def test_a_larger_cap_resumes_what_is_sampled_and_is_refused_where_it_is_measured(start):
