@@ -7,12 +7,15 @@ from typing import Any
 from .allowance import Allowance, OutOfTime
 from .canonical import TooHard, Undefined, canonical, difference
 from .numeric import NoValue, names_in, probe, value_of
+from .points import DIVISORS, calls
 from .policy import Policy
 from .ruling import Ruling, no, undecided, yes
-from .tree import INFINITY, Mul, Node, Num
+from .tree import INFINITY, MINUS_ONE, Add, Call, Mul, Node, Num, Pow, Sym, changed
 
 _DOUBLE_UNITS = 4
 """Units in the last place of a double by which a printed result may be off."""
+_COPRIME = "equal_if_coprime"
+"""Reason where an lcm of letters is their product for polynomials, and for whole numbers only if coprime."""
 Symbolic = Callable[[Node, Node], Ruling]
 """The last tier."""
 
@@ -21,10 +24,11 @@ def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, 
     """Return the ruling of the first tier that decides; the allowance is that of the tiers before the last one."""
     ruling = _infinite(a, b) or _exact(a, b)
     if ruling is None:
-        found = probe(a, b, allowance)
-        ruling = Ruling(found.equal, "probing", found.reason)
-    if ruling.equal is None and symbolic is not None:
+        ruling = _probed(a, b, allowance)
+    if ruling.equal is None and symbolic is not None and ruling.reason != _COPRIME:
         last = symbolic(a, b)
+        if last.equal and (calls(a, DIVISORS) or calls(b, DIVISORS)):
+            last = undecided("sympy", "divisors_of_polynomials")  # sympy's letters are indeterminates, coprime to all
         ruling = last if last.equal is not None or last.reason else ruling
     if ruling.equal is True:
         return ruling
@@ -32,6 +36,29 @@ def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, 
         return yes("rational", "rounded") if _approximates(a, b, policy) else ruling
     except OutOfTime:
         return undecided("rational", "out_of_time")
+
+
+def _probed(a: Node, b: Node, allowance: Allowance) -> Ruling:
+    found = probe(a, b, allowance)
+    if found.equal is False and calls(Add((a, b)), frozenset(("lcm",))):
+        multiplied = _exact(*map(_lcm_as_product, (a, b)))
+        if multiplied is not None and multiplied.equal:
+            return undecided("probing", _COPRIME)
+    return Ruling(found.equal, "probing", found.reason)
+
+
+def _lcm_as_product(node: Node) -> Node:
+    """Return an expression with each lcm of distinct letters as their product: that of indeterminates."""
+    if isinstance(node, Call) and node.name == "lcm":
+        letters = [_letter(part) for part in node.args]
+        return Mul(node.args) if None not in letters and len(set(letters)) == len(letters) else node
+    return changed(node, _lcm_as_product) if isinstance(node, (Add, Mul, Pow, Call)) else node
+
+
+def _letter(node: Node) -> str | None:
+    if isinstance(node, Mul) and len(node.factors) == 2 and node.factors[0] == MINUS_ONE:
+        node = node.factors[1]
+    return node.name if isinstance(node, Sym) else None
 
 
 def _infinite(a: Node, b: Node) -> Ruling | None:

@@ -90,24 +90,39 @@ def _unknown(name: str, args: list[Form]) -> Form:
 
 
 def _symmetric(name: str, args: list[Form]) -> Form:
-    if name in ("gcd", "lcm") and all(a.bottom == UNIT and len(a.top) == 1 for a in args):
-        return _monomial_gcd(name, args)
     keys = sorted({a.key for a in args})
     return args[0] if len(keys) == 1 else Form(_atom(f"~{name}({';'.join(keys)})"))
 
 
-def _monomial_gcd(name: str, args: list[Form]) -> Form:
-    """The greatest common divisor or least common multiple of single terms with whole coefficients."""
+def _divisor(name: str, args: list[Form]) -> Form:
+    """The greatest common divisor or least common multiple of whole numbers, some of them letters.
+
+    The common monomial comes out. What stays is an atom of its own: nothing says that n and 13 are coprime.
+    """
+    if any(a.bottom != UNIT or len(a.top) != 1 for a in args):
+        return _symmetric(name, args)
     monos = [next(iter(a.top.items())) for a in args]
-    if any(c.denominator != 1 or any(not is_variable(atom) for atom, _ in m) for m, c in monos):
-        return _unknown(name, args)
-    whole = [int(c) for _, c in monos]
-    number: int = math.gcd(*whole) if name == "gcd" else math.lcm(*whole)
-    choose = min if name == "gcd" else max
-    atoms = sorted({atom for m, _ in monos for atom, _ in m})
-    power, factor = monomial({atom: choose(dict(m).get(atom, 0) for m, _ in monos) for atom in atoms})
-    sign = -1 if name == "lcm" and sum(n < 0 for n in whole) % 2 else 1  # polynomials have theirs up to a unit
-    return Form({power: factor * number * sign})
+    if any(c.denominator != 1 or not all(is_variable(atom) and e > 0 for atom, e in m) for m, c in monos):
+        return _symmetric(name, args)
+    number = math.gcd(*(int(c) for _, c in monos))
+    shared = {atom: min(dict(m).get(atom, 0) for m, _ in monos) for atom, _ in monos[0][0]}
+    common, _ = monomial(shared)
+    rest = [
+        Form({monomial({atom: e - shared.get(atom, 0) for atom, e in m})[0]: abs(int(c)) // number}) for m, c in monos
+    ]
+    return multiply(Form({common: number}), _coprime(name, rest))
+
+
+def _coprime(name: str, args: list[Form]) -> Form:
+    """`_divisor` of single terms that have no factor in common."""
+    if name == "gcd" and any(a.top == UNIT for a in args):
+        return Form(UNIT)
+    kept = [a for a in args if a.top != UNIT]
+    values = [a.rational for a in kept]
+    if kept and None not in values:
+        exact = _exact_call(name, [v for v in values if v is not None])
+        return Form({(): exact} if exact else {})
+    return _symmetric(name, kept) if kept else Form(UNIT)
 
 
 def _absolute(name: str, args: list[Form]) -> Form:
@@ -167,7 +182,7 @@ def _natural_logarithm(a: Form) -> Form:
 
 
 _RULES: dict[str, Callable[[str, list[Form]], Form]] = {
-    "abs": _absolute, "max": _symmetric, "min": _symmetric, "gcd": _symmetric, "lcm": _symmetric,
+    "abs": _absolute, "max": _symmetric, "min": _symmetric, "gcd": _divisor, "lcm": _divisor,
     "sin": _odd, "cos": _even, "tan": _tangent, "cot": _tangent, "sec": _tangent, "csc": _tangent,
     "sinh": _odd, "tanh": _odd, "asin": _odd, "atan": _odd, "asinh": _odd, "atanh": _odd, "cosh": _even,
     "log": _logarithm, "exp": lambda _, args: power(Form(_atom("#e")), args[0]),
