@@ -14,6 +14,8 @@ from .tree import INFINITY, MINUS_ONE, Add, Call, Mul, Node, Num, Pow, Sym, chan
 
 _DOUBLE_UNITS = 4
 """Units in the last place of a double by which a printed result may be off."""
+_NOISE = 1e-3
+"""Distance from an exact whole number that a double's error explains; beyond 10^12 its last place is wider."""
 _COPRIME = "equal_if_coprime"
 """Reason where an lcm of letters is their product for polynomials, and for whole numbers only if coprime."""
 Symbolic = Callable[[Node, Node], Ruling]
@@ -123,6 +125,9 @@ def _is_printed(decimal: Num, value: Any) -> bool:
     if not 15 <= decimal.digits <= 17 or getattr(value, "imag", 0) != 0 or not value:
         return False
     gap = abs(value - value.context.mpf(decimal.value.numerator) / decimal.value.denominator)
+    is_spelled_out = _places(Fraction(decimal.value), decimal.digits) >= 0
+    if is_spelled_out and gap > _NOISE and value == value.context.nint(value):
+        return False  # a whole number to its last digit is a claim about that digit
     return bool(gap <= _DOUBLE_UNITS * value.context.ldexp(1, value.context.mag(value) - 53))
 
 
