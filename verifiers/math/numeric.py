@@ -7,13 +7,14 @@ Magnitudes are checked before functions are computed, so nothing here takes long
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from .allowance import Allowance, OutOfTime
+from .breaks import Point, Value, sides
 from .canonical import based_value
-from .points import Point, points
+from .points import points
 from .tree import Add, Based, Big, Call, I, Mul, Node, Num, Pow, Quantity, Sym, children, holds
 from .vocabulary import ELEMENTARY
 
@@ -29,6 +30,9 @@ _MAX_GAMMA_DIGITS = 300
 """Beyond it the first value of the gamma function takes seconds: the Bernoulli numbers it wants are then computed."""
 _ONE_VALUE = 0.5
 """Seconds of the processor that one value may take."""
+_SEARCH = 0.1
+"""Seconds of the processor that values in the search for breaks may take, where double precision has none."""
+_ROUGH_DIGITS = 20
 _local = threading.local()
 
 
@@ -58,18 +62,54 @@ def probe(a: Node, b: Node, allowance: Allowance, seed: int = 0) -> Probe:
     if digits > _MAX_DIGITS:
         return Probe(equal=None, reason="too_many_digits")
     is_complex = holds(a, I) or holds(b, I)
-    valid = 0
+    valid, is_open = 0, False
+    usual = list(points(a, b, names, seed))
+
+    def every() -> Iterator[Point]:
+        nonlocal is_open
+        yield from usual
+        if names:
+            around = sides(a, b, usual[0], _rough(allowance.at_most(_SEARCH)))
+            is_open = around.is_open
+            yield from around.points
+
     try:
-        for point in points(a, b, names, seed):
+        for point in every():
             if allowance.is_over:
                 raise OutOfTime
-            found = _compare_at(a, b, point, digits, allowance, is_complex)
+            found = _compare_at(a, b, point, digits + _digits_of_size(point), allowance, is_complex)
             if found is False:
                 return Probe(equal=False)
             valid += found is True
     except OutOfTime:
         return Probe(equal=None, reason="out_of_time")
+    if is_open:
+        return Probe(equal=None, reason="break_not_reached")
     return Probe(equal=True) if valid >= (3 if names else 1) else Probe(equal=None, reason="no_points")
+
+
+def _rough(allowance: Allowance) -> Value:
+    """Return a function that gives real values to few digits, and none when the time of the search has ended."""
+    context = _context(_ROUGH_DIGITS)
+
+    def value(node: Node, point: Point) -> Any:
+        try:
+            found = _evaluate(context, node, _coordinates(context, point), allowance)
+        except (NoValue, OutOfTime):
+            return None
+        return None if isinstance(found, context.mpc) else found
+
+    return value
+
+
+def _coordinates(context: Any, point: Point) -> dict[str, Any]:
+    return {name: context.mpf(v.numerator) / v.denominator for name, v in point.items()}
+
+
+def _digits_of_size(point: Point) -> int:
+    """Return how many digits a very large or small coordinate asks for: it stands beside ordinary numbers."""
+    bits = max((abs(v.numerator.bit_length() - v.denominator.bit_length()) for v in point.values()), default=0)
+    return 0 if bits < 50 else 50 * (1 + int(bits * 0.301 * 4) // 50)
 
 
 def value_of(node: Node, digits: int = DIGITS) -> Any:
@@ -142,7 +182,7 @@ def judge_values(context: Any, low: tuple[Any, Any], high: tuple[Any, Any], digi
 
 def _both(a: Node, b: Node, point: Point, digits: int, allowance: Allowance) -> tuple[Any, Any]:
     context = _context(digits)
-    values = {name: context.mpf(v.numerator) / v.denominator for name, v in point.items()}
+    values = _coordinates(context, point)
     return _evaluate(context, a, values, allowance), _evaluate(context, b, values, allowance)
 
 
