@@ -16,8 +16,6 @@ _DOUBLE_UNITS = 4
 """Units in the last place of a double by which a printed result may be off."""
 _NOISE = 1e-3
 """Distance from an exact whole number that a double's error explains; beyond 10^12 its last place is wider."""
-_COPRIME = "equal_if_coprime"
-"""Reason where an lcm of letters is their product for polynomials, and for whole numbers only if coprime."""
 Symbolic = Callable[[Node, Node], Ruling]
 """The last tier."""
 
@@ -27,7 +25,7 @@ def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, 
     ruling = _infinite(a, b) or _exact(a, b)
     if ruling is None:
         ruling = _probed(a, b, allowance)
-    if ruling.equal is None and symbolic is not None and ruling.reason != _COPRIME:
+    if ruling.equal is None and symbolic is not None:
         last = symbolic(a, b)
         if last.equal and (calls(a, DIVISORS) or calls(b, DIVISORS)):
             last = undecided("sympy", "divisors_of_polynomials")  # sympy's letters are indeterminates, coprime to all
@@ -43,9 +41,10 @@ def compare_expressions(a: Node, b: Node, policy: Policy, allowance: Allowance, 
 def _probed(a: Node, b: Node, allowance: Allowance) -> Ruling:
     found = probe(a, b, allowance)
     if found.equal is False and calls(Add((a, b)), frozenset(("lcm",))):
+        # An lcm of bare letters is read as that of indeterminates, as computer algebra has it.
         multiplied = _exact(*map(_lcm_as_product, (a, b)))
         if multiplied is not None and multiplied.equal:
-            return undecided("probing", _COPRIME)
+            return multiplied
     return Ruling(found.equal, "probing", found.reason)
 
 
