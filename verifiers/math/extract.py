@@ -14,7 +14,10 @@ from functools import partial
 
 from ..boxes import joined_boxes, open_box
 from ..thinking import split_thinking
+from .families import names_cases
 from .parser import as_words, read
+from .revoked import correction, denial, is_wrong_one
+from .surroundings import goes_on, group_around, in_symbols, is_no_value, unit_after
 from .tokens import TooLarge, Unreadable
 from .tree import Words
 
@@ -38,6 +41,10 @@ _MARKER_WORDS = ("answer", "respuesta", "antwort", "risposta", "resposta")
 _FOREIGN_WORDS = ("réponse", "答案", "ответ", "正解")
 _LINE_MARKER = re.compile("^ {0,8}(?:####|A:)", re.MULTILINE)
 _MAX_TRIES = 50
+_WINDOW = 80
+"""Characters on either side of a number that may say what it is."""
+_MAX_LINE = 400
+"""Characters behind mathematics that may belong to it."""
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z<]|\s*$)|[。！？]|<\||\n")
 _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}+\s++[A-Za-z]{2,}+\s++[A-Za-z]{2}")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])(?:-\s?|−\s?)?\$?(?:[0-9]|\.[0-9])[0-9.,]*+(?:/[0-9]++)?+(?:\s?\\?%)?")
@@ -60,12 +67,17 @@ _RIGHT = re.compile(r"[^\s=:;\u2e80-\uffff]*(?: ?(?:π|pi)\b)?(?: [-+*/] [A-Za-z
 _OPERAND = re.compile(r"[-−(]*(?:[0-9√π\\]|pi\b|sqrt|[A-Za-z](?![A-Za-z']))")
 _ATTACHED = re.compile(
     r"[\^√π\\×·÷]|[*/+](?=[0-9(a-z]\b|pi\b|sqrt)|(?<=[0-9)a-z])[*/+](?=[0-9])|[0-9](?:[a-z]\b|pi\b)|[0-9)] "
-    r"|(?:log|ln|exp|sin|cos|tan)\("
+    r"|(?:log|ln|exp|sin|cos|tan)\(|[0-9]!\)"
 )
 """Signs that what surrounds a number is an expression."""
+_WORD = re.compile("[A-Za-z]{2}")
+_SUBTRACTS = re.compile(r"(?:[0-9)}]|(?<![A-Za-z'])[a-z])\s\Z")
+_NOTHING_MORE = re.compile(r"\s*(?:\.\s|\.?\Z)")
 _QUESTION = re.compile(r"[^.!?\n]*+\?")
 _ALTERNATIVES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
-_DENIED_BEFORE = re.compile(r"\b(?:not|isn't|never|n't be)\s+(?:equal to\s+)?$", re.IGNORECASE)
+_DENIED_BEFORE = re.compile(
+    r"\b(?:not|isn't|never|n't be|(?:wrong|false|incorrect) answer(?: is|:))\s+(?:equal to\s+)?$", re.IGNORECASE
+)
 _DENIED = re.compile(r"\s*(?:is|are|was|would be)\s+(?:not|wrong|incorrect|false|impossible)\b", re.IGNORECASE)
 _INSTEAD = re.compile(r",?\s+\(?(?:not|rather than|instead of)\s")
 _ALTERNATIVE = re.compile(r"(?:\S+ or|[-$0-9.,/]+ and)\s+$")
@@ -187,7 +199,7 @@ def _last_math(text: str) -> str | None:
                 first -= 1
             if first < at:  # `$x = 2$ and $x = 3$`
                 return text[segments[first][0] : end]
-            return _with_unit(text[start : end + 20], (0, inner - start, stop - start, end - start))
+            return _with_unit(text[start : end + 80], (0, inner - start, stop - start, end - start))
     return None
 
 
@@ -203,7 +215,7 @@ def _tagged(text: str, *, is_words: bool) -> str | None:
         return value  # a whole sentence: "The total is 42."
     if marked is None and not is_words and _PROSE.search(found) and len(_NUMBER.findall(found)) == 1:
         return _last_number(found) or found  # "There are 42 ways."
-    return marked or found
+    return found if marked is None else marked
 
 
 def _marked(text: str, *, is_words: bool = False) -> str | None:
@@ -218,6 +230,11 @@ def _marked(text: str, *, is_words: bool = False) -> str | None:
     if end < 0:
         return None
     rest = _BOLD.sub(r"\1", text[end:]).lstrip(" *_:}\t\n")
+    if not is_words and rest[:1].isalpha() and (denied := denial(rest)):
+        return denied  # "The answer is wrong: 9"
+    if _WORD.search(rest) and (instead := correction(rest)) is not None:
+        value = _sentence(instead, is_words=is_words).strip().strip("*_`").strip()
+        return value if is_words or _reads(value) else ""  # no text before it is an answer either
     found = _sentence(rest, is_words=is_words).strip().strip("*_`").strip()
     reasoning = len(found.split()) > 8 and not re.search(r"[0-9\\$]", found)  # "Answer: Let us first look at ..."
     return None if reasoning else found or None
@@ -230,7 +247,7 @@ def _last_marker(text: str, lowered: str, word: str) -> int:
         at = lowered.rfind(word, 0, at)
         if at < 0:
             break
-        if match := _MARKER.match(text, at):
+        if (match := _MARKER.match(text, at)) and not is_wrong_one(text[max(0, at - 12) : at]):
             return match.end()
     return -1
 
@@ -270,13 +287,29 @@ def _sentence(rest: str, *, is_words: bool = False) -> str:
 
 
 def _with_unit(rest: str, segment: tuple[int, int, int, int]) -> str:
-    """Return the segment's inside, with a percent sign that follows it and with further segments of a list."""
+    """Return the segment's inside with what belongs to it: more of a list, other cases, operations, units."""
     line = rest[segment[3] :].partition("\n")[0]
     inner = rest[segment[1] : segment[2]]
+    if _NOTHING_MORE.match(line):
+        return inner
     if re.match(r"\s*(?:,|and\b|or\b)\s*(?:and\b|or\b)?\s*(?:\$|\\\()", line):
         return rest[: segment[3]] + (_SENTENCE_END.split(line, maxsplit=1)[0])
-    unit = re.match(r"\s*(?:\\?%|percent\b|pct\b)", line)
-    return inner + (unit[0] if unit else "")
+    tail = line[: _sentence_end(line[:_MAX_LINE], 1)]  # from 1: `$5$!`
+    if names_cases(tail):
+        return rest[segment[0] : segment[3]] + tail
+    if goes_on(tail):
+        clause = _CLAUSE.search(tail)
+        return in_symbols(inner + (tail[: clause.start()] if clause else tail))
+    return inner + unit_after(tail)
+
+
+def _sentence_end(text: str, start: int = 0) -> int:
+    """Return where the sentence ends whose mathematics may hold full stops."""
+    segments = math_segments(text)[:50]
+    for end in _SENTENCE_END.finditer(text, start):
+        if not any(s[0] < end.start() < s[3] for s in segments):
+            return end.start()
+    return len(text)
 
 
 def _whole(text: str) -> str | None:
@@ -325,12 +358,40 @@ def _last_number(text: str) -> str | None:
 
 def _expression_around(text: str, number: re.Match[str]) -> str | None:
     """Return the expression that a number is part of, None where it does not read: a part of it is no answer."""
-    left, right = _LEFT.search(text[max(0, number.start() - 60) : number.start()]), _RIGHT.match(text, number.end())
+    at, end = _past_minus(text, number.start()), number.start() + len(number[0].rstrip(".,"))
+    before, bare, after = text[max(0, at - _WINDOW) : at], text[at:end], text[end : number.end() + _WINDOW]
+    before, after = before.rpartition("\n")[2], after.partition("\n")[0]
+    if (group := group_around(before, bare, after)) is not None:
+        return group if _reads(group) else None
+    window = before + bare + after
+    symbols = in_symbols(window)
+    if symbols != window:
+        numbers = [*_NUMBER.finditer(symbols)] or [*re.finditer("[0-9]+", symbols)]
+        at = _past_minus(symbols, numbers[-1].start())
+        found = _joined_around(symbols, at, symbols[at : numbers[-1].end()].rstrip(".,"))
+        at = symbols.rfind(found) if found else -1
+        before, after = symbols[: max(at, 0)], symbols[at + len(found or "") :]
+    else:
+        found = _joined_around(text, at, bare)
+        at = window.rfind(found) if found else -1
+        before = window[:at] if at >= 0 else before
+    return None if found is None or is_no_value(before, after) else found
+
+
+def _past_minus(text: str, start: int) -> int:
+    """Return where a number starts without the sign that subtracts it from an operand: `8 - 4`."""
+    subtracted = text[start : start + 2] in ("- ", "− ") and _SUBTRACTS.search(text, max(0, start - 4), start)
+    return start + 2 if subtracted else start
+
+
+def _joined_around(text: str, start: int, bare: str) -> str | None:
+    """Return a number with the operands, powers and functions that are written next to it; None if they do not read."""
+    end = start + len(bare)
+    left, right = _LEFT.search(text[max(0, start - 60) : start]), _RIGHT.match(text, end)
     operands = re.split(r"(?<= [-+*/^×·÷−]) ", left[0]) if left else []
     while operands[1:] and not _OPERAND.match(operands[0]):
         del operands[0]  # "Total - 5"
-    found = (" ".join(operands) + number[0] + (right[0] if right else "")).strip(" .,!?*_`\"'[]<>").rstrip("\\")
-    bare = number[0].rstrip(".,")
+    found = (" ".join(operands) + bare + (right[0] if right else "")).strip(" .,!?*_`\"'[]<>").rstrip("\\")
     if found.count("(") != found.count(")"):
         found = found.strip("()")
     if found == bare or not _ATTACHED.search(found) or re.search(r"/\s?[A-Za-z]{2}", found):

@@ -36,6 +36,12 @@ _WHEN = r"(?:for|where|when|whenever|if|at|provided|assuming)\b"
 _CONDITION = re.compile(
     rf"\\(?:text|textrm|mathrm|mbox)\s*\{{[\s,]{{0,9}}{_WHEN}([^{{}}]*)\}}|(?<=[\s$])(?!at){_WHEN}", re.DOTALL
 )
+_OTHER_CASE = re.compile(
+    r"\b(?:otherwise|or else)\b|, else\b"
+    r"|(?:[,;]|\b(?:and|or|but)\b)\s*(?:\\text\{[^{}]*\})?\s*(?:it (?:is|equals) )?"
+    r"(?=[^\s,;=<>]*[0-9$\\])[^\s,;=<>]{1,30}"
+    r"(?:\s|\\text\{)+(?:only |exactly )?(?:if|when|whenever|for|in case)\b"
+)
 _MAX_CHARACTERS = 400
 """A longer answer is read as it is: these patterns are not linear in its length."""
 
@@ -85,6 +91,15 @@ def condition(text: str) -> tuple[str, str]:
         return text, ""
     body = body.removesuffix("\\quad").removesuffix("\\qquad").rstrip(" ,$~")
     return body, ((match[1] or "") + text[match.end() :]).strip() or "so"
+
+
+def names_cases(text: str) -> bool:
+    """Tell whether a text behind a value names a condition and another value.
+
+    >>> names_cases(" if x > 0 and 8 otherwise"), names_cases(" for x = 2 and y = 3")
+    (True, False)
+    """
+    return _OTHER_CASE.search(text[:_MAX_CHARACTERS]) is not None
 
 
 def compare_families(one: tuple[str, str], other: tuple[str, str], comparison: Equality) -> Ruling:

@@ -15,7 +15,7 @@ from .compare import Comparison, is_undefined
 from .dates import read_date
 from .equations import contradicts
 from .expressions import Symbolic
-from .families import compare_families, condition, family
+from .families import compare_families, condition, family, names_cases
 from .parser import MAX_CHARACTERS, read
 from .policy import DEFAULT, Policy
 from .ruling import Ruling, no, undecided, yes
@@ -262,6 +262,8 @@ def _compare_qualified(answer: Reading, gold: Reading, comparison: Comparison) -
     ]
     if (bodies[0][0], bodies[1][0]) == (answer.text, gold.text):
         return None
+    if sum(bool(when) for _, when in bodies) == 1 and names_cases(bodies[0][1] or bodies[1][1]):
+        return no("structure", "cases: one answer names another value under another condition")
     one, other = (read_answer(body) for body, _ in bodies)
     if one.node is None or other.node is None or isinstance(one.node, Words) or isinstance(other.node, Words):
         return None
