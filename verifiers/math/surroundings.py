@@ -70,7 +70,8 @@ _ELEMENT = r"[-+−]?(?:[0-9]*√?[0-9.]+(?:/[0-9]+)?[a-z]?|[A-Za-z]|pi|∞|inf(
 _OPENED = re.compile(rf"[(\[{{]\s*(?:{_ELEMENT}\s*,\s*)*\Z")
 _CLOSED = re.compile(rf"\s*(?:,\s*{_ELEMENT}\s*)*[)\]}}]")
 _GOES_ON = re.compile(
-    rf"!(?!=)|\s*(?:[-+*/^×·÷−<>=≤≥]\s*(?=[0-9$(]|\\[(A-Za-z]|[A-Za-z](?![A-Za-z])))|\s+(?:squared|cubed|factorial"
+    r"!(?=\s*[-+*/^×·÷−)]\s*[0-9$A-Za-z(\\])"  # else the sentence's own sign
+    r"|\s*(?:[-+*/^×·÷−<>=≤≥]\s*(?=[0-9$(]|\\[(A-Za-z]|[A-Za-z](?![A-Za-z])))|\s+(?:squared|cubed|factorial"
     rf"|{_SCALE})\b"
     r"|\s+(?:(?:less|more|greater|fewer) than|plus|minus|times|multiplied by|divided by|over|choose|mod|modulo"
     r"|(?:raised )?to the(?: power(?: of)?)?)\s+(?=\$|\\\(|[0-9]|[a-z](?![A-Za-z']))",
