@@ -62,8 +62,13 @@ _NAMED_IN_WORDS = re.compile(
     r"\s*(?:\\(?:text|textbf|mathrm|textit)\s*\{([^{}]{3,40}?)(?:[=:]\s*\}\s*|\}\s*(?:=|:|\\approx)\s*)"
     r"|([A-Za-z][A-Za-z ]{3,40}?)\s*(?:=|:|\\approx)\s*)(?=[^=:\s])"
 )
-_MARK = re.compile(r"(?:(?<=[\s,;.$}])|\A)\(?([ivx]{1,4}|[a-h]|[1-9])\)(?=[\s\\$])\s*")
-_MARKS = [names.split() for names in ("i ii iii iv v vi vii viii ix x", "a b c d e f g h", "1 2 3 4 5 6 7 8 9")]
+_MARK = re.compile(
+    r"(?:(?<=[\s,;.$}])|\A)(?:[Pp]art\s+)?\(?([ivx]{1,4}|[IVX]{1,4}|[a-hA-H]|[1-9])\)(?::(?=\s|\Z)|(?=[\s\\$]|\Z))\s*"
+)
+_ROMAN = "i ii iii iv v vi vii viii ix x"
+_MARKS = [
+    names.split() for names in (_ROMAN, _ROMAN.upper(), "a b c d e f g h", "A B C D E F G H", "1 2 3 4 5 6 7 8 9")
+]
 """Names of parts in their order."""
 _REMAINDER = re.compile(
     r"\$?(-?[0-9]+)(?:\s+r\s+|\s*R\s*|\s*(?:\\(?:text|mathrm)\s*\{)?\s*(?:R|r|rem|remainder|with remainder)[. ]*\}?\s+)"
@@ -205,15 +210,27 @@ def _parts(text: str) -> Node | None:
     """Read parts with marks, `(i) 3 (ii) 5`, and a quotient with its remainder, `3 r 2`: their order counts."""
     if (quotient := _REMAINDER.fullmatch(text)) is not None:
         return Seq((read(quotient[1]), read(quotient[2])), "()")
+    if ")" in text and "\\" in text:
+        text = _WRAPPER.sub(_outside, text).strip()
     marks = list(_MARK.finditer(text)) if ")" in text else []
     names = [mark[1] for mark in marks]
     if len(names) < 2 or marks[0].start() or not any(names == known[: len(names)] for known in _MARKS):
         return None
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    parts = [text[mark.end() : end].strip().strip(",;.").strip() for mark, end in zip(marks, ends, strict=True)]
+    parts = [_trimmed(text[mark.end() : end].lstrip(" ,;")) for mark, end in zip(marks, ends, strict=True)]
     with suppress(Unreadable):
         return Seq(tuple(_tree(part.removesuffix(" and").strip()) for part in parts), "()")
     return None
+
+
+def _outside(wrapped: re.Match[str]) -> str:
+    r"""Take the marks of parts out of a `\text{ cm, (b) }`, and leave the other words in it."""
+    pieces = _MARK.split(wrapped[1])
+    if len(pieces) == 1:
+        return wrapped[0]
+    words = [piece.strip().strip(",;").strip() for piece in pieces[::2]]
+    texts = [rf"\text{{ {word}}}" if word not in ("", "and") else "" for word in words]
+    return texts[0] + "".join(f" ({mark}) {text}" for mark, text in zip(pieces[1::2], texts[1:], strict=True))
 
 
 def _trimmed(text: str) -> str:
@@ -295,7 +312,7 @@ def _choice(reading: Reading) -> tuple[str, str]:
     if isinstance(reading.node, Sym) and len(reading.node.name) == 1 and "A" <= reading.node.name <= "J":
         return reading.node.name, ""
     match = _CHOICE.fullmatch(reading.text)
-    if match is None:
+    if match is None or (isinstance(reading.node, Seq) and reading.node.brackets == "()"):  # `(A) 3 (B) 5`
         return "", reading.text
     letters, values = match.groups()[::2], match.groups()[1::2]
     letter, value = (next(found for found in groups if found) for groups in (letters, values))

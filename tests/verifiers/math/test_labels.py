@@ -63,6 +63,31 @@ def test_words_that_change_the_meaning(gold: str, right: str, wrong: str) -> Non
     assert not is_right(wrong, gold)
 
 
+PARTS = [
+    r"\text{{({0}) }}{2}\text{{ ({1}) }}{3}", r"\text{{({0}) }}{2},\ \text{{({1}) }}{3}", "({0}) {2} ({1}) {3}",
+    r"\textbf{{({0})}}\ {2}\quad\textbf{{({1})}}\ {3}", r"\mathrm{{({0})}}\ {2} \quad \mathrm{{({1})}}\ {3}",
+    r"\text{{({0}) }} {2} \text{{ and ({1}) }} {3}", r"\text{{Part ({0}): }}{2}\text{{; Part ({1}): }}{3}",
+    r"\text{{({0}) {2}, ({1}) {3}}}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", PARTS)
+@pytest.mark.parametrize("gold", PARTS)
+@pytest.mark.parametrize("marks", ["ab", ("i", "ii"), "12", "AB", ("I", "II")])
+def test_parts_keep_their_order_however_their_marks_are_set(gold: str, answer: str, marks: tuple[str, str]) -> None:
+    reference = gold.format(*marks, 12, 20)
+    assert is_right(answer.format(*marks, 12, 20), reference)
+    assert is_right("12, 20", reference)
+    assert not is_right(answer.format(*marks, 20, 12), reference)
+    assert not is_right("240ab", reference)
+
+
+def test_words_stay_with_their_part() -> None:
+    gold = r"\text{(a) }12\text{ cm, (b) }20\text{ s}"
+    assert is_right("(a) 0.12 m (b) 20 s", gold)
+    assert not is_right("(a) 12 s (b) 20 cm", gold)
+
+
 @pytest.mark.parametrize(("one", "other"), OPPOSITES)
 @pytest.mark.parametrize("value", ["5", r"5\%", r"\frac{1}{2}", "30 degrees", "7 miles"])
 def test_opposite_directions_differ(one: str, other: str, value: str) -> None:
