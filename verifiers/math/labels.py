@@ -54,8 +54,8 @@ def labelled(x: tuple[Node, ...], y: tuple[Node, ...]) -> tuple[Node, ...] | Non
 
 def _label(part: Node) -> str:
     match part:
-        case Quantity(unit=unit) if (found := read_unit(unit)) is not None and not found.dimension:
-            return " ".join(word.removesuffix("s") for word in _WORD.findall(unit.casefold()))
+        case Quantity(unit=unit) if (found := read_unit(unit)) is not None and (found.noun or not found.dimension):
+            return " ".join(word.removesuffix("s") for word in _WORD.findall((found.noun or unit).casefold()))
         case Relation(operands=(Sym(name=name), _)) if name[0] == " ":
             return name.strip()
         case Call(name="max" | "min" as name, args=(Num(),)):

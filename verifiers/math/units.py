@@ -73,7 +73,8 @@ SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, 
     )
     for word in words.split()
 } | {"doubled": 2, "tripled": 3}  # fmt: skip
-_SKIPPED = frozenset({"a", "an", "the", "each", "us", "US"})
+_PER = frozenset({"/", "per", "a", "an", "each", "every"})
+_SKIPPED = frozenset({"a", "an", "the", "each", "every", "us", "US"})
 _ALSO_LETTERS = frozenset({"am", "as", "cd", "pm", "ps", "ds", "cs", "Pm", "PS", "Ms", "mt", "Mt"})
 """Symbols that letters side by side more often are not: variables, and times of day."""
 _COMMON_TEXT = """
@@ -98,6 +99,8 @@ class Unit:
     factor: Fraction = Fraction(1)
     """How many base units one of it is."""
     words: str = ""
+    noun: str = ""
+    """Whatever is counted in a rate: `words per minute` has the dimension of `1/minute`."""
 
     @property
     def is_known(self) -> bool:
@@ -138,9 +141,13 @@ def read_unit(text: str) -> Unit | None:
     total: _Dimension = {}
     factor: Fraction = Fraction(1)
     sign, ahead, last = 1, 1, None
-    for word in words:
-        if word in ("/", "per", "a") and (word != "a" or total):
-            sign, last = -1, None
+    noun, words = _rate(words)
+    is_skipping = False
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in _PER and (word in ("/", "per") or (total and not is_skipping) or (total and _measures(following))):
+            sign, last, is_skipping = -1, None, False
+        elif is_skipping:
+            continue
         elif word[0] == "^" or word.lower() in _AFTER:
             power = _AFTER.get(word.lower()) or int(word[1:])
             if not 1 <= abs(power) <= _MAX_POWER or last is None:
@@ -159,9 +166,24 @@ def read_unit(text: str) -> Unit | None:
         elif word[0].isdigit() or not total:
             return Unit(words=text)  # "5 children"
         else:
-            break  # "cm of ribbon" and "cm long" are "cm"
+            is_skipping = True  # "cm of ribbon" and "cm long" are "cm"
     dimension = tuple(sorted((name, power) for name, power in total.items() if power))
-    return Unit(dimension=dimension, factor=factor, words=text) if dimension else Unit(words=text)
+    return Unit(dimension=dimension, factor=factor, words=text, noun=noun) if dimension else Unit(words=text)
+
+
+def _rate(words: list[str]) -> tuple[str, list[str]]:
+    """Return the noun of a rate and the words from its `per` on: `people per square mile`; other words as they are."""
+    at = next((place for place, word in enumerate(words) if word in _PER), 0)
+    if not at or not all(word[0].isalpha() for word in words[:at]):
+        return "", words
+    below = next((word for word in words[at + 1 :] if word not in _SKIPPED and word.lower() not in _POWERS), "")
+    if not _measures(below) or any(map(_measures, words[:at])):
+        return "", words
+    return " ".join(words[:at]), ["per", *words[at + 1 :]]
+
+
+def _measures(word: str) -> bool:
+    return word[:1].isalpha() and _measure(word) is not None
 
 
 def is_unit_word(word: str, *, spaced: bool = True) -> bool:

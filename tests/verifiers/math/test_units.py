@@ -84,3 +84,30 @@ def test_a_unit_has_its_factor() -> None:
     unit = read_unit("inches")
     assert unit is not None
     assert unit.factor == Fraction(254, 10_000)
+
+
+@pytest.mark.parametrize("noun", ["words", "jobs", "people", "visitors", "liters of water", "beats"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("per minute", "per hour"), ("a day", "a week"), ("per square mile", "per acre"), ("/km^2", "/m^2"),
+        ("per month", "per year"), ("each day", "every week"), ("per mile", "per kilometer"),
+        ("per second", "per mile"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["3 {0} {1}", r"3\text{{ {0} {1}}}"])
+def test_the_denominator_of_a_rate_counts_whatever_it_counts(noun: str, one: str, other: str, form: str) -> None:
+    gold = form.format(noun, one)
+    assert grade(rf"\boxed{{{gold}}}", gold).correct
+    assert grade(r"\boxed{3}", gold).correct
+    assert grade(rf"\boxed{{3 {noun}}}", gold).correct is (noun != "liters of water")
+    assert not grade(rf"\boxed{{{form.format(noun, other)}}}", gold).correct
+
+
+def test_rates_convert_and_other_denominators_are_words() -> None:
+    assert grade(r"\boxed{3600\text{ words per hour}}", "60 words per minute").correct
+    assert grade(r"\boxed{60\text{ words/min}}", "60 words per minute").correct
+    assert grade(r"\boxed{5\text{ cookies per student}}", "5 cookies per child").correct
+    assert grade(
+        r"\boxed{4\text{ lines per minute}, 3\text{ words per minute}}", "3 words a minute, 4 lines a minute"
+    ).correct
