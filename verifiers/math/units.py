@@ -26,12 +26,19 @@ lbf lb*9.80665*m/s^2; amu 1.6605390666e-27*kg u; min 60*s minute; h 3600*s hour 
 fortnight 14*day fortnight; month months month; year 12*month year yr; decade 10*year decade
 century 100*year centuries; acre 4840*yd^2 acre; ha 10000*m^2 hectare; gal 231*in^3 gallon; qt gal/4 quart
 pt gal/8 pint; cup gal/16 cup; floz gal/128; tbsp gal/256 tablespoon; tsp gal/768 teaspoon; cc cm^3
-atm 101325*Pa atmosphere; torr atm/760; mmHg 133.322387415*Pa; hp 745.6998715822702*W horsepower
+atm 101325*Pa atmosphere; torr atm/760; mmHg atm/760; hp 745.6998715822702*W horsepower
 Btu 1055.05585262*J btu; knot 1852/3600*m/s knot kn; mhz 1000000/s; mph mi/h; kph km/h kmh kmph; fps ft/s; mpg mi/gal
 rev turn revolution; rpm rev/min; percent share/100 pct percentage %; permille share/1000; ppm share/1000000
 degree angle degree deg °; arcminute degree/60 arcminute; arcsecond degree/3600 arcsecond; degC celsius celsius degc ℃
+centigrade degC
 degF fahrenheit fahrenheit degf ℉; dollar dollar dollar usd; cent dollar/100 cent ¢; euro euro euro eur €
 sterling pound-sterling gbp £; pence sterling/100; yen yen yen ¥; yuan yuan yuan rmb 元; rupee rupee rupee rs
+grain lb/7000 grain; dram oz/16 dram; stone 14*lb stone; cwt 100*lb hundredweight; ozt 31.1034768*g; longton 2240*lb
+slug 14.593902937206*kg slug; quintal 100*kg quintal; rod 16.5*ft rod; league 3*mi league; hand 4*in hand
+barrel 42*gal barrel bbl; bushel 2150.42*in^3 bushel; peck bushel/4 peck; gill gal/32 gill; cmHg 10*mmHg
+inHg 25.4*mmHg; degR rankine rankine degr; grad 0.9*degree grad gradian; millennium 1000*year millennia
+shilling sterling/20 shilling; peso peso peso; franc franc franc; ruble ruble ruble rouble; krona krona kronor
+krone krone kroner; lira lira lira; baht baht baht; dinar dinar dinar; dirham dirham dirham; shekel shekel shekel
 unit unit unit; 米 m; 厘米 cm; 毫米 mm; 千米 km; 公里 km; 克 g; 千克 kg; 公斤 kg; 吨 t; 升 L; 毫升 mL; 秒 s; 分钟 min
 小时 h; 天 day; 度 degree; 平方米 m^2; 平方厘米 cm^2; 立方厘米 cm^3; 立方米 m^3
 """
@@ -53,9 +60,19 @@ _SPELT = {
     "\\%": "%",
 }  # fmt: skip
 _JOINED = (
-    (r"µ\s+", "µ"), (r"(?:\^\s*)?°\s*(?=[CF]\b)", "deg"), (r"\^\s*°", "°"),
+    (r"µ\s+", "µ"), (r"(?:(?:\^\s*)?°|\b[Dd]egrees?|\bdeg\b\.?)\s*(?=[CFR]\b)", "deg"), (r"\^\s*°", "°"),
+    (r"(?:°|\b[Dd]egrees?)\s*(?=(?i:celsius|centigrade|fahrenheit|kelvin|rankine)\b)", ""),
     (r"\s*\^\s*(-?)\s*([0-9]+)", r"^\1\2 "), (r"(?<=[A-Za-z])([23])(?![0-9])", r"^\1 "),
 )  # fmt: skip
+_SEVERAL_WORDS = tuple((re.compile(rf"(?i)\b{words}(?![a-z])"), symbol) for words, symbol in (
+    (r"(?:mm|millimet(?:er|re)s?)\s*(?:of\s+)?(?:Hg|mercury)", "mmHg"), (r"nautical\s+miles?", "nmi"),
+    (r"(?:in|inch|inches)\s*(?:of\s+)?(?:Hg|mercury)", "inHg"), (r"metric\s+tons?", "t"), (r"long\s+tons?", "longton"),
+    (r"cm\s+Hg", "cmHg"), (r"short\s+tons?", "ton"), (r"light[\s-]+years?", "ly"), (r"fl(?:uid)?\.?\s*oz", "floz"),
+    (r"fluid\s+ounces?", "floz"), (r"troy\s+(?:oz|ounces?)", "ozt"), (r"electron[\s-]+volts?", "eV"),
+    (r"astronomical\s+units?", "AU"),
+    (r"(?:lbs?|lbf|pounds?)\s*(?:/|per)\s*(?:in(?:ch)?\s*\^2|sq(?:uare|\.)?\s*in(?:ch|\.)?)", "psi"),
+))  # fmt: skip
+"""Units whose names have several words, which alone mean other units, and their symbols."""
 _MAX_POWER = 30
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _AFTER = {"squared": 2, "cubed": 3}
@@ -135,6 +152,9 @@ def read_unit(text: str) -> Unit | None:
         plain = plain.replace(spelling, meaning)
     for pattern, meaning in _JOINED:
         plain = re.sub(pattern, meaning, plain)
+    if " " in plain or "/" in plain or "-" in plain:
+        for several, meaning in _SEVERAL_WORDS:
+            plain = several.sub(meaning, plain)
     words = _WORD.findall(plain)
     if any(word.lower() in _REFUSED for word in words):
         return None

@@ -111,3 +111,40 @@ def test_rates_convert_and_other_denominators_are_words() -> None:
     assert grade(
         r"\boxed{4\text{ lines per minute}, 3\text{ words per minute}}", "3 words a minute, 4 lines a minute"
     ).correct
+
+
+MORE_UNITS = [
+    ("grains", "grams", ""), ("mm Hg", "mm", "mmHg"), ("mm Hg", "inches Hg", "torr"), ("inches Hg", "inches", "inHg"),
+    ("inches of mercury", "inches", "inHg"), ("stone", "pounds", "stones"), ("slugs", "kilograms", "slug"),
+    ("barrels", "gallons", "bbl"), ("rods", "feet", ""), ("degrees Rankine", "kelvins", "Rankine"),
+    ("grads", "degrees", "gradians"), ("drams", "ounces", ""), ("leagues", "miles", ""), ("hands", "inches", ""),
+    ("millennia", "centuries", ""), ("shillings", "pence", ""), ("pesos", "dollars", ""), ("pesos", "euros", ""),
+    ("rubles", "dinars", ""), ("bushels", "pecks", ""), ("nautical miles", "miles", "nmi"),
+    ("metric tons", "tons", "tonnes"), ("fluid ounces", "ounces", "fl oz"), ("light-years", "years", "light years"),
+    ("troy ounces", "ounces", ""), ("long tons", "short tons", ""),
+    ("millennia", "decades", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("unit", "other", "same"), MORE_UNITS)
+@pytest.mark.parametrize("form", [r"7\text{{ {0}}}", "7 {0}"])
+def test_customary_units_and_currencies_differ(unit: str, other: str, same: str, form: str) -> None:
+    gold = form.format(unit)
+    assert grade(rf"\boxed{{{form.format(same or unit)}}}", gold).correct
+    assert grade(r"\boxed{7}", gold).correct
+    assert not grade(rf"\boxed{{{form.format(other)}}}", gold).correct
+    assert not grade(rf"\boxed{{{gold}}}", form.format(other)).correct
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        (r"168\text{ pounds}", "12 stone"), ("9 miles", r"3\text{ leagues}"), (r"2000\text{ years}", "2 millennia"),
+        (r"90^\circ", r"100\text{ grads}"), (r"760\text{ mm Hg}", "1 atm"), ("7 psi", r"7\text{ lb/in}^2"),
+        ("7 pounds per square inch", "7 psi"), ("60 inches", "15 hands"),
+        (r"25\text{ degrees Celsius}", r"25^\circ\text{C}"), (r"25^\circ\text{ F}", r"25\text{ degrees Fahrenheit}"),
+        (r"300\text{ degrees Kelvin}", "300 K"),
+    ],
+)  # fmt: skip
+def test_customary_units_convert(answer: str, reference: str) -> None:
+    assert grade(rf"\boxed{{{answer}}}", reference).correct
