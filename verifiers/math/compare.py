@@ -13,7 +13,7 @@ from .amounts import amount, as_radians, letter_unit, times
 from .canonical import TooHard, Undefined, canonical
 from .equations import compare_equations, compare_relations, contradicts, named, names_agree, renamed
 from .expressions import Symbolic, compare_expressions
-from .labels import labelled, modulus, opposed
+from .labels import labelled, modulus, opposed, turns_alike
 from .numeric import load, names_in, values_until
 from .policy import Policy
 from .realset import NoRealSet, RealSet, UnsolvedSet, is_set_like, read_set, same_pieces
@@ -116,7 +116,7 @@ class Comparison:
 
     def _words(self, a: Node, b: Node) -> Ruling:
         if isinstance(a, Words) and isinstance(b, Words):
-            return Ruling(_bare(a.text) == _bare(b.text), "words")
+            return Ruling(_bare(a.text) == _bare(b.text) or turns_alike(a.text, b.text), "words")
         words, other = (a, b) if isinstance(a, Words) else (b, a)
         assert isinstance(words, Words)
         if isinstance(other, Seq) and not other.items:

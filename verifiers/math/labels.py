@@ -5,22 +5,33 @@ import re
 from .tree import Call, Node, Num, Quantity, Relation, Sym
 from .units import read_unit
 
-_COMPASS = {
-    "north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest", "northward", "southward",
-}  # fmt: skip
+_COMPASS = re.compile(r"(?:north|south|east|west)+(?:wards?)?")
 _OPPOSITES = [
     ("increase increased rise gain growth up more higher profit surplus above upward upwards markup",
      "decrease decreased fall drop loss reduction down less fewer lower decline deficit below downward discount"),
     ("left leftward", "right rightward"), ("clockwise", "counterclockwise anticlockwise"), ("inward", "outward"),
-    ("before earlier", "after later ago"), ("forward forwards", "backward backwards"), ("older", "younger"),
+    ("before earlier ago", "after later"), ("forward forwards", "backward backwards"), ("older", "younger"),
     ("faster", "slower"), ("taller longer", "shorter"), ("odd", "even"), ("bc bce", "ad ce"), ("heads", "tails"),
     ("won win", "lost lose"), ("deposit", "withdrawal"), ("hotter warmer", "colder cooler"), ("heavier", "lighter"),
+    ("deeper", "shallower"), ("cheaper", "costlier"), ("wider", "narrower"), ("thicker", "thinner"),
+    ("ahead", "behind"),
+    ("early", "late"), ("uphill", "downhill"), ("larger bigger greater", "smaller"), ("boys", "girls"),
+    ("men", "women"),
+    ("penny pennies", "nickel nickels", "dime dimes", "quarter quarters"),
 ]  # fmt: skip
 _SIDES = {
     word: (pair, side)
     for pair, both in enumerate(_OPPOSITES) for side, words in enumerate(both) for word in words.split()
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
+_SPELLINGS = tuple((re.compile(pattern), word) for pattern, word in (
+    (r"\b(?:counter|anti)[\s-]*clockwise", "counterclockwise"), (r"\bfrom (?:now|today)\b|\bhence\b", "later"),
+    (r"\bless (?:expensive|costly)", "cheaper"), (r"\bmore (?:expensive|costly)|\bdearer", "costlier"),
+))  # fmt: skip
+"""Words and pairs of words under the name that they have among the opposites."""
+_LETTERS = dict(zip("NSEW", ("north", "south", "east", "west"), strict=True))
+_HEADING = re.compile(r"(?:^|(?<=\s))(?:[NS]{1,2}[EW]{1,2}|[EW][NS][EW]|[NSEW] of [NSEW]|(?<=[a-z] )[NSEW]$|E)(?=\s|$)")
+"""Letters of the compass; one alone is a unit unless words end with it: `degrees N`."""
 
 
 def opposed(one: str, other: str) -> bool:
@@ -29,12 +40,27 @@ def opposed(one: str, other: str) -> bool:
     >>> opposed("percent increase", "percent decrease"), opposed("apples", "pears")
     (True, False)
     """
-    first, second = (_WORD.findall(words.casefold()) for words in (one, other))
-    headings = [[word for word in words if word in _COMPASS] for words in (first, second)]
+    if one == other:
+        return False
+    first, second = (_WORD.findall(_spelt(words)) for words in (one, other))
+    headings = [[word for word in words if _COMPASS.fullmatch(word)] for words in (first, second)]
     if all(headings) and headings[0] != headings[1]:  # "east of north" is not "north of east"
         return True
     sides = [{_SIDES[word] for word in words if word in _SIDES} for words in (first, second)]
-    return any((pair, 1 - side) in sides[1] and (pair, 1 - side) not in sides[0] for pair, side in sides[0])
+    return any(pair == kind and (kind, side) not in sides[0] for pair, _ in sides[0] for kind, side in sides[1])
+
+
+def _spelt(words: str) -> str:
+    """Return words in lower case with the opposites and the points of the compass as they are called here."""
+    words = _HEADING.sub(lambda m: "".join(_LETTERS.get(c, c) for c in m[0]), words).casefold()
+    for pattern, word in _SPELLINGS:
+        words = pattern.sub(word, words)
+    return words
+
+
+def turns_alike(one: str, other: str) -> bool:
+    """Tell whether two texts are one direction of turning, spelt in two ways."""
+    return one.endswith("clockwise") and _spelt(one) == _spelt(other)
 
 
 def modulus(node: Node) -> int | None:

@@ -61,6 +61,7 @@ _SPELT = {
 }  # fmt: skip
 _JOINED = (
     (r"µ\s+", "µ"), (r"(?:(?:\^\s*)?°|\b[Dd]egrees?|\bdeg\b\.?)\s*(?=[CFR]\b)", "deg"), (r"\^\s*°", "°"),
+    (r"(°|\b(?:[Dd]egrees?|km|miles?|mi))\s+[NSEW]\b(?!\s*[·*/^])", r"\1"),
     (r"(?:°|\b[Dd]egrees?)\s*(?=(?i:celsius|centigrade|fahrenheit|kelvin|rankine)\b)", ""),
     (r"\s*\^\s*(-?)\s*([0-9]+)", r"^\1\2 "), (r"(?<=[A-Za-z])([23])(?![0-9])", r"^\1 "),
 )  # fmt: skip

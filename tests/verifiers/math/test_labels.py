@@ -15,6 +15,10 @@ OPPOSITES = [
     ("increase", "decrease"), ("profit", "loss"), ("gain", "loss"), ("rise", "fall"), ("north", "south"),
     ("east", "west"),
     ("up", "down"), ("more", "less"), ("clockwise", "counterclockwise"), ("older", "younger"), ("above", "below"),
+    ("ago", "later"), ("ago", "from now"), ("ago", "after"), ("clockwise", "counter-clockwise"),
+    ("clockwise", "anti-clockwise"), ("clockwise", "counter clockwise"), ("clockwise", "anticlockwise"),
+    ("deeper", "shallower"), ("cheaper", "more expensive"), ("less expensive", "more expensive"), ("NE", "NW"),
+    ("NE", "SE"), ("NNE", "SSW"), ("N of E", "E of N"), ("north", "S"), ("boys", "girls"), ("nickels", "dimes"),
     ("to the left", "to the right"), ("north of east", "east of north"), ("before noon", "after noon"),
 ]  # fmt: skip
 
@@ -95,3 +99,18 @@ def test_opposite_directions_differ(one: str, other: str, value: str) -> None:
     assert is_right(gold, gold)
     assert not is_right(f"{value} \\text{{ {other}}}", gold)
     assert not is_right(gold, f"{value} \\text{{ {other}}}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("5 years before", "5 years ago"), (r"5\text{ years later}", "5 years from now"), ("5 years", "5 years ago"),
+        (r"90^\circ\text{ anti-clockwise}", r"90^\circ\text{ counterclockwise}"),
+        (r"\$5\text{ cheaper}", r"\$5\text{ less}"),
+        ("counter-clockwise", r"\text{anticlockwise}"), (r"\$5\text{ less expensive}", r"\$5\text{ cheaper}"),
+        (r"30^\circ\text{ N}", r"30^\circ\text{ north}"), (r"5\text{ km N}", r"5\text{ km north}"), ("5 N m", "5 W s"),
+        (r"30^\circ\text{ N}", r"30^\circ"), ("4 coins", "4 nickels"), ("4", "4 dimes"), ("4 fruits", "4 apples"),
+    ],
+)  # fmt: skip
+def test_one_side_of_opposites_has_many_spellings(answer: str, gold: str) -> None:
+    assert is_right(answer, gold)
