@@ -13,7 +13,7 @@ from .amounts import amount, as_radians, letter_unit, times
 from .canonical import TooHard, Undefined, canonical
 from .equations import compare_equations, compare_relations, contradicts, named, names_agree, renamed
 from .expressions import Symbolic, compare_expressions
-from .labels import labelled, modulus, opposed, turns_alike
+from .labels import changes_number, has_modulus, is_congruence, labelled, modulus, opposed, turns_alike
 from .numeric import load, names_in, values_until
 from .policy import Policy
 from .realset import NoRealSet, RealSet, UnsolvedSet, is_set_like, read_set, same_pieces
@@ -80,9 +80,15 @@ class Comparison:
         values_until(self.allowance)
 
     def judge(self, a: Node, b: Node) -> Ruling:
-        """Return the ruling on two answers; nan in either equals nothing."""
+        """Return the ruling on an answer and a reference; nan in either equals nothing."""
         if holds(a, _UNDEFINED) or holds(b, _UNDEFINED):
             return no("structure", "nan")
+        if (is_congruence(a) and not has_modulus(b)) or (is_congruence(b) and not has_modulus(a)):
+            return no("structure", "modulus_missing")
+        if isinstance(a, Quantity) and isinstance(b, Num) and (changes := changes_number(a.unit)) is not False:
+            ruling = self.equal(a, b)
+            other = no("words", "another_number") if changes else undecided("words", f"ambiguous: {a.unit}")
+            return other if ruling.equal else ruling
         return self.equal(a, b)
 
     def equal(self, a: Node, b: Node) -> Ruling:

@@ -185,6 +185,8 @@ class Formulas(Stream, ABC):
         if self.is_op("{") and (self.kind(1) == "text" or self.is_op("'", 1)):
             is_word = self.kind(1) == "text"
             primes = self.group_text()
+            if is_word and self.kind() in ("text", "word") and self.value().strip().startswith(("root", "power")):
+                raise Unreadable("the name of a root or a power")  # 4^{\text{th}} root
             # 6^{\text{th}}, y^{\prime}
             return base if is_word or not isinstance(base, Sym) else Sym(base.name + primes.replace(" ", ""))
         if self.is_op("'") and isinstance(base, Sym):

@@ -2,7 +2,7 @@
 
 import re
 
-from .tree import Call, Node, Num, Quantity, Relation, Sym
+from .tree import Call, Node, Num, Quantity, Relation, Seq, Sym
 from .units import read_unit
 
 _COMPASS = re.compile(r"(?:north|south|east|west)+(?:wards?)?")
@@ -63,10 +63,42 @@ def turns_alike(one: str, other: str) -> bool:
     return one.endswith("clockwise") and _spelt(one) == _spelt(other)
 
 
+_RECKONED = re.compile(
+    r"(?:pairs?|quarters?|score|gross)\b(?! (?:profit|pay|income|salary))|percent off\b", re.IGNORECASE
+)
+"""Words that may multiply the number before them, or only name what it counts."""
+_CHANGING = re.compile(r"(?:st|nd|rd|th)\s+(?:root|power)\b|(?:percent|%) of [A-Za-z]$", re.IGNORECASE)
+
+
+def changes_number(words: str) -> bool | None:
+    """Tell whether words turn a number into another one beside a bare reference; None if they may.
+
+    >>> changes_number("th root"), changes_number("pairs of socks"), changes_number("socks")
+    (True, None, False)
+    """
+    if _RECKONED.match(words.strip()):
+        return None
+    return _CHANGING.search(words) is not None
+
+
 def modulus(node: Node) -> int | None:
     r"""Return the modulus of `3 \pmod 7`, None for anything else."""
     found = re.fullmatch(r"modulo (\d{1,18})", node.unit) if isinstance(node, Quantity) else None
     return int(found[1]) or None if found else None
+
+
+def is_congruence(node: Node) -> bool:
+    r"""Tell whether a node holds all numbers with a remainder, `x \equiv 2 \pmod 5`, and not the remainder of one."""
+    if isinstance(node, Seq):
+        return any(is_congruence(item) for item in node.items)
+    return isinstance(node, Relation) and isinstance(node.operands[0], Sym) and modulus(node.operands[-1]) is not None
+
+
+def has_modulus(node: Node) -> bool:
+    """Tell whether a modulus stands behind a value or the last part of it."""
+    if isinstance(node, Seq):
+        return any(has_modulus(item) for item in node.items)
+    return modulus(node.operands[-1] if isinstance(node, Relation) else node) is not None
 
 
 def labelled(x: tuple[Node, ...], y: tuple[Node, ...]) -> tuple[Node, ...] | None:

@@ -114,3 +114,32 @@ def test_opposite_directions_differ(one: str, other: str, value: str) -> None:
 )  # fmt: skip
 def test_one_side_of_opposites_has_many_spellings(answer: str, gold: str) -> None:
     assert is_right(answer, gold)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [r"{}\text{{ quarters}}", "{} pairs", r"{}\text{{ pairs of socks}}", "{} score", "{} gross", "{} percent of x",
+     r"{}\%\text{{ of }}x", r"{}\% off", r"{}\text{{th root}}", r"{}^{{\text{{th}}}}\text{{ root}}",
+     "{} dozen", "{} halves"],
+)  # fmt: skip
+def test_words_that_may_change_a_number_are_not_that_number(words: str) -> None:
+    answer = words.format(4)
+    assert not is_right(answer, "4")
+    assert is_right(answer, answer)
+    if any(word in words for word in ("quarters", "pairs", "score", "gross", "off")):
+        assert is_right("4", answer)  # the reference says what is counted
+
+
+@pytest.mark.parametrize("answer", ["4 points", "4th", "4 real roots", r"4\%", r"4\text{ socks}"])
+def test_words_that_keep_a_number(answer: str) -> None:
+    assert is_right(answer, "4")
+
+
+@pytest.mark.parametrize("bare", ["2", "x=2", "x = 2", r"\text{2}"])
+@pytest.mark.parametrize("congruence", [r"x\equiv 2\pmod 5", r"x \equiv 2 \pmod{5}", r"n\equiv 2\pmod 5"])
+def test_a_congruence_is_no_single_number(bare: str, congruence: str) -> None:
+    assert not is_right(bare, congruence)
+    assert not is_right(congruence, bare)
+    assert is_right(congruence, congruence)
+    assert is_right(r"2 \pmod 5", congruence)
+    assert not is_right("2, 3", r"x\equiv 2, 3\pmod 5")
