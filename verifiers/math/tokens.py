@@ -252,7 +252,7 @@ def _wrapped(value: str, tokens: list[Token], spaced: bool) -> None:
     known = WORD_TOKENS.get(stripped)
     if known is not None:
         tokens.append((*known, spaced))
-    elif stripped in FUNCTIONS and not (stripped in ("sec", "min") and tokens and tokens[-1][1] in ("/", "*")):
+    elif stripped in FUNCTIONS and not (stripped in ("sec", "min") and _measured(tokens)):
         tokens.append(("func", FUNCTIONS[stripped], spaced))
     elif _is_unit_after(stripped, tokens):
         _add_unit(stripped, tokens, spaced)  # 5\\text{ m}
@@ -264,6 +264,12 @@ def _wrapped(value: str, tokens: list[Token], spaced: bool) -> None:
         tokens.append(("text", joins or content, spaced or content[:1].isspace()))
         if joins:
             tokens.append(("sep", last, True))
+
+
+def _measured(tokens: list[Token]) -> bool:
+    """Tell whether a value or another unit stands before, so that `sec` and `min` are times and no functions."""
+    kind, before, _ = tokens[-1] if tokens else ("", "", False)
+    return kind in ("num", "const", "text") or before in ("/", "*", "}", ")")
 
 
 def _is_unit_after(text: str, tokens: list[Token]) -> bool:

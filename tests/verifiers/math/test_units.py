@@ -148,3 +148,14 @@ def test_customary_units_and_currencies_differ(unit: str, other: str, same: str,
 )  # fmt: skip
 def test_customary_units_convert(answer: str, reference: str) -> None:
     assert grade(rf"\boxed{{{answer}}}", reference).correct
+
+
+@pytest.mark.parametrize("unit", ["min", "sec"])
+@pytest.mark.parametrize("value", ["5", r"\frac{5}{2}", "2.5", "(2+3)"])
+def test_an_upright_time_behind_a_value_is_no_function(unit, value):
+    seconds = 60 if unit == "min" else 1
+    given = rf"{value}\text{{ {unit}}}"
+    for reference in (given, f"{value} {unit}", value, rf"{value}\cdot {seconds} \text{{ s}}"):
+        assert grade(rf"\boxed{{{given}}}", reference).correct is True, reference
+    assert grade(rf"\boxed{{{given}}}", rf"{value}\text{{ hours}}").correct is False
+    assert grade(r"\boxed{\text{min}(x,3)}", r"\min(x,3)").correct is True
